@@ -1,0 +1,70 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+/// Targets import only downward in this list; `scripts/lint_imports.py` proves it.
+let package = Package(
+    name: "prologue",
+    products: [.executable(name: "prologue", targets: ["prologue"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
+    targets: [
+        // System libraries.
+        .systemLibrary(name: "COpenBLAS", providers: [.apt(["libopenblas-dev"])]),
+        .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
+
+        // The engine.
+        .target(
+            name: "CKernels",
+            cSettings: [.unsafeFlags(["-O3", "-fno-math-errno"])],
+            linkerSettings: [.linkedLibrary("m"), .linkedLibrary("pthread")]),
+        .target(name: "TensorCore", dependencies: ["CKernels", "COpenBLAS"]),
+        .target(name: "NN", dependencies: ["TensorCore"]),
+        .target(name: "Models", dependencies: ["NN"]),
+
+        // Data, measures, records: no engine needed.
+        .target(name: "Files", dependencies: ["COpenSSL"]),
+        .target(name: "ImageData", dependencies: ["CPNG", "CZlib"]),
+        .target(name: "Evaluation", dependencies: ["COpenBLAS"]),
+        .target(
+            name: "RunStore",
+            dependencies: [
+                "CHDF5", "Files", .product(name: "GRDB", package: "GRDB.swift"),
+            ]),
+        .target(name: "Sweep", dependencies: ["Files", .product(name: "Yams", package: "Yams")]),
+
+        // The experiments.
+        .target(name: "Studies", dependencies: ["Models", "Evaluation", "ImageData"]),
+        .target(name: "Report", dependencies: ["RunStore", "ImageData", "Evaluation"]),
+        .target(
+            name: "Experiment",
+            dependencies: [
+                "Studies", "RunStore", "Sweep", "ImageData", "Files",
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+        .executableTarget(
+            name: "prologue",
+            dependencies: [
+                "Experiment", "Report",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
+
+        .testTarget(name: "TensorCoreTests", dependencies: ["NN"]),
+        .testTarget(name: "ModelsTests", dependencies: ["Models", "Files"]),
+        .testTarget(name: "ImageDataTests", dependencies: ["ImageData"]),
+        .testTarget(name: "FilesTests", dependencies: ["Files"]),
+        .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "Files"]),
+        .testTarget(name: "RunStoreTests", dependencies: ["RunStore"]),
+        .testTarget(name: "SweepTests", dependencies: ["Sweep"]),
+        .testTarget(name: "ReportTests", dependencies: ["Report"]),
+        .testTarget(name: "ExperimentTests", dependencies: ["Experiment"]),
+        .testTarget(name: "CommandLineTests", dependencies: ["prologue"]),
+    ],
+    swiftLanguageModes: [.v6]
+)
