@@ -60,7 +60,7 @@ let package = Package(
         .testTarget(name: "ImageDataTests", dependencies: ["ImageData"]),
         .testTarget(name: "FilesTests", dependencies: ["Files"]),
         .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "Files"]),
-        .testTarget(name: "RunStoreTests", dependencies: ["RunStore"]),
+        .testTarget(name: "RunStoreTests", dependencies: ["RunStore", "Files"]),
         .testTarget(name: "SweepTests", dependencies: ["Sweep"]),
         .testTarget(name: "ReportTests", dependencies: ["Report"]),
         .testTarget(name: "ExperimentTests", dependencies: ["Experiment"]),
