@@ -39,9 +39,11 @@ let package = Package(
             ]),
         .target(name: "Sweep", dependencies: ["Files", .product(name: "Yams", package: "Yams")]),
 
+        .target(name: "Verification", dependencies: ["Models", "Files"]),
+
         // The experiments.
         .target(name: "Studies", dependencies: ["Models", "Evaluation", "ImageData"]),
-        .target(name: "Report", dependencies: ["RunStore", "ImageData", "Evaluation"]),
+        .target(name: "Report", dependencies: ["RunStore", "ImageData"]),
         .target(
             name: "Experiment",
             dependencies: [
@@ -51,12 +53,13 @@ let package = Package(
         .executableTarget(
             name: "prologue",
             dependencies: [
-                "Experiment", "Report",
+                "Experiment", "Report", "Verification",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 
         .testTarget(name: "TensorCoreTests", dependencies: ["NN"]),
         .testTarget(name: "ModelsTests", dependencies: ["Models", "Files"]),
+        .testTarget(name: "VerificationTests", dependencies: ["Verification"]),
         .testTarget(name: "ImageDataTests", dependencies: ["ImageData"]),
         .testTarget(name: "FilesTests", dependencies: ["Files"]),
         .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "Files"]),
