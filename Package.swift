@@ -30,7 +30,7 @@ let package = Package(
 
         // Data, measures, records: no engine needed.
         .target(name: "Files", dependencies: ["COpenSSL"]),
-        .target(name: "ImageData", dependencies: ["CPNG", "CZlib"]),
+        .target(name: "ImageData", dependencies: ["CPNG", "CZlib", "Files"]),
         .target(name: "Evaluation", dependencies: ["COpenBLAS"]),
         .target(
             name: "RunStore",
@@ -57,7 +57,7 @@ let package = Package(
 
         .testTarget(name: "TensorCoreTests", dependencies: ["NN"]),
         .testTarget(name: "ModelsTests", dependencies: ["Models", "Files"]),
-        .testTarget(name: "ImageDataTests", dependencies: ["ImageData"]),
+        .testTarget(name: "ImageDataTests", dependencies: ["ImageData", "Files"]),
         .testTarget(name: "FilesTests", dependencies: ["Files"]),
         .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "Files"]),
         .testTarget(name: "RunStoreTests", dependencies: ["RunStore"]),
