@@ -93,19 +93,20 @@ public enum Shapes {
                 let v = (Float(row) + 0.5) * pixel
                 for column in 0..<imageSize {
                     let u = (Float(column) + 0.5) * pixel
-                    var level = tint * (brightness + (u - 0.5) * slope.x + (v - 0.5) * slope.y)
+                    let light = brightness + (u - 0.5) * slope.x + (v - 0.5) * slope.y
                     let (dx, dy) = (u - x, v - y)
+                    var cover: Float = 0
                     if dx * dx + dy * dy < reach * reach {
                         let distance = outline.signedDistance(
                             (dx * rotation.x + dy * rotation.y) / size, (dy * rotation.x - dx * rotation.y) / size)
-                        let cover = min(max(0.5 - distance * unit, 0), 1)
-                        level += (colour - level) * cover
+                        cover = min(max(0.5 - distance * unit, 0), 1)
                     }
-                    level = (level * 255 + 0.5).clamped(lowerBound: SIMD3(repeating: 0), upperBound: SIMD3(repeating: 255))
                     let first = (row * imageSize + column) * 3
-                    pixels[first] = UInt8(level.x)
-                    pixels[first + 1] = UInt8(level.y)
-                    pixels[first + 2] = UInt8(level.z)
+                    // The factors' ranges keep every level within 0...1.
+                    for c in 0..<3 {
+                        let ground = tint[c] * light
+                        pixels[first + c] = UInt8((ground + (colour[c] - ground) * cover) * 255 + 0.5)
+                    }
                 }
             }
         }
