@@ -30,7 +30,7 @@ let package = Package(
 
         // Data, measures, records: no engine needed.
         .target(name: "Files", dependencies: ["COpenSSL"]),
-        .target(name: "ImageData", dependencies: ["CPNG", "CZlib"]),
+        .target(name: "ImageData", dependencies: ["CPNG", "CZlib", "Files"]),
         .target(name: "Evaluation", dependencies: ["COpenBLAS"]),
         .target(
             name: "RunStore",
