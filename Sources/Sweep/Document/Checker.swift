@@ -97,6 +97,11 @@ enum Checker {
         return entry.place.error("unknown key \(full); keys of \(path.isEmpty ? "a run" : path): \(keys(of: section))")
     }
 
+    /// Whether setting both paths would touch the same setting.
+    static func overlap(_ first: String, _ second: String) -> Bool {
+        first == second || first.hasPrefix("\(second).") || second.hasPrefix("\(first).")
+    }
+
     static func join(_ path: String, _ key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
 
     private static func keys(of section: SchemaSection) -> String {

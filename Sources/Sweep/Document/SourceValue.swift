@@ -67,10 +67,9 @@ struct SourceValue: Sendable {
         return .map(result, at: place)
     }
 
-    /// The place of the value at `path`, or of the nearest thing above it that was written.
-    func place(ofPath path: some Collection<String>) -> Place {
-        guard let key = path.first, let value = self[key] else { return place }
-        return value.place(ofPath: path.dropFirst())
+    /// What was written at a dotted path.
+    func value(at path: String) -> SourceValue? {
+        path.split(separator: ".").reduce(Optional(self)) { value, key in value?[String(key)] }
     }
 }
 

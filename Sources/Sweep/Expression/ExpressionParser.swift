@@ -17,10 +17,14 @@ struct ExpressionParser {
     ]
     /// Deeper nesting is refused rather than run out of stack.
     private static let deepest = 200
+    private static let longest = 10_000
 
     init(_ text: String) throws {
         self.text = text
         tokens = try ExpressionLexer.tokens(of: text)
+        guard tokens.count <= Self.longest else {
+            throw InputError("the condition has \(tokens.count) words and signs; at most \(Self.longest) are read")
+        }
     }
 
     var current: ExpressionToken { tokens[index] }

@@ -26,8 +26,14 @@ public enum Schema {
     public static let settings: [(path: String, setting: Setting)] = flatten(root, under: "")
 
     /// The shortest end of `path` that no other setting shares: what a label calls it.
+    /// Inside a map the entry's name comes first: `cfg.guidance.scale`.
     static func shortName(of path: String) -> String {
         let parts = path.split(separator: ".")
+        for count in parts.indices {
+            if case .map = node(at: parts[...count].joined(separator: ".")), count + 1 < parts.count {
+                return parts[(count + 1)...].joined(separator: ".")
+            }
+        }
         for count in 1..<max(parts.count, 2) {
             let suffix = parts.suffix(count).joined(separator: ".")
             let sharing = settings.count { $0.path == suffix || $0.path.hasSuffix(".\(suffix)") }
