@@ -42,7 +42,7 @@ public struct ARInput {
 extension SequenceLayout {
     /// Codebook indices [B, K + N] (prologue, then visual) → ids in the AR vocabulary with EOS between, [B, T].
     public func targets(_ indices: TokenTensor) -> TokenTensor {
-        precondition(
+        require(
             indices.shape.last == prologueTokens + visualTokens,
             "indices \(indices.shape) are not [batch, \(prologueTokens) + \(visualTokens)]")
         guard hasPrologue else { return indices }
@@ -128,7 +128,7 @@ public struct ARModel {
     private func embed(_ input: ARInput, on tape: Tape?) -> Tensor {
         let layout = config.layout
         let (batch, length) = (input.targets.shape[0], layout.length)
-        precondition(
+        require(
             input.targets.shape == [batch, length] && input.labels.shape == [batch],
             "targets \(input.targets.shape) and labels \(input.labels.shape) do not fit a sequence of \(length)")
         precondition(

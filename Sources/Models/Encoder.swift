@@ -44,7 +44,7 @@ public struct Encoder {
         case (.latent, .none): queryCount = config.visualTokens
         case (.grid, .shared): queryCount = config.prologueTokens
         case (.grid, _): queryCount = 0
-        case (.latent, _): preconditionFailure("a prologue needs a grid of visual tokens")
+        case (.latent, _): fatalError("a prologue needs a grid of visual tokens")
         }
         queries = queryCount == 0 ? nil : builder.normal("enc.learnable_query", [1, queryCount, width])
         transformer = Transformer(

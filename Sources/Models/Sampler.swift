@@ -37,7 +37,7 @@ public struct Sampler {
     /// `given`, [labels.count, T], fixes tokens: what is not negative there is taken instead of drawn.
     public func sample(labels: [Int32], seed: Int, first: Int = 0, given: TokenTensor? = nil) -> TokenTensor {
         let length = model.config.layout.length
-        precondition(
+        require(
             given.map { $0.shape == [labels.count, length] } ?? true,
             "given tokens \(given?.shape ?? []) are not [\(labels.count), \(length)]")
         var ids = [Int32](repeating: 0, count: labels.count * length)

@@ -142,7 +142,7 @@ public final class AdamW {
     public func restore(steps: Int, _ read: (_ name: String, _ shape: Shape) throws -> [Float]) rethrows {
         for (name, tensor) in state {
             let values = try read(name, tensor.shape)
-            precondition(values.count == tensor.count, "\(name) holds \(values.count) values, not \(tensor.count)")
+            require(values.count == tensor.count, "\(name) holds \(values.count) values, not \(tensor.count)")
             values.withUnsafeBufferPointer { tensor.pointer.update(from: $0.baseAddress!, count: $0.count) }
         }
         self.steps = steps

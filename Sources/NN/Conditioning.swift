@@ -45,7 +45,7 @@ public struct Dropout {
     private var stream: RandomStream?
 
     public init(p: Float, stream: RandomStream?) {
-        precondition(p == 0 || stream != nil, "dropout of \(p) needs a random stream")
+        require(p == 0 || stream != nil, "dropout of \(p) needs a random stream")
         self.p = p
         self.stream = stream
     }

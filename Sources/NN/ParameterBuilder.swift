@@ -23,7 +23,7 @@ public final class ParameterBuilder {
     public func zeros(_ name: String, _ shape: Shape) -> Parameter { add(name, .zeros(shape)) }
 
     private func add(_ name: String, _ value: Tensor) -> Parameter {
-        precondition(names.insert(name).inserted, "two parameters are called \(name)")
+        require(names.insert(name).inserted, "two parameters are called \(name)")
         let parameter = Parameter(name: name, value: value)
         parameters.append(parameter)
         return parameter

@@ -45,7 +45,7 @@ public struct TransformerDecoder {
 
     /// The next token's x [rows, 1, D] → its output [rows, 1, D]; the cache grows by one.
     public func step(_ x: Tensor, cache: KeyValueCache) -> Tensor {
-        precondition(
+        require(
             x.shape == [cache.rows, 1, shape.width] && cache.length < cache.capacity,
             "decoding \(x.shape) at \(cache.length) does not fit a cache of \(cache.rows) rows, \(cache.capacity) tokens")
         let position = table.token(cache.length)

@@ -69,7 +69,7 @@ public struct RandomStream: Sendable {
 
     /// Uniform in 0..<bound, without bias.
     public mutating func integer(below bound: Int) -> Int {
-        precondition(bound > 0 && bound <= Int(UInt32.max), "bound \(bound) is not in 1...\(UInt32.max)")
+        require(bound > 0 && bound <= Int(UInt32.max), "bound \(bound) is not in 1...\(UInt32.max)")
         let range = UInt32(bound)
         let threshold = (0 &- range) % range
         while true {

@@ -74,7 +74,7 @@ public final class BufferPool: Sendable {
             return UInt(bitPattern: UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 64))
         }
         guard let raw = UnsafeMutableRawPointer(bitPattern: address) else {
-            preconditionFailure("no memory for \(size) bytes")
+            fatalError("no memory for \(size) bytes")
         }
         return raw.assumingMemoryBound(to: Float.self)
     }

@@ -70,7 +70,7 @@ public final class Tape {
         var tape: Tape?
         var flows = false
         for case let trace? in inputs.map(\.trace) {
-            precondition(tape == nil || tape === trace.tape, "inputs are on different tapes")
+            require(tape == nil || tape === trace.tape, "inputs are on different tapes")
             tape = trace.tape
             flows = flows || trace.slot != nil
         }
@@ -83,10 +83,10 @@ public final class Tape {
 
     /// Plays the record backwards from `loss` (a scalar). Activations are freed on the way; a tape is used once.
     public func backward(from loss: Tensor) {
-        precondition(loss.count == 1, "a loss must be a scalar, not \(loss.shape)")
-        precondition(loss.trace?.tape === self, "the loss is not on this tape")
+        require(loss.count == 1, "a loss must be a scalar, not \(loss.shape)")
+        require(loss.trace?.tape === self, "the loss is not on this tape")
         guard let slot = loss.trace?.slot else {
-            preconditionFailure("no gradient flows to the loss: none of its inputs is differentiated")
+            fatalError("no gradient flows to the loss: none of its inputs is differentiated")
         }
         gradients[slot] = Tensor([1], shape: loss.shape)
         while let entry = entries.popLast() {
@@ -113,7 +113,7 @@ public final class Tape {
             gradients[slot] = gradient
             return
         }
-        precondition(
+        require(
             collected.count == gradient.count, "gradients of shapes \(collected.shape) and \(gradient.shape) meet")
         // A gradient may be shared between two inputs of an op, so the sum goes to new memory.
         let sum = Tensor(uninitialized: collected.shape)

@@ -32,7 +32,7 @@ public struct Tensor {
     }
 
     public init(_ values: [Float], shape: Shape) {
-        precondition(
+        require(
             values.count == shape.elementCount, "\(values.count) values do not fill shape \(shape)")
         self.init(uninitialized: shape)
         values.withUnsafeBufferPointer { pointer.update(from: $0.baseAddress!, count: $0.count) }
@@ -58,7 +58,7 @@ public struct Tensor {
 
     /// The only element.
     public var scalar: Float {
-        precondition(count == 1, "shape \(shape) is not a scalar")
+        require(count == 1, "shape \(shape) is not a scalar")
         return pointer[0]
     }
 
@@ -70,7 +70,7 @@ public struct Tensor {
 
     /// The same values in another shape; free, and gradients pass through.
     public func reshaped(_ shape: Shape) -> Tensor {
-        precondition(shape.elementCount == count, "shape \(self.shape) cannot become \(shape)")
+        require(shape.elementCount == count, "shape \(self.shape) cannot become \(shape)")
         return Tensor(shape: shape, storage: storage, trace: trace)
     }
 
@@ -88,7 +88,7 @@ public struct TokenTensor: Equatable, Sendable {
     public var ids: [Int32]
 
     public init(_ ids: [Int32], shape: Shape) {
-        precondition(ids.count == shape.elementCount, "\(ids.count) ids do not fill shape \(shape)")
+        require(ids.count == shape.elementCount, "\(ids.count) ids do not fill shape \(shape)")
         self.ids = ids
         self.shape = shape
     }

@@ -10,7 +10,7 @@ public func attention(
     dropout: (p: Float, key: UInt64)? = nil
 ) -> Tensor {
     let (batch, width, stride) = (q.shape[0], q.width, kv.width)
-    precondition(
+    require(
         q.rank == 3 && k.rank == 3 && kv.rank == 3 && k.width == width && width % heads == 0
             && k.shape[0] == batch && kv.shape[0] == batch && k.shape[1] == kv.shape[1]
             && valueOffset + width <= stride && (!causal || q.shape[1] == k.shape[1]),

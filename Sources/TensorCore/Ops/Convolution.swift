@@ -2,7 +2,7 @@ import CKernels
 
 /// 2-D convolution with zero padding; x [B, H, W, C], weight [out, k·k·C] (row, column, channel), bias [out].
 public func conv2d(_ x: Tensor, weight: Tensor, bias: Tensor, kernel: Int, stride: Int, padding: Int) -> Tensor {
-    precondition(
+    require(
         x.rank == 4 && weight.rank == 2 && weight.shape[1] == kernel * kernel * x.width
             && bias.count == weight.shape[0],
         "conv2d: x \(x.shape), weight \(weight.shape), bias \(bias.shape), kernel \(kernel) do not fit")
@@ -15,7 +15,7 @@ private func imageColumns(_ x: Tensor, kernel: Int, stride: Int, padding: Int) -
     let (batch, height, width, channels) = (x.shape[0], x.shape[1], x.shape[2], x.shape[3])
     let outHeight = (height + 2 * padding - kernel) / stride + 1
     let outWidth = (width + 2 * padding - kernel) / stride + 1
-    precondition(outHeight > 0 && outWidth > 0, "conv2d: kernel \(kernel) is larger than \(x.shape)")
+    require(outHeight > 0 && outWidth > 0, "conv2d: kernel \(kernel) is larger than \(x.shape)")
     let shape = [batch, outHeight, outWidth, kernel * kernel * channels]
     let y = Tensor(uninitialized: shape)
     let (imageSize, columnSize) = (x.count / batch, y.count / batch)
@@ -39,7 +39,7 @@ private func imageColumns(_ x: Tensor, kernel: Int, stride: Int, padding: Int) -
 
 /// Mean over height and width: [B, H, W, C] → [B, C].
 public func globalAveragePool(_ x: Tensor) -> Tensor {
-    precondition(x.rank == 4, "globalAveragePool: \(x.shape) is not [B, H, W, C]")
+    require(x.rank == 4, "globalAveragePool: \(x.shape) is not [B, H, W, C]")
     let (batch, area, channels) = (x.shape[0], x.shape[1] * x.shape[2], x.shape[3])
     let y = Tensor.zeros([batch, channels])
     for b in 0..<batch { add_row_sum(y.pointer + b * channels, x.pointer + b * area * channels, area, channels) }

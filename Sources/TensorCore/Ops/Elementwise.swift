@@ -3,7 +3,7 @@ import CKernels
 extension Tensor {
     /// a + b, equal shapes.
     public static func + (a: Tensor, b: Tensor) -> Tensor {
-        precondition(a.shape == b.shape, "+: shapes \(a.shape) and \(b.shape) differ")
+        require(a.shape == b.shape, "+: shapes \(a.shape) and \(b.shape) differ")
         let y = Tensor(uninitialized: a.shape)
         Parallel.elements(y.count) { r in
             add_out(y.pointer + r.lowerBound, a.pointer + r.lowerBound, b.pointer + r.lowerBound, r.count)
@@ -17,7 +17,7 @@ extension Tensor {
 
     /// a − b, equal shapes.
     public static func - (a: Tensor, b: Tensor) -> Tensor {
-        precondition(a.shape == b.shape, "-: shapes \(a.shape) and \(b.shape) differ")
+        require(a.shape == b.shape, "-: shapes \(a.shape) and \(b.shape) differ")
         let y = Tensor(uninitialized: a.shape)
         Parallel.elements(y.count) { r in
             subtract_out(y.pointer + r.lowerBound, a.pointer + r.lowerBound, b.pointer + r.lowerBound, r.count)
@@ -31,7 +31,7 @@ extension Tensor {
 
     /// a·b, equal shapes.
     public static func * (a: Tensor, b: Tensor) -> Tensor {
-        precondition(a.shape == b.shape, "*: shapes \(a.shape) and \(b.shape) differ")
+        require(a.shape == b.shape, "*: shapes \(a.shape) and \(b.shape) differ")
         let (aSlot, bSlot, a0, b0) = (a.slot, b.slot, a.detached(), b.detached())
         return Tape.record(product(a, b), from: [a, b]) { dy, tape in
             if let aSlot { tape.add(product(dy, b0), to: aSlot) }
@@ -94,7 +94,7 @@ public func relu(_ x: Tensor) -> Tensor {
 
 /// Inverted dropout with share `p` set to 0; the mask comes from `key`, the same forwards and backwards.
 public func dropout(_ x: Tensor, p: Float, key: UInt64) -> Tensor {
-    precondition(p >= 0 && p < 1, "dropout: p = \(p) is not in [0, 1)")
+    require(p >= 0 && p < 1, "dropout: p = \(p) is not in [0, 1)")
     guard p > 0 else { return x }
     func masked(_ x: Tensor) -> Tensor {
         let y = Tensor(uninitialized: x.shape)
@@ -112,7 +112,7 @@ public func dropout(_ x: Tensor, p: Float, key: UInt64) -> Tensor {
 
 /// The GEGLU of the feed-forward layer: x = [gate ; value] along the last axis → gelu(value)·gate, half as wide.
 public func geglu(_ x: Tensor) -> Tensor {
-    precondition(x.width % 2 == 0, "geglu: last axis of \(x.shape) is not even")
+    require(x.width % 2 == 0, "geglu: last axis of \(x.shape) is not even")
     let (rows, hidden) = (x.rows, x.width / 2)
     let y = Tensor(uninitialized: x.shape.dropLast() + [hidden])
     Parallel.rows(rows, width: hidden) { r in
@@ -133,7 +133,7 @@ public func geglu(_ x: Tensor) -> Tensor {
 
 /// x + gate·branch, the gated residual of a transformer layer; x, branch [B, L, D], gate [1 or B, D].
 public func gatedResidual(_ x: Tensor, gate: Tensor, branch: Tensor) -> Tensor {
-    precondition(x.shape == branch.shape, "gatedResidual: shapes \(x.shape) and \(branch.shape) differ")
+    require(x.shape == branch.shape, "gatedResidual: shapes \(x.shape) and \(branch.shape) differ")
     let (rows, width, rowsPerGate) = (x.rows, x.width, rowsPerRow(of: gate, in: x, op: "gatedResidual"))
     let y = Tensor(uninitialized: x.shape)
     Parallel.rows(rows, width: width) { r in
@@ -168,7 +168,7 @@ public func gatedResidual(_ x: Tensor, gate: Tensor, branch: Tensor) -> Tensor {
 /// How many consecutive rows of `x` [B, L, D] share a row of `vector` [1 or B, D].
 func rowsPerRow(of vector: Tensor, in x: Tensor, op: String) -> Int {
     let vectors = vector.count / x.width
-    precondition(
+    require(
         vector.width == x.width && (vectors == 1 || vectors == x.shape[0]),
         "\(op): vector \(vector.shape) does not fit \(x.shape)")
     return x.rows / vectors

@@ -2,10 +2,10 @@ import CKernels
 
 /// y = x·Wᵀ + b over the last axis; x [..., in], weight [out, in], bias [out] → [..., out].
 public func linear(_ x: Tensor, weight: Tensor, bias: Tensor? = nil) -> Tensor {
-    precondition(
+    require(
         weight.rank == 2 && x.width == weight.shape[1],
         "linear: x \(x.shape) does not fit weight \(weight.shape)")
-    precondition(
+    require(
         bias.map { $0.count == weight.shape[0] } ?? true,
         "linear: bias \(bias?.shape ?? []) does not fit weight \(weight.shape)")
     let (rows, input, output) = (x.rows, x.width, weight.shape[0])
@@ -47,7 +47,7 @@ public func linear(_ x: Tensor, weight: Tensor, bias: Tensor? = nil) -> Tensor {
 
 /// Batched product: a [..., m, k] · b [..., k, n] → [..., m, n], leading axes equal.
 public func matmul(_ a: Tensor, _ b: Tensor) -> Tensor {
-    precondition(
+    require(
         a.rank >= 2 && a.rank == b.rank && a.shape.dropLast(2) == b.shape.dropLast(2)
             && a.width == b.shape[b.rank - 2],
         "matmul: \(a.shape) and \(b.shape) do not fit")

@@ -2,7 +2,7 @@ import CKernels
 
 /// Σ weight·x, a scalar; weights of the same count, not differentiated. Summed in double precision.
 public func weightedSum(_ x: Tensor, weights: [Float]) -> Tensor {
-    precondition(weights.count == x.count, "weightedSum: \(weights.count) weights for shape \(x.shape)")
+    require(weights.count == x.count, "weightedSum: \(weights.count) weights for shape \(x.shape)")
     var sum = 0.0
     for i in 0..<x.count { sum += Double(x.pointer[i]) * Double(weights[i]) }
     let slot = x.slot
@@ -44,7 +44,7 @@ private func meanDifference(
     total: (UnsafePointer<Float>, UnsafePointer<Float>, Int) -> Double,
     slope: @escaping (_ d: Tensor, _ a: Tensor, _ b: Tensor, _ scale: Float) -> Void
 ) -> Tensor {
-    precondition(a.shape == b.shape, "\(op): shapes \(a.shape) and \(b.shape) differ")
+    require(a.shape == b.shape, "\(op): shapes \(a.shape) and \(b.shape) differ")
     let value = Float(total(a.pointer, b.pointer, a.count) / Double(a.count))
     let (aSlot, bSlot, a0, b0) = (a.slot, b.slot, a.detached(), b.detached())
     return Tape.record(Tensor([value], shape: [1]), from: [a, b]) { dy, tape in
@@ -64,7 +64,7 @@ private func meanDifference(
 
 /// Straight-through: the values of `value`, the gradient as if it were `x`: x + sg(value − x).
 public func straightThrough(_ x: Tensor, value: Tensor) -> Tensor {
-    precondition(x.shape == value.shape, "straightThrough: shapes \(x.shape) and \(value.shape) differ")
+    require(x.shape == value.shape, "straightThrough: shapes \(x.shape) and \(value.shape) differ")
     let slot = x.slot
     return Tape.record(value.detached(), from: [x]) { dy, tape in
         if let slot { tape.add(dy, to: slot) }

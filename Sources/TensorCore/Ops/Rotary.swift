@@ -26,7 +26,7 @@ public struct RotaryTable {
 
     /// φ = pos·θ^(−2i/dₐ) for pair i of axis a, axes in order; `axisWidths` sum to the head dimension.
     public init(_ positions: [Position], axisWidths: [Int]) {
-        precondition(
+        require(
             axisWidths.count == 3 && axisWidths.allSatisfy { $0 % 2 == 0 && $0 >= 0 },
             "rope axes \(axisWidths) must be three even widths")
         let half = axisWidths.reduce(0, +) / 2
@@ -68,7 +68,7 @@ public struct RotaryTable {
 /// weight [d] → [B, L, heads·d].
 public func rotaryNorm(_ x: Tensor, weight w: Tensor, table: RotaryTable, heads: Int) -> Tensor {
     let (rows, width, stride, tokens) = (x.rows, w.count, x.width, table.tokens)
-    precondition(
+    require(
         x.rank == 3 && x.shape[1] == tokens && heads * width <= stride && table.cosine.width * 2 == width,
         "rotaryNorm: x \(x.shape), weight \(w.shape), \(heads) heads and table \(table.cosine.shape) do not fit")
     let y = Tensor(uninitialized: [x.shape[0], tokens, heads * width])

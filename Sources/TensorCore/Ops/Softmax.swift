@@ -41,10 +41,10 @@ public func logSoftmax(_ x: Tensor) -> Tensor {
 /// −log softmax(logits)[target] per row: logits [..., V], targets of the leading shape → that shape, in nats.
 public func crossEntropy(_ logits: Tensor, targets: TokenTensor) -> Tensor {
     let (rows, width) = (logits.rows, logits.width)
-    precondition(
+    require(
         Array(logits.shape.dropLast()) == targets.shape,
         "crossEntropy: logits \(logits.shape) do not fit targets \(targets.shape)")
-    for id in targets.ids { precondition(id >= 0 && id < width, "crossEntropy: target \(id) is not in 0..<\(width)") }
+    for id in targets.ids { require(id >= 0 && id < width, "crossEntropy: target \(id) is not in 0..<\(width)") }
     let loss = Tensor(uninitialized: targets.shape)
     let lse = Tensor(uninitialized: [rows])
     targets.ids.withUnsafeBufferPointer { buffer in

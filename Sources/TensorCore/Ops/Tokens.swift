@@ -3,8 +3,8 @@ import CKernels
 /// Rows of `table` [V, D] for each id → tokens' shape + [D]. `tape` is where the lookup is recorded.
 public func embedding(_ tokens: TokenTensor, table: Tensor) -> Tensor {
     let (size, width) = (table.shape[0], table.width)
-    precondition(table.rank == 2, "embedding: table \(table.shape) is not [ids, width]")
-    for id in tokens.ids { precondition(id >= 0 && id < size, "embedding: id \(id) is not in 0..<\(size)") }
+    require(table.rank == 2, "embedding: table \(table.shape) is not [ids, width]")
+    for id in tokens.ids { require(id >= 0 && id < size, "embedding: id \(id) is not in 0..<\(size)") }
     let y = Tensor(uninitialized: tokens.shape + [width])
     Parallel.rows(tokens.count, width: width) { r in
         for i in r {
@@ -36,7 +36,7 @@ public func concatTokens(_ parts: [Tensor]) -> Tensor {
     let batch = parts.map { $0.shape[0] }.max() ?? 0
     let width = parts[0].width
     for part in parts {
-        precondition(
+        require(
             part.rank == 3 && part.width == width && (part.shape[0] == batch || part.shape[0] == 1),
             "concatTokens: parts \(parts.map(\.shape)) do not fit")
     }
@@ -75,7 +75,7 @@ public func concatTokens(_ parts: [Tensor]) -> Tensor {
 
 /// Tokens `range` of x [B, L, D] → [B, range.count, D].
 public func sliceTokens(_ x: Tensor, _ range: Range<Int>) -> Tensor {
-    precondition(
+    require(
         x.rank == 3 && range.lowerBound >= 0 && range.upperBound <= x.shape[1],
         "sliceTokens: \(range) is not within \(x.shape)")
     let (batch, tokens, width, size) = (x.shape[0], x.shape[1], x.width, range.count * x.width)
@@ -117,7 +117,7 @@ public func argmax(_ x: Tensor) -> TokenTensor {
 /// times the table, METHOD §3): probabilities [..., V], ids of the leading shape, table [V, D] → [..., D].
 public func straightThroughEmbedding(_ probabilities: Tensor, ids: TokenTensor, table: Tensor) -> Tensor {
     let (size, width) = (table.shape[0], table.width)
-    precondition(
+    require(
         probabilities.width == size && Array(probabilities.shape.dropLast()) == ids.shape,
         "straightThroughEmbedding: probabilities \(probabilities.shape), ids \(ids.shape) and table \(table.shape) do not fit")
     let rows = probabilities.rows
