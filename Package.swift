@@ -19,6 +19,9 @@ let package = Package(
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
 
+        // Values and files that every record is written in.
+        .target(name: "Files", dependencies: ["COpenSSL"]),
+
         // The engine.
         .target(
             name: "CKernels",
@@ -26,10 +29,9 @@ let package = Package(
             linkerSettings: [.linkedLibrary("m"), .linkedLibrary("pthread")]),
         .target(name: "TensorCore", dependencies: ["CKernels", "COpenBLAS"]),
         .target(name: "NN", dependencies: ["TensorCore"]),
-        .target(name: "Models", dependencies: ["NN"]),
+        .target(name: "Models", dependencies: ["NN", "Files"]),
 
         // Data, measures, records: no engine needed.
-        .target(name: "Files", dependencies: ["COpenSSL"]),
         .target(name: "ImageData", dependencies: ["CPNG", "CZlib", "Files"]),
         .target(name: "Evaluation", dependencies: ["COpenBLAS"]),
         .target(
