@@ -39,9 +39,11 @@ let package = Package(
             ]),
         .target(name: "Sweep", dependencies: ["Files", .product(name: "Yams", package: "Yams")]),
 
+        .target(name: "Verification", dependencies: ["Models", "Files"]),
+
         // The experiments.
         .target(name: "Studies", dependencies: ["Models", "Evaluation", "ImageData"]),
-        .target(name: "Report", dependencies: ["RunStore", "ImageData", "Evaluation"]),
+        .target(name: "Report", dependencies: ["RunStore", "ImageData"]),
         .target(
             name: "Experiment",
             dependencies: [
@@ -51,16 +53,17 @@ let package = Package(
         .executableTarget(
             name: "prologue",
             dependencies: [
-                "Experiment", "Report",
+                "Experiment", "Report", "Verification",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 
         .testTarget(name: "TensorCoreTests", dependencies: ["NN"]),
         .testTarget(name: "ModelsTests", dependencies: ["Models", "Files"]),
-        .testTarget(name: "ImageDataTests", dependencies: ["ImageData", "Files"]),
+        .testTarget(name: "VerificationTests", dependencies: ["Verification"]),
+        .testTarget(name: "ImageDataTests", dependencies: ["ImageData"]),
         .testTarget(name: "FilesTests", dependencies: ["Files"]),
         .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "Files"]),
-        .testTarget(name: "RunStoreTests", dependencies: ["RunStore"]),
+        .testTarget(name: "RunStoreTests", dependencies: ["RunStore", "Files"]),
         .testTarget(name: "SweepTests", dependencies: ["Sweep"]),
         .testTarget(name: "ReportTests", dependencies: ["Report"]),
         .testTarget(name: "ExperimentTests", dependencies: ["Experiment"]),

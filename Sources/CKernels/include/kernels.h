@@ -1,1 +1,130 @@
-#pragma once
+#ifndef PROLOGUE_KERNELS_H
+#define PROLOGUE_KERNELS_H
+
+#include <stdint.h>
+
+/* The vector loops of the engine, and the threads they run on.
+ *
+ * Conventions: output first, dimensions last, row-major float32. A kernel works on one thread over the rows it
+ * is given; the caller splits rows. Each is compiled for AVX-512, AVX2 and plain x86-64 and dispatched at run
+ * time. "accumulates" means the output is added to, otherwise it is overwritten. */
+
+/* ---- Threads (threads.c) ------------------------------------------------------------------------------- */
+
+typedef void (*chunk_body)(void *context, long chunk);
+
+/* Runs body for every chunk 0..<chunks, on the calling thread and the pool, and returns when all are done.
+ * A call from inside a body, or while another thread uses the pool, runs its chunks in order on the caller.
+ * Which thread runs a chunk is left to timing; what a chunk computes must not be. */
+void parallel_chunks(long chunks, chunk_body body, void *context);
+int parallel_thread_count(void);
+void parallel_set_thread_count(int threads); /* before first use; later calls shrink or grow the pool */
+
+/* ---- Elementwise (elementwise.c) ----------------------------------------------------------------------- */
+
+void add_into(float *y, const float *x, long n);                              /* y += x */
+void add_scaled_into(float *y, const float *x, float scale, long n);          /* y += scale·x */
+void add_out(float *y, const float *a, const float *b, long n);
+void subtract_out(float *y, const float *a, const float *b, long n);
+void multiply_out(float *y, const float *a, const float *b, long n);
+void scale_out(float *y, const float *x, float scale, long n);
+void gelu_forward(float *y, const float *x, long n);                          /* tanh approximation */
+void gelu_backward(float *dx, const float *dy, const float *x, long n);
+void relu_forward(float *y, const float *x, long n);
+void relu_backward(float *dx, const float *dy, const float *y, long n);
+/* gated [rows, 2·hidden] = [gate ; value] → y [rows, hidden] = gelu(value)·gate */
+void geglu_forward(float *y, const float *gated, long rows, long hidden);
+void geglu_backward(float *dgated, const float *dy, const float *gated, long rows, long hidden);
+/* y = x + gate·branch; the gate row is gates[row / rows_per_gate] when gate_rows > 1, else gates[0].
+ * rows are first_row..<first_row+rows of the whole; x, branch, y point at the first of them. */
+void gated_residual_forward(float *y, const float *x, const float *branch, const float *gates, long first_row,
+                            long rows, long width, long rows_per_gate);
+/* dbranch = dy·gate; dgates [gate rows, width] accumulates Σ dy·branch. Either may be null. */
+void gated_residual_backward(float *dbranch, float *dgates, const float *dy, const float *branch,
+                             const float *gates, long first_row, long rows, long width, long rows_per_gate);
+void fill_rows(float *y, const float *row, long rows, long width);
+void add_row_sum(float *sum, const float *x, long rows, long width);          /* sum[width] accumulates */
+double sum_of(const float *x, long n);
+double sum_of_squares(const float *x, long n);
+double sum_abs_difference(const float *a, const float *b, long n);
+double sum_squared_difference(const float *a, const float *b, long n);
+void sign_difference(float *d, const float *a, const float *b, float scale, long n); /* scale·sign(a−b) */
+/* y = x·keep/(1−p) where keep is drawn from counter-based bits keyed by (key, first + i) */
+void dropout_apply(float *y, const float *x, float p, uint64_t key, uint64_t first, long n);
+
+/* ---- Norms (norms.c) ----------------------------------------------------------------------------------- */
+
+/* y = x/max(‖x‖,1e-12)·√width·(1+w); inverse[rows] keeps 1/max(‖x‖,1e-12). w rows as gates above. */
+void rms_norm_forward(float *y, float *inverse, const float *x, const float *w, long first_row, long rows,
+                      long width, long rows_per_weight);
+/* dx overwritten; dw accumulates; either may be null. */
+void rms_norm_backward(float *dx, float *dw, const float *dy, const float *x, const float *inverse,
+                       const float *w, long first_row, long rows, long width, long rows_per_weight);
+void l2_normalize_forward(float *y, float *inverse, const float *x, long rows, long width);
+void l2_normalize_backward(float *dx, const float *dy, const float *y, const float *inverse, long rows,
+                           long width);
+/* Per-head RMS norm with weight w[width], then rotation of pairs (2i, 2i+1) by the row's angles.
+ * x rows are stride floats apart and hold heads·width; y is contiguous [rows, heads, width];
+ * cosine, sine [tokens, width/2] with token = (first_row + row) % tokens; inverse [rows, heads]. */
+void rotary_norm_forward(float *y, float *inverse, const float *x, const float *w, const float *cosine,
+                         const float *sine, long first_row, long rows, long tokens, long heads, long width,
+                         long stride);
+void rotary_norm_backward(float *dx, float *dw, const float *dy, const float *x, const float *inverse,
+                          const float *w, const float *cosine, const float *sine, long first_row, long rows,
+                          long tokens, long heads, long width, long stride, long dx_stride);
+
+/* ---- Softmax family (softmax.c) ------------------------------------------------------------------------ */
+
+void softmax_rows(float *y, const float *x, float scale, long rows, long width);          /* softmax(scale·x) */
+void softmax_rows_backward(float *dx, const float *dy, const float *y, float scale, long rows, long width);
+void log_softmax_rows(float *y, const float *x, long rows, long width);
+void log_softmax_rows_backward(float *dx, const float *dy, const float *y, long rows, long width);
+/* loss[rows] = logsumexp(x) − x[target]; lse[rows] */
+void cross_entropy_forward(float *loss, float *lse, const float *x, const int32_t *target, long rows, long width);
+/* dx = (softmax(x) − onehot)·weight[row] */
+void cross_entropy_backward(float *dx, const float *x, const float *lse, const int32_t *target,
+                            const float *weight, long rows, long width);
+void argmax_rows(int32_t *index, const float *x, long rows, long width);                  /* first of ties */
+
+/* Score rows of attention, in place: s[rows, stride] becomes softmax(scale·s) over the first
+ * min(columns, first_query + row + 1) entries when causal, over columns otherwise; the rest becomes 0.
+ * lse[rows] keeps the logarithm of the sum. */
+void attention_softmax(float *s, float *lse, float scale, long rows, long columns, long stride, long first_query,
+                       int causal);
+/* s becomes exp(scale·s − lse): the probabilities again. */
+void attention_probabilities(float *s, const float *lse, float scale, long rows, long columns, long stride,
+                             long first_query, int causal);
+/* ds [rows, stride] in place from dP: ds = p·(ds − delta[row])·scale */
+void attention_score_gradient(float *ds, const float *p, const float *delta, float scale, long rows,
+                              long columns, long stride);
+/* delta[rows] = Σ dy·y; rows stride floats apart */
+void row_dots(float *delta, const float *dy, const float *y, long rows, long width, long stride);
+/* One query against a cache: y[width] = softmax(scale·K q) V, K and V [length, width] contiguous. */
+void attention_decode(float *y, float *scores, const float *q, const float *k, const float *v, float scale,
+                      long length, long width);
+
+/* ---- Optimiser (optimizer.c) --------------------------------------------------------------------------- */
+
+typedef struct {
+    float rate, beta1, beta2, epsilon, decay;
+    float correction1, correction2; /* 1 − βᵗ */
+    float gradient_scale;           /* clipping */
+    float average_rate;             /* EMA: average += rate·(value − average) */
+} adamw_settings;
+
+/* Non-finite gradients count as 0 (NaN) or ±1e5 (METHOD §4). average may be null. */
+void adamw_step(float *value, float *moment1, float *moment2, float *average, const float *gradient,
+                adamw_settings settings, long n);
+/* Σ g² after the same replacement; *bad counts the replaced entries. */
+double gradient_sum_of_squares(const float *gradient, long *bad, long n);
+void average_step(float *average, const float *value, float rate, long n);
+
+/* ---- Convolution helpers (convolution.c), images are [n, height, width, channels] ------------------------ */
+
+/* columns [out_h·out_w, k·k·channels] of one image, zero padding */
+void im2col(float *columns, const float *image, long height, long width, long channels, long kernel, long stride,
+            long padding, long out_height, long out_width);
+void col2im(float *image, const float *columns, long height, long width, long channels, long kernel, long stride,
+            long padding, long out_height, long out_width); /* accumulates */
+
+#endif

@@ -1,0 +1,152 @@
+#include "kernels.h"
+#include "vector.h"
+
+KERNEL void add_into(float *restrict y, const float *restrict x, long n) {
+    for (long i = 0; i < n; i++) y[i] += x[i];
+}
+
+KERNEL void add_scaled_into(float *restrict y, const float *restrict x, float scale, long n) {
+    for (long i = 0; i < n; i++) y[i] += scale * x[i];
+}
+
+KERNEL void add_out(float *y, const float *a, const float *b, long n) {
+    for (long i = 0; i < n; i++) y[i] = a[i] + b[i];
+}
+
+KERNEL void subtract_out(float *y, const float *a, const float *b, long n) {
+    for (long i = 0; i < n; i++) y[i] = a[i] - b[i];
+}
+
+KERNEL void multiply_out(float *y, const float *a, const float *b, long n) {
+    for (long i = 0; i < n; i++) y[i] = a[i] * b[i];
+}
+
+KERNEL void scale_out(float *y, const float *x, float scale, long n) {
+    for (long i = 0; i < n; i++) y[i] = scale * x[i];
+}
+
+KERNEL void gelu_forward(float *restrict y, const float *restrict x, long n) {
+    for (long i = 0; i < n; i++) y[i] = gelu_value(x[i]);
+}
+
+KERNEL void gelu_backward(float *restrict dx, const float *restrict dy, const float *restrict x, long n) {
+    for (long i = 0; i < n; i++) dx[i] = dy[i] * gelu_slope(x[i]);
+}
+
+KERNEL void relu_forward(float *restrict y, const float *restrict x, long n) {
+    for (long i = 0; i < n; i++) y[i] = x[i] > 0 ? x[i] : 0;
+}
+
+KERNEL void relu_backward(float *restrict dx, const float *restrict dy, const float *restrict y, long n) {
+    for (long i = 0; i < n; i++) dx[i] = y[i] > 0 ? dy[i] : 0;
+}
+
+KERNEL void geglu_forward(float *restrict y, const float *restrict gated, long rows, long hidden) {
+    for (long r = 0; r < rows; r++) {
+        const float *gate = gated + r * 2 * hidden, *value = gate + hidden;
+        float *out = y + r * hidden;
+        for (long i = 0; i < hidden; i++) out[i] = gelu_value(value[i]) * gate[i];
+    }
+}
+
+KERNEL void geglu_backward(float *restrict dgated, const float *restrict dy, const float *restrict gated, long rows,
+                           long hidden) {
+    for (long r = 0; r < rows; r++) {
+        const float *gate = gated + r * 2 * hidden, *value = gate + hidden, *g = dy + r * hidden;
+        float *dgate = dgated + r * 2 * hidden, *dvalue = dgate + hidden;
+        for (long i = 0; i < hidden; i++) {
+            float x = value[i], s = gelu_gate(x);
+            float slope = s + x * s * (1.0f - s) * 1.5957691216057308f * (1.0f + 0.134145f * x * x);
+            dgate[i] = g[i] * x * s;
+            dvalue[i] = g[i] * gate[i] * slope;
+        }
+    }
+}
+
+KERNEL void gated_residual_forward(float *restrict y, const float *restrict x, const float *restrict branch,
+                                   const float *restrict gates, long first_row, long rows, long width,
+                                   long rows_per_gate) {
+    for (long r = 0; r < rows; r++) {
+        const float *gate = gates + (first_row + r) / rows_per_gate * width;
+        const float *a = x + r * width, *b = branch + r * width;
+        float *out = y + r * width;
+        for (long i = 0; i < width; i++) out[i] = a[i] + gate[i] * b[i];
+    }
+}
+
+KERNEL void gated_residual_backward(float *restrict dbranch, float *restrict dgates, const float *restrict dy,
+                                    const float *restrict branch, const float *restrict gates, long first_row,
+                                    long rows, long width, long rows_per_gate) {
+    for (long r = 0; r < rows; r++) {
+        long gate_row = (first_row + r) / rows_per_gate * width;
+        const float *gate = gates + gate_row, *g = dy + r * width, *b = branch + r * width;
+        if (dbranch) {
+            float *out = dbranch + r * width;
+            for (long i = 0; i < width; i++) out[i] = g[i] * gate[i];
+        }
+        if (dgates) {
+            float *out = dgates + gate_row;
+            for (long i = 0; i < width; i++) out[i] += g[i] * b[i];
+        }
+    }
+}
+
+void fill_rows(float *y, const float *row, long rows, long width) {
+    for (long r = 0; r < rows; r++) memcpy(y + r * width, row, (size_t)width * sizeof(float));
+}
+
+KERNEL void add_row_sum(float *restrict sum, const float *restrict x, long rows, long width) {
+    for (long r = 0; r < rows; r++) {
+        const float *row = x + r * width;
+        for (long i = 0; i < width; i++) sum[i] += row[i];
+    }
+}
+
+KERNEL double sum_of(const float *x, long n) {
+    REORDER_SUMS
+    double sum = 0;
+    for (long i = 0; i < n; i++) sum += x[i];
+    return sum;
+}
+
+KERNEL double sum_of_squares(const float *x, long n) {
+    REORDER_SUMS
+    double sum = 0;
+    for (long i = 0; i < n; i++) sum += (double)x[i] * x[i];
+    return sum;
+}
+
+KERNEL double sum_abs_difference(const float *a, const float *b, long n) {
+    REORDER_SUMS
+    double sum = 0;
+    for (long i = 0; i < n; i++) sum += fabs((double)a[i] - b[i]);
+    return sum;
+}
+
+KERNEL double sum_squared_difference(const float *a, const float *b, long n) {
+    REORDER_SUMS
+    double sum = 0;
+    for (long i = 0; i < n; i++) {
+        double d = (double)a[i] - b[i];
+        sum += d * d;
+    }
+    return sum;
+}
+
+KERNEL void sign_difference(float *restrict d, const float *restrict a, const float *restrict b, float scale, long n) {
+    for (long i = 0; i < n; i++) d[i] = a[i] > b[i] ? scale : (a[i] < b[i] ? -scale : 0.0f);
+}
+
+/* A finaliser of two multiplications over (key + counter): enough for masks, and the same for any split. */
+INLINE uint32_t mixed_bits(uint64_t key, uint64_t counter) {
+    uint64_t z = key + counter * 0x9E3779B97F4A7C15ull;
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ull;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBull;
+    return (uint32_t)(z >> 32);
+}
+
+KERNEL void dropout_apply(float *y, const float *x, float p, uint64_t key, uint64_t first, long n) {
+    const float scale = 1.0f / (1.0f - p);
+    const uint32_t threshold = (uint32_t)((double)p * 4294967296.0);
+    for (long i = 0; i < n; i++) y[i] = mixed_bits(key, first + (uint64_t)i) >= threshold ? x[i] * scale : 0.0f;
+}

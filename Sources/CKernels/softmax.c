@@ -1,0 +1,159 @@
+#include "kernels.h"
+#include "vector.h"
+
+INLINE float largest(const float *x, long n) {
+    REORDER_SUMS
+    float best = -INFINITY;
+    for (long i = 0; i < n; i++) best = x[i] > best ? x[i] : best;
+    return best;
+}
+
+/* y = exp(scale·x − shift), returns Σ y */
+INLINE float exp_sum(float *y, const float *x, float scale, float shift, long n) {
+    REORDER_SUMS
+    float sum = 0;
+    for (long i = 0; i < n; i++) {
+        float e = fast_exp(scale * x[i] - shift);
+        y[i] = e;
+        sum += e;
+    }
+    return sum;
+}
+
+INLINE float sum_exp(const float *x, float shift, long n) {
+    REORDER_SUMS
+    float sum = 0;
+    for (long i = 0; i < n; i++) sum += fast_exp(x[i] - shift);
+    return sum;
+}
+
+INLINE float dot(const float *a, const float *b, long n) {
+    REORDER_SUMS
+    float sum = 0;
+    for (long i = 0; i < n; i++) sum += a[i] * b[i];
+    return sum;
+}
+
+KERNEL void softmax_rows(float *restrict y, const float *restrict x, float scale, long rows, long width) {
+    for (long r = 0; r < rows; r++) {
+        const float *in = x + r * width;
+        float *out = y + r * width;
+        float sum = exp_sum(out, in, scale, scale * largest(in, width), width);
+        float inv = 1.0f / sum;
+        for (long i = 0; i < width; i++) out[i] *= inv;
+    }
+}
+
+KERNEL void softmax_rows_backward(float *restrict dx, const float *restrict dy, const float *restrict y, float scale,
+                                  long rows, long width) {
+    for (long r = 0; r < rows; r++) {
+        const float *g = dy + r * width, *p = y + r * width;
+        float *out = dx + r * width;
+        float mean = dot(g, p, width);
+        for (long i = 0; i < width; i++) out[i] = scale * p[i] * (g[i] - mean);
+    }
+}
+
+KERNEL void log_softmax_rows(float *restrict y, const float *restrict x, long rows, long width) {
+    for (long r = 0; r < rows; r++) {
+        const float *in = x + r * width;
+        float *out = y + r * width;
+        float top = largest(in, width), lse = top + logf(sum_exp(in, top, width));
+        for (long i = 0; i < width; i++) out[i] = in[i] - lse;
+    }
+}
+
+KERNEL void log_softmax_rows_backward(float *restrict dx, const float *restrict dy, const float *restrict y, long rows,
+                                      long width) {
+    REORDER_SUMS
+    for (long r = 0; r < rows; r++) {
+        const float *g = dy + r * width, *logp = y + r * width;
+        float *out = dx + r * width, sum = 0;
+        for (long i = 0; i < width; i++) sum += g[i];
+        for (long i = 0; i < width; i++) out[i] = g[i] - fast_exp(logp[i]) * sum;
+    }
+}
+
+KERNEL void cross_entropy_forward(float *restrict loss, float *restrict lse, const float *restrict x,
+                                  const int32_t *restrict target, long rows, long width) {
+    for (long r = 0; r < rows; r++) {
+        const float *in = x + r * width;
+        float top = largest(in, width);
+        lse[r] = top + logf(sum_exp(in, top, width));
+        loss[r] = lse[r] - in[target[r]];
+    }
+}
+
+KERNEL void cross_entropy_backward(float *restrict dx, const float *restrict x, const float *restrict lse,
+                                   const int32_t *restrict target, const float *restrict weight, long rows,
+                                   long width) {
+    for (long r = 0; r < rows; r++) {
+        const float *in = x + r * width;
+        float *out = dx + r * width, w = weight[r], shift = lse[r];
+        for (long i = 0; i < width; i++) out[i] = w * fast_exp(in[i] - shift);
+        out[target[r]] -= w;
+    }
+}
+
+KERNEL void argmax_rows(int32_t *restrict index, const float *restrict x, long rows, long width) {
+    for (long r = 0; r < rows; r++) {
+        const float *in = x + r * width;
+        float top = largest(in, width);
+        long i = 0;
+        while (i < width - 1 && in[i] != top) i++;
+        index[r] = (int32_t)i;
+    }
+}
+
+INLINE long visible(long columns, long query, int causal) {
+    return causal && query + 1 < columns ? query + 1 : columns;
+}
+
+KERNEL void attention_softmax(float *restrict s, float *restrict lse, float scale, long rows, long columns,
+                              long stride, long first_query, int causal) {
+    for (long r = 0; r < rows; r++) {
+        float *row = s + r * stride;
+        long n = visible(columns, first_query + r, causal);
+        float top = scale * largest(row, n);
+        float sum = exp_sum(row, row, scale, top, n), inv = 1.0f / sum;
+        for (long i = 0; i < n; i++) row[i] *= inv;
+        for (long i = n; i < columns; i++) row[i] = 0;
+        lse[r] = top + logf(sum);
+    }
+}
+
+KERNEL void attention_probabilities(float *restrict s, const float *restrict lse, float scale, long rows,
+                                    long columns, long stride, long first_query, int causal) {
+    for (long r = 0; r < rows; r++) {
+        float *row = s + r * stride, shift = lse[r];
+        long n = visible(columns, first_query + r, causal);
+        for (long i = 0; i < n; i++) row[i] = fast_exp(scale * row[i] - shift);
+        for (long i = n; i < columns; i++) row[i] = 0;
+    }
+}
+
+KERNEL void attention_score_gradient(float *restrict ds, const float *restrict p, const float *restrict delta,
+                                     float scale, long rows, long columns, long stride) {
+    for (long r = 0; r < rows; r++) {
+        float *g = ds + r * stride, d = delta[r];
+        const float *q = p + r * stride;
+        for (long i = 0; i < columns; i++) g[i] = q[i] * (g[i] - d) * scale;
+    }
+}
+
+KERNEL void row_dots(float *restrict delta, const float *restrict dy, const float *restrict y, long rows, long width,
+                     long stride) {
+    for (long r = 0; r < rows; r++) delta[r] = dot(dy + r * stride, y + r * stride, width);
+}
+
+KERNEL void attention_decode(float *restrict y, float *restrict scores, const float *restrict q,
+                             const float *restrict k, const float *restrict v, float scale, long length, long width) {
+    for (long t = 0; t < length; t++) scores[t] = dot(q, k + t * width, width);
+    float sum = exp_sum(scores, scores, scale, scale * largest(scores, length), length), inv = 1.0f / sum;
+    for (long i = 0; i < width; i++) y[i] = 0;
+    for (long t = 0; t < length; t++) {
+        float p = scores[t] * inv;
+        const float *value = v + t * width;
+        for (long i = 0; i < width; i++) y[i] += p * value[i];
+    }
+}

@@ -1,0 +1,53 @@
+#ifndef PROLOGUE_VECTOR_H
+#define PROLOGUE_VECTOR_H
+
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+/* Each kernel is compiled once per instruction set and chosen when the program starts. */
+#if defined(__x86_64__)
+#define KERNEL __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define KERNEL
+#endif
+#define INLINE static inline __attribute__((always_inline))
+
+/* Sums may be reordered into vector lanes: the order is fixed by the binary, not by timing. */
+#define REORDER_SUMS _Pragma("clang fp reassociate(on) contract(fast)")
+
+/* e^x to about 2 ulp without branches, so that loops over it become vector code. */
+INLINE float fast_exp(float x) {
+    x = x < -87.0f ? -87.0f : x;
+    x = x > 88.0f ? 88.0f : x;
+    const float shift = 12582912.0f; /* 1.5·2²³: adding it rounds to the nearest integer */
+    float shifted = x * 1.44269504088896341f + shift;
+    float n = shifted - shift;
+    float r = x - n * 0.693359375f;
+    r = r - n * -2.12194440e-4f;
+    float p = 1.9875691500e-4f;
+    p = p * r + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    float y = p * (r * r) + r + 1.0f;
+    union { float f; int32_t i; } power = { .i = ((int32_t)n + 127) << 23 };
+    return y * power.f;
+}
+
+/* tanh-approximated GELU is x·σ(2u), u = √(2/π)(x + 0.044715x³) */
+INLINE float gelu_gate(float x) {
+    float u2 = 1.5957691216057308f * (x + 0.044715f * x * x * x);
+    return 1.0f / (1.0f + fast_exp(-u2));
+}
+
+INLINE float gelu_value(float x) { return x * gelu_gate(x); }
+
+INLINE float gelu_slope(float x) {
+    float g = gelu_gate(x);
+    return g + x * g * (1.0f - g) * 1.5957691216057308f * (1.0f + 0.134145f * x * x);
+}
+
+#endif

@@ -1,0 +1,177 @@
+import NN
+import TensorCore
+
+/// Sizes of an AR model.
+public struct ARConfig: Equatable, Sendable {
+    public var layout: SequenceLayout
+    public var network: TokenizerConfig.Network
+    public var conditionWidth: Int = 32
+    /// Classes and the unconditional label, which is the last.
+    public var labels: Int
+    /// Whether the head is the embedding table.
+    public var tied: Bool = false
+
+    public init(layout: SequenceLayout, network: TokenizerConfig.Network, labels: Int) {
+        self.layout = layout
+        self.network = network
+        self.labels = labels
+    }
+}
+
+/// What the AR model reads: ids, and where the prologue's gradient goes.
+public struct ARInput {
+    /// Target ids in the AR vocabulary, [B, T].
+    public let targets: TokenTensor
+    /// BOS labels, [B].
+    public let labels: TokenTensor
+    /// For each sequence, whether all its visual inputs become EOS (visual dropout); empty: none.
+    public var visualDropped: [Bool] = []
+    /// P of the prologue quantizer, [B, K, codes]: prologue inputs become straight-through lookups (step A).
+    public var prologueProbabilities: Tensor?
+
+    public init(
+        targets: TokenTensor, labels: TokenTensor, visualDropped: [Bool] = [], prologueProbabilities: Tensor? = nil
+    ) {
+        self.targets = targets
+        self.labels = labels
+        self.visualDropped = visualDropped
+        self.prologueProbabilities = prologueProbabilities
+    }
+}
+
+extension SequenceLayout {
+    /// Codebook indices [B, K + N] (prologue, then visual) → ids in the AR vocabulary with EOS between, [B, T].
+    public func targets(_ indices: TokenTensor) -> TokenTensor {
+        require(
+            indices.shape.last == prologueTokens + visualTokens,
+            "indices \(indices.shape) are not [batch, \(prologueTokens) + \(visualTokens)]")
+        guard hasPrologue else { return indices }
+        let (batch, k, width) = (indices.shape[0], prologueTokens, prologueTokens + visualTokens)
+        var ids: [Int32] = []
+        ids.reserveCapacity(batch * length)
+        for b in 0..<batch {
+            ids += indices.ids[b * width..<b * width + k].map { $0 + Int32(visualCodes) }
+            ids.append(Int32(eos))
+            ids += indices.ids[b * width + k..<(b + 1) * width]
+        }
+        return TokenTensor(ids, shape: [batch, length])
+    }
+
+    /// Visual indices [B, N] of id sequences [B, T].
+    public func visualIndices(_ ids: TokenTensor) -> TokenTensor { slice(ids, visualStart..<length, minus: 0) }
+
+    /// Prologue indices [B, K] of id sequences [B, T].
+    public func prologueIndices(_ ids: TokenTensor) -> TokenTensor {
+        slice(ids, 0..<prologueTokens, minus: visualCodes)
+    }
+
+    private func slice(_ ids: TokenTensor, _ range: Range<Int>, minus offset: Int) -> TokenTensor {
+        let batch = ids.shape[0]
+        let kept = (0..<batch).flatMap { b in
+            ids.ids[b * length + range.lowerBound..<b * length + range.upperBound].map { $0 - Int32(offset) }
+        }
+        return TokenTensor(kept, shape: [batch, range.count])
+    }
+}
+
+/// The autoregressive model: causal transformer over [BOS(class)] prologue… EOS visual…; logits at position i
+/// predict token i (METHOD §3). Its norms see the unconditional label; the class enters as BOS only.
+public struct ARModel {
+    public let config: ARConfig
+    public let parameters: [Parameter]
+    let table, bos: Parameter
+    let transformer: Transformer
+    /// Nil when tied to the table.
+    let head: Linear?
+    let positions: RotaryTable
+
+    public init(_ config: ARConfig, stream: RandomStream) {
+        self.config = config
+        let builder = ParameterBuilder(stream)
+        let (network, layout) = (config.network, config.layout)
+        table = builder.normal("semantic_emb.weight", [layout.vocabulary, network.width])
+        bos = builder.normal("bos_emb.weight", [config.labels, network.width])
+        transformer = Transformer(
+            "ar_model",
+            TransformerShape(
+                width: network.width, layers: network.layers, heads: network.heads, feedForwardRatio: 11.0 / 4,
+                biases: false, causal: true),
+            labels: config.labels, conditionWidth: config.conditionWidth, outputNorm: true, in: builder)
+        head =
+            config.tied
+            ? nil
+            : Linear("ar_model.out", from: network.width, to: layout.vocabulary, bias: false, in: builder)
+        parameters = builder.parameters
+        positions = RotaryTable((0..<layout.length).map { .sequence($0) }, axisWidths: network.axes)
+    }
+
+    /// The label that stands for "any class".
+    public var unconditionalLabel: Int32 { Int32(config.labels - 1) }
+
+    /// Logits [B, T, V]. `tape` records; it must be the tape of `prologueProbabilities` where those are given.
+    public func callAsFunction(_ input: ARInput, on tape: Tape?, dropout: Dropout = .none) -> Tensor {
+        var dropout = dropout
+        let x = dropout(embed(input, on: tape))
+        return logits(transformer(x, table: positions, on: tape, dropout: &dropout), on: tape)
+    }
+
+    /// Cross-entropy of every target, [B, T], in nats.
+    public func crossEntropy(_ input: ARInput, on tape: Tape?, dropout: Dropout = .none) -> Tensor {
+        TensorCore.crossEntropy(self(input, on: tape, dropout: dropout), targets: input.targets)
+    }
+
+    func logits(_ hidden: Tensor, on tape: Tape?) -> Tensor {
+        head?(hidden, on: tape) ?? linear(hidden, weight: table(on: tape))
+    }
+
+    /// Input embeddings [B, T, D]: BOS, then all tokens but the last.
+    private func embed(_ input: ARInput, on tape: Tape?) -> Tensor {
+        let layout = config.layout
+        let (batch, length) = (input.targets.shape[0], layout.length)
+        require(
+            input.targets.shape == [batch, length] && input.labels.shape == [batch],
+            "targets \(input.targets.shape) and labels \(input.labels.shape) do not fit a sequence of \(length)")
+        precondition(
+            input.visualDropped.isEmpty || layout.hasPrologue && input.visualDropped.count == batch,
+            "visual dropout of \(input.visualDropped.count) sequences needs an EOS token and a batch of as many")
+        let table = table(on: tape)
+        let start = embedding(input.labels.reshaped([batch, 1]), table: bos(on: tape))
+        // With P, the prologue's inputs are looked up apart so that their gradient goes to P.
+        let plainStart = input.prologueProbabilities == nil ? 0 : layout.prologueTokens
+        var ids: [Int32] = []
+        ids.reserveCapacity(batch * (length - 1 - plainStart))
+        for b in 0..<batch {
+            let dropped = !input.visualDropped.isEmpty && input.visualDropped[b]
+            for i in plainStart..<length - 1 {
+                ids.append(dropped && i >= layout.visualStart ? Int32(layout.eos) : input.targets.ids[b * length + i])
+            }
+        }
+        let plain = embedding(TokenTensor(ids, shape: [batch, length - 1 - plainStart]), table: table)
+        guard let probabilities = input.prologueProbabilities else { return concatTokens([start, plain]) }
+        let prologue = straightThroughEmbedding(
+            probabilities, ids: layout.prologueIndices(input.targets),
+            table: sliceRows(table, layout.visualCodes..<layout.eos))
+        return concatTokens([start, prologue, plain])
+    }
+}
+
+/// Cross-entropy by segment: each sum over a segment's tokens, averaged over the batch and divided by T, so that
+/// the parts add up to the mean (METHOD §4).
+public struct SegmentedCrossEntropy {
+    public let prologue, eos, visual: Tensor
+
+    public init(_ perToken: Tensor, layout: SequenceLayout) {
+        let (batch, length) = (perToken.shape[0], perToken.shape[1])
+        func part(_ range: Range<Int>) -> Tensor {
+            let weight = 1 / Float(batch * length)
+            return weightedSum(
+                perToken, weights: (0..<batch * length).map { range.contains($0 % length) ? weight : 0 })
+        }
+        prologue = part(0..<layout.prologueTokens)
+        eos = part(layout.prologueTokens..<layout.visualStart)
+        visual = part(layout.visualStart..<length)
+    }
+
+    /// Mean cross-entropy over all tokens.
+    public var total: Tensor { prologue + eos + visual }
+}

@@ -1,0 +1,136 @@
+import NN
+import TensorCore
+
+/// What the tokenizer's encoder makes of images.
+public struct Encoding {
+    public let visual: Quantized
+    /// Nil in tokenizers without a prologue.
+    public let prologue: Quantized?
+
+    /// Prologue then visual indices, each in its own codebook, [B, K + N].
+    public var indices: TokenTensor {
+        guard let prologue else { return visual.indices }
+        let (batch, k, n) = (visual.indices.shape[0], prologue.indices.shape[1], visual.indices.shape[1])
+        var ids: [Int32] = []
+        ids.reserveCapacity(batch * (k + n))
+        for b in 0..<batch {
+            ids += prologue.indices.ids[b * k..<(b + 1) * k]
+            ids += visual.indices.ids[b * n..<(b + 1) * n]
+        }
+        return TokenTensor(ids, shape: [batch, k + n])
+    }
+}
+
+/// Patches → visual and prologue codes. A ViT over [patches ; learned queries] at 2D positions for patches and a
+/// separate axis for queries (METHOD §3); no output norm.
+public struct Encoder {
+    public let config: TokenizerConfig
+    public let parameters: [Parameter]
+    let inputLayer: Linear
+    let queries: Parameter?
+    let transformer: Transformer
+    let quantizer: VectorQuantizer
+    let prologueEncoder: PrologueEncoder?
+    let prologueQuantizer: ProbabilityQuantizer?
+    private let table: RotaryTable
+
+    public init(_ config: TokenizerConfig, stream: RandomStream) {
+        self.config = config
+        let builder = ParameterBuilder(stream)
+        let width = config.encoder.width
+        inputLayer = Linear("enc.input_layer", from: config.patchWidth, to: width, in: builder)
+        let queryCount: Int
+        switch (config.visual, config.prologue) {
+        case (.latent, .none): queryCount = config.visualTokens
+        case (.grid, .shared): queryCount = config.prologueTokens
+        case (.grid, _): queryCount = 0
+        case (.latent, _): fatalError("a prologue needs a grid of visual tokens")
+        }
+        queries = queryCount == 0 ? nil : builder.normal("enc.learnable_query", [1, queryCount, width])
+        transformer = Transformer(
+            "enc",
+            TransformerShape(
+                width: width, layers: config.encoder.layers, heads: config.encoder.heads,
+                feedForwardRatio: 8.0 / 3, biases: true, causal: false),
+            labels: config.labels, conditionWidth: config.conditionWidth, outputNorm: false, in: builder)
+        quantizer = VectorQuantizer(
+            codebook: SphericalCodebook(
+                "quantizer", from: width, codes: config.codebook, codeWidth: config.codeWidth, in: builder),
+            commitment: Float(config.commitment))
+        if case .separate(let layers) = config.prologue {
+            prologueEncoder = PrologueEncoder(config, layers: layers, in: builder)
+        } else {
+            prologueEncoder = nil
+        }
+        prologueQuantizer =
+            config.prologue == .none
+            ? nil
+            : ProbabilityQuantizer(
+                codebook: SphericalCodebook(
+                    "semantic_quantizer", from: width, codes: config.prologueCodebook, codeWidth: config.codeWidth,
+                    in: builder),
+                temperature: Float(config.prologueTemperature))
+        parameters = builder.parameters
+        table = RotaryTable(
+            config.gridPositions + (0..<queryCount).map { .query($0) }, axisWidths: config.encoder.axes)
+    }
+
+    /// patches [B, N, p·p·C] in [−1, 1] → codes.
+    public func callAsFunction(_ patches: Tensor) -> Encoding {
+        let (tape, n) = (patches.tape, config.visualTokens)
+        var x = inputLayer(patches, on: tape)
+        if let queries { x = concatTokens([x, queries(on: tape)]) }
+        let hidden = transformer(x, table: table, on: tape)
+        let fromPatches = queries == nil ? hidden : sliceTokens(hidden, 0..<n)
+        let fromQueries = queries == nil ? nil : sliceTokens(hidden, n..<hidden.shape[1])
+        let visual = quantizer(config.visual == .latent ? fromQueries ?? hidden : fromPatches, on: tape)
+        let prologueHidden = prologueEncoder?(fromPatches) ?? (config.prologue == .shared ? fromQueries : nil)
+        let prologue = prologueHidden.flatMap { hidden in prologueQuantizer?(hidden, on: tape) }
+        return Encoding(visual: visual, prologue: prologue)
+    }
+
+    /// Code vectors of visual indices [B, N] → [B, N, z], what the decoder reads.
+    public func visualCodes(_ indices: TokenTensor) -> Tensor { quantizer.codebook.vectors(indices) }
+
+    /// Code vectors of prologue indices [B, K] → [B, K, z]; nil in tokenizers without a prologue.
+    public func prologueCodes(_ indices: TokenTensor) -> Tensor? { prologueQuantizer?.codebook.vectors(indices) }
+}
+
+/// The prologue encoder of its own (`prologue-post`): reads the visual encoder's hidden states at their 2D
+/// positions, followed by K learned queries, and keeps the queries.
+struct PrologueEncoder {
+    private let inputLayer: Linear
+    private let queries: Parameter
+    private let transformer: Transformer
+    private let table: RotaryTable
+    private let visualTokens: Int
+
+    init(_ config: TokenizerConfig, layers: Int, in builder: ParameterBuilder) {
+        let width = config.encoder.width
+        visualTokens = config.visualTokens
+        inputLayer = Linear("semantic_enc.input_layer", from: width, to: width, in: builder)
+        queries = builder.normal("semantic_enc.learnable_query", [1, config.prologueTokens, width])
+        transformer = Transformer(
+            "semantic_enc",
+            TransformerShape(
+                width: width, layers: layers, heads: config.encoder.heads, feedForwardRatio: 11.0 / 4, biases: true,
+                causal: false),
+            labels: config.labels, conditionWidth: config.conditionWidth, outputNorm: false, in: builder)
+        table = RotaryTable(
+            config.gridPositions + (0..<config.prologueTokens).map { .query($0) }, axisWidths: config.encoder.axes)
+    }
+
+    func callAsFunction(_ hidden: Tensor) -> Tensor {
+        let tape = hidden.tape
+        let x = concatTokens([inputLayer(hidden, on: tape), queries(on: tape)])
+        let y = transformer(x, table: table, on: tape)
+        return sliceTokens(y, visualTokens..<y.shape[1])
+    }
+}
+
+extension TokenizerConfig {
+    /// Raster positions of the patches.
+    var gridPositions: [RotaryTable.Position] {
+        (0..<grid).flatMap { row in (0..<grid).map { .grid(row: row, column: $0) } }
+    }
+}

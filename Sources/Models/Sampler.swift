@@ -1,0 +1,145 @@
+import Foundation
+import NN
+import TensorCore
+
+/// How tokens are drawn from the AR model (METHOD §5).
+public struct SamplerSettings: Equatable, Sendable {
+    public var temperature: Double = 1
+    /// Temperature of prologue tokens; nil: the same.
+    public var prologueTemperature: Double?
+    /// Keep the k most likely tokens; 0: all.
+    public var topK = 0
+    /// Keep the most likely tokens up to this probability, the one that crosses it included; 1: all.
+    public var topP = 1.0
+    public var guidance = Guidance.off
+
+    public init() {}
+}
+
+/// Draws token sequences with a key–value cache; both guidance branches run as one batch.
+public struct Sampler {
+    private let model: ARModel
+    private let settings: SamplerSettings
+    private let decoder: TransformerDecoder
+
+    public init(_ model: ARModel, _ settings: SamplerSettings) {
+        self.model = model
+        self.settings = settings
+        decoder = TransformerDecoder(model.transformer, table: model.positions)
+    }
+
+    /// Sequences that one thread works on at a time. Fixed, so that results do not depend on the number of threads.
+    private static let group = 32
+
+    /// One sequence per label → ids [labels.count, T] in the AR vocabulary.
+    ///
+    /// Sequence i draws from the stream of its number `first + i`, so it is the same in any batch.
+    /// `given`, [labels.count, T], fixes tokens: what is not negative there is taken instead of drawn.
+    public func sample(labels: [Int32], seed: Int, first: Int = 0, given: TokenTensor? = nil) -> TokenTensor {
+        let length = model.config.layout.length
+        require(
+            given.map { $0.shape == [labels.count, length] } ?? true,
+            "given tokens \(given?.shape ?? []) are not [\(labels.count), \(length)]")
+        var ids = [Int32](repeating: 0, count: labels.count * length)
+        let groups = (labels.count + Self.group - 1) / Self.group
+        ids.withUnsafeMutableBufferPointer { buffer in
+            nonisolated(unsafe) let ids = buffer
+            Parallel.chunks(groups) { g in
+                let range = g * Self.group..<min(labels.count, (g + 1) * Self.group)
+                let drawn = sampleGroup(
+                    labels: Array(labels[range]), seed: seed, first: first + range.lowerBound,
+                    given: given.map { Array($0.ids[range.lowerBound * length..<range.upperBound * length]) })
+                for (i, id) in drawn.enumerated() { ids[range.lowerBound * length + i] = id }
+            }
+        }
+        return TokenTensor(ids, shape: [labels.count, length])
+    }
+
+    private func sampleGroup(labels: [Int32], seed: Int, first: Int, given: [Int32]?) -> [Int32] {
+        let layout = model.config.layout
+        let (count, length) = (labels.count, layout.length)
+        let guided = settings.guidance != .off
+        let rows = guided ? 2 * count : count
+        let cache = KeyValueCache(model.transformer.shape, rows: rows, capacity: length)
+        var streams = (0..<count).map { RandomStream(seed: seed, "sampler", step: first + $0) }
+        var ids = [Int32](repeating: 0, count: count * length)
+        let bosLabels = labels + (guided ? [Int32](repeating: model.unconditionalLabel, count: count) : [])
+        var x = embedding(TokenTensor(bosLabels, shape: [rows, 1]), table: model.bos.value)
+        for t in 0..<length {
+            let hidden = decoder.step(x, cache: cache)
+            let segment = layout.segment(at: t)
+            let scale = settings.guidance.scale(at: t, layout: layout)
+            if segment.count > 1 {
+                let logits = linear(
+                    hidden, weight: sliceRows((model.head?.weight ?? model.table).value, segment))
+                let temperature = t < layout.prologueTokens
+                    ? settings.prologueTemperature ?? settings.temperature : settings.temperature
+                for i in 0..<count {
+                    let mixed = Self.mixed(logits, row: i, unconditionalRow: guided ? count + i : nil, scale: scale)
+                    // Drawn even where a token is given, so that the stream stays in step.
+                    let u = Double(streams[i].uniform())
+                    let choice = Self.draw(
+                        mixed, temperature: temperature, topK: settings.topK, topP: settings.topP, uniform: u)
+                    ids[i * length + t] = Int32(segment.lowerBound + choice)
+                }
+            } else {
+                for i in 0..<count { ids[i * length + t] = Int32(segment.lowerBound) }
+            }
+            if let given {
+                for i in 0..<count where given[i * length + t] >= 0 { ids[i * length + t] = given[i * length + t] }
+            }
+            guard t + 1 < length else { break }
+            let next = (0..<rows).map { ids[$0 % count * length + t] }
+            x = embedding(TokenTensor(next, shape: [rows, 1]), table: model.table.value)
+        }
+        return ids
+    }
+
+    /// s·cond + (1−s)·uncond of one sequence.
+    private static func mixed(_ logits: Tensor, row: Int, unconditionalRow: Int?, scale: Double?) -> [Float] {
+        let width = logits.width
+        let conditional = UnsafeBufferPointer(start: logits.pointer + row * width, count: width)
+        guard let unconditionalRow, let scale else { return Array(conditional) }
+        let s = Float(scale)
+        let unconditional = logits.pointer + unconditionalRow * width
+        return (0..<width).map { s * conditional[$0] + (1 - s) * unconditional[$0] }
+    }
+
+    /// Temperature, top-k, top-p, then the token whose share of the cumulative probability holds `uniform`.
+    static func draw(_ logits: [Float], temperature: Double, topK: Int, topP: Double, uniform: Double) -> Int {
+        if topK == 1 || temperature == 0 { return largest(logits) }
+        let top = Double(logits.max() ?? 0)
+        var weights = logits.map { exp((Double($0) - top) / temperature) }
+        if topK > 0 && topK < weights.count || topP < 1 {
+            let order = weights.indices.sorted { (weights[$0], $1) > (weights[$1], $0) }
+            var kept = topK > 0 ? min(topK, order.count) : order.count
+            if topP < 1 {
+                let total = order.prefix(kept).reduce(0) { $0 + weights[$1] }
+                var sum = 0.0
+                for (rank, index) in order.prefix(kept).enumerated() {
+                    sum += weights[index] / total
+                    if sum >= topP {
+                        kept = rank + 1
+                        break
+                    }
+                }
+            }
+            for index in order.dropFirst(kept) { weights[index] = 0 }
+        }
+        let threshold = uniform * weights.reduce(0, +)
+        var sum = 0.0
+        var last = 0
+        for (index, weight) in weights.enumerated() where weight > 0 {
+            sum += weight
+            last = index
+            if sum > threshold { return index }
+        }
+        return last
+    }
+
+    private static func largest(_ logits: [Float]) -> Int {
+        var best = 0
+        for i in logits.indices where logits[i] > logits[best] { best = i }
+        return best
+    }
+}

@@ -1,0 +1,150 @@
+import CKernels
+import Foundation
+import TensorCore
+
+/// AdamW with decoupled decay, global-norm clipping and an exponential moving average, in one pass (METHOD §4).
+public final class AdamW {
+    public struct Settings: Equatable, Sendable {
+        public var beta1, beta2, epsilon: Double
+        /// Decay of matrices; biases, norms, their affines and other vectors are exempt.
+        public var decay: Double
+        /// Largest global gradient norm; nil: no clipping.
+        public var clip: Double?
+        /// Half-life of the moving average in steps; nil: none is kept.
+        public var averageHalfLife: Double?
+
+        public init(
+            beta1: Double, beta2: Double, epsilon: Double = 1e-8, decay: Double = 0, clip: Double? = nil,
+            averageHalfLife: Double? = nil
+        ) {
+            self.beta1 = beta1
+            self.beta2 = beta2
+            self.epsilon = epsilon
+            self.decay = decay
+            self.clip = clip
+            self.averageHalfLife = averageHalfLife
+        }
+    }
+
+    /// What one update saw.
+    public struct Report {
+        /// Global norm before clipping, non-finite entries replaced.
+        public let gradientNorm: Double
+        /// Entries that were NaN or infinite and counted as 0 or ±1e5.
+        public let replacedEntries: Int
+    }
+
+    public let parameters: [Parameter]
+    public let settings: Settings
+    /// Updates done; steps skipped because their rate is 0 do not count.
+    public private(set) var steps = 0
+    private let moment1, moment2: [Tensor]
+    private let average: [Tensor]?
+
+    public init(_ parameters: [Parameter], _ settings: Settings) {
+        self.parameters = parameters
+        self.settings = settings
+        moment1 = parameters.map { .zeros($0.shape) }
+        moment2 = parameters.map { .zeros($0.shape) }
+        average = settings.averageHalfLife.map { _ in parameters.map { $0.value.copied() } }
+    }
+
+    /// Whether weight decay applies: matrices whose name has none of bias, norm, adaln.
+    static func decays(_ parameter: Parameter) -> Bool {
+        parameter.shape.count > 1
+            && !["bias", "norm", "adaln"].contains(where: parameter.name.contains)
+    }
+
+    /// One update at learning rate `rate` with the gradients on `tape`. A rate of 0 changes nothing, moments included.
+    /// A parameter that no gradient reached is treated as having gradient 0.
+    @discardableResult
+    public func step(_ tape: Tape, rate: Double) -> Report {
+        let gradients = parameters.map { tape.gradient(of: $0) ?? .zeros($0.shape) }
+        let report = norm(of: gradients)
+        guard rate > 0 else { return report }
+        steps += 1
+        var update = adamw_settings(
+            rate: Float(rate), beta1: Float(settings.beta1), beta2: Float(settings.beta2),
+            epsilon: Float(settings.epsilon), decay: 0, correction1: Float(1 - pow(settings.beta1, Double(steps))),
+            correction2: Float(1 - pow(settings.beta2, Double(steps))), gradient_scale: 1,
+            average_rate: Float(averageRate))
+        if let clip = settings.clip { update.gradient_scale = Float(min(1, clip / (report.gradientNorm + 1e-6))) }
+        for (i, parameter) in parameters.enumerated() {
+            var update = update
+            update.decay = Self.decays(parameter) ? Float(settings.decay) : 0
+            let (value, m1, m2) = (parameter.value.pointer, moment1[i].pointer, moment2[i].pointer)
+            let (gradient, average) = (gradients[i].pointer, average?[i].pointer)
+            Parallel.ranges(parameter.count, grain: 16384) { r in
+                let at = r.lowerBound
+                adamw_step(value + at, m1 + at, m2 + at, average.map { $0 + at }, gradient + at, update, r.count)
+            }
+        }
+        return report
+    }
+
+    /// The average starts quickly: the share kept is min(2^(−1/half-life), (1+s)/(10+s)) at update s.
+    private var averageRate: Double {
+        guard let halfLife = settings.averageHalfLife else { return 0 }
+        let s = Double(steps)
+        return 1 - min(pow(0.5, 1 / halfLife), (1 + s) / (10 + s))
+    }
+
+    private func norm(of gradients: [Tensor]) -> Report {
+        var sum = 0.0
+        var bad = 0
+        for gradient in gradients {
+            // Fixed chunks: the sum does not depend on the number of threads.
+            let chunk = 1 << 17
+            let parts = (gradient.count + chunk - 1) / chunk
+            var sums = [(Double, Int)](repeating: (0, 0), count: parts)
+            sums.withUnsafeMutableBufferPointer { buffer in
+                nonisolated(unsafe) let sums = buffer.baseAddress!
+                Parallel.chunks(parts) { part in
+                    let lower = part * chunk
+                    let total = gradient_sum_of_squares(
+                        gradient.pointer + lower, &sums[part].1, min(chunk, gradient.count - lower))
+                    sums[part].0 = total
+                }
+            }
+            for part in sums {
+                sum += part.0
+                bad += part.1
+            }
+        }
+        return Report(gradientNorm: sum.squareRoot(), replacedEntries: bad)
+    }
+
+    /// Runs `body` with the averaged values in the parameters, then puts the trained ones back.
+    public func withAverages<Result>(_ body: () throws -> Result) rethrows -> Result {
+        guard let average else { return try body() }
+        let trained = parameters.map { $0.value.copied() }
+        for (parameter, mean) in zip(parameters, average) {
+            parameter.value.pointer.update(from: mean.pointer, count: mean.count)
+        }
+        defer {
+            for (parameter, value) in zip(parameters, trained) {
+                parameter.value.pointer.update(from: value.pointer, count: value.count)
+            }
+        }
+        return try body()
+    }
+
+    /// Everything that must be saved to continue exactly: values, moments, averages, and the update count.
+    public var state: [(name: String, tensor: Tensor)] {
+        parameters.indices.flatMap { i in
+            let name = parameters[i].name
+            return [("value/\(name)", parameters[i].value), ("moment1/\(name)", moment1[i]), ("moment2/\(name)", moment2[i])]
+                + (average.map { [("average/\(name)", $0[i])] } ?? [])
+        }
+    }
+
+    /// Overwrites the tensors of `state` through `read`, which returns each one's values.
+    public func restore(steps: Int, _ read: (_ name: String, _ shape: Shape) throws -> [Float]) rethrows {
+        for (name, tensor) in state {
+            let values = try read(name, tensor.shape)
+            require(values.count == tensor.count, "\(name) holds \(values.count) values, not \(tensor.count)")
+            values.withUnsafeBufferPointer { tensor.pointer.update(from: $0.baseAddress!, count: $0.count) }
+        }
+        self.steps = steps
+    }
+}

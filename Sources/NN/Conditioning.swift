@@ -1,0 +1,60 @@
+import TensorCore
+
+/// The condition embedding of one network (METHOD §3): c = GELU(RMSNorm(linear(one-hot label))), [1, width].
+///
+/// The published models give every norm the unconditional label, so one row serves the whole batch.
+public struct ConditionEmbedding {
+    public let projection: Linear
+    public let norm: Parameter
+    private let labels: Int
+
+    /// `labels` counts the unconditional one, which is the last.
+    public init(_ name: String, labels: Int, width: Int, in builder: ParameterBuilder) {
+        self.labels = labels
+        projection = Linear("\(name).cond_proj.0", from: labels, to: width, in: builder)
+        norm = builder.zeros("\(name).cond_proj.1.weight", [width])
+    }
+
+    /// The embedding of the unconditional label.
+    public func callAsFunction(on tape: Tape?, dropout: inout Dropout) -> Tensor {
+        let oneHot = Tensor.zeros([1, labels])
+        oneHot.pointer[labels - 1] = 1
+        let hidden = dropout(projection(tape?.constant(oneHot) ?? oneHot, on: tape))
+        return gelu(rmsNorm(hidden, weight: norm(on: tape).reshaped([1, norm.count])))
+    }
+}
+
+/// RMS norm whose weight is an affine function of the condition (`name.affine`).
+public struct ConditionalNorm {
+    public let affine: Linear
+
+    public init(_ name: String, width: Int, conditionWidth: Int, in builder: ParameterBuilder) {
+        affine = Linear("\(name).affine", from: conditionWidth, to: width, scale: 1e-5, in: builder)
+    }
+
+    public func callAsFunction(_ x: Tensor, condition c: Tensor, on tape: Tape?) -> Tensor {
+        rmsNorm(x, weight: affine(c, on: tape))
+    }
+}
+
+/// Dropout of one forward pass: its share and where the masks come from. `Dropout.none` leaves all as it is.
+public struct Dropout {
+    public static var none: Dropout { Dropout(p: 0, stream: nil) }
+
+    public let p: Float
+    private var stream: RandomStream?
+
+    public init(p: Float, stream: RandomStream?) {
+        require(p == 0 || stream != nil, "dropout of \(p) needs a random stream")
+        self.p = p
+        self.stream = stream
+    }
+
+    /// The key of the next mask; nil when nothing is dropped.
+    mutating func nextKey() -> UInt64? { p > 0 ? stream?.nextKey() : nil }
+
+    public mutating func callAsFunction(_ x: Tensor) -> Tensor {
+        guard let key = nextKey() else { return x }
+        return dropout(x, p: p, key: key)
+    }
+}

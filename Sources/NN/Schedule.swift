@@ -1,0 +1,23 @@
+/// Learning rate over steps: linear warm-up from 0, flat, linear decay to the end rate (METHOD §4).
+public struct LearningRateSchedule: Equatable, Sendable {
+    public var base, end: Double
+    /// Steps of warm-up; step 0 of a warm-up has rate 0.
+    public var warmup: Int
+    /// The step at which the decay starts, and the step at which it has reached `end`.
+    public var decayStart, total: Int
+
+    public init(base: Double, end: Double, warmup: Int, decayStart: Int, total: Int) {
+        self.base = base
+        self.end = end
+        self.warmup = warmup
+        self.decayStart = decayStart
+        self.total = total
+    }
+
+    public func rate(at step: Int) -> Double {
+        if step < warmup { return base * Double(step) / Double(warmup) }
+        if step < decayStart { return base }
+        if step >= total { return end }
+        return base + (end - base) * Double(step - decayStart) / Double(total - decayStart)
+    }
+}

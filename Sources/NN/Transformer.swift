@@ -1,0 +1,39 @@
+import TensorCore
+
+/// A stack of transformer layers with its condition embedding and, where the network has one, an output norm.
+public struct Transformer {
+    public let shape: TransformerShape
+    let condition: ConditionEmbedding
+    let layers: [TransformerLayer]
+    let outputNorm: ConditionalNorm?
+
+    public init(
+        _ name: String, _ shape: TransformerShape, labels: Int, conditionWidth: Int, outputNorm: Bool,
+        in builder: ParameterBuilder
+    ) {
+        self.shape = shape
+        condition = ConditionEmbedding(name, labels: labels, width: conditionWidth, in: builder)
+        layers = (0..<shape.layers).map {
+            TransformerLayer("\(name).layers.\($0)", shape, conditionWidth: conditionWidth, in: builder)
+        }
+        self.outputNorm =
+            outputNorm
+            ? ConditionalNorm("\(name).out_norm", width: shape.width, conditionWidth: conditionWidth, in: builder)
+            : nil
+    }
+
+    /// x [B, L, D] at the table's positions → [B, L, D].
+    public func callAsFunction(
+        _ x: Tensor, table: RotaryTable, on tape: Tape?, dropout: inout Dropout
+    ) -> Tensor {
+        let c = condition(on: tape, dropout: &dropout)
+        var x = x
+        for layer in layers { x = layer(x, condition: c, table: table, on: tape, dropout: &dropout) }
+        return outputNorm?(x, condition: c, on: tape) ?? x
+    }
+
+    public func callAsFunction(_ x: Tensor, table: RotaryTable, on tape: Tape? = nil) -> Tensor {
+        var none = Dropout.none
+        return self(x, table: table, on: tape, dropout: &none)
+    }
+}

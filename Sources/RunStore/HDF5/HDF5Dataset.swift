@@ -1,0 +1,190 @@
+internal import CHDF5
+import Files
+import Foundation
+
+extension HDF5File {
+    /// Writes a new dataset.
+    ///
+    /// - Parameters:
+    ///   - shape: row-major; its product is the number of values. Empty for a scalar.
+    ///   - compressed: chunked along the first axis and deflated. Worth it for tokens and images, not for weights.
+    public func write<Element: HDF5Element>(
+        _ values: [Element], to path: String, shape: [Int], compressed: Bool = false,
+        attributes: [String: HDF5Attribute] = [:]
+    ) throws {
+        try values.withUnsafeBufferPointer {
+            try write($0, to: path, shape: shape, compressed: compressed, attributes: attributes)
+        }
+    }
+
+    /// The same from memory that belongs to someone else.
+    public func write<Element: HDF5Element>(
+        _ values: UnsafeBufferPointer<Element>, to path: String, shape: [Int], compressed: Bool = false,
+        attributes: [String: HDF5Attribute] = [:]
+    ) throws {
+        precondition(
+            values.count == shape.reduce(1, *),
+            "dataset '\(path)' of shape \(shape) holds \(shape.reduce(1, *)) values, not \(values.count)")
+        let chunk = compressed && !shape.isEmpty ? Self.chunk(for: shape, elementSize: Element.hdf5Kind.byteCount) : nil
+        let dataset = try createDataset(path, kind: Element.hdf5Kind, shape: shape, chunk: chunk, deflated: chunk != nil)
+        if !values.isEmpty {
+            try HDF5Library.call(name, "write dataset '\(path)'") {
+                H5Dwrite(
+                    dataset.value, Element.hdf5Kind.nativeType, h5_all(), h5_all(), h5_default(), values.baseAddress)
+            }
+        }
+        for (key, value) in attributes.sorted(by: { $0.key < $1.key }) { try setAttribute(key, value, on: path) }
+    }
+
+    /// Reads a whole dataset.
+    ///
+    /// Stored numbers are widened where that loses nothing (`UInt8` to `Int32`, `Float` to `Double`); anything else is
+    /// an error rather than a silent conversion.
+    public func read<Element: HDF5Element>(_ path: String, as type: Element.Type = Element.self) throws
+        -> HDF5Array<Element>
+    {
+        let dataset = try openDataset(path, as: Element.hdf5Kind)
+        let shape = try shape(of: dataset, path)
+        let values = try read(dataset, path, Element.self, count: shape.reduce(1, *), memory: h5_all(), file: h5_all())
+        return HDF5Array(shape: shape, values: values)
+    }
+
+    /// Reads rows (entries of the first axis) of a dataset.
+    public func read<Element: HDF5Element>(
+        rows: Range<Int>, of path: String, as type: Element.Type = Element.self
+    ) throws -> HDF5Array<Element> {
+        let dataset = try openDataset(path, as: Element.hdf5Kind)
+        var shape = try shape(of: dataset, path)
+        guard let count = shape.first, rows.lowerBound >= 0, rows.upperBound <= count else {
+            throw InputError(file: name, "dataset '\(path)' has shape \(shape); rows \(rows) are not in it")
+        }
+        shape[0] = rows.count
+        let selection = try select(rows: rows, of: dataset, path)
+        let memory = HDF5Identifier(
+            try HDF5Library.call(name, "read dataset '\(path)'") {
+                H5Screate_simple(Int32(shape.count), shape.map { hsize_t($0) }, nil)
+            }, closedBy: H5Sclose)
+        let values = try read(
+            dataset, path, Element.self, count: shape.reduce(1, *), memory: memory.value, file: selection.value)
+        return HDF5Array(shape: shape, values: values)
+    }
+
+    /// The shape of a dataset.
+    public func shape(of path: String) throws -> [Int] {
+        try shape(of: HDF5Identifier(openDataset(path), closedBy: H5Dclose), path)
+    }
+
+    // MARK: Parts
+
+    func createDataset(_ path: String, kind: HDF5Kind, shape: [Int], chunk: [Int]?, deflated: Bool, extendible: Bool = false)
+        throws -> HDF5Identifier
+    {
+        if let slash = path.lastIndex(of: "/"), slash > path.startIndex { try makeGroup(String(path[..<slash])) }
+        let identifier = try HDF5Library.call(name, "make dataset '\(path)'") { () -> hid_t in
+            var limits = shape.map { hsize_t($0) }
+            if extendible { limits[0] = h5_unlimited() }
+            let space =
+                shape.isEmpty
+                ? H5Screate(H5S_SCALAR) : H5Screate_simple(Int32(shape.count), shape.map { hsize_t($0) }, limits)
+            let creation = h5_new_property_list_for_dataset_creation()
+            defer { H5Sclose(space); H5Pclose(creation) }
+            H5Pset_obj_track_times(creation, false)
+            if let chunk { H5Pset_chunk(creation, Int32(chunk.count), chunk.map { hsize_t($0) }) }
+            if deflated, H5Pset_deflate(creation, 4) < 0 { return -1 }
+            return H5Dcreate2(handle.value, path, kind.nativeType, space, h5_default(), creation, h5_default())
+        }
+        return HDF5Identifier(identifier, closedBy: H5Dclose)
+    }
+
+    private func openDataset(_ path: String) throws -> hid_t {
+        guard try exists(path) else {
+            let known = try datasets()
+            let hint = nearest(to: path, among: known).map { "; did you mean '\($0)'?" } ?? "; it has \(known)"
+            throw InputError(file: name, "has no dataset '\(path)'\(hint)")
+        }
+        return try HDF5Library.call(name, "open dataset '\(path)'") { H5Dopen2(handle.value, path, h5_default()) }
+    }
+
+    func openDataset(_ path: String, as wanted: HDF5Kind) throws -> HDF5Identifier {
+        let dataset = HDF5Identifier(try openDataset(path), closedBy: H5Dclose)
+        let stored = try kind(of: dataset, path)
+        guard let stored, wanted.holds(stored) else {
+            let held = stored?.rawValue ?? "a type that is not used here"
+            throw InputError(file: name, "dataset '\(path)' holds \(held), not \(wanted.rawValue)")
+        }
+        return dataset
+    }
+
+    private func kind(of dataset: HDF5Identifier, _ path: String) throws -> HDF5Kind? {
+        var stored: HDF5Kind?
+        try HDF5Library.call(name, "read the type of dataset '\(path)'") { () -> Int in
+            let type = H5Dget_type(dataset.value)
+            guard type >= 0 else { return -1 }
+            defer { H5Tclose(type) }
+            switch (H5Tget_class(type), H5Tget_size(type)) {
+            case (H5T_FLOAT, 4): stored = .float32
+            case (H5T_FLOAT, 8): stored = .float64
+            case (H5T_INTEGER, 4) where H5Tget_sign(type) == H5T_SGN_2: stored = .int32
+            case (H5T_INTEGER, 8) where H5Tget_sign(type) == H5T_SGN_2: stored = .int64
+            case (H5T_INTEGER, 1) where H5Tget_sign(type) == H5T_SGN_NONE: stored = .uint8
+            default: stored = nil
+            }
+            return 0
+        }
+        return stored
+    }
+
+    func shape(of dataset: HDF5Identifier, _ path: String) throws -> [Int] {
+        var shape: [Int] = []
+        try HDF5Library.call(name, "read the shape of dataset '\(path)'") { () -> Int in
+            let space = H5Dget_space(dataset.value)
+            guard space >= 0 else { return -1 }
+            defer { H5Sclose(space) }
+            let rank = Int(H5Sget_simple_extent_ndims(space))
+            guard rank >= 0 else { return -1 }
+            var extent = [hsize_t](repeating: 0, count: rank)
+            guard H5Sget_simple_extent_dims(space, &extent, nil) >= 0 else { return -1 }
+            shape = extent.map { Int($0) }
+            return 0
+        }
+        return shape
+    }
+
+    func select(rows: Range<Int>, of dataset: HDF5Identifier, _ path: String) throws -> HDF5Identifier {
+        let shape = try shape(of: dataset, path)
+        let space = try HDF5Library.call(name, "select rows of dataset '\(path)'") { () -> hid_t in
+            let space = H5Dget_space(dataset.value)
+            guard space >= 0 else { return -1 }
+            var start = shape.map { _ in hsize_t(0) }
+            var count = shape.map { hsize_t($0) }
+            start[0] = hsize_t(rows.lowerBound)
+            count[0] = hsize_t(rows.count)
+            guard H5Sselect_hyperslab(space, H5S_SELECT_SET, start, nil, count, nil) >= 0 else {
+                H5Sclose(space)
+                return -1
+            }
+            return space
+        }
+        return HDF5Identifier(space, closedBy: H5Sclose)
+    }
+
+    private func read<Element: HDF5Element>(
+        _ dataset: HDF5Identifier, _ path: String, _ type: Element.Type, count: Int, memory: hid_t, file: hid_t
+    ) throws -> [Element] {
+        var values = [Element](repeating: .zero, count: count)
+        if count == 0 { return values }
+        try values.withUnsafeMutableBufferPointer { buffer in
+            _ = try HDF5Library.call(name, "read dataset '\(path)'") {
+                H5Dread(dataset.value, Element.hdf5Kind.nativeType, memory, file, h5_default(), buffer.baseAddress)
+            }
+        }
+        return values
+    }
+
+    /// Chunks of whole rows of about 256 KiB: small enough to read a few images, large enough to compress.
+    private static func chunk(for shape: [Int], elementSize: Int) -> [Int] {
+        let row = shape.dropFirst().map { max(1, $0) }
+        let rowBytes = row.reduce(elementSize, *)
+        return [max(1, min(shape[0], 262_144 / rowBytes))] + row
+    }
+}

@@ -1,0 +1,134 @@
+internal import CHDF5
+import Files
+import Foundation
+
+/// One open HDF5 file.
+///
+/// Paths inside the file are like `tokens` or `tensors/encoder.0.weight`; groups on the way are made when a dataset is
+/// written. Every failure is an `InputError` that names the file, the dataset and HDF5's own reason.
+/// New files use the 1.10 format and carry no time stamps, so the same content gives the same bytes.
+public final class HDF5File {
+    /// What errors call the file: its path, or the path it will have once it is renamed into place.
+    let name: String
+    let handle: HDF5Identifier
+
+    /// Opens for reading.
+    ///
+    /// - Parameter whileWritten: the file may be open in a writer, or may have been left behind by a killed one.
+    public init(reading url: URL, whileWritten: Bool = false) throws {
+        name = url.path
+        handle = try Self.open(url, name: name) { access in
+            H5Fopen(url.path, whileWritten ? h5_swmr_read() : h5_read_only(), access)
+        }
+    }
+
+    /// Creates a file, replacing an earlier one. Prefer `write(atomicallyTo:)`, which never leaves half a file.
+    public init(creating url: URL, called name: String? = nil) throws {
+        self.name = name ?? url.path
+        handle = try Self.open(url, name: self.name) { access in
+            let creation = h5_new_property_list_for_file_creation()
+            defer { H5Pclose(creation) }
+            H5Pset_obj_track_times(creation, false)
+            return H5Fcreate(url.path, h5_truncate(), creation, access)
+        }
+    }
+
+    /// Writes a whole file: beside its place, synced, then renamed over it. If `body` throws, `url` is untouched.
+    public static func write(atomicallyTo url: URL, _ body: (HDF5File) throws -> Void) throws {
+        try AtomicFile.replace(url) { aside in
+            let file = try HDF5File(creating: aside, called: url.path)
+            try body(file)
+            try file.close()
+        }
+    }
+
+    private static func open(_ url: URL, name: String, _ body: (hid_t) -> hid_t) throws -> HDF5Identifier {
+        let identifier = try HDF5Library.call(name, "open the HDF5 file") {
+            let access = h5_new_property_list_for_file_access()
+            defer { H5Pclose(access) }
+            H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110)
+            // Closing the file closes what is open in it; file systems without locks are accepted.
+            H5Pset_fclose_degree(access, H5F_CLOSE_STRONG)
+            H5Pset_file_locking(access, true, true)
+            return body(access)
+        }
+        return HDF5Identifier(identifier, closedBy: H5Fclose)
+    }
+
+    /// Hands everything written so far to the operating system: it survives the death of this process.
+    public func flush() throws {
+        try HDF5Library.call(name, "flush") { H5Fflush(handle.value, H5F_SCOPE_GLOBAL) }
+    }
+
+    /// Writes what is left and closes; the object must not be used afterwards. Without it the file is closed, and a
+    /// failure to do so ignored, when the last reference goes.
+    public func close() throws {
+        try flush()
+        try handle.close(name)
+    }
+
+    // MARK: Groups and names
+
+    /// Makes a group, and those on the way to it, unless it is there.
+    public func makeGroup(_ path: String) throws {
+        if try exists(path) { return }
+        try HDF5Library.call(name, "make group '\(path)'") {
+            let links = h5_new_property_list_for_links()
+            let creation = h5_new_property_list_for_group_creation()
+            defer { H5Pclose(links); H5Pclose(creation) }
+            H5Pset_create_intermediate_group(links, 1)
+            H5Pset_obj_track_times(creation, false)
+            let group = H5Gcreate2(handle.value, path, links, creation, h5_default())
+            return group < 0 ? -1 : H5Gclose(group)
+        }
+    }
+
+    /// Whether a dataset or group is at `path`.
+    public func exists(_ path: String) throws -> Bool {
+        var prefix = ""
+        for part in path.split(separator: "/") {
+            prefix += "/" + part
+            let found = try HDF5Library.call(name, "look for '\(path)'") {
+                H5Lexists(handle.value, prefix, h5_default())
+            }
+            if found == 0 { return false }
+        }
+        return true
+    }
+
+    /// The paths of all datasets below `group`, sorted, without a leading slash.
+    public func datasets(in group: String = "/") throws -> [String] {
+        var found: [String] = []
+        for child in try children(of: group) {
+            let path = group == "/" ? child : "\(group)/\(child)"
+            let isGroup = try HDF5Library.call(name, "open '\(path)'") { () -> Int in
+                let object = H5Oopen(handle.value, path, h5_default())
+                guard object >= 0 else { return -1 }
+                defer { H5Oclose(object) }
+                return H5Iget_type(object) == H5I_GROUP ? 1 : 0
+            }
+            if isGroup == 1 { found += try datasets(in: path) } else { found.append(path) }
+        }
+        return found.sorted()
+    }
+
+    private func children(of group: String) throws -> [String] {
+        var names: [String] = []
+        try HDF5Library.call(name, "list group '\(group)'") { () -> Int in
+            let identifier = H5Gopen2(handle.value, group, h5_default())
+            guard identifier >= 0 else { return -1 }
+            defer { H5Gclose(identifier) }
+            var info = H5G_info_t()
+            guard H5Gget_info(identifier, &info) >= 0 else { return -1 }
+            for index in 0..<info.nlinks {
+                var buffer = [CChar](repeating: 0, count: 1024)
+                let length = H5Lget_name_by_idx(
+                    identifier, ".", H5_INDEX_NAME, H5_ITER_INC, index, &buffer, buffer.count, h5_default())
+                guard length >= 0 else { return -1 }
+                names.append(buffer.withUnsafeBufferPointer { String(cString: $0.baseAddress!) })
+            }
+            return 0
+        }
+        return names
+    }
+}

@@ -1,0 +1,73 @@
+internal import CHDF5
+import Files
+import Foundation
+
+/// The one door to the HDF5 C library.
+///
+/// The library keeps global state and is not safe to enter from two threads, so every call holds one lock.
+/// The lock is recursive: a call may be made while another closure of this process-wide door is running.
+enum HDF5Library {
+    private static let lock = NSRecursiveLock()
+
+    /// Runs `body`, which returns an identifier, a count or a status: negative means failure.
+    ///
+    /// - Parameters:
+    ///   - file: the name that the error starts with.
+    ///   - action: what was attempted, such as `read dataset 'tokens'`.
+    @discardableResult
+    static func call<Result: SignedInteger>(_ file: String, _ action: @autoclosure () -> String, _ body: () -> Result) throws
+        -> Result
+    {
+        lock.lock()
+        defer { lock.unlock() }
+        // Thread-safe builds of the library keep the printing switch per thread, so it is set each time.
+        h5_silence()
+        let result = body()
+        guard result < 0 else { return result }
+        var text = [CChar](repeating: 0, count: 600)
+        h5_error(&text, text.count)
+        let message = text.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
+        throw failure(file, action(), message)
+    }
+
+    /// Like `call` for releasing an identifier, where there is nothing to do about a failure.
+    static func release(_ body: () -> herr_t) {
+        lock.lock()
+        defer { lock.unlock() }
+        h5_silence()
+        _ = body()
+    }
+
+    private static func failure(_ file: String, _ action: String, _ message: String) -> InputError {
+        if message.contains("No space left") || message.contains("Disk quota") {
+            return InputError(file: file, "cannot \(action): the disk is full")
+        }
+        if message.contains("Read-only file system") || message.contains("Permission denied") {
+            return InputError(file: file, "cannot \(action): no permission (\(message))")
+        }
+        return InputError(file: file, "cannot \(action): \(message.isEmpty ? "HDF5 gave no reason" : message)")
+    }
+}
+
+/// An HDF5 identifier that is closed when the last reference to it goes.
+final class HDF5Identifier {
+    let value: hid_t
+    private let release: (hid_t) -> herr_t
+    private var isOpen = true
+
+    init(_ value: hid_t, closedBy release: @escaping (hid_t) -> herr_t) {
+        self.value = value
+        self.release = release
+    }
+
+    /// Closes now, so that a failure to write what was still in memory is not missed.
+    func close(_ file: String) throws {
+        guard isOpen else { return }
+        isOpen = false
+        try HDF5Library.call(file, "close") { release(value) }
+    }
+
+    deinit {
+        if isOpen { HDF5Library.release { release(value) } }
+    }
+}

@@ -1,0 +1,70 @@
+import Files
+import Foundation
+
+extension Store {
+    private static let recordFile = "run.json"
+    private static let statusFile = "status.json"
+    private static let annotationsFile = "annotations.json"
+    private static let artifactsFile = "artifacts.json"
+
+    /// The folder of a run, for files such as `report/`.
+    public func directory(ofRun id: String) -> URL { runs.appendingPathComponent(id, isDirectory: true) }
+
+    /// All runs, sorted.
+    public func runIDs() -> [String] { RecordFile.names(in: runs) }
+
+    /// Writes `run.json`. A run that exists keeps the date it was created.
+    public func save(_ run: RunRecord) throws {
+        var run = run
+        try RecordFile.makeDirectory(directory(ofRun: run.id))
+        if let earlier = try? RecordFile.read(file(Self.recordFile, run.id), as: RunRecord.self) {
+            run.created = earlier.created
+        }
+        try RecordFile.write(run, to: file(Self.recordFile, run.id))
+    }
+
+    /// The run; an `InputError` names the nearest one where there is none, or the file where it is damaged.
+    public func run(_ id: String) throws -> RunRecord {
+        guard let run = try RecordFile.read(file(Self.recordFile, id), as: RunRecord.self) else {
+            let hint = nearest(to: id, among: runIDs()).map { "; did you mean '\($0)'?" } ?? ""
+            throw InputError("no run '\(id)' in \(directory.path)\(hint)")
+        }
+        return run
+    }
+
+    /// Where a run stands; planned until something is said.
+    public func status(ofRun id: String) throws -> Status {
+        try RecordFile.read(file(Self.statusFile, id)) ?? Status(.planned, updated: Date(timeIntervalSince1970: 0))
+    }
+
+    public func setStatus(_ status: Status, ofRun id: String) throws {
+        try RecordFile.makeDirectory(directory(ofRun: id))
+        try RecordFile.write(status, to: file(Self.statusFile, id))
+    }
+
+    /// The run's tags and notes.
+    public func annotations(ofRun id: String) throws -> Annotations {
+        try RecordFile.read(file(Self.annotationsFile, id)) ?? Annotations()
+    }
+
+    /// Changes tags and notes; two processes that do so take turns.
+    public func annotate(run id: String, _ change: (inout Annotations) -> Void) throws {
+        _ = try run(id)
+        try FileLock.exclusively(file(".annotations.lock", id)) {
+            var annotations = try annotations(ofRun: id)
+            change(&annotations)
+            try RecordFile.write(annotations, to: file(Self.annotationsFile, id))
+        }
+    }
+
+    /// The pictures, tables and reports of a run.
+    public func artifacts(ofRun id: String) throws -> [Artifact] {
+        try RecordFile.read(file(Self.artifactsFile, id)) ?? []
+    }
+
+    public func setArtifacts(_ artifacts: [Artifact], ofRun id: String) throws {
+        try RecordFile.write(artifacts, to: file(Self.artifactsFile, id))
+    }
+
+    private func file(_ name: String, _ run: String) -> URL { directory(ofRun: run).appendingPathComponent(name) }
+}

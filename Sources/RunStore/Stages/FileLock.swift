@@ -1,0 +1,59 @@
+import Files
+import Foundation
+
+/// An exclusive `flock` on a file, which the kernel lets go of when the process dies, however it dies.
+///
+/// The lock belongs to the open file, not to the process: two claims inside one process exclude each other too.
+final class FileLock {
+    let url: URL
+    let descriptor: Int32
+
+    /// The lock, or nil if someone holds it.
+    static func attempt(_ url: URL) throws -> FileLock? { try FileLock(url, waiting: false) }
+
+    /// Waits for the lock, runs `body` and lets go.
+    static func exclusively<Result>(_ url: URL, _ body: () throws -> Result) throws -> Result {
+        guard let lock = try FileLock(url, waiting: true) else {
+            preconditionFailure("a waiting flock returned without the lock on \(url.path)")
+        }
+        return try withExtendedLifetime(lock, body)
+    }
+
+    private init?(_ url: URL, waiting: Bool) throws {
+        self.url = url
+        while true {
+            let descriptor = open(url.path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+            guard descriptor >= 0 else { throw Self.failure("open", url) }
+            var status: Int32
+            repeat { status = flock(descriptor, LOCK_EX | (waiting ? 0 : LOCK_NB)) } while status != 0 && errno == EINTR
+            if status != 0 {
+                let code = errno
+                close(descriptor)
+                if code == EWOULDBLOCK { return nil }
+                errno = code
+                throw Self.failure("lock", url)
+            }
+            // The file may have been removed, or replaced, between opening and locking.
+            var mine = stat()
+            var current = stat()
+            if fstat(descriptor, &mine) == 0, stat(url.path, &current) == 0, mine.st_ino == current.st_ino {
+                self.descriptor = descriptor
+                return
+            }
+            close(descriptor)
+        }
+    }
+
+    deinit { close(descriptor) }
+
+    /// What the last holder wrote into the file.
+    var text: String {
+        var bytes = [UInt8](repeating: 0, count: 1024)
+        let count = pread(descriptor, &bytes, bytes.count, 0)
+        return String(decoding: bytes.prefix(max(0, count)), as: UTF8.self)
+    }
+
+    private static func failure(_ call: String, _ url: URL) -> InputError {
+        InputError(file: url.path, "cannot \(call) the lock file: \(String(cString: strerror(errno)))")
+    }
+}

@@ -1,0 +1,77 @@
+import Files
+import Foundation
+
+/// A stage's folder in a store, whether it exists yet or not.
+public struct StageHandle: Sendable {
+    public let id: String
+    public let directory: URL
+    /// Known where the stage was asked for by identity.
+    let identity: StageIdentity?
+
+    static let recordFile = "stage.json"
+    static let statusFile = "status.json"
+    static let scoresFolder = "scores"
+    static let lockFile = "lock"
+
+    /// Where a file of this stage is, such as `checkpoint.h5`.
+    public func url(_ name: String) -> URL { directory.appendingPathComponent(name) }
+
+    /// Present and readable exactly if the stage is complete.
+    public var record: StageRecord? { (try? RecordFile.read(url(Self.recordFile), as: StageRecord.self)) ?? nil }
+
+    public var isComplete: Bool { record != nil }
+
+    /// Where the work stands; nil before it begins.
+    public var status: Status? { (try? RecordFile.read(url(Self.statusFile), as: Status.self)) ?? nil }
+
+    /// The scores in `scores/`, by protocol name. A damaged file is an `InputError`.
+    public func scores() throws -> [String: Scores] {
+        let folder = url(Self.scoresFolder)
+        var found: [String: Scores] = [:]
+        for name in RecordFile.names(in: folder) where name.hasSuffix(".json") {
+            found[String(name.dropLast(5))] = try RecordFile.read(folder.appendingPathComponent(name))
+        }
+        return found
+    }
+
+    /// Makes the stage incomplete, so that it is worked on again: for a stage one of whose files turned out damaged.
+    public func invalidate(because reason: String) throws {
+        var status = status ?? Status(.failed)
+        status.state = .failed
+        status.message = reason
+        status.updated = Date()
+        try RecordFile.write(status, to: url(Self.statusFile))
+        guard unlink(url(Self.recordFile).path) == 0 || errno == ENOENT else {
+            throw InputError(file: url(Self.recordFile).path, "cannot remove: \(String(cString: strerror(errno)))")
+        }
+    }
+
+    func requireIdentity() throws -> StageIdentity {
+        guard let identity else { preconditionFailure("stage \(id) was opened by id; work needs its identity") }
+        return identity
+    }
+}
+
+/// Numbers measured under one protocol: what `scores/<name>.json` holds.
+public struct Scores: Codable, Equatable, Sendable {
+    /// Everything a number must share with another to stand in the same column: features and their hash, reference,
+    /// number of samples, sampler settings, seed.
+    public var `protocol`: JSONValue
+    /// By metric name such as `gfid.nocfg`. Nil is a measurement that failed: it is missing, never zero.
+    public var values: [String: Double?]
+
+    public init(protocol: JSONValue, values: [String: Double?]) {
+        self.protocol = `protocol`
+        self.values = values.mapValues { $0.flatMap { $0.isFinite ? $0 : nil } }
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(`protocol`, forKey: .protocol)
+        // Written out, because a dictionary of optionals would drop the missing ones.
+        try container.encode(
+            JSONValue.object(values.mapValues { $0.map { .number($0) } ?? .null }), forKey: .values)
+    }
+
+    enum CodingKeys: String, CodingKey { case `protocol`, values }
+}

@@ -1,0 +1,97 @@
+import Files
+import Foundation
+
+/// Thrown by the work of a stage that was asked to stop: what is done so far is kept and gone on with next time.
+public struct Interrupted: Error {
+    public init() {}
+}
+
+/// A stage that this process has claimed and is working on. Letting go of the object lets go of the claim.
+public final class StageWork {
+    public let stage: StageHandle
+    private let lock: StageLock
+    private let started: Date
+    private let clock = ContinuousClock.now
+    private let earlierSeconds: Double
+
+    init(_ stage: StageHandle, lock: StageLock) {
+        self.stage = stage
+        self.lock = lock
+        let earlier = stage.status
+        earlierSeconds = earlier?.wallSeconds ?? 0
+        started = Date()
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: stage.directory.path)) ?? []
+        where name.hasPrefix(".") && name.hasSuffix(".part") {
+            // Half-written files of a killed owner; nobody else writes here while we hold the lock.
+            unlink(stage.url(name).path)
+        }
+    }
+
+    /// Where a file of this stage is, such as `checkpoint.h5`.
+    public func url(_ name: String) -> URL { stage.url(name) }
+
+    /// Seconds of work so far, on a clock that is never set back, those of earlier processes included.
+    public var wallSeconds: Double { earlierSeconds + (ContinuousClock.now - clock).seconds }
+
+    /// Says how far the work is; the time spent is filled in.
+    public func report(_ status: Status) throws {
+        var status = status
+        status.wallSeconds = wallSeconds
+        try RecordFile.write(status, to: stage.url(StageHandle.statusFile))
+    }
+
+    /// Adds a line to `log.txt`.
+    public func log(_ line: String) throws {
+        let url = stage.url("log.txt")
+        let descriptor = open(url.path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else { throw InputError(file: url.path, "cannot open: \(String(cString: strerror(errno)))") }
+        defer { close(descriptor) }
+        let bytes = Data((Date().ISO8601Format() + " " + line + "\n").utf8)
+        guard bytes.withUnsafeBytes({ Foundation.write(descriptor, $0.baseAddress, $0.count) }) == bytes.count else {
+            throw InputError(file: url.path, "cannot write: \(String(cString: strerror(errno)))")
+        }
+    }
+
+    /// Writes scores measured under one protocol to `scores/<name>.json`, replacing earlier ones of that name.
+    public func save(_ scores: Scores, named name: String) throws {
+        let folder = stage.url(StageHandle.scoresFolder)
+        try RecordFile.makeDirectory(folder)
+        try RecordFile.write(scores, to: folder.appendingPathComponent(name + ".json"))
+    }
+
+    /// Writes `stage.json`, after which the stage is complete and reused by everyone.
+    func complete(summary: JSONValue, code: CodeVersion, machine: Machine) throws -> StageRecord {
+        let identity = try stage.requireIdentity()
+        var status = stage.status ?? Status(.done)
+        status.state = .done
+        status.message = ""
+        status.updated = Date()
+        try report(status)
+        let record = StageRecord(
+            id: stage.id, identity: identity, summary: summary, codeVersion: code, machine: machine, started: started,
+            finished: Date(), wallSeconds: wallSeconds, peakMemoryBytes: Self.peakMemoryBytes)
+        try RecordFile.write(record, to: stage.url(StageHandle.recordFile))
+        return record
+    }
+
+    func stop(_ state: Status.State, message: String) {
+        var status = stage.status ?? Status(state)
+        status.state = state
+        status.message = message
+        status.updated = Date()
+        // The error that stopped the work is the one to report, not a disk too full to note it.
+        try? report(status)
+        try? log("\(state.rawValue): \(message)")
+    }
+
+    /// The largest resident set of this process so far.
+    public static var peakMemoryBytes: Int {
+        var usage = rusage()
+        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+        return usage.ru_maxrss * 1024
+    }
+}
+
+extension Duration {
+    var seconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
+}

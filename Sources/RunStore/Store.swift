@@ -1,0 +1,102 @@
+import Files
+import Foundation
+
+/// A folder of runs and stages. Its files are the truth; the index beside them can be rebuilt from them.
+///
+/// `runs/<id>/`: `run.json`, `status.json`, `annotations.json`, `artifacts.json`, `report/`.
+/// `stages/<kind>-<hash>/`: `stage.json` (last, so its presence means complete), `status.json`, `log.txt`,
+/// `metrics.h5`, `checkpoint.h5`, … and `scores/<protocol>.json`.
+public struct Store: Sendable {
+    public let directory: URL
+    let lockTiming: StageLock.Timing
+
+    /// Opens the store, making its folders where they are missing.
+    public init(directory: URL) throws { try self.init(directory: directory, lockTiming: .init()) }
+
+    init(directory: URL, lockTiming: StageLock.Timing) throws {
+        self.directory = directory.standardizedFileURL
+        self.lockTiming = lockTiming
+        try RecordFile.makeDirectory(stages)
+        try RecordFile.makeDirectory(runs)
+    }
+
+    var stages: URL { directory.appendingPathComponent("stages", isDirectory: true) }
+    var runs: URL { directory.appendingPathComponent("runs", isDirectory: true) }
+
+    // MARK: Stages
+
+    public func stage(_ identity: StageIdentity) -> StageHandle {
+        StageHandle(id: identity.id, directory: stages.appendingPathComponent(identity.id), identity: identity)
+    }
+
+    /// The stage with this id; nothing says that it exists.
+    public func stage(id: String) -> StageHandle {
+        StageHandle(id: id, directory: stages.appendingPathComponent(id), identity: nil)
+    }
+
+    /// All stages, complete or not, sorted.
+    public func stageIDs() -> [String] { RecordFile.names(in: stages) }
+
+    /// What `perform` came back with.
+    public struct StageResult: Sendable {
+        public let stage: StageHandle
+        public let record: StageRecord
+        /// Whether it was there already, or was made by someone else while we waited.
+        public let isReused: Bool
+    }
+
+    /// Makes sure that a stage is complete: reuses it, waits for whoever is working on it, or does the work.
+    ///
+    /// If `work` throws `Interrupted`, the stage is left as interrupted; with any other error as failed. Either way
+    /// the folder stays, the claim is released and the error goes on.
+    ///
+    /// - Parameters:
+    ///   - waiting: called about four times a second while another process works on it; may throw to give up.
+    ///   - work: returns the summary for `stage.json`. What an earlier owner left in the folder is there to resume.
+    public func perform(
+        _ identity: StageIdentity, code: CodeVersion = .unknown, machine: Machine = .current(),
+        waiting: (String) throws -> Void = { _ in }, work: (StageWork) throws -> JSONValue
+    ) throws -> StageResult {
+        let stage = stage(identity)
+        if let record = try completed(stage) { return StageResult(stage: stage, record: record, isReused: true) }
+        for (role, id) in identity.inputs.sorted(by: { $0.key < $1.key }) where !self.stage(id: id).isComplete {
+            throw InputError(file: stage.directory.path, "needs stage '\(id)' as its \(role), which is not complete")
+        }
+        try RecordFile.makeDirectory(stage.directory)
+        let lock = try StageLock.acquire(stage.url(StageHandle.lockFile), timing: lockTiming) {
+            try completed(stage) != nil
+        } waiting: { owner in
+            let step = stage.status.map { " (step \($0.step)\($0.steps.map { " of \($0)" } ?? ""))" } ?? ""
+            try waiting("\(stage.id) is being made by \(owner?.description ?? "another process")\(step); waiting for it")
+        }
+        guard let lock else {
+            guard let record = try completed(stage) else {
+                throw InputError(file: stage.directory.path, "was completed by another process and then removed")
+            }
+            return StageResult(stage: stage, record: record, isReused: true)
+        }
+        let claimed = StageWork(stage, lock: lock)
+        do {
+            try claimed.report(stage.status.map { Status(.running, step: $0.step, of: $0.steps) } ?? Status(.running))
+            let summary = try work(claimed)
+            let record = try claimed.complete(summary: summary, code: code, machine: machine)
+            return StageResult(stage: stage, record: record, isReused: false)
+        } catch is Interrupted {
+            claimed.stop(.interrupted, message: "interrupted; it will go on where it was")
+            throw Interrupted()
+        } catch {
+            claimed.stop(.failed, message: "\(error)")
+            throw error
+        }
+    }
+
+    private func completed(_ stage: StageHandle) throws -> StageRecord? {
+        guard let record = stage.record else { return nil }
+        guard record.identity == stage.identity else {
+            throw InputError(
+                file: stage.url(StageHandle.recordFile).path,
+                "describes other settings than those its name was made from; it was edited, or two settings share a name")
+        }
+        return record
+    }
+}

@@ -1,0 +1,69 @@
+import Files
+
+/// One key of a section: how it is described, read, written and hashed.
+public struct Field<Root: SettingsSection>: Sendable {
+    let key: String
+    let describe: @Sendable (Root) -> SchemaNode
+    let read: @Sendable (inout Root, KeyedDecodingContainer<SettingKey>) throws -> Void
+    let write: @Sendable (Root, inout KeyedEncodingContainer<SettingKey>) throws -> Void
+    /// The value as it enters a stage's hash; nil where it does not.
+    let identity: @Sendable (Root) -> JSONValue?
+
+    /// A single value.
+    static func value<Value: SettingValue>(
+        _ key: String, _ path: any WritableKeyPath<Root, Value> & Sendable, _ help: String,
+        _ bounds: Bounds? = nil, count: Int? = nil, unit: String? = nil, affectsResults: Bool = true
+    ) -> Field {
+        Field(key, path) { root in
+            .setting(Setting(
+                kind: Value.kind, isNullable: Value.isNullable, default: json(root[keyPath: path]), bounds: bounds,
+                count: count, unit: unit, help: help, affectsResults: affectsResults))
+        } identity: { root in
+            affectsResults ? json(root[keyPath: path]) : nil
+        }
+    }
+
+    /// A section inside this one.
+    static func section<Value: SettingsSection>(
+        _ key: String, _ path: any WritableKeyPath<Root, Value> & Sendable
+    ) -> Field {
+        Field(key, path) { .section(Value.schema(defaults: $0[keyPath: path])) }
+            identity: { $0[keyPath: path].identity }
+    }
+
+    /// A section that is `null` unless given.
+    static func section<Value: SettingsSection>(
+        _ key: String, _ path: any WritableKeyPath<Root, Value?> & Sendable
+    ) -> Field {
+        Field(key, path) { _ in .section(Value.schema(defaults: Value(), isNullable: true)) }
+            identity: { $0[keyPath: path]?.identity ?? .null }
+    }
+
+    /// Sections under names of the user's choice.
+    static func map<Value: SettingsSection>(
+        _ key: String, _ path: any WritableKeyPath<Root, [String: Value]> & Sendable
+    ) -> Field {
+        Field(key, path) { .map(entry: Value.schema(defaults: Value()), default: json($0[keyPath: path])) }
+            identity: { .object($0[keyPath: path].mapValues(\.identity)) }
+    }
+
+    private init<Value: Codable & Sendable>(
+        _ key: String, _ path: any WritableKeyPath<Root, Value> & Sendable,
+        describe: @escaping @Sendable (Root) -> SchemaNode, identity: @escaping @Sendable (Root) -> JSONValue?
+    ) {
+        self.key = key
+        self.describe = describe
+        self.identity = identity
+        read = { $0[keyPath: path] = try $1.decode(Value.self, forKey: SettingKey(key)) }
+        write = { try $1.encode($0[keyPath: path], forKey: SettingKey(key)) }
+    }
+}
+
+/// A settings value as JSON. Settings are plain finite data, for which encoding cannot fail.
+private func json(_ value: some Encodable) -> JSONValue {
+    do {
+        return try JSONValue(encoding: value)
+    } catch {
+        preconditionFailure("a setting has a value that JSON cannot hold: \(value) (\(error))")
+    }
+}

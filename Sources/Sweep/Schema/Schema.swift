@@ -1,0 +1,65 @@
+import Files
+
+/// The whole settings table, and look-up in it by dotted path.
+public enum Schema {
+    /// All sections, with defaults.
+    public static let root = RunSettings.schema(defaults: RunSettings())
+
+    /// The part of the settings tree at a dotted path; names of map entries are free.
+    public static func node(at path: String) -> SchemaNode? {
+        var node = SchemaNode.section(root)
+        for key in path.split(separator: ".", omittingEmptySubsequences: false) {
+            switch node {
+            case .setting: return nil
+            case .section(let section):
+                guard let next = section[String(key)] else { return nil }
+                node = next
+            case .map(let entry, _):
+                guard isName(String(key)) else { return nil }
+                node = .section(entry)
+            }
+        }
+        return node
+    }
+
+    /// Every setting with its dotted path, in the order of the documentation; `*` stands for a name of your choice.
+    public static let settings: [(path: String, setting: Setting)] = flatten(root, under: "")
+
+    /// The shortest end of `path` that no other setting shares: what a label calls it.
+    /// Inside a map the entry's name comes first: `cfg.guidance.scale`.
+    static func shortName(of path: String) -> String {
+        let parts = path.split(separator: ".")
+        for count in parts.indices {
+            if case .map = node(at: parts[...count].joined(separator: ".")), count + 1 < parts.count {
+                return parts[(count + 1)...].joined(separator: ".")
+            }
+        }
+        for count in 1..<max(parts.count, 2) {
+            let suffix = parts.suffix(count).joined(separator: ".")
+            let sharing = settings.count { $0.path == suffix || $0.path.hasSuffix(".\(suffix)") }
+            if sharing == 1 { return suffix }
+        }
+        return path
+    }
+
+    /// What the writer of an unknown dotted path may have meant: a path with the same ending, else the nearest.
+    static func suggestion(for path: String, extra: [String] = []) -> String? {
+        let paths = settings.map(\.path) + extra
+        let last = path.split(separator: ".").last.map(String.init) ?? path
+        let sameEnding = paths.filter { $0 == last || $0.hasSuffix(".\(last)") }
+        return nearest(to: path, among: sameEnding) ?? sameEnding.first ?? nearest(to: path, among: paths)
+    }
+
+    /// Names of arms and of map entries: letters, digits, `-` and `_`.
+    static func isName(_ text: String) -> Bool { text.wholeMatch(of: /[A-Za-z0-9][A-Za-z0-9_-]*/) != nil }
+
+    private static func flatten(_ section: SchemaSection, under prefix: String) -> [(path: String, setting: Setting)] {
+        section.members.flatMap { key, node -> [(path: String, setting: Setting)] in
+            switch node {
+            case .setting(let setting): [(prefix + key, setting)]
+            case .section(let inner): flatten(inner, under: "\(prefix)\(key).")
+            case .map(let entry, _): flatten(entry, under: "\(prefix)\(key).*.")
+            }
+        }
+    }
+}

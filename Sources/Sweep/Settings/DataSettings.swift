@@ -1,0 +1,52 @@
+/// The images.
+public struct DataSettings: SettingsSection {
+    public enum Collection: String, ChoiceSetting {
+        case fashionMNIST = "fashion-mnist"
+        case shapes
+    }
+
+    public var set = Collection.fashionMNIST
+    public var path: String?
+    public var imageSize = 32
+    public var trainCount: Int?
+    public var testCount: Int?
+    public var seed = 0
+
+    public init() {}
+
+    public static let help = "The images: which, how large, how many."
+    public static let fields: [Field<Self>] = [
+        .value("set", \.set, "Data set: Fashion-MNIST, or procedural colour shapes that need no files."),
+        .value("path", \.path, "Folder of the data set's files; null: where the system installs them."),
+        .value("image_size", \.imageSize, "Side of the square images; smaller ones are padded to it.",
+            .between(8, 1024), unit: "pixels"),
+        .value("train_count", \.trainCount, "Training images used, the first ones; null: all there are.",
+            .atLeast(1), unit: "images"),
+        .value("test_count", \.testCount, "Held-out images used, the first ones; null: all there are.",
+            .atLeast(1), unit: "images"),
+        .value("seed", \.seed, "Seed of procedural images; shared by all runs, so that they see the same data.",
+            .atLeast(0)),
+    ]
+}
+
+/// The classifier in whose feature space the in-domain scores are measured.
+public struct FeatureSettings: SettingsSection {
+    public var width = 32
+    public var dim = 128
+    public var steps = 1500
+    public var batch = 64
+    public var lr = 1e-3
+    public var seed = 0
+
+    public init() {}
+
+    public static let help = "The small classifier whose penultimate layer is the feature space of in-domain scores."
+    public static let fields: [Field<Self>] = [
+        .value("width", \.width, "Channels of its first convolution.", .atLeast(1), unit: "channels"),
+        .value("dim", \.dim, "Size of its penultimate layer.", .atLeast(1), unit: "features"),
+        .value("steps", \.steps, "Training steps.", .atLeast(1), unit: "steps"),
+        .value("batch", \.batch, "Images in a training step.", .atLeast(1), unit: "images"),
+        .value("lr", \.lr, "Peak learning rate.", .positive),
+        .value("seed", \.seed, "Its seed; shared by all runs, so that one feature space measures them.", .atLeast(0)),
+    ]
+}

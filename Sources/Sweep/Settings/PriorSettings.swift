@@ -1,0 +1,41 @@
+/// Stage 3: the class-conditional AR model over the cached tokens.
+public struct PriorSettings: SettingsSection {
+    public var dim = 128
+    public var layers = 4
+    public var heads = 4
+    public var ropeAxes = [12, 12, 8]
+    public var condDim = 32
+    public var tied = false
+    public var dropout = 0.0
+    public var labelDrop = 0.1
+    public var steps = 1000
+    public var batch = 64
+    public var optimizer = OptimizerSettings(beta2: 0.96, weightDecay: 0.03, clip: 1)
+    public var emaHalfLife = 200.0
+    public var checkpointEvery = 200
+    public var logEvery = 20
+
+    public init() {}
+
+    public static let help = "Stage 3: the class-conditional AR model over the cached tokens."
+    public static let fields: [Field<Self>] = [
+        .value("dim", \.dim, "Width.", .atLeast(2), unit: "channels"),
+        .value("layers", \.layers, "Transformer layers.", .atLeast(1)),
+        .value("heads", \.heads, "Attention heads.", .atLeast(1)),
+        .value("rope_axes", \.ropeAxes,
+            "Share of each head rotated by each position axis; even, their sum is the head width.",
+            .atLeast(0), count: 3, unit: "channels"),
+        .value("cond_dim", \.condDim, "Width of the condition embedding.", .atLeast(1), unit: "channels"),
+        .value("tied", \.tied, "The head shares its weights with the embedding table."),
+        .value("dropout", \.dropout, "Dropout of embeddings, attention and feed-forward outputs.", .fractionBelowOne),
+        .value("label_drop", \.labelDrop, "Share of training labels replaced by the unconditional one.", .fraction),
+        .value("steps", \.steps, "Training steps.", .atLeast(1), unit: "steps"),
+        .value("batch", \.batch, "Images in a training step.", .atLeast(1), unit: "images"),
+        .section("optimizer", \.optimizer),
+        .value("ema_half_life", \.emaHalfLife, "Half-life of the averaged weights.", .positive, unit: "steps"),
+        .value("checkpoint_every", \.checkpointEvery, "Steps between checkpoints.",
+            .atLeast(1), unit: "steps", affectsResults: false),
+        .value("log_every", \.logEvery, "Steps between rows of the metrics file.",
+            .atLeast(1), unit: "steps", affectsResults: false),
+    ]
+}

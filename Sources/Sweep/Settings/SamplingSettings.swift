@@ -1,0 +1,87 @@
+/// What is sampled from the prior, and how.
+public struct SamplingSettings: SettingsSection {
+    public var count = 2000
+    public var batch = 250
+    public var settings = ["nocfg": SamplerSettings()]
+
+    public init() {}
+
+    public static let help = "Samples drawn from the prior."
+    public static let fields: [Field<Self>] = [
+        .value("count", \.count, "Samples under each setting, balanced over the classes.", .atLeast(1), unit: "images"),
+        .value("batch", \.batch, "Samples drawn at a time.", .atLeast(1), unit: "images"),
+        .map("settings", \.settings),
+    ]
+}
+
+/// One way of sampling (METHOD §5).
+public struct SamplerSettings: SettingsSection {
+    public var temperature = 1.0
+    public var prologueTemperature: Double?
+    public var topK = 0
+    public var topP = 1.0
+    public var unconditional = false
+    public var guidance = GuidanceSettings()
+    public var prologueGuidance: SplitGuidanceSettings?
+    public var visualGuidance: SplitGuidanceSettings?
+
+    public init() {}
+
+    public static let help = "One way of sampling, under a name of your choice."
+    public static let fields: [Field<Self>] = [
+        .value("temperature", \.temperature, "Temperature of the logits.", .positive),
+        .value("prologue_temperature", \.prologueTemperature,
+            "Temperature in the prologue segment; null: as `temperature`.",
+            .positive),
+        .value("top_k", \.topK, "Keep the k likeliest codes; 0: all.", .atLeast(0), unit: "codes"),
+        .value("top_p", \.topP,
+            "Keep the likeliest codes up to this probability, the one that crosses it included; 1: all.",
+            Bounds(lower: 0, upper: 1, lowerIsOpen: true)),
+        .value("unconditional", \.unconditional, "Give the unconditional label instead of a class."),
+        .section("guidance", \.guidance),
+        .section("prologue_guidance", \.prologueGuidance),
+        .section("visual_guidance", \.visualGuidance),
+    ]
+}
+
+/// How the guidance scale grows over the sequence.
+public enum GuidanceSchedule: String, ChoiceSetting {
+    case constant
+    case linear
+    case cosine
+}
+
+/// Classifier-free guidance over the whole sequence.
+public struct GuidanceSettings: SettingsSection {
+    public var scale = 0.0
+    public var schedule = GuidanceSchedule.constant
+    public var power = 1.0
+
+    public init() {}
+
+    public static let help = "Classifier-free guidance over the whole sequence."
+    public static let fields: [Field<Self>] = [
+        .value("scale", \.scale, "Guidance scale; 0: off (conditional logits).", .atLeast(0)),
+        .value("schedule", \.schedule, "How the scale is reached over the sequence."),
+        .value("power", \.power, "Exponent of the cosine schedule's time.", .positive),
+    ]
+}
+
+/// Guidance of one segment, prologue or visual.
+public struct SplitGuidanceSettings: SettingsSection {
+    public var scale = 0.0
+    public var schedule = GuidanceSchedule.constant
+    public var power = 1.0
+    public var start: Double?
+
+    public init() {}
+
+    public static let help = "Guidance of this segment apart; replaces `guidance`. Null: not guided."
+    public static let fields: [Field<Self>] = [
+        .value("scale", \.scale, "Guidance scale at the segment's end; 0: off (conditional logits).", .atLeast(0)),
+        .value("schedule", \.schedule, "How the scale is reached over the segment; constant: the scale throughout."),
+        .value("power", \.power, "Exponent of the cosine schedule's time.", .positive),
+        .value("start", \.start, "Scale where the segment begins; null: 0 for prologue, 1 for visual tokens.",
+            .atLeast(0)),
+    ]
+}

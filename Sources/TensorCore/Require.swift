@@ -1,0 +1,10 @@
+/// Stops the program with `message` when a condition that a caller must meet does not hold.
+///
+/// Swift's own `precondition` drops its message in optimised builds; this one prints it in every build, so that
+/// wrong shapes are always shown.
+@inlinable
+public func require(
+    _ condition: Bool, _ message: @autoclosure () -> String, file: StaticString = #fileID, line: UInt = #line
+) {
+    guard condition else { fatalError(message(), file: file, line: line) }
+}

@@ -1,0 +1,89 @@
+import Synchronization
+
+/// A block of float32 memory. Blocks come from a pool and go back to it when the last tensor lets go,
+/// so that a training step, once warm, asks the system for nothing.
+public final class Storage {
+    public let pointer: UnsafeMutablePointer<Float>
+    public let count: Int
+    private let bucket: Int
+
+    /// Contents are undefined.
+    public init(count: Int) {
+        self.count = count
+        bucket = BufferPool.bucket(forCount: count)
+        pointer = BufferPool.shared.take(bucket)
+    }
+
+    deinit { BufferPool.shared.give(pointer, bucket) }
+}
+
+/// What the buffer pool holds, in bytes.
+public struct MemoryUse: Sendable {
+    /// In use by tensors now.
+    public var live: Int
+    /// The most that was in use at once since the last `resetPeak`.
+    public var peak: Int
+    /// Taken from the system, in use or kept for reuse.
+    public var reserved: Int
+    /// Number of times the system was asked for memory.
+    public var systemAllocations: Int
+}
+
+/// Free blocks by size class: powers of two in four steps each, so at most a fifth of a block is unused.
+public final class BufferPool: Sendable {
+    public static let shared = BufferPool()
+
+    private struct State: ~Copyable {
+        var free: [Int: [UInt]] = [:]
+        var use = MemoryUse(live: 0, peak: 0, reserved: 0, systemAllocations: 0)
+    }
+
+    private let state = Mutex(State())
+
+    /// Live, peak and reserved memory of all tensors in this process.
+    public var use: MemoryUse { state.withLock { $0.use } }
+
+    public func resetPeak() { state.withLock { $0.use.peak = $0.use.live } }
+
+    /// Returns kept blocks to the system.
+    public func trim() {
+        state.withLock { state in
+            for (size, blocks) in state.free {
+                for address in blocks { UnsafeMutableRawPointer(bitPattern: address)?.deallocate() }
+                state.use.reserved -= size * blocks.count
+            }
+            state.free = [:]
+        }
+    }
+
+    /// Size in bytes of the class that holds `count` floats.
+    fileprivate static func bucket(forCount count: Int) -> Int {
+        let bytes = max(64, count * MemoryLayout<Float>.stride)
+        let power = 1 << (Int.bitWidth - 1 - (bytes - 1).leadingZeroBitCount)
+        let step = max(64, power / 4)
+        return (bytes + step - 1) / step * step
+    }
+
+    fileprivate func take(_ size: Int) -> UnsafeMutablePointer<Float> {
+        let address = state.withLock { state -> UInt in
+            state.use.live += size
+            state.use.peak = max(state.use.peak, state.use.live)
+            if let address = state.free[size]?.popLast() { return address }
+            state.use.reserved += size
+            state.use.systemAllocations += 1
+            return UInt(bitPattern: UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 64))
+        }
+        guard let raw = UnsafeMutableRawPointer(bitPattern: address) else {
+            fatalError("no memory for \(size) bytes")
+        }
+        return raw.assumingMemoryBound(to: Float.self)
+    }
+
+    fileprivate func give(_ pointer: UnsafeMutablePointer<Float>, _ size: Int) {
+        let address = UInt(bitPattern: pointer)
+        state.withLock { state in
+            state.use.live -= size
+            state.free[size, default: []].append(address)
+        }
+    }
+}

@@ -1,0 +1,151 @@
+import CKernels
+
+/// A named, trainable tensor. Its memory stays for the life of the model; optimisers write into it.
+public final class Parameter {
+    public let name: String
+    public let value: Tensor
+
+    public init(name: String, value: Tensor) {
+        self.name = name
+        self.value = value.detached()
+    }
+
+    public var shape: Shape { value.shape }
+    public var count: Int { value.count }
+
+    /// The value as an input of ops: on `tape`, and differentiated if the tape was asked to.
+    public func callAsFunction(on tape: Tape?) -> Tensor {
+        tape?.tensor(of: self) ?? value
+    }
+}
+
+/// A record of ops, played backwards once to get gradients.
+///
+/// `Tape(differentiating: parameters)` fixes whose gradients are wanted. Gradients flow *through* every other
+/// parameter but never *to* it, and what no wanted gradient passes through is not recorded at all.
+public final class Tape {
+    /// Adds the gradients of one op's inputs, given the gradient of its output.
+    typealias Backward = (_ gradient: Tensor, _ tape: Tape) -> Void
+
+    private struct Entry {
+        let slot: Int
+        let backward: Backward
+    }
+
+    private let wanted: Set<ObjectIdentifier>
+    private var parameterSlots: [ObjectIdentifier: Int] = [:]
+    private var entries: [Entry] = []
+    private var gradients: [Tensor?] = []
+
+    public init(differentiating parameters: [Parameter] = []) {
+        wanted = Set(parameters.map(ObjectIdentifier.init))
+    }
+
+    /// `tensor` as an input that ops are recorded for, without a gradient of its own.
+    public func constant(_ tensor: Tensor) -> Tensor {
+        Tensor(shape: tensor.shape, storage: tensor.storage, trace: .init(tape: self, slot: nil))
+    }
+
+    /// `tensor` as an input whose gradient is wanted; read it with `gradient(of:)`.
+    public func variable(_ tensor: Tensor) -> Tensor {
+        Tensor(shape: tensor.shape, storage: tensor.storage, trace: .init(tape: self, slot: newSlot()))
+    }
+
+    fileprivate func tensor(of parameter: Parameter) -> Tensor {
+        let key = ObjectIdentifier(parameter)
+        guard wanted.contains(key) else { return constant(parameter.value) }
+        let slot = parameterSlots[key] ?? newSlot()
+        parameterSlots[key] = slot
+        return Tensor(
+            shape: parameter.shape, storage: parameter.value.storage, trace: .init(tape: self, slot: slot))
+    }
+
+    private func newSlot() -> Int {
+        gradients.append(nil)
+        return gradients.count - 1
+    }
+
+    /// Puts `output`, computed from `inputs`, on their tape. `backward` must capture detached tensors only.
+    static func record(_ output: Tensor, from inputs: [Tensor], backward: @escaping Backward) -> Tensor {
+        var tape: Tape?
+        var flows = false
+        for case let trace? in inputs.map(\.trace) {
+            require(tape == nil || tape === trace.tape, "inputs are on different tapes")
+            tape = trace.tape
+            flows = flows || trace.slot != nil
+        }
+        guard let tape else { return output }
+        guard flows else { return tape.constant(output) }
+        let slot = tape.newSlot()
+        tape.entries.append(Entry(slot: slot, backward: backward))
+        return Tensor(shape: output.shape, storage: output.storage, trace: .init(tape: tape, slot: slot))
+    }
+
+    /// Plays the record backwards from `loss` (a scalar). Activations are freed on the way; a tape is used once.
+    public func backward(from loss: Tensor) {
+        require(loss.count == 1, "a loss must be a scalar, not \(loss.shape)")
+        require(loss.trace?.tape === self, "the loss is not on this tape")
+        guard let slot = loss.trace?.slot else {
+            fatalError("no gradient flows to the loss: none of its inputs is differentiated")
+        }
+        gradients[slot] = Tensor([1], shape: loss.shape)
+        while let entry = entries.popLast() {
+            guard let gradient = gradients[entry.slot] else { continue }
+            gradients[entry.slot] = nil
+            entry.backward(gradient, self)
+        }
+    }
+
+    /// The gradient of a parameter or variable after `backward`; nil if nothing flowed to it.
+    public func gradient(of parameter: Parameter) -> Tensor? {
+        parameterSlots[ObjectIdentifier(parameter)].flatMap { gradients[$0] }
+    }
+
+    public func gradient(of variable: Tensor) -> Tensor? {
+        variable.trace?.slot.flatMap { gradients[$0] }
+    }
+
+    // MARK: Used by the ops' gradients
+
+    /// Adds `gradient` to what `slot` has collected.
+    func add(_ gradient: Tensor, to slot: Int) {
+        guard let collected = gradients[slot] else {
+            gradients[slot] = gradient
+            return
+        }
+        require(
+            collected.count == gradient.count, "gradients of shapes \(collected.shape) and \(gradient.shape) meet")
+        // A gradient may be shared between two inputs of an op, so the sum goes to new memory.
+        let sum = Tensor(uninitialized: collected.shape)
+        Parallel.elements(sum.count) { range in
+            add_out(
+                sum.pointer + range.lowerBound, collected.pointer + range.lowerBound,
+                gradient.pointer + range.lowerBound, range.count)
+        }
+        gradients[slot] = sum
+    }
+
+    /// For gradients that a kernel can accumulate itself: hands over memory and whether it holds a sum already.
+    func accumulate(_ slot: Int, shape: Shape, by write: (_ into: Tensor, _ accumulates: Bool) -> Void) {
+        if let collected = gradients[slot], owned.contains(slot) {
+            write(collected, true)
+        } else {
+            let fresh = Tensor(uninitialized: shape)
+            write(fresh, false)
+            if gradients[slot] == nil {
+                gradients[slot] = fresh
+                owned.insert(slot)
+            } else {
+                add(fresh, to: slot)
+            }
+        }
+    }
+
+    /// Slots whose collected gradient was made by `accumulate` and is held by nobody else.
+    private var owned: Set<Int> = []
+}
+
+extension Tensor {
+    /// The slot that this tensor's gradient is collected in, if one is wanted.
+    var slot: Int? { trace?.slot }
+}

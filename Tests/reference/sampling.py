@@ -1,0 +1,68 @@
+"""Guidance schedules and greedy sampling (METHOD section 5)."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+
+from prior import IncrementalPrior
+
+
+def ramp(schedule, fraction, power):
+    """How far the guidance scale has moved from its start to its end after this fraction of the steps."""
+    if schedule == "constant":
+        return 1.0
+    if schedule == "linear":
+        return fraction
+    if schedule == "cosine":
+        return 0.5 * (1 - math.cos(math.pi * fraction**power))
+    raise ValueError(f"guidance schedule {schedule!r} is none of constant, linear, cosine")
+
+
+def guidance_scale(setting, sizes, t):
+    """Scale of step t for one sampling setting of a pack's JSON."""
+    k, total = sizes.prologue, sizes.sequence
+    if "visual_cfg_schedule" not in setting:
+        return 1 + (setting["cfg"] - 1) * ramp(setting["cfg_schedule"], t / total, setting.get("cfg_power", 1.0))
+    segment, start, fraction = ("semantic", 0.0, t / k) if t < k else ("visual", 1.0, (t - k) / (total - k))
+    scale = setting[f"{segment}_cfg_scale"]
+    shape = ramp(setting[f"{segment}_cfg_schedule"], fraction, setting.get(f"{segment}_cfg_power", 1.0))
+    return start + (scale - start) * shape
+
+
+def guided(setting):
+    """Whether a second, unconditional branch runs: a `cfg` of 0 turns guidance off."""
+    return "visual_cfg_schedule" in setting or setting["cfg"] != 0
+
+
+@torch.inference_mode()
+def sample_greedy(prior, labels, setting, cached=True):
+    """Most likely tokens [B, T] under guidance. Both branches run as one batch of 2B.
+
+    cached=False recomputes the whole sequence for every token, to check the cache.
+    """
+    sizes, batch = prior.sizes, len(labels)
+    both = guided(setting)
+    branches = torch.cat([labels, torch.full_like(labels, sizes.classes - 1)]) if both else labels
+    tokens = torch.zeros(batch, sizes.sequence, dtype=torch.long, device=labels.device)
+    step = IncrementalPrior(prior, len(branches)) if cached else None
+    x = prior.bos_emb(branches)[:, None]
+    for t in range(sizes.sequence):
+        low, high = prior.segment(t)
+        if cached:
+            logits = step(x, (low, high))
+        else:
+            logits = prior(tokens.repeat(2 if both else 1, 1), branches)[:, t, low:high]  # causal: later ids play no part
+        if both:
+            conditional, unconditional = logits.chunk(2)
+            s = guidance_scale(setting, sizes, t)
+            logits = s * conditional + (1 - s) * unconditional
+        tokens[:, t] = low + logits.argmax(-1)
+        x = prior.semantic_emb(tokens[:, t : t + 1]).repeat(2 if both else 1, 1, 1)
+    return tokens
+
+
+@torch.inference_mode()
+def decode_tokens(encoder, decoder, visual):
+    """Visual ids [B, N] -> patches [B, N, p*p*C]."""
+    return decoder(F.embedding(visual, encoder.quantizer.codebook()))
