@@ -62,7 +62,7 @@ let package = Package(
         .testTarget(name: "TensorCoreTests", dependencies: ["NN"]),
         .testTarget(name: "ModelsTests", dependencies: ["Models", "Files"]),
         .testTarget(name: "VerificationTests", dependencies: ["Verification"]),
-        .testTarget(name: "ImageDataTests", dependencies: ["ImageData"]),
+        .testTarget(name: "ImageDataTests", dependencies: ["ImageData", "Files"]),
         .testTarget(name: "FilesTests", dependencies: ["Files"]),
         .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "Files"]),
         .testTarget(name: "RunStoreTests", dependencies: ["RunStore", "Files"]),

@@ -32,9 +32,14 @@ public enum FashionMNIST {
         guard FileManager.default.fileExists(atPath: folder.path) else {
             throw InputError(file: folder.path, "no such folder; it should hold the four files of Fashion-MNIST")
         }
-        return LabelledData(
-            train: try half("train", of: folder).padded(to: imageSize),
-            test: try half("t10k", of: folder).padded(to: imageSize))
+        let train = try half("train", of: folder)
+        let test = try half("t10k", of: folder)
+        guard train.count >= test.count else {
+            throw InputError(
+                file: folder.path,
+                "\(train.count) training and \(test.count) test images, expected more for training: are the halves swapped?")
+        }
+        return LabelledData(train: try train.padded(to: imageSize), test: try test.padded(to: imageSize))
     }
 
     private static func half(_ prefix: String, of folder: URL) throws -> ImageSet {

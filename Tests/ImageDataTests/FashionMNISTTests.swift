@@ -90,13 +90,15 @@ import Testing
         }
 
         static func swap(_ file: String, with other: String, _ says: [String]) -> Damage {
-            Damage(file, says) { folder, url in
-                let aside = folder.appendingPathComponent("aside")
-                try FileManager.default.moveItem(at: url, to: aside)
-                try FileManager.default.moveItem(at: folder.appendingPathComponent(other), to: url)
-                try FileManager.default.moveItem(at: aside, to: folder.appendingPathComponent(other))
-            }
+            Damage(file, says) { folder, _ in try FashionMNISTTests.swap(folder, file, other) }
         }
+    }
+
+    private static func swap(_ folder: URL, _ first: String, _ second: String) throws {
+        let (a, b) = (folder.appendingPathComponent(first), folder.appendingPathComponent(second))
+        let (atA, atB) = (try Data(contentsOf: a), try Data(contentsOf: b))
+        try atB.write(to: a)
+        try atA.write(to: b)
     }
 
     static let damages: [Damage] = [
@@ -116,7 +118,17 @@ import Testing
         .edit("t10k-images-idx3-ubyte.gz", ["damaged at or before byte", "incorrect data check"]) { $0[$0.count - 8] ^= 1 },
         .edit("t10k-images-idx3-ubyte.gz", ["damaged at or before byte", "incorrect header check"]) { $0[0] = 0 },
         .swap("t10k-images-idx3-ubyte.gz", with: "t10k-labels-idx1-ubyte.gz", ["byte 0", "(labels), expected 0x00000803 (images)"]),
-        .swap("t10k-labels-idx1-ubyte.gz", with: "t10k-images-idx3-ubyte.gz", ["t10k-images"]),
+        Damage("t10k-labels-idx1-ubyte.gz", ["byte 0", "(images), expected 0x00000801 (labels)"]) { folder, url in
+            try Data(contentsOf: folder.appendingPathComponent("t10k-images-idx3-ubyte.gz")).write(to: url)
+        },
+        Damage("", ["7 training and 12 test images", "swapped?"]) { folder, _ in
+            try swap(folder, "train-images-idx3-ubyte.gz", "t10k-images-idx3-ubyte.gz")
+            // The content tells gzip from plain, so the names may stay as they are.
+            try FileManager.default.moveItem(
+                at: folder.appendingPathComponent("t10k-labels-idx1-ubyte.gz"),
+                to: folder.appendingPathComponent("t10k-labels-idx1-ubyte"))
+            try swap(folder, "train-labels-idx1-ubyte", "t10k-labels-idx1-ubyte")
+        },
         .swap("train-images-idx3-ubyte.gz", with: "t10k-images-idx3-ubyte.gz", ["byte 4: 12 labels, expected 7"]),
         Damage("t10k-labels-idx1-ubyte", ["holds neither t10k-labels-idx1-ubyte nor t10k-labels-idx1-ubyte.gz"]) { _, url in
             try FileManager.default.removeItem(atPath: url.path + ".gz")

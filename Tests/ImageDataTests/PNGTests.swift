@@ -81,6 +81,7 @@ import Testing
         let set = ImageSetTests.numbered(count: 5, height: 4, width: 3, channels: 3)
         let picture = ImageGrid(columns: 2, gap: 1, scale: 2).picture(set)
         #expect(picture.width == 2 + 2 * (6 + 2) && picture.height == 2 + 3 * (8 + 2))
+        var wrong: [[Int]] = []
         for y in 0..<picture.height {
             for x in 0..<picture.width {
                 let (row, v) = (y - 2).quotientAndRemainder(dividingBy: 10)
@@ -89,10 +90,11 @@ import Testing
                 let isImage = y >= 2 && x >= 2 && v < 8 && u < 6 && image < 5
                 for c in 0..<3 {
                     let expected = isImage ? set.pixels[((image * 4 + v / 2) * 3 + u / 2) * 3 + c] : 255
-                    #expect(picture.pixels[(y * picture.width + x) * 3 + c] == expected)
+                    if picture.pixels[(y * picture.width + x) * 3 + c] != expected { wrong.append([y, x, c]) }
                 }
             }
         }
+        #expect(wrong.isEmpty)
     }
 
     @Test func captionsMoveTheImagesAndStayOutsideThem() throws {
