@@ -31,7 +31,7 @@ let package = Package(
         // Data, measures, records: no engine needed.
         .target(name: "Files", dependencies: ["COpenSSL"]),
         .target(name: "ImageData", dependencies: ["CPNG", "CZlib"]),
-        .target(name: "Evaluation", dependencies: ["COpenBLAS"]),
+        .target(name: "Evaluation", dependencies: ["COpenBLAS", "Files"]),
         .target(
             name: "RunStore",
             dependencies: [
@@ -41,7 +41,7 @@ let package = Package(
 
         // The experiments.
         .target(name: "Studies", dependencies: ["Models", "Evaluation", "ImageData"]),
-        .target(name: "Report", dependencies: ["RunStore", "ImageData", "Evaluation"]),
+        .target(name: "Report", dependencies: ["Evaluation", "Files"]),
         .target(
             name: "Experiment",
             dependencies: [
@@ -62,7 +62,7 @@ let package = Package(
         .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "Files"]),
         .testTarget(name: "RunStoreTests", dependencies: ["RunStore"]),
         .testTarget(name: "SweepTests", dependencies: ["Sweep"]),
-        .testTarget(name: "ReportTests", dependencies: ["Report"]),
+        .testTarget(name: "ReportTests", dependencies: ["Report", "Files"]),
         .testTarget(name: "ExperimentTests", dependencies: ["Experiment"]),
         .testTarget(name: "CommandLineTests", dependencies: ["prologue"]),
     ],
