@@ -33,7 +33,7 @@ let package = Package(
 
         // Data, measures, records: no engine needed.
         .target(name: "ImageData", dependencies: ["CPNG", "CZlib", "Files"]),
-        .target(name: "Evaluation", dependencies: ["COpenBLAS"]),
+        .target(name: "Evaluation", dependencies: ["COpenBLAS", "Files"]),
         .target(
             name: "RunStore",
             dependencies: [
@@ -41,15 +41,15 @@ let package = Package(
             ]),
         .target(name: "Sweep", dependencies: ["Files", .product(name: "Yams", package: "Yams")]),
 
-        .target(name: "Verification", dependencies: ["Models", "Files"]),
+        .target(name: "Verification", dependencies: ["Models", "Files", "Evaluation"]),
 
         // The experiments.
         .target(name: "Studies", dependencies: ["Models", "Evaluation", "ImageData"]),
-        .target(name: "Report", dependencies: ["RunStore", "ImageData"]),
+        .target(name: "Report", dependencies: ["Evaluation", "Files"]),
         .target(
             name: "Experiment",
             dependencies: [
-                "Studies", "RunStore", "Sweep", "ImageData", "Files",
+                "Studies", "Evaluation", "RunStore", "Sweep", "ImageData", "Files",
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .executableTarget(
@@ -67,7 +67,7 @@ let package = Package(
         .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "Files"]),
         .testTarget(name: "RunStoreTests", dependencies: ["RunStore", "Files"]),
         .testTarget(name: "SweepTests", dependencies: ["Sweep"]),
-        .testTarget(name: "ReportTests", dependencies: ["Report"]),
+        .testTarget(name: "ReportTests", dependencies: ["Report", "Files"]),
         .testTarget(name: "ExperimentTests", dependencies: ["Experiment"]),
         .testTarget(name: "CommandLineTests", dependencies: ["prologue"]),
     ],

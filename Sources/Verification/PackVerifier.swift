@@ -1,4 +1,4 @@
-//import Evaluation
+import Evaluation
 import Files
 import Foundation
 import Models

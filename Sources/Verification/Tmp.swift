@@ -1,1 +1,0 @@
-extension PackVerifier { static func metrics(_ c: inout PackComparison) throws {} }
