@@ -44,12 +44,11 @@ let package = Package(
         .target(name: "Verification", dependencies: ["Models", "Files", "Evaluation"]),
 
         // The experiments.
-        .target(name: "Studies", dependencies: ["Models", "Evaluation", "ImageData"]),
         .target(name: "Report", dependencies: ["Evaluation", "Files"]),
         .target(
             name: "Experiment",
             dependencies: [
-                "Studies", "Evaluation", "RunStore", "Sweep", "ImageData", "Files",
+                "Models", "Evaluation", "RunStore", "Sweep", "ImageData", "Files",
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .executableTarget(

@@ -13,5 +13,5 @@ struct Prologue: AsyncParsableCommand {
               prologue compare Experiments/01-quickstart/sweep.yaml
               prologue verify reference/prologue.safetensors
             """,
-        subcommands: [VerifyCommand.self])
+        subcommands: [SweepCommand.self, VerifyCommand.self])
 }
