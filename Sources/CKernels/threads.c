@@ -15,7 +15,7 @@ static pthread_mutex_t owner = PTHREAD_MUTEX_INITIALIZER; /* one user of the poo
 static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t work_ready = PTHREAD_COND_INITIALIZER;
 
-static int threads = 0;        /* wanted, the caller included; 0 = not decided yet */
+static atomic_int threads;     /* wanted, the caller included; 0 = not decided yet */
 static int started = 0;        /* pool threads running */
 static atomic_ulong round_number;
 static atomic_long next_chunk, chunks_left;
@@ -68,12 +68,14 @@ static void decide_thread_count(void) {
     threads = (int)(count < 1 ? 1 : count > MAX_THREADS ? MAX_THREADS : count);
 }
 
+/* Chunk bodies ask too, and run while the owner's lock is held: it is only taken before any work was done. */
 int parallel_thread_count(void) {
-    pthread_mutex_lock(&owner);
-    decide_thread_count();
-    int count = threads;
-    pthread_mutex_unlock(&owner);
-    return count;
+    if (threads == 0) {
+        pthread_mutex_lock(&owner);
+        decide_thread_count();
+        pthread_mutex_unlock(&owner);
+    }
+    return threads;
 }
 
 void parallel_set_thread_count(int count) {

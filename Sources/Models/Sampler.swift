@@ -106,7 +106,9 @@ public struct Sampler {
     }
 
     /// Temperature, top-k, top-p, then the token whose share of the cumulative probability holds `uniform`.
-    static func draw(_ logits: [Float], temperature: Double, topK: Int, topP: Double, uniform: Double) -> Int {
+    package static func draw(
+        _ logits: [Float], temperature: Double, topK: Int, topP: Double, uniform: Double
+    ) -> Int {
         if topK == 1 || temperature == 0 { return largest(logits) }
         let top = Double(logits.max() ?? 0)
         var weights = logits.map { exp((Double($0) - top) / temperature) }

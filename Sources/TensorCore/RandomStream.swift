@@ -29,7 +29,7 @@ public struct RandomStream: Sendable {
     }
 
     /// One Philox block for a counter.
-    static func philox(
+    package static func philox(
         _ counter: (UInt32, UInt32, UInt32, UInt32), key: (UInt32, UInt32)
     ) -> (UInt32, UInt32, UInt32, UInt32) {
         var (c, k) = (counter, key)

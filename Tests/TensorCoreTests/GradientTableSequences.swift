@@ -1,0 +1,141 @@
+import TensorCore
+
+/// The rows of ops on token sequences and images, and of losses.
+extension GradientTable {
+    /// One attention: sizes, and the columns of the values' tensor before and after the values themselves.
+    private struct Attention {
+        let batch, heads, queries, keys, headWidth: Int
+        let causal: Bool
+        var before = 0
+        var after = 0
+        var dropout: Float = 0
+    }
+
+    static let attentions = [
+        GradientRow("attention(q:k:values:valueOffset:heads:causal:dropout:)") {
+            [
+                Attention(batch: 1, heads: 1, queries: 2, keys: 2, headWidth: 1, causal: false),
+                Attention(batch: 2, heads: 3, queries: 5, keys: 5, headWidth: 7, causal: true),
+                Attention(batch: 2, heads: 2, queries: 4, keys: 4, headWidth: 5, causal: false, before: 10),
+                Attention(batch: 1, heads: 2, queries: 3, keys: 9, headWidth: 4, causal: false, before: 8, after: 3),
+                Attention(batch: 2, heads: 1, queries: 7, keys: 2, headWidth: 33, causal: false),
+                Attention(batch: 2, heads: 2, queries: 6, keys: 6, headWidth: 3, causal: true, before: 6, dropout: 0.3),
+                Attention(batch: 1, heads: 2, queries: 5, keys: 8, headWidth: 3, causal: false, dropout: 0.5),
+                Attention(batch: 1, heads: 3, queries: 131, keys: 131, headWidth: 6, causal: true, before: 18),
+                Attention(batch: 1, heads: 2, queries: 259, keys: 259, headWidth: 5, causal: true, dropout: 0.2),
+                Attention(batch: 2, heads: 1, queries: 140, keys: 33, headWidth: 4, causal: false, dropout: 0.1),
+            ].map { job in
+                let width = job.heads * job.headWidth
+                return GradientCase(
+                    random([job.batch, job.queries, width], "q"), random([job.batch, job.keys, width], "k"),
+                    random([job.batch, job.keys, job.before + width + job.after], "v")
+                ) {
+                    attention(
+                        q: $0[0], k: $0[1], values: $0[2], valueOffset: job.before, heads: job.heads,
+                        causal: job.causal, dropout: job.dropout > 0 ? (job.dropout, 99) : nil)
+                }
+            }
+        }
+    ]
+
+    static let tokens = [
+        GradientRow("embedding(_:table:)") {
+            let sizes: [(ids: Shape, rows: Int, width: Int)] = [
+                ([1], 1, 1), ([2, 5], 7, 3), ([3, 2, 2], 4, 33), ([4, 151], 41, 129),
+            ]
+            return sizes.map { size in
+                GradientCase(random([size.rows, size.width])) {
+                    embedding(randomIds(size.ids, below: size.rows), table: $0[0])
+                }
+            }
+        },
+        GradientRow("straightThroughEmbedding(_:ids:table:)") {
+            let sizes: [(ids: Shape, rows: Int, width: Int)] = [([1], 1, 1), ([2, 5], 7, 3), ([3, 33], 40, 65)]
+            return sizes.map { size in
+                let (ids, table) = (randomIds(size.ids, below: size.rows), random([size.rows, size.width], "table"))
+                var example = GradientCase(random(size.ids + [size.rows], "p"), table) {
+                    straightThroughEmbedding($0[0], ids: ids, table: $0[1])
+                }
+                // P·W with the table held fixed gives P's gradient, the plain lookup the table's.
+                example.surrogate = { inputs in
+                    let product = matmul(
+                        inputs[0].reshaped([ids.count, size.rows]), table
+                    ).reshaped(size.ids + [size.width])
+                    return product + embedding(ids, table: inputs[1])
+                }
+                return example
+            }
+        },
+        GradientRow("concatTokens(_:)") {
+            [
+                GradientCase(random([2, 3, 5], "a"), random([2, 1, 5], "b")) { concatTokens($0) },
+                GradientCase(random([1, 2, 7], "a"), random([3, 4, 7], "b"), random([1, 1, 7], "c")) { concatTokens($0) },
+                GradientCase(random([1, 2, 1], "a"), random([1, 3, 1], "b")) { concatTokens($0) },
+                GradientCase(random([2, 3, 33])) { concatTokens($0) },
+                GradientCase(random([9, 40, 65], "a"), random([1, 17, 65], "b")) { concatTokens($0) },
+            ]
+        },
+        GradientRow("sliceTokens(_:_:)") {
+            [
+                GradientCase(random([2, 5, 3])) { sliceTokens($0[0], 1..<3) },
+                GradientCase(random([1, 4, 1])) { sliceTokens($0[0], 0..<4) },
+                GradientCase(random([3, 33, 7])) { sliceTokens($0[0], 32..<33) },
+                GradientCase(random([9, 40, 65])) { sliceTokens($0[0], 0..<17) },
+            ]
+        },
+        GradientRow("sliceRows(_:_:)") {
+            [
+                GradientCase(random([7, 3])) { sliceRows($0[0], 2..<6) },
+                GradientCase(random([5, 2, 3])) { sliceRows($0[0], 0..<1) },
+                GradientCase(random([33])) { sliceRows($0[0], 30..<33) },
+            ]
+        },
+    ]
+
+    static let losses = [
+        GradientRow("weightedSum(_:weights:)") {
+            [[1], [2, 7], [3, 33]].map { shape in
+                GradientCase(random(shape)) { weightedSum($0[0], weights: random(shape, "inner").values) }
+            }
+        },
+        GradientRow("mean(_:)") {
+            [[1], [2, 7], [3, 33], [300, 70]].map { GradientCase(random($0)) { mean($0[0]) } }
+        },
+        GradientRow("meanAbsoluteDifference(_:_:)") {
+            [[1], [2, 7], [3, 33], [300, 70]].map { shape in
+                // b differs from a by at least 1/2 everywhere, so that no step crosses a tie.
+                let a = random(shape, "a")
+                return GradientCase(a, a + random(shape, "difference", atLeast: 0.5)) {
+                    meanAbsoluteDifference($0[0], $0[1])
+                }
+            }
+        },
+        GradientRow("meanSquaredDifference(_:_:)") {
+            [[1], [2, 7], [3, 33], [300, 70]].map {
+                GradientCase(random($0, "a"), random($0, "b")) { meanSquaredDifference($0[0], $0[1]) }
+            }
+        },
+    ]
+
+    static let images = [
+        GradientRow("conv2d(_:weight:bias:kernel:stride:padding:)") {
+            let sizes: [(x: Shape, out: Int, kernel: Int, stride: Int, padding: Int)] = [
+                ([1, 1, 1, 1], 1, 1, 1, 0), ([2, 5, 6, 3], 4, 3, 1, 1), ([1, 7, 5, 2], 3, 4, 2, 1),
+                ([2, 4, 4, 1], 2, 2, 3, 0), ([1, 3, 3, 2], 2, 3, 2, 2), ([3, 17, 15, 7], 9, 3, 2, 1),
+            ]
+            return sizes.map { size in
+                GradientCase(
+                    random(size.x, "x"), random([size.out, size.kernel * size.kernel * size.x[3]], "w"),
+                    random([size.out], "b")
+                ) {
+                    conv2d(
+                        $0[0], weight: $0[1], bias: $0[2], kernel: size.kernel, stride: size.stride,
+                        padding: size.padding)
+                }
+            }
+        },
+        GradientRow("globalAveragePool(_:)") {
+            [[1, 1, 1, 1], [2, 3, 5, 7], [3, 9, 11, 33]].map { GradientCase(random($0)) { globalAveragePool($0[0]) } }
+        },
+    ]
+}
