@@ -50,6 +50,13 @@ public enum Schema {
         return nearest(to: path, among: sameEnding) ?? sameEnding.first ?? nearest(to: path, among: paths)
     }
 
+    /// The end of an error message: `; did you mean …?`, or nothing.
+    static func hint(_ meant: String?) -> String { meant.map { "; did you mean \($0)?" } ?? "" }
+
+    static func hint(for word: String, among candidates: some Sequence<String>) -> String {
+        hint(nearest(to: word, among: candidates))
+    }
+
     /// Names of arms and of map entries: letters, digits, `-` and `_`.
     static func isName(_ text: String) -> Bool { text.wholeMatch(of: /[A-Za-z0-9][A-Za-z0-9_-]*/) != nil }
 
