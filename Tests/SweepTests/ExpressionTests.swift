@@ -56,7 +56,7 @@ import Testing
         for oneCase in cases {
             let text = try #require(oneCase["text"]?.stringValue)
             let expression = try Expression(parsing: text)
-            let selected = rows.indices.filter { expression.matches { key in rows[$0][key] } }
+            let selected = rows.indices.filter { index in expression.matches { rows[index][$0] } }
             #expect(selected == oneCase["rows"]?.arrayValue?.compactMap(\.intValue), "\(text)")
         }
     }

@@ -14,7 +14,8 @@ import Testing
         Mistake("tokenizr: {dim: 3}", "sweep.yaml:2: unknown key tokenizr; did you mean tokenizer?"),
         Mistake("tokenizer:\n  loss:\n    l3: 1", "sweep.yaml:4: unknown key tokenizer.loss.l3; did you mean tokenizer.loss.l1?"),
         Mistake("tokenizer:\n  lr: 1", "sweep.yaml:3: unknown key tokenizer.lr; did you mean tokenizer.optimizer.lr?"),
-        Mistake("temperature: 1", "sweep.yaml:2: unknown key temperature; did you mean resample.temperature?"),
+        Mistake("temperature: 1", "sweep.yaml:2: unknown key temperature; "
+            + "did you mean sampling.settings.*.temperature or resample.temperature?"),
         Mistake("prior.vocab: 3", "sweep.yaml:2: prior.vocab cannot be set: it follows from the tokenizer "
             + "(tokenizer.codebook, with a prologue also tokenizer.prologue_codebook and EOS)"),
         Mistake("seed: 3", "sweep.yaml:2: seed cannot be set: the replicates are a list or a map under seeds, "
@@ -126,7 +127,7 @@ import Testing
             + "value: tokenizer has 2, prior has 3"),
         Mistake("seeds: [{prior: 0}, 1]", "sweep.yaml:2: seeds mixes numbers and maps; write every replicate as a map"),
         Mistake("seeds: some", "sweep.yaml:2: seeds must be a list of values, such as [\"some\"]"),
-        Mistake("compare: {base: {}}", "sweep.yaml:2: unknown key compare.base; compare has baseline, metric, metrics, over; did you mean baseline?"),
+        Mistake("compare: {basline: {}}", "sweep.yaml:2: unknown key compare.basline; compare has baseline, metric, metrics, over; did you mean baseline?"),
         Mistake("compare: {metric: 3}", "sweep.yaml:2: compare.metric must be a name or a list of names, not 3"),
         Mistake("compare: {over: sead}", "sweep.yaml:2: compare.over: unknown key \"sead\"; did you mean seed?"),
         Mistake("compare: {baseline: {tokenizer.variant: baseline-2d}}",

@@ -97,16 +97,13 @@ enum Checker {
         if let reason = Derived.reason(for: full) {
             return entry.place.error("\(full) cannot be set: \(reason)")
         }
-        if let meant = nearest(to: entry.key, among: section.members.map(\.key)) {
-            return entry.place.error("unknown key \(full); did you mean \(join(path, meant))?")
-        }
         if entry.key.allSatisfy(\.isNumber) {
             return entry.place.error("unknown key \(full); a name cannot contain a dot")
         }
-        if let meant = Schema.suggestion(for: full), meant.hasSuffix(".\(entry.key)") {
-            return entry.place.error("unknown key \(full); did you mean \(meant)?")
-        }
-        return entry.place.error("unknown key \(full); keys of \(path.isEmpty ? "a run" : path): \(keys(of: section))")
+        let siblings = section.members.map { join(path, $0.key) }
+        let all = "; keys of \(path.isEmpty ? "a run" : path): \(keys(of: section))"
+        let meant = Schema.suggestion(for: full, others: siblings)
+        return entry.place.error("unknown key \(full)\(meant == nil ? all : Schema.hint(meant))")
     }
 
     /// Whether setting both paths would touch the same setting.

@@ -132,6 +132,6 @@ struct Axis {
             throw place.error("\(path) cannot be an axis: \(reason)")
         }
         guard Schema.node(at: path) == nil else { return }
-        throw place.error("unknown key \(path)\(Schema.hint(Schema.suggestion(for: path)))")
+        throw place.error("unknown key \(path)\(Schema.hint(Schema.suggestion(for: path, others: [])))")
     }
 }

@@ -37,7 +37,7 @@ extension Comparison {
         metrics = try (texts("metric") + texts("metrics")).compactMap(\.text)
         let written = try texts("over")
         for item in written where Schema.node(at: item.text ?? "") == nil {
-            let hint = Schema.hint(Schema.suggestion(for: item.text ?? ""))
+            let hint = Schema.hint(Schema.suggestion(for: item.text ?? "", others: ["seed"]))
             throw item.place.error("compare.over: unknown key \(item.shown)\(hint)")
         }
         over = written.isEmpty ? ["seed"] : written.compactMap(\.text)

@@ -10,7 +10,7 @@ struct Condition {
             expression = try Expression(parsing: text)
             let names = axes.flatMap { $0.values[0].choices.map(\.axis) } + ["label"]
             for key in expression.keys where Schema.node(at: key.path) == nil && !names.contains(key.path) {
-                let hint = Schema.hint(Schema.suggestion(for: key.path, extra: names))
+                let hint = Schema.hint(Schema.suggestion(for: key.path, others: names))
                 throw ExpressionLexer.error("unknown key \(key.path)\(hint)", in: text, at: key.offset)
             }
         } catch let error as InputError {

@@ -121,12 +121,8 @@ struct SweepDocument {
             return entry.place.error("\(entry.key) cannot be set: \(reason)")
         }
         let known = grammarKeys.keys.sorted() + sections.members.map(\.key)
-        if let meant = nearest(to: entry.key, among: known) {
-            return entry.place.error("unknown key \(entry.key); did you mean \(meant)?")
-        }
-        if let meant = Schema.suggestion(for: entry.key), meant.hasSuffix(".\(entry.key)") {
-            return entry.place.error("unknown key \(entry.key); did you mean \(meant)?")
-        }
-        return entry.place.error("unknown key \(entry.key); keys of a sweep file: \(known.joined(separator: ", "))")
+        let all = "; keys of a sweep file: \(known.joined(separator: ", "))"
+        let meant = Schema.suggestion(for: entry.key, others: known)
+        return entry.place.error("unknown key \(entry.key)\(meant == nil ? all : Schema.hint(meant))")
     }
 }
