@@ -140,7 +140,7 @@ struct CellBuilder {
     private func requireDistinct(_ arms: [Arm]) throws {
         var seen: [JSONValue: String] = [:]
         for arm in arms {
-            if let first = seen.updateValue(arm.label, forKey: arm.settings.identity) {
+            if let first = seen.updateValue(arm.label, forKey: RunSettings.identity(of: arm.resolved)) {
                 throw arm.value.place.error(
                     first == arm.label
                         ? "the cell \(first) is there twice"
