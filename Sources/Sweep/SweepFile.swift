@@ -43,7 +43,8 @@ public struct SweepFile: Sendable {
 
     private static func readName(_ document: SweepDocument) throws -> String {
         guard let written = document["name"] else {
-            throw InputError(file: document.file, "name is missing: give the sweep a short name, such as name: prologue-length")
+            throw InputError(
+                file: document.file, "name is missing: give the sweep a short name, such as name: prologue-length")
         }
         guard let name = written.text, Schema.isName(name) else {
             throw written.place.error("name is \(written.shown), but must be letters, digits, - and _")

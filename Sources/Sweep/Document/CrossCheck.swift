@@ -30,7 +30,8 @@ extension RunSettings {
             // A decoder that is not given apart has the encoder's keys.
             let paths = [dimPath, headsPath, axesPath] + (prefix.isEmpty ? [] : ["\(path).dim", "\(path).heads"])
             guard dim.isMultiple(of: heads) else {
-                return [Conflict(paths: paths, message: "\(dimPath) \(dim) must be a multiple of \(headsPath) \(heads)")]
+                let message = "\(dimPath) \(dim) must be a multiple of \(headsPath) \(heads)"
+                return [Conflict(paths: paths, message: message)]
             }
             var found: [Conflict] = []
             let (sum, width) = (axes.reduce(0, +), dim / heads)
@@ -79,7 +80,8 @@ extension RunSettings {
         if tokenizer.variant == .prologue, tokenizer.prologueTokens < 1 {
             found.append(Conflict(
                 paths: ["tokenizer.prologue_tokens", "tokenizer.variant"],
-                message: "tokenizer.prologue_tokens must be at least 1 for variant prologue; without any, use baseline-2d"))
+                message: "tokenizer.prologue_tokens must be at least 1 for variant prologue; "
+                    + "without any, use baseline-2d"))
         }
         return found
     }
@@ -93,7 +95,8 @@ extension RunSettings {
             if sampler.guidance.scale > 0, split {
                 found.append(Conflict(
                     paths: ["\(path).prologue_guidance", "\(path).visual_guidance", path],
-                    message: "\(path) has guidance and split guidance; prologue_guidance and visual_guidance replace guidance"))
+                    message: "\(path) has guidance and split guidance; prologue_guidance and visual_guidance "
+                        + "replace guidance"))
             }
             if sampler.unconditional, guided {
                 found.append(Conflict(
@@ -106,7 +109,8 @@ extension RunSettings {
         }
         if resample.enabled, resample.unconditional, prior.labelDrop == 0 {
             found.append(Conflict(
-                paths: ["prior.label_drop", "resample.unconditional"], message: Self.untrained("resample.unconditional")))
+                paths: ["prior.label_drop", "resample.unconditional"],
+                message: Self.untrained("resample.unconditional")))
         }
         return found
     }

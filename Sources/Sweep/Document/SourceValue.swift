@@ -5,6 +5,9 @@ struct Place: Sendable, Equatable {
     let file: String
     let line: Int?
 
+    /// `file:line`, for messages.
+    var shown: String { line.map { "\(file):\($0)" } ?? file }
+
     func error(_ message: String) -> InputError { InputError(file: file, line: line, message) }
 }
 

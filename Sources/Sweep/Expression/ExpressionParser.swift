@@ -76,7 +76,8 @@ struct ExpressionParser {
         if accept(keyword: "in") { return .within(left, try parseList(), negated: negated) }
         if negated { throw error("expected 'in' after 'not', found \(found)") }
         if case .literal(let value) = left, value.boolValue == nil {
-            throw ExpressionLexer.error("a value alone is no condition; compare it with a key", in: text, at: start.offset)
+            throw ExpressionLexer.error(
+                "a value alone is no condition; compare it with a key", in: text, at: start.offset)
         }
         return .truth(left)
     }

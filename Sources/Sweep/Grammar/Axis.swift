@@ -30,7 +30,8 @@ struct Axis {
             let patch = try Checker.check(Checker.nest(path, value), against: SweepDocument.sections)
             let json = patch.json[path: path] ?? .null
             if let first = seen.updateValue(index + 1, forKey: json) {
-                throw value.place.error("\(path) has the value \(value.shown) twice, as number \(first) and \(index + 1)")
+                throw value.place.error(
+                    "\(path) has the value \(value.shown) twice, as number \(first) and \(index + 1)")
             }
             return AxisValue(
                 choices: [Choice(axis: path, value: json, label: "\(short)=\(json.stringValue ?? json.canonical)")],
@@ -40,7 +41,9 @@ struct Axis {
 
     /// `arms: {baseline: {…}, prologue: {…}}`: names that set several keys each.
     init(named name: String, written: SourceValue) throws {
-        guard let entries = written.entries, !entries.isEmpty else { throw written.place.error("\(name) has no values, so there is nothing to run") }
+        guard let entries = written.entries, !entries.isEmpty else {
+            throw written.place.error("\(name) has no values, so there is nothing to run")
+        }
         self.name = name
         values = try entries.map { entry in
             guard Schema.isName(entry.key) else {
@@ -104,7 +107,7 @@ struct Axis {
         var owners: [String: String] = [:]
         for axis in axes {
             var own: [String: String] = [:]
-            for leaf in axis.values.flatMap({ Checker.leafPaths(of: $0.patch) }) where !leaf.path.isEmpty {
+            for leaf in axis.values.flatMap({ Checker.leafPaths(of: $0.patch) }) {
                 guard own.updateValue(axis.name, forKey: leaf.path) == nil else { continue }
                 if let other = owners.first(where: { Checker.overlap($0.key, leaf.path) })?.value {
                     throw leaf.place.error(
@@ -118,17 +121,17 @@ struct Axis {
     private static func requireFreeName(_ entry: SourceEntry) throws {
         let taken = SweepDocument.grammarKeys.keys + Schema.root.members.map(\.key) + [arms, "label"]
         guard Schema.isName(entry.key), !taken.contains(entry.key) else {
-            throw entry.place.error("'\(entry.key)' cannot name an axis: it must be letters, digits, - and _, and not a key")
+            throw entry.place.error(
+                "'\(entry.key)' cannot name an axis: it must be letters, digits, - and _, and not a key")
         }
     }
 
     private static func requireVariable(_ path: String, at place: Place) throws {
-        if path == "seed" || path.hasPrefix("seed.") || path == "seeds" || path.hasPrefix("seeds.") {
-            throw place.error("seeds are not an axis; list them under seeds")
+        let first = path.split(separator: ".").first.map(String.init) ?? ""
+        if let reason = Derived.reason(for: path) ?? Derived.reason(for: first) {
+            throw place.error("\(path) cannot be an axis: \(reason)")
         }
         guard Schema.node(at: path) == nil else { return }
-        if let reason = Derived.reason(for: path) { throw place.error("\(path) cannot be varied: \(reason)") }
-        let near = Schema.suggestion(for: path).map { "; did you mean \($0)?" } ?? ""
-        throw place.error("unknown key \(path)\(near)")
+        throw place.error("unknown key \(path)\(Schema.hint(Schema.suggestion(for: path, others: [])))")
     }
 }

@@ -51,10 +51,9 @@ struct CellBuilder {
                 "tokenizer": .int(seed.seeds.tokenizer), "prior": .int(seed.seeds.prior),
                 "sampler": .int(seed.seeds.sampler),
             ]
-            let overrides = Checker.leafPaths(of: value.patch).filter { !$0.path.isEmpty }
+            let overrides = Checker.leafPaths(of: value.patch).map { ($0.path, $0.value.json) }
             return Cell(
-                label: label, choices: value.choices,
-                overrides: Dictionary(overrides.map { ($0.path, $0.value.json) }, uniquingKeysWith: { _, last in last }),
+                label: label, choices: value.choices, overrides: Dictionary(uniqueKeysWithValues: overrides),
                 seed: seed.seed, settings: settings, resolved: .object(members))
         }
     }
@@ -100,15 +99,15 @@ struct CellBuilder {
                 }
                 let names = axis.values.compactMap { $0.choices[0].value.stringValue }
                 guard let index = names.firstIndex(of: entry.value.text ?? "") else {
-                    let near = nearest(to: entry.value.text ?? "", among: names).map { "; did you mean \($0)?" } ?? ""
                     throw entry.value.place.error(
-                        "\(entry.key) is \(entry.value.shown), but must be one of \(names.joined(separator: ", "))\(near)")
+                        "\(entry.key) is \(entry.value.shown), but must be one of \(names.joined(separator: ", "))"
+                            + Schema.hint(for: entry.value.text ?? "", among: names))
                 }
                 result.choices += axis.values[index].choices
                 result.patch = axis.values[index].patch.merged(over: result.patch)
             }
             let patch = try Checker.check(.map(written, at: item.place), against: SweepDocument.sections)
-            for leaf in Checker.leafPaths(of: patch) where !leaf.path.isEmpty {
+            for leaf in Checker.leafPaths(of: patch) {
                 let value = leaf.value.json
                 result.choices.append(Choice(
                     axis: leaf.path, value: value,
@@ -130,8 +129,9 @@ struct CellBuilder {
             for leaf in Checker.leafPaths(of: value.patch) {
                 if let path = overridden.first(where: { Checker.overlap($0, leaf.path) }) {
                     throw InputError(
-                        file: "--set", "\(path) would have no effect where \(leaf.place.file):\(leaf.place.line ?? 0) sets "
-                            + "\(leaf.path) for some cells; choose among those with --only, or change the file")
+                        file: "--set",
+                        "\(path) would have no effect where \(leaf.place.shown) sets \(leaf.path) for some cells; "
+                            + "choose among those with --only, or change the file")
                 }
             }
         }
@@ -140,7 +140,7 @@ struct CellBuilder {
     private func requireDistinct(_ arms: [Arm]) throws {
         var seen: [JSONValue: String] = [:]
         for arm in arms {
-            if let first = seen.updateValue(arm.label, forKey: arm.settings.identity) {
+            if let first = seen.updateValue(arm.label, forKey: RunSettings.identity(of: arm.resolved)) {
                 throw arm.value.place.error(
                     first == arm.label
                         ? "the cell \(first) is there twice"

@@ -22,9 +22,9 @@ extension Comparison {
     init(_ document: SweepDocument, axes: [Axis], cells: [Cell]) throws {
         let entries = try document.entries("compare")
         for entry in entries where !Self.keys.contains(entry.key) {
-            let near = nearest(to: entry.key, among: Self.keys).map { "; did you mean \($0)?" } ?? ""
             throw entry.place.error(
-                "unknown key compare.\(entry.key); compare has \(Self.keys.joined(separator: ", "))\(near)")
+                "unknown key compare.\(entry.key); compare has \(Self.keys.joined(separator: ", "))"
+                    + Schema.hint(for: entry.key, among: Self.keys))
         }
         func texts(_ key: String) throws -> [SourceValue] {
             guard let value = entries.first(where: { $0.key == key })?.value else { return [] }
@@ -37,8 +37,8 @@ extension Comparison {
         metrics = try (texts("metric") + texts("metrics")).compactMap(\.text)
         let written = try texts("over")
         for item in written where Schema.node(at: item.text ?? "") == nil {
-            let near = Schema.suggestion(for: item.text ?? "").map { "; did you mean \($0)?" } ?? ""
-            throw item.place.error("compare.over: unknown key \(item.shown)\(near)")
+            let hint = Schema.hint(Schema.suggestion(for: item.text ?? "", others: ["seed"]))
+            throw item.place.error("compare.over: unknown key \(item.shown)\(hint)")
         }
         over = written.isEmpty ? ["seed"] : written.compactMap(\.text)
 
@@ -63,7 +63,7 @@ extension Comparison {
         for entry in entries where named.contains(entry.key) { result[entry.key] = entry.value.json }
         let settings = SourceValue.map(entries.filter { !named.contains($0.key) }, at: value.place)
         let checked = try Checker.check(settings, against: SweepDocument.sections)
-        for leaf in Checker.leafPaths(of: checked) where !leaf.path.isEmpty { result[leaf.path] = leaf.value.json }
+        for leaf in Checker.leafPaths(of: checked) { result[leaf.path] = leaf.value.json }
         return result
     }
 }

@@ -10,8 +10,8 @@ struct Condition {
             expression = try Expression(parsing: text)
             let names = axes.flatMap { $0.values[0].choices.map(\.axis) } + ["label"]
             for key in expression.keys where Schema.node(at: key.path) == nil && !names.contains(key.path) {
-                let near = Schema.suggestion(for: key.path, extra: names).map { "; did you mean \($0)?" } ?? ""
-                throw ExpressionLexer.error("unknown key \(key.path)\(near)", in: text, at: key.offset)
+                let hint = Schema.hint(Schema.suggestion(for: key.path, others: names))
+                throw ExpressionLexer.error("unknown key \(key.path)\(hint)", in: text, at: key.offset)
             }
         } catch let error as InputError {
             throw place.error(what.isEmpty ? error.message : "\(what): \(error.message)")

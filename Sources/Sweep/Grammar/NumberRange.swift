@@ -1,7 +1,8 @@
 import Files
 import Foundation
 
-/// The values of an axis: a list, or `{range: [from, to, step]}`, `{linspace: [from, to, n]}`, `{logspace: [from, to, n]}`.
+/// The values of an axis: a list, or one of `{range: [from, to, step]}`, `{linspace: [from, to, n]}` and
+/// `{logspace: [from, to, n]}`.
 enum NumberRange {
     static let names = ["range", "linspace", "logspace"]
     private static let most = 10_000
@@ -22,15 +23,18 @@ enum NumberRange {
             throw value.place.error("\(path) must be a list of values, such as [\(value.shown)]")
         }
         guard isRange(value) else {
-            let near = entries.first.flatMap { nearest(to: $0.key, among: names) }.map { "; did you mean \($0)?" } ?? ""
-            throw value.place.error("\(path) must be a list, or a map with one of \(names.joined(separator: ", "))\(near)")
+            throw value.place.error(
+                "\(path) must be a list, or a map with one of \(names.joined(separator: ", "))"
+                    + Schema.hint(for: entries.first?.key ?? "", among: names))
         }
         return try expand(entries[0], path: path).map { .plain(JSONValue.normalized($0), at: entries[0].place) }
     }
 
     private static func expand(_ entry: SourceEntry, path: String) throws -> [Double] {
         let kind = entry.key
-        func fail(_ message: String) -> InputError { entry.place.error("\(path): \(kind) \(entry.value.shown) \(message)") }
+        func fail(_ message: String) -> InputError {
+            entry.place.error("\(path): \(kind) \(entry.value.shown) \(message)")
+        }
         let numbers = (entry.value.items ?? []).compactMap(\.json.doubleValue)
         guard numbers.count == 3, entry.value.items?.count == 3 else {
             throw fail(kind == "range" ? "must be [from, to, step]" : "must be [from, to, number of values]")

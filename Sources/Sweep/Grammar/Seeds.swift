@@ -13,7 +13,7 @@ struct SeedChoice: Equatable {
     /// - `{tokenizer: 0, prior: [0, 1, 2]}`: stages apart, in step; a single value serves all replicates;
     /// - `[{tokenizer: 0, prior: 7}, …]`: each replicate written out.
     ///
-    /// Where stages are named, replicates are numbered from 0, and a stage that is not named has the number as its seed.
+    /// Where stages are named, replicates are numbered from 0, and stages not named have the number as their seed.
     static func read(_ value: SourceValue?) throws -> [SeedChoice] {
         guard let value else { return [.single] }
         let choices: [SeedChoice]
@@ -33,8 +33,10 @@ struct SeedChoice: Equatable {
                 return SeedChoice(seed: number, seeds: SeedSettings(all: number))
             }
         }
-        for (index, choice) in choices.enumerated() where choices[..<index].contains(where: { $0.seeds == choice.seeds }) {
-            throw value.place.error("seeds has the same replicate twice: \(describe(choice.seeds))")
+        for (index, choice) in choices.enumerated() {
+            guard !choices[..<index].contains(where: { $0.seeds == choice.seeds }) else {
+                throw value.place.error("seeds has the same replicate twice: \(describe(choice.seeds))")
+            }
         }
         return choices
     }
@@ -63,9 +65,9 @@ struct SeedChoice: Equatable {
             case "prior": seeds.prior = value
             case "sampler": seeds.sampler = value
             default:
-                let near = nearest(to: entry.key, among: stages).map { "; did you mean \($0)?" } ?? ""
                 throw entry.place.error(
-                    "unknown key seeds.\(entry.key); seeds has \(stages.joined(separator: ", "))\(near)")
+                    "unknown key seeds.\(entry.key); seeds has \(stages.joined(separator: ", "))"
+                        + Schema.hint(for: entry.key, among: stages))
             }
         }
         return SeedChoice(seed: number, seeds: seeds)

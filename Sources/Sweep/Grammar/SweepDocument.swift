@@ -9,7 +9,7 @@ struct SweepDocument {
     /// `seeds`, `axes`, `compare`, … as written.
     private(set) var grammar: [String: SourceValue]
 
-    /// The keys of a sweep file beside the sections of settings. Value: how many levels a base's map is merged key by key.
+    /// The keys of a sweep file beside the sections of settings, and how many levels deep each merges with a base's.
     static let grammarKeys: [String: Int] = [
         "name": 0, "question": 0, "base": 0, "seeds": 0, "axes": 1, "arms": 1, "zip": 0, "include": 0, "exclude": 0,
         "compare": 1, "only": 0,
@@ -61,7 +61,9 @@ struct SweepDocument {
         let url = url.standardizedFileURL
         let root = try YAMLReader.read(url)
         file = YAMLReader.shownPath(url)
-        guard let entries = root.isNull ? [] : root.entries else { throw root.place.error("a sweep file is a map of keys, not \(root.shown)") }
+        guard let entries = root.isNull ? [] : root.entries else {
+            throw root.place.error("a sweep file is a map of keys, not \(root.shown)")
+        }
 
         var written: [SourceEntry] = []
         var grammar: [String: SourceValue] = [:]
@@ -96,9 +98,9 @@ struct SweepDocument {
         }
         guard FileManager.default.fileExists(atPath: target.path) else {
             let siblings = try? FileManager.default.contentsOfDirectory(atPath: target.deletingLastPathComponent().path)
-            let near = nearest(to: target.lastPathComponent, among: (siblings ?? []).sorted())
-                .map { "; did you mean \($0)?" } ?? ""
-            throw place.error("base \(base) is not there; paths are relative to the file that names them\(near)")
+            throw place.error(
+                "base \(base) is not there; paths are relative to the file that names them"
+                    + Schema.hint(for: target.lastPathComponent, among: (siblings ?? []).sorted()))
         }
         return try SweepDocument(loading: target, below: chain)
     }
@@ -114,16 +116,13 @@ struct SweepDocument {
     }
 
     private static func unknownKey(_ entry: SourceEntry) -> InputError {
-        if entry.key == "seed" || entry.key.hasPrefix("seed.") || entry.key.hasPrefix("seeds.") {
-            return entry.place.error("seeds are given as a list or map under seeds, such as seeds: [0, 1, 2]")
+        let first = entry.key.split(separator: ".").first.map(String.init) ?? ""
+        if let reason = Derived.reason(for: first) {
+            return entry.place.error("\(entry.key) cannot be set: \(reason)")
         }
         let known = grammarKeys.keys.sorted() + sections.members.map(\.key)
-        if let meant = nearest(to: entry.key, among: known) {
-            return entry.place.error("unknown key \(entry.key); did you mean \(meant)?")
-        }
-        if let meant = Schema.suggestion(for: entry.key), meant.hasSuffix(".\(entry.key)") {
-            return entry.place.error("unknown key \(entry.key); did you mean \(meant)?")
-        }
-        return entry.place.error("unknown key \(entry.key); keys of a sweep file: \(known.joined(separator: ", "))")
+        let all = "; keys of a sweep file: \(known.joined(separator: ", "))"
+        let meant = Schema.suggestion(for: entry.key, others: known)
+        return entry.place.error("unknown key \(entry.key)\(meant == nil ? all : Schema.hint(meant))")
     }
 }

@@ -6,11 +6,11 @@ extension Schema {
         var text = """
             # Settings
 
-            Every key a sweep file, `--set` or a condition may name, with its default. This page is written by the program
-            from the table that also checks the files; [sweeps.md](sweeps.md) says how files are put together.
+            Every key a sweep file, `--set` or a condition may name, with its default. This page is written by the
+            program from the table that also checks the files; [sweeps.md](sweeps.md) says how files are put together.
 
             - `null` in the default means that the key may be null; its line says what null means.
-            - Keys marked † are bookkeeping: they do not affect results, and changing them reuses what is trained already.
+            - Keys marked † are bookkeeping: they do not affect results; changing them reuses what is trained already.
             - `seed` and `seeds.*` are set by the sweep's `seeds`, and can be used in conditions.
 
             """
