@@ -22,11 +22,11 @@ import Testing
 
     @Test func textIsAlignedAndMarksTheBest() {
         let expected = """
-            arm                           gFID   probe [%]  steps
+            arm                          gFID   probe [%]  steps
             ───────────────  ─────────────────  ─────────  ─────
             baseline-2d      28.6 ± 2.3 (n=3)       56.0    1000
             prologue, "K=8"  25.4 ± 0.9 (n=3)       74.9*   1000
-            post                   25.0 (n=1)*          –   1000
+            post                   25.0 (n=1)*         –    1000
 
             ± is the 95 % interval over seeds_n.
 
