@@ -43,7 +43,7 @@ import Testing
             if \(standardised ? "True" : "False"):
                 scaler = StandardScaler().fit(x)
                 x, t = scaler.transform(x), scaler.transform(t)
-            m = LogisticRegression(C=1 / (n * \(penalty)), tol=1e-7, max_iter=5000).fit(x, y)
+            m = LogisticRegression(C=1 / (n * \(penalty)), solver="newton-cg", tol=1e-6).fit(x, y)
             p = m.predict_proba(t)
             c = confusion_matrix(u, p.argmax(1))
             print(json.dumps(dict(
