@@ -13,7 +13,7 @@ public struct Gaussian: Sendable, Equatable {
     public init(mean: [Double], covariance: [Double]) throws {
         let d = mean.count
         guard d > 0, covariance.count == d * d else {
-            throw InputError("a mean of \(d) values needs a covariance of \(d)×\(d) = \(d * d) values, found \(covariance.count)")
+            throw InputError("a mean of \(d) values needs a covariance of \(d)×\(d) values, found \(covariance.count)")
         }
         if let bad = mean.firstIndex(where: { !$0.isFinite }) {
             throw InputError("mean[\(bad)] is \(mean[bad]); expected a finite number")
