@@ -44,13 +44,13 @@ let package = Package(
         .target(name: "Verification", dependencies: ["Models", "Files", "Evaluation"]),
 
         // The experiments.
-        .target(name: "Report", dependencies: ["Evaluation", "Files"]),
         .target(
             name: "Experiment",
             dependencies: [
                 "Models", "Evaluation", "RunStore", "Sweep", "ImageData", "Files",
                 .product(name: "Logging", package: "swift-log"),
             ]),
+        .target(name: "Report", dependencies: ["Experiment", "Evaluation", "RunStore", "Files"]),
         .executableTarget(
             name: "prologue",
             dependencies: [
