@@ -29,7 +29,7 @@ func inputError(_ body: () throws -> Void) throws -> String {
     try #require(throws: InputError.self, performing: body).message
 }
 
-struct CommandFailed: Error, CustomStringConvertible {
+private struct CommandFailed: Error, CustomStringConvertible {
     let description: String
 }
 
