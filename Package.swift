@@ -19,6 +19,9 @@ let package = Package(
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
 
+        // Values and files that every record is written in.
+        .target(name: "Files", dependencies: ["COpenSSL"]),
+
         // The engine.
         .target(
             name: "CKernels",
@@ -26,12 +29,11 @@ let package = Package(
             linkerSettings: [.linkedLibrary("m"), .linkedLibrary("pthread")]),
         .target(name: "TensorCore", dependencies: ["CKernels", "COpenBLAS"]),
         .target(name: "NN", dependencies: ["TensorCore"]),
-        .target(name: "Models", dependencies: ["NN"]),
+        .target(name: "Models", dependencies: ["NN", "Files"]),
 
         // Data, measures, records: no engine needed.
-        .target(name: "Files", dependencies: ["COpenSSL"]),
-        .target(name: "ImageData", dependencies: ["CPNG", "CZlib"]),
-        .target(name: "Evaluation", dependencies: ["COpenBLAS"]),
+        .target(name: "ImageData", dependencies: ["CPNG", "CZlib", "Files"]),
+        .target(name: "Evaluation", dependencies: ["COpenBLAS", "Files"]),
         .target(
             name: "RunStore",
             dependencies: [
@@ -39,30 +41,32 @@ let package = Package(
             ]),
         .target(name: "Sweep", dependencies: ["Files", .product(name: "Yams", package: "Yams")]),
 
+        .target(name: "Verification", dependencies: ["Models", "Files", "Evaluation"]),
+
         // The experiments.
-        .target(name: "Studies", dependencies: ["Models", "Evaluation", "ImageData"]),
-        .target(name: "Report", dependencies: ["RunStore", "ImageData", "Evaluation"]),
+        .target(name: "Report", dependencies: ["Evaluation", "Files"]),
         .target(
             name: "Experiment",
             dependencies: [
-                "Studies", "RunStore", "Sweep", "ImageData", "Files",
+                "Models", "Evaluation", "RunStore", "Sweep", "ImageData", "Files",
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .executableTarget(
             name: "prologue",
             dependencies: [
-                "Experiment", "Report",
+                "Experiment", "Report", "Verification",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 
         .testTarget(name: "TensorCoreTests", dependencies: ["NN"]),
         .testTarget(name: "ModelsTests", dependencies: ["Models", "Files"]),
-        .testTarget(name: "ImageDataTests", dependencies: ["ImageData"]),
+        .testTarget(name: "VerificationTests", dependencies: ["Verification"]),
+        .testTarget(name: "ImageDataTests", dependencies: ["ImageData", "Files"]),
         .testTarget(name: "FilesTests", dependencies: ["Files"]),
         .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "Files"]),
         .testTarget(name: "RunStoreTests", dependencies: ["RunStore", "Files"]),
         .testTarget(name: "SweepTests", dependencies: ["Sweep"]),
-        .testTarget(name: "ReportTests", dependencies: ["Report"]),
+        .testTarget(name: "ReportTests", dependencies: ["Report", "Files"]),
         .testTarget(name: "ExperimentTests", dependencies: ["Experiment"]),
         .testTarget(name: "CommandLineTests", dependencies: ["prologue"]),
     ],

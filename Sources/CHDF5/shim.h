@@ -3,7 +3,6 @@
 
 #include <hdf5.h>
 #include <stdio.h>
-#include <string.h>
 
 /* The constants of HDF5 are macros over run-time variables, which Swift cannot import. */
 static inline hid_t h5_native_float(void) { return H5T_NATIVE_FLOAT; }
@@ -35,24 +34,23 @@ static inline hid_t h5_new_string_type(void) {
     return type;
 }
 
-static inline void h5_silence(void) { H5Eset_auto2(H5E_DEFAULT, NULL, NULL); }
+/* Instead of printing: the description of the innermost error (the cause, not the calls it failed) of the first
+   call that fails goes into a text of this size. Later calls, such as the closing of identifiers, clear HDF5's own stack. */
+enum { H5_MESSAGE_SIZE = 600 };
 
-struct h5_message {
-    char *text;
-    size_t size;
-};
-
-static inline herr_t h5_take_innermost(unsigned n, const H5E_error2_t *error, void *data) {
-    struct h5_message *message = (struct h5_message *)data;
-    if (n == 0 && error->desc) snprintf(message->text, message->size, "%s", error->desc);
+static inline herr_t h5_take_innermost(unsigned n, const H5E_error2_t *error, void *text) {
+    if (n == 0 && error->desc) snprintf((char *)text, H5_MESSAGE_SIZE, "%s", error->desc);
     return 0;
 }
 
-/* The description of the innermost error on HDF5's stack: the cause, not the calls it failed. */
-static inline void h5_error(char *text, size_t size) {
-    struct h5_message message = {text, size};
+static inline herr_t h5_note_failure(hid_t stack, void *text) {
+    if (*(char *)text == 0) H5Ewalk2(stack, H5E_WALK_UPWARD, h5_take_innermost, text);
+    return 0;
+}
+
+static inline void h5_note_failures(char *text) {
     text[0] = 0;
-    H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, h5_take_innermost, &message);
+    H5Eset_auto2(H5E_DEFAULT, h5_note_failure, text);
 }
 
 #endif

@@ -131,6 +131,9 @@ public struct ARModel {
         require(
             input.targets.shape == [batch, length] && input.labels.shape == [batch],
             "targets \(input.targets.shape) and labels \(input.labels.shape) do not fit a sequence of \(length)")
+        precondition(
+            input.visualDropped.isEmpty || layout.hasPrologue && input.visualDropped.count == batch,
+            "visual dropout of \(input.visualDropped.count) sequences needs an EOS token and a batch of as many")
         let table = table(on: tape)
         let start = embedding(input.labels.reshaped([batch, 1]), table: bos(on: tape))
         // With P, the prologue's inputs are looked up apart so that their gradient goes to P.

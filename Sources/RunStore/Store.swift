@@ -8,14 +8,12 @@ import Foundation
 /// `metrics.h5`, `checkpoint.h5`, … and `scores/<protocol>.json`.
 public struct Store: Sendable {
     public let directory: URL
-    let lockTiming: StageLock.Timing
+    let lockTiming: LockTiming
 
     /// Opens the store, making its folders where they are missing.
-    public init(directory: URL) throws { try self.init(directory: directory, lockTiming: .init()) }
-
-    init(directory: URL, lockTiming: StageLock.Timing) throws {
+    public init(directory: URL, timing: LockTiming = LockTiming()) throws {
         self.directory = directory.standardizedFileURL
-        self.lockTiming = lockTiming
+        lockTiming = timing
         try RecordFile.makeDirectory(stages)
         try RecordFile.makeDirectory(runs)
     }

@@ -58,7 +58,7 @@ class ConditionEmbedding(nn.Sequential):
 
 
 def rope_table(positions, axes, thetas):
-    """cos and sin [T, 1, d/2] of the rotation angles.
+    """Rotations exp(i * angle), complex [T, 1, d/2].
 
     positions: [T, 3] integers; axes: width of each of the three axes; thetas: [T], base per token.
     """
@@ -67,7 +67,7 @@ def rope_table(positions, axes, thetas):
         exponents = -torch.arange(0, width, 2, dtype=torch.float64) / width
         angles.append(positions[:, axis : axis + 1].double() * thetas[:, None].double() ** exponents)
     angles = torch.cat(angles, dim=1)[:, None]
-    return torch.cos(angles), torch.sin(angles)
+    return torch.polar(torch.ones_like(angles), angles)
 
 
 def positions_2d(side):
@@ -89,10 +89,9 @@ def join(*parts):
 
 
 def rotate(x, table):
-    """Rotate interleaved pairs of x [B, T, H, d]."""
-    cos, sin = table
-    a, b = x[..., 0::2], x[..., 1::2]
-    return torch.stack([a * cos - b * sin, a * sin + b * cos], dim=-1).flatten(-2)
+    """Rotate the interleaved pairs of x [B, T, H, d]: complex products are the fastest way PyTorch has."""
+    pairs = torch.view_as_complex(x.to(table.dtype.to_real()).unflatten(-1, (-1, 2)))
+    return torch.view_as_real(pairs * table).flatten(-2)
 
 
 class Attention(nn.Module):
@@ -111,9 +110,10 @@ class Attention(nn.Module):
         v = split(v).transpose(1, 2)
         q = rotate(self.q_norm(split(self.to_q(x))), table).transpose(1, 2).to(v.dtype)
         k = rotate(self.k_norm(split(k)), table).transpose(1, 2).to(v.dtype)
-        if cache is not None:
-            k, v = cache.extend(k, v)
-        y = F.scaled_dot_product_attention(q, k, v, is_causal=causal)
+        if cache is None:
+            y = F.scaled_dot_product_attention(q, k, v, is_causal=causal)
+        else:
+            y = cache.attend(q, k, v)
         return self.proj(y.transpose(1, 2).flatten(-2))
 
 
@@ -167,13 +167,10 @@ class Transformer(nn.Module):
         self.layers = nn.ModuleList(Layer(width, heads, condition, ratio, bias) for _ in range(layers))
 
     def set_positions(self, positions, axes):
-        cos, sin = rope_table(positions[0], axes, positions[1])
-        dtype = torch.get_default_dtype()
-        self.register_buffer("rope_cos", cos.to(dtype), persistent=False)
-        self.register_buffer("rope_sin", sin.to(dtype), persistent=False)
+        table = rope_table(positions[0], axes, positions[1])
+        self.register_buffer("rope", table.to(torch.get_default_dtype().to_complex()), persistent=False)
 
     def run_layers(self, x, c, causal=False):
-        table = self.rope_cos, self.rope_sin
         for layer in self.layers:
-            x = layer(x, layer.modulation(c), table, causal)
+            x = layer(x, layer.modulation(c), self.rope, causal)
         return x

@@ -8,6 +8,8 @@ import Foundation
 /// The lock is recursive: a call may be made while another closure of this process-wide door is running.
 enum HDF5Library {
     private static let lock = NSRecursiveLock()
+    /// Where the library says why a call failed; guarded by `lock`, never freed.
+    private nonisolated(unsafe) static let message = UnsafeMutablePointer<CChar>.allocate(capacity: H5_MESSAGE_SIZE)
 
     /// Runs `body`, which returns an identifier, a count or a status: negative means failure.
     ///
@@ -20,21 +22,18 @@ enum HDF5Library {
     {
         lock.lock()
         defer { lock.unlock() }
-        // Thread-safe builds of the library keep the printing switch per thread, so it is set each time.
-        h5_silence()
+        // Thread-safe builds of the library keep this setting per thread, so it is made each time.
+        h5_note_failures(message)
         let result = body()
         guard result < 0 else { return result }
-        var text = [CChar](repeating: 0, count: 600)
-        h5_error(&text, text.count)
-        let message = text.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
-        throw failure(file, action(), message)
+        throw failure(file, action(), String(cString: message))
     }
 
     /// Like `call` for releasing an identifier, where there is nothing to do about a failure.
     static func release(_ body: () -> herr_t) {
         lock.lock()
         defer { lock.unlock() }
-        h5_silence()
+        h5_note_failures(message)
         _ = body()
     }
 

@@ -16,23 +16,33 @@ public struct StageOwner: Codable, Equatable, Sendable {
     public var description: String { "process \(process) on \(host)" }
 }
 
+/// How long the claims of stages wait, in seconds.
+public struct LockTiming: Sendable {
+    /// Between two signs of life of an owner.
+    public var heartbeat: Double
+    /// Without a sign of life before an owner on another host counts as dead.
+    public var staleAfter: Double
+    /// Between two looks of a process that waits.
+    public var poll: Double
+
+    public init(heartbeat: Double = 10, staleAfter: Double = 60, poll: Double = 0.25) {
+        self.heartbeat = heartbeat
+        self.staleAfter = staleAfter
+        self.poll = poll
+    }
+}
+
 /// The exclusive right to work on a stage.
 ///
 /// On one host `flock` says exactly whether the owner lives. Where several hosts share a file system that does not
 /// carry locks between them, the owner's heartbeat does: a lock of another host whose heartbeat does not change for
 /// `staleAfter`, on the waiter's own monotonic clock, is taken over.
 final class StageLock {
-    struct Timing: Sendable {
-        var heartbeat: TimeInterval = 10
-        var staleAfter: TimeInterval = 60
-        var poll: TimeInterval = 0.25
-    }
-
     private let lock: FileLock
     private let heartbeat: any DispatchSourceTimer
     private let beating: Heartbeat
 
-    private init(_ lock: FileLock, timing: Timing) throws {
+    private init(_ lock: FileLock, timing: LockTiming) throws {
         self.lock = lock
         beating = Heartbeat(descriptor: lock.descriptor)
         guard beating.beat() else {
@@ -55,7 +65,7 @@ final class StageLock {
     ///
     /// - Parameter waiting: called at every look at a lock that is held; may throw to give up.
     static func acquire(
-        _ url: URL, timing: Timing = Timing(), isDone: () throws -> Bool, waiting: (StageOwner?) throws -> Void
+        _ url: URL, timing: LockTiming = LockTiming(), isDone: () throws -> Bool, waiting: (StageOwner?) throws -> Void
     ) throws -> StageLock? {
         var lastText = ""
         var lastChange = ContinuousClock.now

@@ -8,15 +8,15 @@ enum Checker {
         if value.isNull { return section.isNullable ? value : .map([], at: value.place) }
         guard let entries = value.entries else {
             throw value.place.error(
-                "\(path.isEmpty ? "settings" : path) must be a map of keys, not \(value.shown); keys: \(keys(of: section))")
+                "\(path.isEmpty ? "settings" : path) must be a map, not \(value.shown); keys: \(keys(of: section))")
         }
         var seen: [String: Place] = [:]
         var result: SourceValue = .map([], at: value.place)
         for entry in entries {
             let checked = try self.check(opened(entry), against: section, path: path)
-            for leaf in leafPaths(of: checked.value, under: checked.key) {
+            for leaf in leaves(of: checked.value, under: checked.key) {
                 if let first = seen[leaf.path] {
-                    throw leaf.place.error("\(join(path, leaf.path)) is given twice, first in line \(first.line ?? 0)")
+                    throw leaf.place.error("\(join(path, leaf.path)) is given twice, first at \(first.shown)")
                 }
                 seen[leaf.path] = leaf.place
             }
@@ -25,10 +25,19 @@ enum Checker {
         return result
     }
 
-    /// The dotted paths that a checked map assigns, in order. Empty maps count as one assignment.
-    static func leafPaths(of value: SourceValue, under path: String = "") -> [(path: String, value: SourceValue, place: Place)] {
-        guard let entries = value.entries, !entries.isEmpty else { return [(path, value, value.place)] }
-        return entries.flatMap { leafPaths(of: $0.value, under: join(path, $0.key)) }
+    /// What a checked map assigns, in order.
+    static func leafPaths(of patch: SourceValue) -> [Leaf] { leaves(of: patch, under: "").filter { !$0.path.isEmpty } }
+
+    /// A dotted path and what is assigned there; an empty map counts as an assignment.
+    struct Leaf {
+        let path: String
+        let value: SourceValue
+        var place: Place { value.place }
+    }
+
+    private static func leaves(of value: SourceValue, under path: String) -> [Leaf] {
+        guard let entries = value.entries, !entries.isEmpty else { return [Leaf(path: path, value: value)] }
+        return entries.flatMap { leaves(of: $0.value, under: join(path, $0.key)) }
     }
 
     /// A map that assigns `value` at a dotted path.
@@ -46,7 +55,9 @@ enum Checker {
         return SourceEntry(key: keys[0], place: entry.place, value: .map([inner], at: entry.place))
     }
 
-    private static func check(_ entry: SourceEntry, against section: SchemaSection, path: String) throws -> SourceEntry {
+    private static func check(
+        _ entry: SourceEntry, against section: SchemaSection, path: String
+    ) throws -> SourceEntry {
         let inner = join(path, entry.key)
         guard let node = section[entry.key] else { throw unknownKey(entry, in: section, path: path) }
         var result = entry
@@ -59,7 +70,9 @@ enum Checker {
     }
 
     /// Entries under free names; `name: null` removes an inherited entry.
-    private static func checkMap(_ value: SourceValue, entries section: SchemaSection, path: String) throws -> SourceValue {
+    private static func checkMap(
+        _ value: SourceValue, entries section: SchemaSection, path: String
+    ) throws -> SourceValue {
         if value.isNull { return .map([], at: value.place) }
         guard let entries = value.entries else {
             throw value.place.error("\(path) must be a map from names to settings, not \(value.shown)")
@@ -70,11 +83,13 @@ enum Checker {
             }
             return SourceValue.map([entry], at: value.place).merged(over: result)
         }
-        return .map(try (merged.entries ?? []).map { entry in
+        let checked = try (merged.entries ?? []).map { entry in
+            guard !entry.value.isNull else { return entry }
             var result = entry
-            if !entry.value.isNull { result.value = try check(entry.value, against: section, path: join(path, entry.key)) }
+            result.value = try check(entry.value, against: section, path: join(path, entry.key))
             return result
-        }, at: value.place)
+        }
+        return .map(checked, at: value.place)
     }
 
     private static func unknownKey(_ entry: SourceEntry, in section: SchemaSection, path: String) -> InputError {
@@ -82,19 +97,18 @@ enum Checker {
         if let reason = Derived.reason(for: full) {
             return entry.place.error("\(full) cannot be set: \(reason)")
         }
-        if path.isEmpty, let meant = nearest(to: entry.key, among: section.members.map(\.key)) {
-            return entry.place.error("unknown key \(full); did you mean \(meant)?")
-        }
-        if let meant = nearest(to: entry.key, among: section.members.map(\.key)) {
-            return entry.place.error("unknown key \(full); did you mean \(join(path, meant))?")
-        }
         if entry.key.allSatisfy(\.isNumber) {
             return entry.place.error("unknown key \(full); a name cannot contain a dot")
         }
-        if let meant = Schema.suggestion(for: full), meant.hasSuffix(".\(entry.key)") {
-            return entry.place.error("unknown key \(full); did you mean \(meant)?")
-        }
-        return entry.place.error("unknown key \(full); keys of \(path.isEmpty ? "a run" : path): \(keys(of: section))")
+        let siblings = section.members.map { join(path, $0.key) }
+        let all = "; keys of \(path.isEmpty ? "a run" : path): \(keys(of: section))"
+        let meant = Schema.suggestion(for: full, others: siblings)
+        return entry.place.error("unknown key \(full)\(meant == nil ? all : Schema.hint(meant))")
+    }
+
+    /// Whether setting both paths would touch the same setting.
+    static func overlap(_ first: String, _ second: String) -> Bool {
+        first == second || first.hasPrefix("\(second).") || second.hasPrefix("\(first).")
     }
 
     static func join(_ path: String, _ key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }

@@ -2,85 +2,120 @@ import Files
 
 /// Rules between settings, checked once a run's settings are complete.
 extension RunSettings {
-    /// A rule that is broken: the setting to look at first, and what is wrong.
+    /// A rule that is broken.
     public struct Conflict: Sendable, Equatable {
-        public let path: String
+        /// The settings involved, the one to look at first in front.
+        public let paths: [String]
         public let message: String
     }
 
     /// All broken rules; empty when the settings can be run.
     public func conflicts() -> [Conflict] {
-        var found: [Conflict] = []
-        func require(_ holds: Bool, _ path: String, _ message: @autoclosure () -> String) {
-            if !holds { found.append(Conflict(path: path, message: message())) }
-        }
-        func requireHeads(_ path: String, prefix: String = "", dim: Int, heads: Int, axes: [Int], axesPath: String) {
-            let width = "\(path).\(prefix)dim \(dim) / \(path).\(prefix)heads \(heads)"
-            guard dim.isMultiple(of: heads) else {
-                return require(false, "\(path).\(prefix)dim", "\(width) is not a whole head width")
-            }
-            require(
-                axes.reduce(0, +) == dim / heads, axesPath,
-                "\(axesPath) \(axes) sums to \(axes.reduce(0, +)), but must sum to the head width \(width) = \(dim / heads)")
-        }
-        func requireSchedule(_ path: String, _ optimizer: OptimizerSettings, steps: Int) {
-            require(
-                optimizer.warmup < steps, "\(path).optimizer.warmup",
-                "\(path).optimizer.warmup \(optimizer.warmup) must be less than \(path).steps \(steps)")
-            require(
-                optimizer.firstDecayStep >= optimizer.warmup && optimizer.firstDecayStep <= steps,
-                "\(path).optimizer.decay_start",
-                "\(path).optimizer.decay_start \(optimizer.firstDecayStep) must lie between the end of the warm-up "
-                    + "(\(optimizer.warmup)) and \(path).steps \(steps)")
-            require(
-                optimizer.endLr <= optimizer.lr, "\(path).optimizer.end_lr",
-                "\(path).optimizer.end_lr \(optimizer.endLr) must not exceed \(path).optimizer.lr \(optimizer.lr)")
-        }
-        let axes = "tokenizer.rope_axes"
-        for (path, values) in [
-            (axes, tokenizer.ropeAxes), ("tokenizer.joint_ar.rope_axes", tokenizer.jointAr.ropeAxes),
-            ("prior.rope_axes", prior.ropeAxes),
-        ] {
-            require(values.allSatisfy { $0.isMultiple(of: 2) }, path, "\(path) \(values) must be even: channels rotate in pairs")
-        }
-        requireHeads("tokenizer", dim: tokenizer.dim, heads: tokenizer.heads, axes: tokenizer.ropeAxes, axesPath: axes)
-        let decoder = tokenizer.decoderSize
-        if decoder.dim != tokenizer.dim || decoder.heads != tokenizer.heads {
-            requireHeads(
-                "tokenizer", prefix: "decoder_", dim: decoder.dim, heads: decoder.heads, axes: tokenizer.ropeAxes,
-                axesPath: axes)
-        }
-        let joint = tokenizer.jointAr
-        requireHeads(
-            "tokenizer.joint_ar", dim: joint.dim, heads: joint.heads, axes: joint.ropeAxes,
-            axesPath: "tokenizer.joint_ar.rope_axes")
-        requireHeads("prior", dim: prior.dim, heads: prior.heads, axes: prior.ropeAxes, axesPath: "prior.rope_axes")
+        headConflicts() + scheduleConflicts("tokenizer", tokenizer.optimizer, steps: tokenizer.steps)
+            + scheduleConflicts("prior", prior.optimizer, steps: prior.steps) + tokenConflicts() + samplingConflicts()
+    }
 
-        require(
-            data.imageSize.isMultiple(of: tokenizer.patch), "tokenizer.patch",
-            "tokenizer.patch \(tokenizer.patch) must divide data.image_size \(data.imageSize)")
-        require(
-            tokenizer.variant != .prologue || tokenizer.prologueTokens >= 1, "tokenizer.prologue_tokens",
-            "tokenizer.prologue_tokens must be at least 1 for variant prologue; without any, use baseline-2d")
-        requireSchedule("tokenizer", tokenizer.optimizer, steps: tokenizer.steps)
-        requireSchedule("prior", prior.optimizer, steps: prior.steps)
+    /// Heads share the width evenly, and the three position axes share the head.
+    private func headConflicts() -> [Conflict] {
+        let decoder = tokenizer.decoderSize
+        let joint = tokenizer.jointAr
+        let networks: [(path: String, prefix: String, dim: Int, heads: Int, axes: [Int])] = [
+            ("tokenizer", "", tokenizer.dim, tokenizer.heads, tokenizer.ropeAxes),
+            ("tokenizer", "decoder_", decoder.dim, decoder.heads, tokenizer.ropeAxes),
+            ("tokenizer.joint_ar", "", joint.dim, joint.heads, joint.ropeAxes),
+            ("prior", "", prior.dim, prior.heads, prior.ropeAxes),
+        ]
+        return networks.flatMap { path, prefix, dim, heads, axes -> [Conflict] in
+            let (dimPath, headsPath, axesPath) = ("\(path).\(prefix)dim", "\(path).\(prefix)heads", "\(path).rope_axes")
+            // A decoder that is not given apart has the encoder's keys.
+            let paths = [dimPath, headsPath, axesPath] + (prefix.isEmpty ? [] : ["\(path).dim", "\(path).heads"])
+            guard dim.isMultiple(of: heads) else {
+                let message = "\(dimPath) \(dim) must be a multiple of \(headsPath) \(heads)"
+                return [Conflict(paths: paths, message: message)]
+            }
+            var found: [Conflict] = []
+            let (sum, width) = (axes.reduce(0, +), dim / heads)
+            if sum != width {
+                found.append(Conflict(
+                    paths: paths,
+                    message: "\(axesPath) \(axes) sums to \(sum), but must sum to the head width "
+                        + "\(dimPath) / \(headsPath) = \(dim) / \(heads) = \(width)"))
+            }
+            if prefix.isEmpty, !axes.allSatisfy({ $0.isMultiple(of: 2) }) {
+                found.append(Conflict(
+                    paths: [axesPath], message: "\(axesPath) \(axes) must be even numbers: channels rotate in pairs"))
+            }
+            return found
+        }
+    }
+
+    private func scheduleConflicts(_ stage: String, _ optimizer: OptimizerSettings, steps: Int) -> [Conflict] {
+        let path = "\(stage).optimizer"
+        var found: [Conflict] = []
+        if optimizer.warmup >= steps {
+            found.append(Conflict(
+                paths: ["\(path).warmup", "\(stage).steps"],
+                message: "\(path).warmup \(optimizer.warmup) must be less than \(stage).steps \(steps)"))
+        } else if optimizer.firstDecayStep < optimizer.warmup || optimizer.firstDecayStep > steps {
+            found.append(Conflict(
+                paths: ["\(path).decay_start", "\(path).warmup", "\(stage).steps"],
+                message: "\(path).decay_start \(optimizer.firstDecayStep) must lie between \(path).warmup "
+                    + "\(optimizer.warmup) and \(stage).steps \(steps)"))
+        }
+        if optimizer.endLr > optimizer.lr {
+            found.append(Conflict(
+                paths: ["\(path).end_lr", "\(path).lr"],
+                message: "\(path).end_lr \(optimizer.endLr) must not exceed \(path).lr \(optimizer.lr)"))
+        }
+        return found
+    }
+
+    private func tokenConflicts() -> [Conflict] {
+        var found: [Conflict] = []
+        if !data.imageSize.isMultiple(of: tokenizer.patch) {
+            found.append(Conflict(
+                paths: ["tokenizer.patch", "data.image_size"],
+                message: "tokenizer.patch \(tokenizer.patch) must divide data.image_size \(data.imageSize)"))
+        }
+        if tokenizer.variant == .prologue, tokenizer.prologueTokens < 1 {
+            found.append(Conflict(
+                paths: ["tokenizer.prologue_tokens", "tokenizer.variant"],
+                message: "tokenizer.prologue_tokens must be at least 1 for variant prologue; "
+                    + "without any, use baseline-2d"))
+        }
+        return found
+    }
+
+    private func samplingConflicts() -> [Conflict] {
+        var found: [Conflict] = []
         for (name, sampler) in sampling.settings.sorted(by: { $0.key < $1.key }) {
             let path = "sampling.settings.\(name)"
             let split = sampler.prologueGuidance != nil || sampler.visualGuidance != nil
             let guided = sampler.guidance.scale > 0 || split
-            require(
-                !(sampler.guidance.scale > 0 && split), "\(path).guidance.scale",
-                "\(path) has both guidance and split guidance; prologue_guidance and visual_guidance replace guidance")
-            require(
-                !(sampler.unconditional && guided), "\(path).unconditional",
-                "\(path) is unconditional, so there is no class for guidance to lead to")
-            require(
-                !(sampler.unconditional || guided) || prior.labelDrop > 0, "prior.label_drop",
-                "\(path) needs the unconditional label, which prior.label_drop 0 never trains")
+            if sampler.guidance.scale > 0, split {
+                found.append(Conflict(
+                    paths: ["\(path).prologue_guidance", "\(path).visual_guidance", path],
+                    message: "\(path) has guidance and split guidance; prologue_guidance and visual_guidance "
+                        + "replace guidance"))
+            }
+            if sampler.unconditional, guided {
+                found.append(Conflict(
+                    paths: ["\(path).unconditional", path],
+                    message: "\(path) is unconditional, so there is no class for guidance to lead to"))
+            }
+            if sampler.unconditional || guided, prior.labelDrop == 0 {
+                found.append(Conflict(paths: ["prior.label_drop", path], message: Self.untrained(path)))
+            }
         }
-        require(
-            !(resample.enabled && resample.unconditional) || prior.labelDrop > 0, "prior.label_drop",
-            "resample.unconditional needs the unconditional label, which prior.label_drop 0 never trains")
+        if resample.enabled, resample.unconditional, prior.labelDrop == 0 {
+            found.append(Conflict(
+                paths: ["prior.label_drop", "resample.unconditional"],
+                message: Self.untrained("resample.unconditional")))
+        }
         return found
+    }
+
+    private static func untrained(_ path: String) -> String {
+        "\(path) needs the unconditional label, which is never trained with prior.label_drop 0"
     }
 }

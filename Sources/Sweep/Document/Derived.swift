@@ -9,16 +9,18 @@ enum Derived {
         "it follows from data.image_size, tokenizer.patch and tokenizer.prologue_tokens"
     private static let headDim = "it is dim / heads"
     private static let classes = "it follows from data.set"
+    private static let seeds = "the replicates are a list or a map under seeds, such as seeds: [0, 1, 2]"
 
     private static let reasons = [
         "prior.vocab": vocabulary, "prior.vocabulary": vocabulary, "prior.codebook": vocabulary,
         "prior.prologue_codebook": vocabulary,
         "tokenizer.joint_ar.vocab": vocabulary, "tokenizer.joint_ar.codebook": vocabulary,
-        "prior.tokens": tokens, "prior.length": tokens, "prior.sequence_length": tokens, "prior.prologue_tokens": tokens,
+        "prior.tokens": tokens, "prior.length": tokens, "prior.sequence_length": tokens,
+        "prior.prologue_tokens": tokens,
         "tokenizer.tokens": tokens, "tokenizer.visual_tokens": tokens, "tokenizer.joint_ar.tokens": tokens,
         "prior.head_dim": headDim, "tokenizer.head_dim": headDim, "tokenizer.joint_ar.head_dim": headDim,
         "prior.classes": classes, "features.classes": classes, "tokenizer.classes": classes, "data.classes": classes,
         "data.channels": classes, "tokenizer.channels": classes,
-        "seed.tokenizer": "write it under seeds", "seed.prior": "write it under seeds", "seed.sampler": "write it under seeds",
+        "seed": seeds, "seeds": seeds,
     ]
 }

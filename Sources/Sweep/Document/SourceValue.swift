@@ -5,6 +5,9 @@ struct Place: Sendable, Equatable {
     let file: String
     let line: Int?
 
+    /// `file:line`, for messages.
+    var shown: String { line.map { "\(file):\($0)" } ?? file }
+
     func error(_ message: String) -> InputError { InputError(file: file, line: line, message) }
 }
 
@@ -67,10 +70,9 @@ struct SourceValue: Sendable {
         return .map(result, at: place)
     }
 
-    /// The place of the value at `path`, or of the nearest thing above it that was written.
-    func place(ofPath path: some Collection<String>) -> Place {
-        guard let key = path.first, let value = self[key] else { return place }
-        return value.place(ofPath: path.dropFirst())
+    /// What was written at a dotted path.
+    func value(at path: String) -> SourceValue? {
+        path.split(separator: ".").reduce(Optional(self)) { value, key in value?[String(key)] }
     }
 }
 

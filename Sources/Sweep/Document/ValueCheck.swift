@@ -32,8 +32,9 @@ struct ValueCheck {
             return value
         case (.choice(let names), .plain(.string(let text))):
             guard names.contains(text) else {
-                let near = nearest(to: text, among: names).map { "; did you mean \($0)?" } ?? ""
-                throw value.place.error("\(path) is '\(text)', but must be one of \(names.joined(separator: ", "))\(near)")
+                throw value.place.error(
+                    "\(path) is '\(text)', but must be one of \(names.joined(separator: ", "))"
+                        + Schema.hint(for: text, among: names))
             }
             return value
         case (.int, .plain(let number)), (.float, .plain(let number)):

@@ -5,6 +5,20 @@ import Yams
 /// Reads YAML text into values with places. Plain scalars follow YAML 1.2's core schema: only `true` and `false` are
 /// booleans, and `1e-3` is a number.
 enum YAMLReader {
+    /// Where a text comes from, as errors name it.
+    enum Source {
+        case file(String)
+        /// An option of the command line; its lines are not counted.
+        case argument(String)
+
+        func place(_ mark: Mark?) -> Place {
+            switch self {
+            case .file(let name): Place(file: name, line: mark?.line)
+            case .argument(let name): Place(file: name, line: nil)
+            }
+        }
+    }
+
     static func read(_ url: URL) throws -> SourceValue {
         let file = shownPath(url)
         guard let data = try? Data(contentsOf: url) else {
@@ -13,16 +27,16 @@ enum YAMLReader {
         guard let text = String(data: data, encoding: .utf8) else {
             throw InputError(file: file, "is not UTF-8 text")
         }
-        return try parse(text, file: file)
+        return try parse(text, source: .file(file))
     }
 
-    /// An empty text is an empty map.
-    static func parse(_ text: String, file: String) throws -> SourceValue {
+    /// An empty text is null.
+    static func parse(_ text: String, source: Source) throws -> SourceValue {
         do {
-            guard let root = try Yams.compose(yaml: text) else { return .map([], at: Place(file: file, line: 1)) }
-            return try convert(root, file: file)
+            guard let root = try Yams.compose(yaml: text) else { return .plain(.null, at: source.place(nil)) }
+            return try convert(root, source)
         } catch let error as YamlError {
-            throw inputError(error, file: file)
+            throw inputError(error, source)
         }
     }
 
@@ -33,18 +47,18 @@ enum YAMLReader {
         return path.hasPrefix(folder) ? String(path.dropFirst(folder.count)) : path
     }
 
-    private static func convert(_ node: Node, file: String) throws -> SourceValue {
-        let place = Place(file: file, line: node.mark?.line)
+    private static func convert(_ node: Node, _ source: Source) throws -> SourceValue {
+        let place = source.place(node.mark)
         switch node {
         case .scalar(let scalar):
             return .plain(scalar.style == .plain ? plainScalar(scalar.string) : .string(scalar.string), at: place)
         case .sequence(let items):
-            return SourceValue(content: .list(try items.map { try convert($0, file: file) }), place: place)
+            return SourceValue(content: .list(try items.map { try convert($0, source) }), place: place)
         case .mapping(let mapping):
             return .map(try mapping.map { key, value in
-                let keyPlace = Place(file: file, line: key.mark?.line)
+                let keyPlace = source.place(key.mark)
                 guard let name = key.scalar?.string else { throw keyPlace.error("a key must be plain text") }
-                return SourceEntry(key: name, place: keyPlace, value: try convert(value, file: file))
+                return SourceEntry(key: name, place: keyPlace, value: try convert(value, source))
             }, at: place)
         case .alias:
             throw place.error("an alias that stands for nothing")
@@ -67,19 +81,21 @@ enum YAMLReader {
         return .string(text)
     }
 
-    private static func inputError(_ error: YamlError, file: String) -> InputError {
+    private static func inputError(_ error: YamlError, _ source: Source) -> InputError {
         switch error {
-        case .scanner(let context, let problem, let mark, let yaml), .parser(let context, let problem, let mark, let yaml),
+        case .scanner(let context, let problem, let mark, let yaml),
+            .parser(let context, let problem, let mark, let yaml),
             .composer(let context, let problem, let mark, let yaml):
-            let story = context.map { "\($0.text.trimmingCharacters(in: .whitespaces)) (line \($0.mark.line)), " } ?? ""
-            return InputError(file: file, line: mark.line, "not valid YAML: \(story)\(problem)\n\(mark.snippet(from: yaml))")
+            let story = context.map { "\($0.text) (line \($0.mark.line)), " } ?? ""
+            return source.place(mark).error("not valid YAML: \(story)\(problem)\n\(mark.snippet(from: yaml))")
         case .duplicatedKeysInMapping(let keys, let context):
             let names = keys.map { "'\($0)'" }.joined(separator: ", ")
-            return InputError(file: file, line: context.mark.line, "key \(names) is given twice in the map that begins here")
+            return source.place(context.mark).error("key \(names) is given twice in the map that begins here")
         case .reader(let problem, let offset, _, _):
-            return InputError(file: file, "not valid YAML\(offset.map { " at character \($0)" } ?? ""): \(problem)")
+            return source.place(nil).error(
+                "not valid YAML\(offset.map { " at character \($0)" } ?? ""): \(problem)")
         default:
-            return InputError(file: file, "not valid YAML: \(error)")
+            return source.place(nil).error("not valid YAML: \(error)")
         }
     }
 }

@@ -86,7 +86,9 @@ struct ExpressionLexer {
         let text = take { $0.isNumber || $0.isLetter || "+-.".contains($0) }
         guard text.wholeMatch(of: /[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?/) != nil,
             let value = Double(text), value.isFinite
-        else { throw Self.error("'\(text)' is not a number; quote it if it is text", in: String(characters), at: start) }
+        else {
+            throw Self.error("'\(text)' is not a number; quote it if it is text", in: String(characters), at: start)
+        }
         return Int(text).map(JSONValue.int) ?? .normalized(value)
     }
 

@@ -17,10 +17,14 @@ struct ExpressionParser {
     ]
     /// Deeper nesting is refused rather than run out of stack.
     private static let deepest = 200
+    private static let longest = 10_000
 
     init(_ text: String) throws {
         self.text = text
         tokens = try ExpressionLexer.tokens(of: text)
+        guard tokens.count <= Self.longest else {
+            throw InputError("the condition has \(tokens.count) words and signs; at most \(Self.longest) are read")
+        }
     }
 
     var current: ExpressionToken { tokens[index] }
@@ -72,7 +76,8 @@ struct ExpressionParser {
         if accept(keyword: "in") { return .within(left, try parseList(), negated: negated) }
         if negated { throw error("expected 'in' after 'not', found \(found)") }
         if case .literal(let value) = left, value.boolValue == nil {
-            throw ExpressionLexer.error("a value alone is no condition; compare it with a key", in: text, at: start.offset)
+            throw ExpressionLexer.error(
+                "a value alone is no condition; compare it with a key", in: text, at: start.offset)
         }
         return .truth(left)
     }

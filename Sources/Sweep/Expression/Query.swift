@@ -29,8 +29,8 @@ public struct Query: Sendable, Equatable {
         }
         self.order = order
         limit = parser.accept(keyword: "limit") ? try parser.parseCount() : nil
-        try parser.expectEnd(
-            limit != nil ? "the end" : order.isEmpty ? "'and', 'or', 'order by', 'limit' or the end" : "',', 'limit' or the end")
+        let expected = order.isEmpty ? "'and', 'or', 'order by', 'limit' or the end" : "',', 'limit' or the end"
+        try parser.expectEnd(limit == nil ? expected : "the end")
     }
 
     /// All keys, of the condition and of the order.

@@ -7,19 +7,17 @@ public struct Field<Root: SettingsSection>: Sendable {
     let read: @Sendable (inout Root, KeyedDecodingContainer<SettingKey>) throws -> Void
     let write: @Sendable (Root, inout KeyedEncodingContainer<SettingKey>) throws -> Void
     /// The value as it enters a stage's hash; nil where it does not.
-    let identity: @Sendable (Root) -> JSONValue?
+    let identity: @Sendable (JSONValue) -> JSONValue?
 
     /// A single value.
     static func value<Value: SettingValue>(
         _ key: String, _ path: any WritableKeyPath<Root, Value> & Sendable, _ help: String,
         _ bounds: Bounds? = nil, count: Int? = nil, unit: String? = nil, affectsResults: Bool = true
     ) -> Field {
-        Field(key, path) { root in
+        Field(key, path, identity: { affectsResults ? $0 : nil }) { root in
             .setting(Setting(
                 kind: Value.kind, isNullable: Value.isNullable, default: json(root[keyPath: path]), bounds: bounds,
                 count: count, unit: unit, help: help, affectsResults: affectsResults))
-        } identity: { root in
-            affectsResults ? json(root[keyPath: path]) : nil
         }
     }
 
@@ -27,29 +25,32 @@ public struct Field<Root: SettingsSection>: Sendable {
     static func section<Value: SettingsSection>(
         _ key: String, _ path: any WritableKeyPath<Root, Value> & Sendable
     ) -> Field {
-        Field(key, path) { .section(Value.schema(defaults: $0[keyPath: path])) }
-            identity: { $0[keyPath: path].identity }
+        Field(key, path, identity: { Value.identity(of: $0) }) { root in
+            .section(Value.schema(defaults: root[keyPath: path]))
+        }
     }
 
     /// A section that is `null` unless given.
     static func section<Value: SettingsSection>(
         _ key: String, _ path: any WritableKeyPath<Root, Value?> & Sendable
     ) -> Field {
-        Field(key, path) { _ in .section(Value.schema(defaults: Value(), isNullable: true)) }
-            identity: { $0[keyPath: path]?.identity ?? .null }
+        Field(key, path, identity: { Value.identity(of: $0) }) { _ in
+            .section(Value.schema(defaults: Value(), isNullable: true))
+        }
     }
 
     /// Sections under names of the user's choice.
     static func map<Value: SettingsSection>(
         _ key: String, _ path: any WritableKeyPath<Root, [String: Value]> & Sendable
     ) -> Field {
-        Field(key, path) { .map(entry: Value.schema(defaults: Value()), default: json($0[keyPath: path])) }
-            identity: { .object($0[keyPath: path].mapValues(\.identity)) }
+        Field(key, path, identity: { .object(($0.objectValue ?? [:]).mapValues(Value.identity(of:))) }) { root in
+            .map(entry: Value.schema(defaults: Value()), default: json(root[keyPath: path]))
+        }
     }
 
     private init<Value: Codable & Sendable>(
         _ key: String, _ path: any WritableKeyPath<Root, Value> & Sendable,
-        describe: @escaping @Sendable (Root) -> SchemaNode, identity: @escaping @Sendable (Root) -> JSONValue?
+        identity: @escaping @Sendable (JSONValue) -> JSONValue?, describe: @escaping @Sendable (Root) -> SchemaNode
     ) {
         self.key = key
         self.describe = describe
@@ -60,7 +61,7 @@ public struct Field<Root: SettingsSection>: Sendable {
 }
 
 /// A settings value as JSON. Settings are plain finite data, for which encoding cannot fail.
-private func json(_ value: some Encodable) -> JSONValue {
+func json(_ value: some Encodable) -> JSONValue {
     do {
         return try JSONValue(encoding: value)
     } catch {

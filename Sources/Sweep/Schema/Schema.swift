@@ -26,8 +26,14 @@ public enum Schema {
     public static let settings: [(path: String, setting: Setting)] = flatten(root, under: "")
 
     /// The shortest end of `path` that no other setting shares: what a label calls it.
+    /// Inside a map the entry's name comes first: `cfg.guidance.scale`.
     static func shortName(of path: String) -> String {
         let parts = path.split(separator: ".")
+        for count in parts.indices {
+            if case .map = node(at: parts[...count].joined(separator: ".")), count + 1 < parts.count {
+                return parts[(count + 1)...].joined(separator: ".")
+            }
+        }
         for count in 1..<max(parts.count, 2) {
             let suffix = parts.suffix(count).joined(separator: ".")
             let sharing = settings.count { $0.path == suffix || $0.path.hasSuffix(".\(suffix)") }
@@ -36,12 +42,26 @@ public enum Schema {
         return path
     }
 
-    /// What the writer of an unknown dotted path may have meant: a path with the same ending, else the nearest.
-    static func suggestion(for path: String, extra: [String] = []) -> String? {
-        let paths = settings.map(\.path) + extra
-        let last = path.split(separator: ".").last.map(String.init) ?? path
-        let sameEnding = paths.filter { $0 == last || $0.hasSuffix(".\(last)") }
-        return nearest(to: path, among: sameEnding) ?? sameEnding.first ?? nearest(to: path, among: paths)
+    /// What the writer of an unknown dotted path may have meant: settings of that name further down in the same
+    /// section, else the nearest of `others`, else settings of that name anywhere, else the nearest path of all.
+    static func suggestion(for path: String, others: [String]) -> String? {
+        let paths = settings.map(\.path)
+        let keys = path.split(separator: ".").map(String.init)
+        let name = keys.last ?? path
+        let section = keys.dropLast().map { "\($0)." }.joined()
+        func named(in section: String) -> String? {
+            let found = paths.filter { $0.hasPrefix(section) && $0.hasSuffix(".\(name)") }
+            return found.isEmpty || found.count > 4 ? nil : found.joined(separator: " or ")
+        }
+        return (section.isEmpty ? nil : named(in: section)) ?? nearest(to: path, among: others) ?? named(in: "")
+            ?? nearest(to: path, among: paths)
+    }
+
+    /// The end of an error message: `; did you mean …?`, or nothing.
+    static func hint(_ meant: String?) -> String { meant.map { "; did you mean \($0)?" } ?? "" }
+
+    static func hint(for word: String, among candidates: some Sequence<String>) -> String {
+        hint(nearest(to: word, among: candidates))
     }
 
     /// Names of arms and of map entries: letters, digits, `-` and `_`.

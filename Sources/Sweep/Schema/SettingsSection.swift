@@ -25,9 +25,13 @@ extension SettingsSection {
     }
 
     /// The settings that affect results, with their values: what a stage's hash is taken over.
-    public var identity: JSONValue {
-        .object(Dictionary(uniqueKeysWithValues: Self.fields.compactMap { field in
-            field.identity(self).map { (field.key, $0) }
+    public var identity: JSONValue { Self.identity(of: json(self)) }
+
+    /// The same from the section's JSON form.
+    static func identity(of resolved: JSONValue) -> JSONValue {
+        guard let members = resolved.objectValue else { return resolved }
+        return .object(Dictionary(uniqueKeysWithValues: fields.compactMap { field in
+            members[field.key].flatMap(field.identity).map { (field.key, $0) }
         }))
     }
 

@@ -19,7 +19,7 @@ public struct OptimizerSettings: SettingsSection {
     /// The step where linear decay begins.
     public var firstDecayStep: Int { decayStart ?? warmup }
 
-    public static let help = "AdamW; its rate warms up linearly from 0, stays flat, then decays linearly to the last step."
+    public static let help = "AdamW; its rate warms up linearly from 0, stays flat, then decays linearly."
     public static let fields: [Field<Self>] = [
         .value("lr", \.lr, "Peak learning rate.", .positive),
         .value("end_lr", \.endLr, "Learning rate at the last step.", .atLeast(0)),

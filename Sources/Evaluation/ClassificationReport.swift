@@ -1,0 +1,51 @@
+import Files
+
+/// How well class scores name the labels.
+public struct ClassificationReport: Sendable, Codable, Equatable {
+    public let rows: Int
+    /// Share of rows whose label has the largest score.
+    public let top1: Double
+    /// Share of rows whose label is among the five largest scores.
+    public let top5: Double
+    /// Share of each class's rows named right; nil for a class without rows.
+    public let perClass: [Double?]
+    /// Rows of label l predicted as p, at [l][p].
+    public let confusion: [[Int]]
+    /// For each row whether its label had the largest score, for bootstrap intervals and paired tests.
+    public let hits: [Bool]
+
+    /// - Parameters:
+    ///   - scores: [rows, classes], larger means likelier. Equal scores rank in class order.
+    ///   - labels: one per row.
+    /// - Throws: `InputError` if a label is out of range, a score is not a number, or there are no rows.
+    public init(scores: FeatureMatrix, labels: [Int]) throws {
+        let classes = scores.columns
+        try checkLabels(labels, rows: scores.rows, classes: classes)
+        guard scores.rows > 0 else { throw InputError("no rows to take an accuracy over") }
+        var confusion = [[Int]](repeating: [Int](repeating: 0, count: classes), count: classes)
+        var hits: [Bool] = []
+        var inFive = 0
+        for (row, label) in labels.enumerated() {
+            let values = scores.values[row * classes..<(row + 1) * classes]
+            let own = values[values.startIndex + label]
+            var (rank, best) = (0, 0)
+            for (c, value) in values.enumerated() {
+                guard !value.isNaN else { throw InputError("score of class \(c) of row \(row) is not a number") }
+                if value > own || (value == own && c < label) { rank += 1 }
+                if value > values[values.startIndex + best] { best = c }
+            }
+            confusion[label][best] += 1
+            hits.append(rank == 0)
+            if rank < 5 { inFive += 1 }
+        }
+        rows = labels.count
+        top1 = Double(hits.count { $0 }) / Double(labels.count)
+        top5 = Double(inFive) / Double(labels.count)
+        perClass = confusion.enumerated().map { label, row in
+            let total = row.reduce(0, +)
+            return total > 0 ? Double(row[label]) / Double(total) : nil
+        }
+        self.confusion = confusion
+        self.hits = hits
+    }
+}

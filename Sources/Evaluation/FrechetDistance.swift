@@ -1,0 +1,88 @@
+import COpenBLAS
+import Files
+
+/// Fréchet distance (squared 2-Wasserstein distance) between two Gaussians, in float64:
+/// |μ₁ − μ₂|² + tr S₁ + tr S₂ − 2·tr (S₁S₂)^½.
+///
+/// With S = A·Aᵀ the last trace is the sum of the singular values of A₁ᵀA₂. That needs no root of a matrix, and each
+/// singular value comes with an error of machine precision times the largest one, where eigenvalues of S₁S₂ would lose
+/// half the digits of small ones. A is a pivoted Cholesky factor cut at the numerical rank, so samples fewer than
+/// dimensions make the problem smaller instead of singular.
+///
+/// Throws `InputError` if the dimensions differ, an entry is not finite, or a covariance is not positive semidefinite.
+public func frechetDistance(_ a: Gaussian, _ b: Gaussian) throws -> Double {
+    guard a.dimensions == b.dimensions else {
+        throw InputError("features of \(a.dimensions) and of \(b.dimensions) dimensions cannot be compared")
+    }
+    let d = a.dimensions
+    var distance = 0.0
+    for i in 0..<d {
+        let step = a.mean[i] - b.mean[i]
+        distance += step * step
+        distance += a.covariance[i * d + i] + b.covariance[i * d + i]
+    }
+    let (rootA, rankA) = try semidefiniteFactor(a.covariance, dimensions: d)
+    let (rootB, rankB) = try semidefiniteFactor(b.covariance, dimensions: d)
+    if rankA > 0 && rankB > 0 {
+        var product = [Double](repeating: 0, count: rankA * rankB)
+        multiply(into: &product, rootA, transposed: rootB, m: rankA, n: rankB, k: d)
+        distance -= try 2 * singularValues(product, rows: rankA, columns: rankB).reduce(0, +)
+    }
+    guard distance.isFinite else {
+        throw InputError("the Fréchet distance overflows float64: the features are too large")
+    }
+    // Rounding may leave a distance of equal distributions a hair below zero.
+    return max(0, distance)
+}
+
+/// The distance between the feature distributions that two sets of rows were drawn from.
+/// Throws `InputError` as above, and if a set has fewer than two rows.
+public func frechetDistance(_ a: FeatureStatistics, _ b: FeatureStatistics) throws -> Double {
+    try frechetDistance(a.gaussian(), b.gaussian())
+}
+
+/// Aᵀ for a factor A of a positive semidefinite S = A·Aᵀ, [rank, dimensions] row-major, by Cholesky with full pivoting.
+private func semidefiniteFactor(_ matrix: [Double], dimensions d: Int) throws -> (factor: [Double], rank: Int) {
+    var lower = matrix
+    var pivots = [Int32](repeating: 0, count: d)
+    var work = [Double](repeating: 0, count: 2 * d)
+    var n = Int32(d), rank: Int32 = 0, info: Int32 = 0
+    // A negative tolerance means dimensions · machine epsilon · largest diagonal entry.
+    var tolerance = -1.0
+    dpstrf_("L", &n, &lower, &n, &pivots, &rank, &tolerance, &work, &info)
+    precondition(info >= 0, "dpstrf: argument \(-info) is invalid")
+
+    // LAPACK's column j is our row j; row i of L belongs to dimension pivots[i].
+    var factor = [Double](repeating: 0, count: Int(rank) * d)
+    var explained = 0.0
+    for j in 0..<Int(rank) {
+        for i in j..<d {
+            let value = lower[j * d + i]
+            factor[j * d + Int(pivots[i]) - 1] = value
+            explained += value * value
+        }
+    }
+    let trace = (0..<d).reduce(0) { $0 + matrix[$1 * d + $1] }
+    guard abs(trace - explained) <= 1e-6 * abs(trace) else {
+        throw InputError("a covariance is not positive semidefinite: its Cholesky factor has trace \(explained), not \(trace)")
+    }
+    return (factor, Int(rank))
+}
+
+/// Singular values of a [rows, columns] matrix, largest first.
+private func singularValues(_ matrix: [Double], rows: Int, columns: Int) throws -> [Double] {
+    var a = matrix
+    var m = Int32(columns), n = Int32(rows), one: Int32 = 1, info: Int32 = 0
+    var values = [Double](repeating: 0, count: min(rows, columns))
+    var integers = [Int32](repeating: 0, count: 8 * values.count)
+    var unused = 0.0, unusedToo = 0.0, wanted = 0.0
+    var size: Int32 = -1
+    dgesdd_("N", &m, &n, &a, &m, &values, &unused, &one, &unusedToo, &one, &wanted, &size, &integers, &info)
+    size = Int32(wanted)
+    var work = [Double](repeating: 0, count: Int(size))
+    dgesdd_("N", &m, &n, &a, &m, &values, &unused, &one, &unusedToo, &one, &work, &size, &integers, &info)
+    guard info == 0 else {
+        throw InputError("the singular values of a [\(rows), \(columns)] matrix did not converge (dgesdd: \(info))")
+    }
+    return values
+}

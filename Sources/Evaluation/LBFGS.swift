@@ -1,0 +1,133 @@
+/// Limited-memory BFGS (Nocedal and Wright 2006, algorithm 7.5) with a weak Wolfe line search by bisection.
+struct LBFGS {
+    /// Pairs of steps and gradient differences kept.
+    var memory = 10
+    var maximumIterations = 1000
+    /// Converged when the largest entry of the gradient is at most this.
+    var gradientTolerance: Double
+    /// Rounding error of the objective, relative: differences below it cannot reject a step.
+    var valueNoise = 1e-9
+
+    struct Result {
+        var point: [Double]
+        var value: Double
+        /// Largest absolute entry of the gradient.
+        var gradient: Double
+        var iterations: Int
+        var converged: Bool
+    }
+
+    /// Minimises `objective`, which writes its gradient at a point and returns its value there.
+    func minimise(from start: [Double], _ objective: (_ point: [Double], _ gradient: inout [Double]) -> Double) -> Result {
+        var point = start
+        var gradient = [Double](repeating: 0, count: start.count)
+        var value = objective(point, &gradient)
+        var history: [Pair] = []
+        var iterations = 0
+        var restarts = 0
+        while largest(gradient) > gradientTolerance && iterations < maximumIterations {
+            let direction = descentDirection(gradient, history)
+            let slope = dot(direction, gradient)
+            let firstStep = history.isEmpty ? min(1, 1 / dot(gradient, gradient).squareRoot()) : 1
+            guard slope < 0,
+                let step = lineSearch(point, value, direction, slope: slope, firstStep: firstStep, objective)
+            else {
+                // Old curvature may mislead; if forgetting it does not help, rounding is all that remains.
+                if history.isEmpty || restarts == 2 { break }
+                restarts += 1
+                history = []
+                continue
+            }
+            let pair = Pair(step: difference(step.point, point), change: difference(step.gradient, gradient))
+            if pair.curvature > 0 {
+                history.append(pair)
+                if history.count > memory { history.removeFirst() }
+            }
+            (point, value, gradient) = (step.point, step.value, step.gradient)
+            iterations += 1
+        }
+        let final = largest(gradient)
+        return Result(
+            point: point, value: value, gradient: final, iterations: iterations, converged: final <= gradientTolerance)
+    }
+
+    private struct Pair {
+        let step: [Double]
+        let change: [Double]
+        let curvature: Double
+
+        init(step: [Double], change: [Double]) {
+            self.step = step
+            self.change = change
+            curvature = dot(step, change)
+        }
+    }
+
+    /// −H·gradient, H the inverse Hessian that the history implies (two-loop recursion).
+    private func descentDirection(_ gradient: [Double], _ history: [Pair]) -> [Double] {
+        var q = gradient.map { -$0 }
+        var weights: [Double] = []
+        for pair in history.reversed() {
+            let weight = dot(pair.step, q) / pair.curvature
+            add(-weight, pair.change, to: &q)
+            weights.append(weight)
+        }
+        if let last = history.last {
+            let scale = last.curvature / dot(last.change, last.change)
+            for i in q.indices { q[i] *= scale }
+        }
+        for (pair, weight) in zip(history, weights.reversed()) {
+            add(weight - dot(pair.change, q) / pair.curvature, pair.step, to: &q)
+        }
+        return q
+    }
+
+    /// A step along `direction` that lowers the value enough and flattens the slope (weak Wolfe conditions), if found.
+    private func lineSearch(
+        _ point: [Double], _ value: Double, _ direction: [Double], slope: Double, firstStep: Double,
+        _ objective: ([Double], inout [Double]) -> Double
+    ) -> (point: [Double], value: Double, gradient: [Double])? {
+        var (low, high, length) = (0.0, Double.infinity, firstStep)
+        var gradient = [Double](repeating: 0, count: point.count)
+        for _ in 0..<40 {
+            var trial = point
+            add(length, direction, to: &trial)
+            let trialValue = objective(trial, &gradient)
+            if !(trialValue <= value + 1e-4 * length * slope + valueNoise * abs(value)) {
+                high = length
+            } else if dot(gradient, direction) < 0.9 * slope {
+                low = length
+            } else {
+                return (trial, trialValue, gradient)
+            }
+            length = high < .infinity ? (low + high) / 2 : 2 * low
+        }
+        return nil
+    }
+}
+
+private func dot(_ a: [Double], _ b: [Double]) -> Double {
+    a.withUnsafeBufferPointer { a in
+        b.withUnsafeBufferPointer { b in
+            var sum = 0.0
+            for i in 0..<a.count { sum += a[i] * b[i] }
+            return sum
+        }
+    }
+}
+
+private func add(_ scale: Double, _ a: [Double], to b: inout [Double]) {
+    a.withUnsafeBufferPointer { a in
+        b.withUnsafeMutableBufferPointer { b in
+            for i in 0..<a.count { b[i] += scale * a[i] }
+        }
+    }
+}
+
+private func difference(_ a: [Double], _ b: [Double]) -> [Double] {
+    var result = a
+    add(-1, b, to: &result)
+    return result
+}
+
+private func largest(_ a: [Double]) -> Double { a.reduce(0) { max($0, abs($1)) } }

@@ -1,0 +1,53 @@
+import Files
+
+/// Features shifted to mean 0, and scaled to deviation 1 if wanted, over the rows it was taken from.
+struct Standardisation: Sendable {
+    let mean: [Double]
+    let scale: [Double]
+
+    /// Throws `InputError` if an entry is not finite.
+    init(of features: FeatureMatrix, scaling: Bool) throws {
+        let d = features.columns
+        let mean = try FeatureStatistics.mean(of: features)
+        self.mean = mean
+        guard scaling else {
+            scale = [Double](repeating: 1, count: d)
+            return
+        }
+        var squares = [Double](repeating: 0, count: d)
+        squares.withUnsafeMutableBufferPointer { squares in
+            features.forEachBlock(of: 1024) { range, block in
+                for r in 0..<range.count {
+                    for j in 0..<d {
+                        let step = block[r * d + j] - mean[j]
+                        squares[j] += step * step
+                    }
+                }
+            }
+        }
+        scale = zip(mean, squares).map { mean, squares in
+            let deviation = (squares / Double(features.rows)).squareRoot()
+            // A deviation that is only rounding error of the mean belongs to a constant column.
+            return deviation > 1e-12 * abs(mean) ? 1 / deviation : 1
+        }
+    }
+
+    func applied(to features: FeatureMatrix) -> FeatureMatrix {
+        let d = features.columns
+        let values = [Float](unsafeUninitializedCapacity: features.values.count) { target, count in
+            features.values.withUnsafeBufferPointer { source in
+                mean.withUnsafeBufferPointer { mean in
+                    scale.withUnsafeBufferPointer { scale in
+                        for r in 0..<features.rows {
+                            for j in 0..<d {
+                                target[r * d + j] = Float((Double(source[r * d + j]) - mean[j]) * scale[j])
+                            }
+                        }
+                    }
+                }
+            }
+            count = features.values.count
+        }
+        return FeatureMatrix(rows: features.rows, columns: d, values: values)
+    }
+}

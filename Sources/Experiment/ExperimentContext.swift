@@ -1,0 +1,49 @@
+import Foundation
+import RunStore
+import Synchronization
+
+/// What all stages work with: the store, who we are, and someone to tell.
+public struct ExperimentContext {
+    public let store: Store
+    public let code: CodeVersion
+    public let machine: Machine
+    public let progress: any ProgressReporter
+    let datasets = DatasetCache()
+
+    public init(store: Store, code: CodeVersion, machine: Machine, progress: any ProgressReporter) {
+        self.store = store
+        self.code = code
+        self.machine = machine
+        self.progress = progress
+    }
+}
+
+/// Hears how far the work is. The command line draws a bar on a terminal and prints plain lines in a pipe.
+public protocol ProgressReporter {
+    /// A stage begins or is found done.
+    func note(_ line: String)
+    /// A step of long work is done.
+    func update(_ progress: StageProgress)
+    /// The stage that was updated last has ended.
+    func finish()
+}
+
+/// How far one stage is.
+public struct StageProgress: Sendable {
+    public let stage: String
+    public let step, steps: Int
+    /// Steps a second, lately; nil before it is known.
+    public let rate: Double?
+    /// Last losses and the like.
+    public let values: [(name: String, value: Double)]
+
+    public var secondsLeft: Double? { rate.map { Double(steps - step) / max($0, 1e-9) } }
+}
+
+/// Says nothing.
+public struct SilentProgress: ProgressReporter {
+    public init() {}
+    public func note(_ line: String) {}
+    public func update(_ progress: StageProgress) {}
+    public func finish() {}
+}

@@ -1,0 +1,54 @@
+import Files
+import Foundation
+import Models
+import RunStore
+import Sweep
+import TensorCore
+
+/// The stages of one run, each after those it reads.
+public struct RunPlan {
+    public let cell: Cell
+    let stages: [any Stage]
+
+    init(_ cell: Cell, _ context: ExperimentContext) throws {
+        let settings = cell.settings
+        self.cell = cell
+        let dataset = try context.datasets.dataset(settings.data)
+        let features = FeatureStage(settings: settings.features, dataset: dataset)
+        let tokenizer = TokenizerStage(
+            settings: settings.tokenizer, seed: settings.seeds.tokenizer, dataset: dataset)
+        let tokens = TokenStage(tokenizer: tokenizer)
+        let prior = PriorStage(settings: settings.prior, seed: settings.seeds.prior, tokens: tokens)
+        let reconstructions = ReconstructionStage(
+            scores: settings.scores, features: features, tokenizer: tokenizer)
+        var stages: [any Stage] = [features, tokenizer, reconstructions, tokens]
+        if settings.probe.enabled {
+            stages.append(
+                ProbeStage(
+                    settings: settings.probe, tokenCount: settings.tokenizer.prologueTokens, tokens: tokens))
+        }
+        stages.append(prior)
+        for (name, sampler) in settings.sampling.settings.sorted(by: { $0.key < $1.key }) {
+            let samples = SampleStage(
+                name: name, settings: sampler, count: settings.sampling.count, batch: settings.sampling.batch,
+                seed: settings.seeds.sampler, prior: prior)
+            stages.append(samples)
+            stages.append(ScoreStage(samples: samples, reconstructions: reconstructions, features: features))
+        }
+        if settings.resample.enabled {
+            stages.append(
+                ResampleStage(
+                    settings: settings.resample, tokenCount: settings.tokenizer.prologueTokens,
+                    seed: settings.seeds.sampler, prior: prior))
+        }
+        self.stages = stages
+    }
+
+    /// Roles with the ids of their stages.
+    var stageIDs: [String: String] { Dictionary(stages.map { ($0.role, $0.id) }, uniquingKeysWith: { $1 }) }
+}
+
+extension SequenceLayout {
+    /// Visual half [n, N] of codebook indices [n, K + N].
+    func visualHalf(of indices: TokenTensor) -> TokenTensor { visualIndices(targets(indices)) }
+}

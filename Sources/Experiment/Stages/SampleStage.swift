@@ -1,0 +1,98 @@
+import Files
+import Foundation
+import ImageData
+import Models
+import RunStore
+import Sweep
+import TensorCore
+
+/// Generated tokens and images under one named sampler setting, classes in turn.
+struct SampleStage: Stage {
+    let name: String
+    let settings: Sweep.SamplerSettings
+    let count: Int
+    /// Sequences drawn between two looks at the clock; no result depends on it.
+    let batch: Int
+    let seed: Int
+    let prior: PriorStage
+
+    var role: String { "samples.\(name)" }
+    private var tokenizer: TokenizerStage { prior.tokenizer }
+
+    var identity: StageIdentity {
+        StageIdentity(
+            kind: "samples",
+            settings: ["sampler": settings.identity, "count": .int(count), "seed": .int(seed)],
+            inputs: ["prior": prior.id], formatVersion: 1)
+    }
+
+    static let samplesFile = "samples.h5"
+    static let pictureFile = "samples.png"
+
+    func perform(_ work: StageWork, _ context: ExperimentContext) throws -> JSONValue {
+        let dataset = tokenizer.dataset
+        let (ar, model) = (try prior.load(context), try tokenizer.load(context))
+        let sampler = Sampler(ar, settings.sampler)
+        let classes = (0..<count).map { Int32($0 % dataset.classes) }
+        var ids: [Int32] = []
+        var pixels: [UInt8] = []
+        var rate = RateMeter()
+        for lower in stride(from: 0, to: count, by: batch) {
+            let upper = min(count, lower + batch)
+            let labels = settings.unconditional
+                ? [Int32](repeating: ar.unconditionalLabel, count: upper - lower) : Array(classes[lower..<upper])
+            let drawn = sampler.sample(labels: labels, seed: seed, first: lower)
+            ids += drawn.ids
+            pixels += model.decode(tokenizer.layout.visualIndices(drawn))
+            rate.tick()
+            context.progress.update(
+                StageProgress(
+                    stage: role, step: upper, steps: count, rate: rate.perSecond.map { $0 * Double(batch) }, values: []))
+            try work.report(Status(.running, step: upper, of: count))
+            try Interruption.check()
+        }
+        context.progress.finish()
+        let length = tokenizer.layout.length
+        try HDF5File.write(atomicallyTo: work.url(Self.samplesFile)) { file in
+            try file.write(
+                ids, to: "tokens", shape: [count, length], compressed: true,
+                attributes: ["axes": ["sample", "token"], "content": "ids in the AR vocabulary"])
+            try file.write(
+                pixels, to: "images", shape: [count, dataset.imageSize, dataset.imageSize, dataset.channels],
+                compressed: true,
+                attributes: ["axes": ["sample", "row", "column", "channel"], "unit": "level 0…255"])
+            try file.write(
+                settings.unconditional ? [Int32](repeating: -1, count: count) : classes, to: "labels", shape: [count],
+                attributes: ["axes": ["sample"], "content": "class asked for; -1: none"])
+            try file.setAttribute("order", "classes in turn")
+            try file.setAttribute("seed", .int(seed))
+        }
+        try picture(pixels, to: work.url(Self.pictureFile))
+        return ["count": .int(count)]
+    }
+
+    func load(_ context: ExperimentContext) throws -> (pixels: [UInt8], labels: [Int32]) {
+        let file = try HDF5File(reading: context.store.stage(identity).url(Self.samplesFile))
+        return (try file.read("images", as: UInt8.self).values, try file.read("labels", as: Int32.self).values)
+    }
+
+    /// Eight samples a class, a row each; unconditional samples in the order drawn.
+    private func picture(_ pixels: [UInt8], to url: URL) throws {
+        let dataset = tokenizer.dataset
+        let (classes, columns) = (dataset.classes, min(8, max(1, count / dataset.classes)))
+        let size = dataset.train.pixelsPerImage
+        var chosen: [UInt8] = []
+        for label in 0..<min(classes, count) {
+            for column in 0..<columns {
+                let index = column * classes + label
+                chosen += pixels[index * size..<(index + 1) * size]
+            }
+        }
+        let grid = ImageGrid(
+            columns: columns, rowLabels: settings.unconditional ? [] : dataset.train.classNames,
+            title: "\(tokenizer.settings.variant.rawValue): samples, \(name)")
+        try PNG.write(
+            grid.picture(chosen, height: dataset.imageSize, width: dataset.imageSize, channels: dataset.channels),
+            to: url)
+    }
+}

@@ -1,0 +1,16 @@
+import Files
+import Foundation
+import RunStore
+
+/// One step of a run, kept in a folder of its own under a hash of exactly what it reads.
+protocol Stage {
+    /// What it is to the run: `tokenizer`, `samples.nocfg`, …
+    var role: String { get }
+    var identity: StageIdentity { get }
+    /// Does the work in the claimed folder; returns the summary for `stage.json`.
+    func perform(_ work: StageWork, _ context: ExperimentContext) throws -> JSONValue
+}
+
+extension Stage {
+    var id: String { identity.id }
+}

@@ -1,0 +1,66 @@
+import Files
+import Foundation
+import ImageData
+import Models
+import RunStore
+import Sweep
+import TensorCore
+
+/// Stage 1: a trained tokenizer.
+struct TokenizerStage: Stage {
+    let settings: TokenizerSettings
+    let seed: Int
+    let dataset: Dataset
+
+    var role: String { "tokenizer" }
+    var layout: SequenceLayout { settings.config(for: dataset).layout }
+
+    var identity: StageIdentity {
+        StageIdentity(
+            kind: "tokenizer",
+            settings: ["data": dataset.identity, "tokenizer": settings.stageIdentity, "seed": .int(seed)],
+            formatVersion: 1)
+    }
+
+    func perform(_ work: StageWork, _ context: ExperimentContext) throws -> JSONValue {
+        try TokenizerTraining(settings: settings, seed: seed, dataset: dataset).run(work, context)
+    }
+
+    /// The tokenizer with its averaged weights.
+    func load(_ context: ExperimentContext) throws -> Tokenizer {
+        let tokenizer = Tokenizer(settings.config(for: dataset), seed: seed)
+        let file = try SafetensorsFile(reading: context.store.stage(identity).url(WeightFile.averaged))
+        try ParameterFiles.load(tokenizer.encoder.parameters, from: file, prefix: "encoder.")
+        try ParameterFiles.load(tokenizer.decoder.parameters, from: file, prefix: "decoder.")
+        return tokenizer
+    }
+}
+
+extension Tokenizer {
+    /// Images per batch when encoding or decoding; results do not depend on it beyond rounding.
+    static let batch = 250
+
+    /// Indices [n, K + N] of all images of a set.
+    func encode(_ set: ImageSet, of dataset: Dataset) -> TokenTensor {
+        var ids: [Int32] = []
+        for lower in stride(from: 0, to: set.count, by: Self.batch) {
+            let range = Array(lower..<min(set.count, lower + Self.batch))
+            ids += encoder(dataset.patches(set, range, patch: config.patch)).indices.ids
+        }
+        return TokenTensor(ids, shape: [set.count, ids.count / max(1, set.count)])
+    }
+
+    /// Pixels (n, row, column, channel) of visual indices [n, N].
+    func decode(_ visual: TokenTensor) -> [UInt8] {
+        let (count, n) = (visual.shape[0], visual.shape[1])
+        let layout = PatchLayout(
+            height: config.imageSize, width: config.imageSize, channels: config.channels, patch: config.patch)
+        var pixels: [UInt8] = []
+        for lower in stride(from: 0, to: count, by: Self.batch) {
+            let upper = min(count, lower + Self.batch)
+            let ids = TokenTensor(Array(visual.ids[lower * n..<upper * n]), shape: [upper - lower, n])
+            pixels += layout.images(fromPatches: decoder(encoder.visualCodes(ids)).values)
+        }
+        return pixels
+    }
+}

@@ -1,0 +1,98 @@
+import Evaluation
+import Files
+import Foundation
+import ImageData
+import Models
+import NN
+import RunStore
+import Sweep
+import TensorCore
+
+/// Trains the in-domain classifier whose penultimate layer is the feature space of all scores on a data set.
+struct ClassifierTraining {
+    static let columns = ["loss", "accuracy", "rate"]
+
+    let settings: FeatureSettings
+    let dataset: Dataset
+
+    static func model(_ settings: FeatureSettings, _ dataset: Dataset) -> ImageClassifier {
+        ImageClassifier(
+            imageSize: dataset.imageSize, channels: dataset.channels, classes: dataset.classes,
+            width: settings.width, features: settings.dim,
+            stream: RandomStream(seed: settings.seed, "classifier/initial"))
+    }
+
+    func run(_ work: StageWork, _ context: ExperimentContext) throws -> JSONValue {
+        let model = Self.model(settings, dataset)
+        let optimizer = AdamW(model.parameters, .init(beta1: 0.9, beta2: 0.999, decay: 0.01))
+        let schedule = LearningRateSchedule(
+            base: settings.lr, end: settings.lr / 100, warmup: min(100, settings.steps / 10),
+            decayStart: min(100, settings.steps / 10), total: settings.steps)
+        var orderStream = RandomStream(seed: settings.seed, "classifier/order")
+        var order = BatchOrder(seed: orderStream.nextKey(), count: dataset.train.count)
+        let loop = TrainingLoop(
+            name: "classifier", steps: settings.steps, checkpointEvery: 500, logEvery: 20, columns: Self.columns,
+            optimizers: [("classifier", optimizer)])
+        _ = try loop.run(work, context) { step, logs in
+            let indices = order.indices(step: step, batch: settings.batch)
+            let labels = TokenTensor(indices.map { dataset.train.labels[$0] }, shape: [indices.count])
+            let tape = Tape(differentiating: model.parameters)
+            let logits = model.logits(model.features(tape.constant(dataset.train.tensor(indices))))
+            let loss = mean(crossEntropy(logits, targets: labels))
+            tape.backward(from: loss)
+            optimizer.step(tape, rate: schedule.rate(at: step))
+            guard logs else { return [:] }
+            let right = zip(argmax(logits).ids, labels.ids).filter { $0 == $1 }.count
+            return [
+                "loss": loss.scalar, "accuracy": Float(right) / Float(indices.count),
+                "rate": Float(schedule.rate(at: step)),
+            ]
+        } save: {
+            try ParameterFiles.save([("", model.parameters)], to: work.url(WeightFile.trained))
+        }
+
+        // How good the features are, and how far apart two sets of real images are in them.
+        let extractor = FeatureExtractor(model: model, dataset: dataset)
+        let test = extractor.features(dataset.test)
+        let right = zip(test.predictions, dataset.test.labels).filter { $0 == $1 }.count
+        let floorSet = try dataset.train.balanced(min(dataset.train.count, dataset.test.count))
+        let floor = try frechetDistance(
+            FeatureStatistics(of: extractor.features(floorSet).matrix), FeatureStatistics(of: test.matrix))
+        return [
+            "test_accuracy": .number(Double(right) / Double(dataset.test.count)),
+            "metrics": [
+                "classifier.accuracy": .number(Double(right) / Double(dataset.test.count)),
+                "fid_floor": .number(floor),
+            ],
+        ]
+    }
+}
+
+/// Features and class predictions of images, in batches of fixed size.
+struct FeatureExtractor {
+    let model: ImageClassifier
+    let dataset: Dataset
+
+    struct Features {
+        let matrix: FeatureMatrix
+        let predictions: [Int32]
+    }
+
+    func features(_ set: ImageSet) -> Features { features(set.pixels, count: set.count) }
+
+    /// Pixels (n, row, column, channel) of the data set's image size.
+    func features(_ pixels: [UInt8], count: Int) -> Features {
+        let shape = [dataset.imageSize, dataset.imageSize, dataset.channels]
+        var values: [Float] = []
+        values.reserveCapacity(count * model.features)
+        var predictions: [Int32] = []
+        for lower in stride(from: 0, to: count, by: 250) {
+            let batch = ImageSet.tensor(pixels, Array(lower..<min(count, lower + 250)), shape)
+            let features = model.features(batch)
+            values += features.values
+            predictions += argmax(model.logits(features)).ids
+        }
+        return Features(
+            matrix: FeatureMatrix(rows: count, columns: model.features, values: values), predictions: predictions)
+    }
+}

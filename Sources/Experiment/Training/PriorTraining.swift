@@ -1,0 +1,94 @@
+import Files
+import Foundation
+import ImageData
+import Models
+import NN
+import RunStore
+import Sweep
+import TensorCore
+
+/// Stage 3 (METHOD §4): a fresh class-conditional AR model on stored tokens, plain cross-entropy over the sequence.
+struct PriorTraining {
+    static let columns = ["loss", "rate", "gradient_norm"]
+
+    let settings: PriorSettings
+    let seed: Int
+    let layout: SequenceLayout
+    let classes: Int
+    let tokens: TokenFile
+
+    func run(_ work: StageWork, _ context: ExperimentContext) throws -> JSONValue {
+        let model = ARModel(
+            settings.config(layout: layout, classes: classes), stream: RandomStream(seed: seed, "prior/initial"))
+        let schedule = settings.optimizer.schedule(steps: settings.steps)
+        let optimizer = AdamW(
+            model.parameters,
+            settings.optimizer.adamW(
+                decay: settings.optimizer.weightDecay, averageHalfLife: settings.emaHalfLife))
+        var orderStream = RandomStream(seed: seed, "prior/order")
+        var order = BatchOrder(seed: orderStream.nextKey(), count: tokens.train.count)
+
+        let loop = TrainingLoop(
+            name: "prior", steps: settings.steps, checkpointEvery: settings.checkpointEvery,
+            logEvery: settings.logEvery, columns: Self.columns, optimizers: [("prior", optimizer)])
+        BufferPool.shared.resetPeak()
+        var held: [String: Double] = [:]
+        let last = try loop.run(work, context) { step, logs in
+            let rate = schedule.rate(at: step)
+            let batch = tokens.train.batch(order.indices(step: step, batch: settings.batch))
+            let input = ARInput(
+                targets: layout.targets(batch.indices),
+                labels: dropLabels(batch.labels, unconditional: model.unconditionalLabel, step: step))
+            let tape = Tape(differentiating: model.parameters)
+            let dropout = Dropout(
+                p: Float(settings.dropout), stream: RandomStream(seed: seed, "prior/dropout", step: step))
+            let loss = model.meanCrossEntropy(input, on: tape, dropout: dropout)
+            tape.backward(from: loss)
+            let report = optimizer.step(tape, rate: rate)
+            guard loss.scalar.isFinite else {
+                throw InputError("the prior's loss became \(loss.scalar) at step \(step); lower the learning rate")
+            }
+            return logs
+                ? ["loss": loss.scalar, "rate": Float(rate), "gradient_norm": Float(report.gradientNorm)] : [:]
+        } save: {
+            try ParameterFiles.save([("ar.", model.parameters)], to: work.url(WeightFile.trained))
+            try optimizer.withAverages {
+                try ParameterFiles.save([("ar.", model.parameters)], to: work.url(WeightFile.averaged))
+                held = heldOutBits(model)
+            }
+        }
+        return [
+            "parameters": .int(model.parameters.reduce(0) { $0 + $1.count }),
+            "steps": .int(settings.steps), "sequences_seen": .int(settings.steps * settings.batch),
+            "peak_tensor_bytes": .int(BufferPool.shared.use.peak),
+            "last": .object(last.mapValues { .number(Double($0)) }),
+            "metrics": .object(held.mapValues { .number($0) }),
+        ]
+    }
+
+    /// With probability `labelDrop` a sequence's class becomes the unconditional label.
+    private func dropLabels(_ labels: TokenTensor, unconditional: Int32, step: Int) -> TokenTensor {
+        var stream = RandomStream(seed: seed, "prior/label-drop", step: step)
+        return TokenTensor(
+            labels.ids.map { Double(stream.uniform()) < settings.labelDrop ? unconditional : $0 }, shape: labels.shape)
+    }
+
+    /// Bits per held-out image, prologue (with EOS) and visual apart, with the class given and without.
+    private func heldOutBits(_ model: ARModel) -> [String: Double] {
+        let count = min(2000, tokens.test.count)
+        var sums = [String: Double]()
+        for lower in stride(from: 0, to: count, by: 250) {
+            let batch = tokens.test.batch(Array(lower..<min(count, lower + 250)))
+            let targets = layout.targets(batch.indices)
+            let unconditional = TokenTensor(repeating: model.unconditionalLabel, shape: batch.labels.shape)
+            for (name, labels) in [("conditional", batch.labels), ("unconditional", unconditional)] {
+                let nats = model.crossEntropy(ARInput(targets: targets, labels: labels), on: nil)
+                for i in 0..<nats.count {
+                    let part = i % layout.length < layout.visualStart ? "prologue" : "visual"
+                    sums["bits.\(name).\(part)", default: 0] += Double(nats.pointer[i])
+                }
+            }
+        }
+        return sums.mapValues { $0 / log(2) / Double(count) }
+    }
+}

@@ -1,0 +1,130 @@
+import Files
+import Foundation
+import NN
+import RunStore
+import TensorCore
+
+/// The part that every training shares: steps, metrics, progress, checkpoints, resuming.
+///
+/// A checkpoint holds all that the next step depends on (parameters, moments, averages, update counts); random draws
+/// and data order follow from seed and step. So a resumed training is the undisturbed one, bit for bit.
+struct TrainingLoop {
+    let name: String
+    let steps: Int
+    let checkpointEvery, logEvery: Int
+    /// Names of the values a step reports, in the order of the columns of `metrics.h5`.
+    let columns: [String]
+    let optimizers: [(name: String, optimizer: AdamW)]
+
+    static let checkpointFile = "checkpoint.h5"
+    static let metricsFile = "metrics.h5"
+
+    /// Runs `body` for every step not yet done; its values are kept every `logEvery` steps, when `logs` is true.
+    /// Afterwards the checkpoint is gone: the caller has saved the weights that others read.
+    func run(
+        _ work: StageWork, _ context: ExperimentContext,
+        step body: (_ step: Int, _ logs: Bool) throws -> [String: Float], save: () throws -> Void
+    ) throws -> [String: Float] {
+        let first = try restore(work)
+        let metrics = try openMetrics(work, from: first)
+        var last: [String: Float] = [:]
+        var rate = RateMeter()
+        for step in first..<steps {
+            let logs = step % logEvery == 0 || step == steps - 1
+            let values = try body(step, logs)
+            rate.tick()
+            if logs {
+                last = values
+                try metrics.append(step: step, wallSeconds: work.wallSeconds, values)
+                let shown = columns.compactMap { name in values[name].map { (name, Double($0)) } }
+                try work.report(
+                    Status(
+                        .running, step: step + 1, of: steps, rate: rate.perSecond,
+                        values: Dictionary(shown, uniquingKeysWith: { $1 })))
+                context.progress.update(
+                    StageProgress(
+                        stage: name, step: step + 1, steps: steps, rate: rate.perSecond, values: shown.prefix(4).map { $0 }))
+            }
+            let interrupted = Result { try Interruption.check() }
+            if case .failure = interrupted, step + 1 < steps {
+                try checkpoint(work, step: step + 1)
+                try metrics.close()
+                context.progress.finish()
+            }
+            if step + 1 < steps { try interrupted.get() }
+            if (step + 1) % checkpointEvery == 0, step + 1 < steps { try checkpoint(work, step: step + 1) }
+        }
+        try metrics.close()
+        context.progress.finish()
+        if last.isEmpty { last = try lastValues(work) }
+        try save()
+        try? FileManager.default.removeItem(at: work.url(Self.checkpointFile))
+        return last
+    }
+
+    private func checkpoint(_ work: StageWork, step: Int) throws {
+        var checkpoint = Checkpoint()
+        for (name, optimizer) in optimizers {
+            checkpoint.counters["\(name)/updates"] = Int64(optimizer.steps)
+            for (tensorName, tensor) in optimizer.state {
+                checkpoint.tensors["\(name)/\(tensorName)"] = HDF5Array(shape: tensor.shape, values: tensor.values)
+            }
+        }
+        checkpoint.counters["step"] = Int64(step)
+        _ = try checkpoint.write(to: work.url(Self.checkpointFile))
+        try work.report(Status(.running, step: step, of: steps))
+    }
+
+    /// The step to go on with. A damaged checkpoint is noted and the training starts over.
+    private func restore(_ work: StageWork) throws -> Int {
+        let url = work.url(Self.checkpointFile)
+        guard FileManager.default.fileExists(atPath: url.path) else { return 0 }
+        let checkpoint: Checkpoint
+        do {
+            checkpoint = try Checkpoint(reading: url)
+        } catch let error as InputError {
+            try work.log("starting over: \(error)")
+            return 0
+        }
+        for (name, optimizer) in optimizers {
+            try optimizer.restore(steps: Int(checkpoint.counters["\(name)/updates"] ?? 0)) { tensorName, shape in
+                guard let saved = checkpoint.tensors["\(name)/\(tensorName)"], saved.shape == shape else {
+                    throw InputError(file: url.path, "holds no '\(name)/\(tensorName)' of shape \(shape)")
+                }
+                return saved.values
+            }
+        }
+        let step = Int(checkpoint.counters["step"] ?? 0)
+        try work.log("resuming at step \(step)")
+        return step
+    }
+
+    private func openMetrics(_ work: StageWork, from first: Int) throws -> MetricsFile {
+        let url = work.url(Self.metricsFile)
+        if first > 0, FileManager.default.fileExists(atPath: url.path) {
+            return try MetricsFile.resume(at: url, through: first - 1, columns: columns)
+        }
+        return try MetricsFile.create(at: url, columns: columns)
+    }
+
+    private func lastValues(_ work: StageWork) throws -> [String: Float] {
+        let table = try MetricsFile.read(work.url(Self.metricsFile))
+        return table.values.compactMapValues(\.last)
+    }
+}
+
+/// Steps a second over the last while.
+struct RateMeter {
+    private var times: [ContinuousClock.Instant] = [.now]
+
+    mutating func tick() {
+        times.append(.now)
+        if times.count > 51 { times.removeFirst() }
+    }
+
+    var perSecond: Double? {
+        guard times.count > 1, let first = times.first, let last = times.last else { return nil }
+        let seconds = (last - first) / .seconds(1)
+        return seconds > 0 ? Double(times.count - 1) / seconds : nil
+    }
+}

@@ -1,0 +1,156 @@
+import Files
+import Foundation
+import Synchronization
+
+/// Labelled 8-bit images of one size, held in memory.
+public struct ImageSet: Sendable {
+    /// Something known about every image besides its class, such as where its object lies.
+    public struct Factor: Sendable, Equatable {
+        public let name: String
+        /// One value per image.
+        public let values: [Float]
+        public let unit: String
+
+        public init(name: String, values: [Float], unit: String) {
+            (self.name, self.values, self.unit) = (name, values, unit)
+        }
+    }
+
+    public let name: String
+    public let height: Int
+    public let width: Int
+    /// 1 (grey) or 3 (red, green, blue).
+    public let channels: Int
+    /// In (image, row, column, channel) order.
+    public let pixels: [UInt8]
+    /// One per image, in 0..<classNames.count.
+    public let labels: [Int32]
+    public let classNames: [String]
+    public let factors: [Factor]
+    private let digest = LazyDigest()
+
+    public var count: Int { labels.count }
+    public var pixelsPerImage: Int { height * width * channels }
+
+    public init(
+        name: String, height: Int, width: Int, channels: Int, pixels: [UInt8], labels: [Int32], classNames: [String],
+        factors: [Factor] = []
+    ) {
+        precondition(
+            pixels.count == labels.count * height * width * channels,
+            "\(labels.count) images of \(height)×\(width)×\(channels) are given \(pixels.count) pixel values")
+        precondition(
+            labels.allSatisfy { classNames.indices.contains(Int($0)) },
+            "labels reach from \(labels.min() ?? 0) to \(labels.max() ?? 0), there are \(classNames.count) classes")
+        for factor in factors {
+            precondition(
+                factor.values.count == labels.count,
+                "factor \(factor.name) has \(factor.values.count) values for \(labels.count) images")
+        }
+        (self.name, self.height, self.width, self.channels) = (name, height, width, channels)
+        (self.pixels, self.labels, self.classNames, self.factors) = (pixels, labels, classNames, factors)
+    }
+
+    /// SHA-256 over size, pixels and labels: two sets with the same one train the same model. Computed when first asked for.
+    public var fingerprint: String {
+        digest.value {
+            let parts = [
+                "\(count)×\(height)×\(width)×\(channels)",
+                pixels.withUnsafeBytes { sha256(Data($0)) },
+                labels.withUnsafeBytes { sha256(Data($0)) },
+            ]
+            return sha256(Data(parts.joined(separator: " ").utf8))
+        }
+    }
+
+    /// The images at `indices`, in that order.
+    public func subset(_ indices: [Int]) -> ImageSet {
+        var chosen: [UInt8] = []
+        chosen.reserveCapacity(indices.count * pixelsPerImage)
+        for index in indices {
+            chosen.append(contentsOf: pixels[index * pixelsPerImage..<(index + 1) * pixelsPerImage])
+        }
+        return ImageSet(
+            name: name, height: height, width: width, channels: channels, pixels: chosen, labels: indices.map { labels[$0] },
+            classNames: classNames,
+            factors: factors.map { factor in
+                Factor(name: factor.name, values: indices.map { factor.values[$0] }, unit: factor.unit)
+            })
+    }
+
+    /// The first images of every class, equally many of each (the first classes get one more where `count` does not divide),
+    /// in their old order.
+    /// - Throws: `InputError` where a class has too few images.
+    public func balanced(_ count: Int) throws -> ImageSet {
+        var wanted = classNames.indices.map { count / classNames.count + ($0 < count % classNames.count ? 1 : 0) }
+        var indices: [Int] = []
+        for (index, label) in labels.enumerated() where wanted[Int(label)] > 0 {
+            wanted[Int(label)] -= 1
+            indices.append(index)
+        }
+        if let short = wanted.firstIndex(where: { $0 > 0 }) {
+            throw InputError(
+                "\(name): \(count) images balanced over \(classNames.count) classes need \(wanted[short]) more of '\(classNames[short])'")
+        }
+        return subset(indices)
+    }
+
+    /// `count` different images drawn at random, in their old order; the same seed draws the same ones.
+    /// - Throws: `InputError` where the set has fewer.
+    public func random(_ count: Int, seed: UInt64) throws -> ImageSet {
+        guard count <= self.count else {
+            throw InputError("\(name): \(count) images asked for, there are \(self.count)")
+        }
+        var random = SplitMix64(key: seed, SplitMix64.Purpose.subset)
+        return subset(random.permutation(self.count).prefix(count).sorted())
+    }
+
+    /// Every image in the middle of a square of `size`, surrounded by zeros; an odd remainder goes to the right and bottom.
+    /// - Throws: `InputError` where the images are larger.
+    public func padded(to size: Int) throws -> ImageSet {
+        if height == size && width == size { return self }
+        guard height <= size, width <= size else {
+            throw InputError("\(name): images are \(height)×\(width), image size \(size) is smaller")
+        }
+        let top = (size - height) / 2
+        let left = (size - width) / 2
+        var wider = [UInt8](repeating: 0, count: count * size * size * channels)
+        let row = width * channels
+        wider.withUnsafeMutableBufferPointer { wider in
+            pixels.withUnsafeBufferPointer { pixels in
+                for i in 0..<count {
+                    for y in 0..<height {
+                        let from = (i * height + y) * row
+                        let to = ((i * size + y + top) * size + left) * channels
+                        for j in 0..<row { wider[to + j] = pixels[from + j] }
+                    }
+                }
+            }
+        }
+        return ImageSet(
+            name: name, height: size, width: size, channels: channels, pixels: wider, labels: labels, classNames: classNames,
+            factors: factors)
+    }
+}
+
+/// What models are trained on, and what they have never seen.
+public struct LabelledData: Sendable {
+    public let train: ImageSet
+    public let test: ImageSet
+
+    public init(train: ImageSet, test: ImageSet) { (self.train, self.test) = (train, test) }
+}
+
+/// A text that is computed once, by whoever asks first.
+private final class LazyDigest: Sendable {
+    private let stored = Mutex<String?>(nil)
+
+    func value(_ compute: () -> String) -> String {
+        stored.withLock { stored in
+            if let stored { return stored }
+            let value = compute()
+            stored = value
+            return value
+        }
+    }
+}

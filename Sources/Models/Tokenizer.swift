@@ -1,0 +1,82 @@
+import NN
+import TensorCore
+
+/// A tokenizer as it is trained: encoder, decoder and, with a prologue, the joint AR model whose cross-entropy
+/// trains the prologue tokens (METHOD §2, §4).
+public struct Tokenizer {
+    public let config: TokenizerConfig
+    public let encoder: Encoder
+    public let decoder: Decoder
+
+    /// Encoder and decoder draw their initial values from streams of their own, so that a variant without a
+    /// prologue starts from the same values whatever else is trained.
+    public init(_ config: TokenizerConfig, seed: Int) {
+        self.config = config
+        encoder = Encoder(config, stream: RandomStream(seed: seed, "encoder/initial"))
+        decoder = Decoder(config, stream: RandomStream(seed: seed, "decoder/initial"))
+    }
+
+    /// What step A trains.
+    public var parameters: [Parameter] { encoder.parameters + decoder.parameters }
+
+    /// Weights of step A's terms.
+    public struct LossWeights: Equatable, Sendable {
+        public var l1 = 1.0
+        public var l2 = 1.0
+        public var quantizer = 1.0
+        /// Weight of the prologue's and EOS's cross-entropy, and of the visual tokens'.
+        public var prologueCrossEntropy = 0.0
+        public var visualCrossEntropy = 0.0
+
+        public init() {}
+    }
+
+    /// Step A's forward pass: every term as a scalar on the tape.
+    public struct StepA {
+        public let encoding: Encoding
+        public let reconstruction: Tensor
+        public let l1, l2, quantizer: Tensor
+        /// Present where an AR model was given.
+        public let crossEntropy: SegmentedCrossEntropy?
+        public let total: Tensor
+    }
+
+    /// Reconstruction, quantizer and cross-entropy terms for patches [B, N, p·p·C] on a tape that differentiates
+    /// `parameters`. `ar` is frozen: its cross-entropy reaches the encoder through the prologue's inputs only.
+    /// `labels` [B] and `visualDropped` are the AR model's.
+    public func stepA(
+        patches: Tensor, weights: LossWeights, ar: ARModel? = nil, labels: TokenTensor? = nil,
+        visualDropped: [Bool] = []
+    ) -> StepA {
+        let encoding = encoder(patches)
+        let reconstruction = decoder(encoding.visual.codes)
+        let target = patches.detached()
+        let l1 = meanAbsoluteDifference(reconstruction, target)
+        let l2 = meanSquaredDifference(reconstruction, target)
+        let quantizer = encoding.visual.loss ?? .zeros([1])
+        var total = Float(weights.l1) * l1 + Float(weights.l2) * l2 + Float(weights.quantizer) * quantizer
+        var crossEntropy: SegmentedCrossEntropy?
+        if let ar {
+            let input = ARInput(
+                targets: config.layout.targets(encoding.indices),
+                labels: labels ?? TokenTensor(repeating: ar.unconditionalLabel, shape: [patches.shape[0]]),
+                visualDropped: visualDropped, prologueProbabilities: encoding.prologue?.probabilities)
+            let parts = SegmentedCrossEntropy(ar.crossEntropy(input, on: patches.tape), layout: config.layout)
+            total =
+                total + Float(weights.prologueCrossEntropy) * (parts.prologue + parts.eos)
+                + Float(weights.visualCrossEntropy) * parts.visual
+            crossEntropy = parts
+        }
+        return StepA(
+            encoding: encoding, reconstruction: reconstruction, l1: l1, l2: l2, quantizer: quantizer,
+            crossEntropy: crossEntropy, total: total)
+    }
+}
+
+extension ARModel {
+    /// Step B's loss, and stage 3's: mean cross-entropy of stored indices with plain lookups, on `tape`.
+    public func meanCrossEntropy(_ input: ARInput, on tape: Tape?, dropout: Dropout = .none) -> Tensor {
+        precondition(input.prologueProbabilities == nil, "step B looks its tokens up plainly")
+        return mean(crossEntropy(input, on: tape, dropout: dropout))
+    }
+}

@@ -1,0 +1,110 @@
+import Evaluation
+import Files
+
+/// A table of results, to be shown in a terminal, pasted into a paper or read by a program.
+///
+///     var table = Table(columns: [.text("arm"), .number("gFID", decimals: 1, better: .lower)])
+///     table.add([.text("prologue"), .estimate(gfid)])
+///     print(table.text())
+public struct Table: Sendable, Equatable {
+    public enum Alignment: Sendable { case left, right, center }
+
+    /// Which end of a column is the good one; its best value is marked.
+    public enum Better: Sendable { case lower, higher }
+
+    public struct Column: Sendable, Equatable {
+        /// What people read.
+        public var title: String
+        /// What programs read; unique within a table.
+        public var key: String
+        public var unit: String?
+        public var alignment: Alignment
+        /// Decimals of its numbers for people.
+        public var decimals: Int
+        public var better: Better?
+
+        public static func text(_ title: String, key: String? = nil, alignment: Alignment = .left) -> Column {
+            Column(title: title, key: key ?? title, unit: nil, alignment: alignment, decimals: 0, better: nil)
+        }
+
+        public static func number(
+            _ title: String, key: String? = nil, unit: String? = nil, decimals: Int = 2, better: Better? = nil
+        ) -> Column {
+            Column(title: title, key: key ?? title, unit: unit, alignment: .right, decimals: decimals, better: better)
+        }
+
+        /// "title [unit]"
+        var heading: String { unit.map { "\(title) [\($0)]" } ?? title }
+    }
+
+    public enum Cell: Sendable, Equatable {
+        case text(String)
+        case number(Double)
+        /// Over seeds: "9.2 ± 0.4 (n=3)".
+        case estimate(Estimate)
+        /// Not measured, or failed: shown as "–", null for programs, never 0.
+        case missing
+
+        /// A number, missing if there is none or it is not a number.
+        public static func number(_ value: Double?) -> Cell {
+            guard let value, !value.isNaN else { return .missing }
+            return .number(value)
+        }
+
+        public static func number(_ value: Int) -> Cell { .number(Double(value)) }
+
+        public static func estimate(_ value: Estimate?) -> Cell {
+            guard let value else { return .missing }
+            return .estimate(value)
+        }
+
+        /// What decides which cell of a column is best.
+        var rank: Double? {
+            switch self {
+            case .number(let value): value.isNaN ? nil : value
+            case .estimate(let value): value.mean
+            case .text, .missing: nil
+            }
+        }
+
+        func shown(decimals: Int) -> String {
+            switch self {
+            case .text(let text): text
+            case .number(let value): NumberFormat.fixed(value, decimals: decimals)
+            case .estimate(let value): NumberFormat.estimate(value, decimals: decimals)
+            case .missing: "–"
+            }
+        }
+    }
+
+    public let columns: [Column]
+    public private(set) var rows: [[Cell]] = []
+    /// Lines below the table, such as what makes arms not quite comparable.
+    public private(set) var footnotes: [String] = []
+
+    public init(columns: [Column]) {
+        precondition(
+            !columns.isEmpty && Set(columns.map(\.key)).count == columns.count,
+            "table columns must be there and have different keys: \(columns.map(\.key))")
+        self.columns = columns
+    }
+
+    public mutating func add(_ row: [Cell]) {
+        precondition(row.count == columns.count, "a row of \(row.count) cells in a table of \(columns.count) columns")
+        rows.append(row)
+    }
+
+    public mutating func add(footnote: String) { footnotes.append(footnote) }
+
+    /// Whether this cell is the best of its column. Cells that look equal are equally good; where all do, or only one
+    /// row has a value, none is marked.
+    func isBest(row: Int, column: Int) -> Bool {
+        guard let better = columns[column].better else { return false }
+        func shownRank(_ row: Int) -> Double? {
+            rows[row][column].rank.map { Double(NumberFormat.fixed($0, decimals: columns[column].decimals)) ?? $0 }
+        }
+        let ranks = rows.indices.compactMap(shownRank)
+        guard let low = ranks.min(), let high = ranks.max(), low < high else { return false }
+        return shownRank(row) == (better == .lower ? low : high)
+    }
+}

@@ -1,0 +1,22 @@
+import Files
+
+/// A condition on cells, as `exclude` and `only` have it, with all its keys known.
+struct Condition {
+    private let expression: Expression
+
+    /// `what` and `place` say in errors where `text` stands.
+    init(_ text: String, called what: String, at place: Place, axes: [Axis]) throws {
+        do {
+            expression = try Expression(parsing: text)
+            let names = axes.flatMap { $0.values[0].choices.map(\.axis) } + ["label"]
+            for key in expression.keys where Schema.node(at: key.path) == nil && !names.contains(key.path) {
+                let hint = Schema.hint(Schema.suggestion(for: key.path, others: names))
+                throw ExpressionLexer.error("unknown key \(key.path)\(hint)", in: text, at: key.offset)
+            }
+        } catch let error as InputError {
+            throw place.error(what.isEmpty ? error.message : "\(what): \(error.message)")
+        }
+    }
+
+    func matches(_ cell: Cell) -> Bool { expression.matches(cell.lookup) }
+}

@@ -1,0 +1,28 @@
+import Files
+
+/// `--set key=value` from the command line.
+enum Overrides {
+    /// Applies the overrides over the file's settings, later ones over earlier; returns the paths they set.
+    static func apply(_ texts: [String], to document: inout SweepDocument) throws -> Set<String> {
+        var paths: Set<String> = []
+        for text in texts {
+            let place = Place(file: "--set", line: nil)
+            guard let sign = text.firstIndex(of: "="), sign > text.startIndex else {
+                throw place.error("'\(text)' must be key=value, such as prior.steps=500")
+            }
+            let key = text[..<sign].trimmingCharacters(in: .whitespaces)
+            let value = try YAMLReader.parse(String(text[text.index(after: sign)...]), source: .argument("--set"))
+            if key == "seeds" || key == "name" {
+                document.override(key, with: value)
+                continue
+            }
+            if SweepDocument.grammarKeys[key] != nil {
+                throw place.error("\(key) belongs in the sweep file; --set takes settings, seeds and name")
+            }
+            let patch = try Checker.check(Checker.nest(key, value), against: SweepDocument.sections)
+            document.settings = patch.merged(over: document.settings)
+            paths.formUnion(Checker.leafPaths(of: patch).map(\.path))
+        }
+        return paths
+    }
+}

@@ -1,0 +1,9 @@
+import COpenBLAS
+
+/// What OpenBLAS says of itself, for provenance and the doctor.
+public enum BLAS {
+    /// The processor core it runs code for, such as `SkylakeX`.
+    public static var core: String { String(cString: openblas_get_corename()) }
+    /// Version and build options.
+    public static var configuration: String { String(cString: openblas_get_config()) }
+}

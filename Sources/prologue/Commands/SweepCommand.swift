@@ -1,0 +1,45 @@
+import ArgumentParser
+import Experiment
+import Files
+import Foundation
+import RunStore
+import Sweep
+
+struct SweepCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "sweep", abstract: "Plan, run and watch the runs of a sweep file.",
+        subcommands: [Run.self])
+
+    /// The sweep file and what is changed of it.
+    struct FileOptions: ParsableArguments {
+        @Argument(help: "Sweep file (YAML).", completion: .file(extensions: ["yaml", "yml"])) var file: String
+        @Option(name: .customLong("set"), help: "Override a setting, such as prior.steps=500; may be repeated.")
+        var overrides: [String] = []
+        @Option(help: "Only cells that meet a condition, such as \"tokenizer.variant = 'prologue'\".")
+        var only: String?
+
+        func load() throws -> SweepFile {
+            try SweepFile(loading: URL(fileURLWithPath: file), overrides: overrides, only: only)
+        }
+    }
+
+    struct Run: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Run every cell; finished stages are reused, interrupted ones go on where they were.",
+            discussion: """
+                  prologue sweep run Experiments/01-quickstart/sweep.yaml
+                  prologue sweep run sweep.yaml --set prior.steps=500 --only "seed = 0"
+                """)
+
+        @OptionGroup var sweep: FileOptions
+        @OptionGroup var store: StoreOptions
+
+        func run() async throws {
+            let file = try sweep.load()
+            Interruption.listen()
+            let outcome = try SweepRunner(file, store.context()).run()
+            print("\(outcome.done.count) runs done, \(outcome.failed.count) failed; \(outcome.worked) stages worked on, \(outcome.reused) reused")
+            if !outcome.failed.isEmpty { throw ExitCode(1) }
+        }
+    }
+}

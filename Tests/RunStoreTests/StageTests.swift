@@ -1,0 +1,225 @@
+import Files
+import Foundation
+import RunStore
+import Testing
+
+@Suite struct StageTests {
+    private let identity = StageIdentity(
+        kind: "tokenizer", settings: ["dim": 96, "rate": 1e-3, "tau": 1.0], formatVersion: 1)
+
+    @Test func theNameFollowsFromTheContentAlone() throws {
+        let same = StageIdentity(kind: "tokenizer", settings: ["tau": 1, "rate": 0.001, "dim": 96], formatVersion: 1)
+        #expect(same.id == identity.id)
+        // The digest, computed by Python over the canonical JSON.
+        let expected = try python(
+            """
+            import hashlib, json
+            text = json.dumps({'kind': 'tokenizer', 'settings': {'dim': 96, 'rate': 0.001, 'tau': 1}, 'inputs': {},
+                               'format_version': 1}, sort_keys=True, separators=(',', ':'))
+            print('tokenizer-' + hashlib.sha256(text.encode()).hexdigest()[:12])
+            """)
+        #expect(identity.id == expected)
+        let others = [
+            StageIdentity(kind: "prior", settings: identity.settings, formatVersion: 1),
+            StageIdentity(kind: "tokenizer", settings: ["dim": 97, "rate": 1e-3, "tau": 1], formatVersion: 1),
+            StageIdentity(kind: "tokenizer", settings: identity.settings, inputs: ["data": "x"], formatVersion: 1),
+            StageIdentity(kind: "tokenizer", settings: identity.settings, formatVersion: 2),
+        ]
+        #expect(Set(others.map(\.id) + [identity.id]).count == 5)
+    }
+
+    @Test func aCompleteStageIsReused() throws {
+        try withTemporaryFolder { folder in
+            let store = try Store(directory: folder)
+            #expect(!store.stage(identity).isComplete)
+            let first = try store.perform(identity) { work in
+                #expect(work.stage.status?.state == .running)
+                try work.report(Status(.running, step: 7, of: 9, values: ["loss": 1.5, "diverged": .infinity]))
+                try work.log("half way")
+                return ["loss": 1.25]
+            }
+            #expect(!first.isReused && first.record.summary["loss"] == 1.25)
+            let second = try Store(directory: folder).perform(identity) { _ in
+                Issue.record("a complete stage was worked on again")
+                return [:]
+            }
+            #expect(second.isReused)
+            #expect(second.record.identity == identity && second.record.peakMemoryBytes > 1_000_000)
+            let status = try #require(second.stage.status)
+            #expect(status.state == .done && status.step == 7 && status.values == ["loss": 1.5])
+            #expect(store.stageIDs() == [identity.id])
+            #expect(!FileManager.default.fileExists(atPath: second.stage.url("lock").path))
+            #expect(try String(contentsOf: second.stage.url("log.txt"), encoding: .utf8).contains("half way"))
+        }
+    }
+
+    @Test func aFailedOrInterruptedStageIsGoneOnWith() throws {
+        struct Diverged: Error {}
+        try withTemporaryFolder { folder in
+            let store = try Store(directory: folder)
+            #expect(throws: Diverged.self) {
+                try store.perform(identity) { work in
+                    try Data("partial".utf8).write(to: work.url("checkpoint.h5"))
+                    try Data("rubbish".utf8).write(to: work.url(".checkpoint.h5.1.2.part"))
+                    throw Diverged()
+                }
+            }
+            #expect(store.stage(identity).status?.state == .failed)
+            #expect(store.stage(identity).status?.message.contains("Diverged") == true)
+            #expect(throws: Interrupted.self) {
+                try store.perform(identity) { work in
+                    #expect(FileManager.default.fileExists(atPath: work.url("checkpoint.h5").path))
+                    #expect(!FileManager.default.fileExists(atPath: work.url(".checkpoint.h5.1.2.part").path))
+                    Thread.sleep(forTimeInterval: 0.1)
+                    throw Interrupted()
+                }
+            }
+            #expect(store.stage(identity).status?.state == .interrupted)
+            let done = try store.perform(identity) { _ in [:] }
+            #expect(!done.isReused && done.record.wallSeconds >= 0.1)
+        }
+    }
+
+    @Test func aDamagedOrInvalidatedStageIsDoneAgain() throws {
+        try withTemporaryFolder { folder in
+            let store = try Store(directory: folder)
+            let stage = try store.perform(identity) { _ in ["round": 1] }.stage
+            try Data("{\"id\": ".utf8).write(to: stage.url("stage.json"))
+            #expect(!stage.isComplete)
+            #expect(try store.perform(identity) { _ in ["round": 2] }.record.summary["round"] == 2)
+            try stage.invalidate(because: "tokens.h5 is cut short")
+            #expect(!stage.isComplete && stage.status?.message == "tokens.h5 is cut short")
+            #expect(try store.perform(identity) { _ in ["round": 3] }.record.summary["round"] == 3)
+
+            let text = try String(contentsOf: stage.url("stage.json"), encoding: .utf8)
+            try Data(text.replacingOccurrences(of: "\"dim\": 96", with: "\"dim\": 95").utf8).write(to: stage.url("stage.json"))
+            #expect(try inputError { _ = try store.perform(identity) { _ in [:] } }.contains("other settings"))
+        }
+    }
+
+    @Test func anInputMustBeComplete() throws {
+        try withTemporaryFolder { folder in
+            let store = try Store(directory: folder)
+            let prior = StageIdentity(kind: "prior", settings: [:], inputs: ["tokens": identity.id], formatVersion: 1)
+            let message = try inputError { _ = try store.perform(prior) { _ in [:] } }
+            #expect(message.contains(identity.id) && message.contains("as its tokens"))
+            _ = try store.perform(identity) { _ in [:] }
+            _ = try store.perform(prior) { _ in [:] }
+        }
+    }
+
+    @Test func scoresKeepWhatFailedAsMissing() throws {
+        try withTemporaryFolder { folder in
+            let store = try Store(directory: folder)
+            let scores = Scores(protocol: ["n": 5000], values: ["gfid": 12.5, "gfid.cfg": nil, "is": .nan])
+            let stage = try store.perform(identity) { work in
+                try work.save(scores, named: "fashion-cnn")
+                return [:]
+            }.stage
+            #expect(try stage.scores() == ["fashion-cnn": scores])
+            let seen = try python(
+                "import json,sys; print(json.load(open(sys.argv[1]))['values'])", stage.url("scores/fashion-cnn.json").path)
+            #expect(seen == "{'gfid': 12.5, 'gfid.cfg': None, 'is': None}")
+        }
+    }
+
+    /// Another process holds the stage; we wait, and reuse what it made.
+    @Test func twoProcessesDoTheWorkOnce() async throws {
+        try await withTemporaryFolder { folder in
+            let path = folder.path
+            let id = identity.id
+            async let other = #expect(processExitsWith: .success) { [path = path as String] in
+                let identity = StageIdentity(
+                    kind: "tokenizer", settings: ["dim": 96, "rate": 1e-3, "tau": 1.0], formatVersion: 1)
+                _ = try Store(directory: URL(fileURLWithPath: path)).perform(identity) { work in
+                    try work.report(Status(.running, step: 3, of: 5))
+                    // Holds on until the other process has been seen waiting.
+                    let seen = URL(fileURLWithPath: path).appendingPathComponent("seen").path
+                    while !FileManager.default.fileExists(atPath: seen) { usleep(10_000) }
+                    return ["by": .int(Int(getpid()))]
+                }
+            }
+            let owner = folder.appendingPathComponent("stages/\(id)/lock")
+            while (try? Data(contentsOf: owner))?.isEmpty ?? true { try await Task.sleep(for: .milliseconds(5)) }
+            var messages: [String] = []
+            let result = try Store(directory: folder).perform(identity) { message in
+                messages.append(message)
+                _ = FileManager.default.createFile(atPath: folder.appendingPathComponent("seen").path, contents: nil)
+            } work: { _ in
+                Issue.record("worked on what another process had claimed")
+                return [:]
+            }
+            _ = await other
+            #expect(result.isReused && result.record.summary["by"] != .int(Int(getpid())))
+            #expect(messages.first?.contains("is being made by process") == true)
+        }
+    }
+
+    @Test func aKilledOwnersStageIsTakenOver() async throws {
+        try await withTemporaryFolder { folder in
+            let path = folder.path
+            await #expect(processExitsWith: .signal(SIGKILL)) { [path = path as String] in
+                let identity = StageIdentity(
+                    kind: "tokenizer", settings: ["dim": 96, "rate": 1e-3, "tau": 1.0], formatVersion: 1)
+                _ = try Store(directory: URL(fileURLWithPath: path)).perform(identity) { work in
+                    try work.report(Status(.running, step: 40, of: 50))
+                    kill(getpid(), SIGKILL)
+                    return [:]
+                }
+            }
+            let store = try Store(directory: folder)
+            #expect(store.stage(identity).status?.state == .running)
+            #expect(FileManager.default.fileExists(atPath: store.stage(identity).url("lock").path))
+            let result = try store.perform(identity) { _ in
+                Issue.record("waited for a process that is dead")
+                throw Interrupted()
+            } work: { work in
+                #expect(work.stage.status?.step == 40)
+                return [:]
+            }
+            #expect(!result.isReused)
+        }
+    }
+
+    /// The owner is on another host, so that only its heartbeat speaks for it. Its clock and ours play no part: the
+    /// lock file is dated in the future.
+    @Test func anotherHostsStageIsTakenOverWhenItsHeartStops() throws {
+        try withTemporaryFolder { folder in
+            let store = try Store(directory: folder, timing: .init(staleAfter: 0.4, poll: 0.05))
+            let stage = store.stage(identity)
+            try FileManager.default.createDirectory(at: stage.directory, withIntermediateDirectories: true)
+            func beat(_ count: Int) throws {
+                let owner = "{\"host\":\"elsewhere\",\"process\":1,\"started\":4000000000,\"beat\":\(count)}"
+                try Data(owner.utf8).write(to: stage.url("lock"))
+                try FileManager.default.setAttributes(
+                    [.modificationDate: Date(timeIntervalSinceNow: 1e7)], ofItemAtPath: stage.url("lock").path)
+            }
+            try beat(1)
+            var waits = 0
+            var lastBeat = ContinuousClock.now
+            let result = try store.perform(identity) { message in
+                #expect(message.contains("process 1 on elsewhere"))
+                waits += 1
+                if waits <= 12 {
+                    try beat(waits + 1)
+                    lastBeat = .now
+                }
+            } work: { _ in [:] }
+            #expect(!result.isReused)
+            #expect(waits > 12 && ContinuousClock.now - lastBeat >= .seconds(0.4))
+        }
+    }
+
+    @Test func waitingCanBeGivenUp() throws {
+        struct Enough: Error {}
+        try withTemporaryFolder { folder in
+            let store = try Store(directory: folder)
+            _ = try store.perform(identity) { _ in
+                #expect(throws: Enough.self) {
+                    _ = try store.perform(identity, waiting: { _ in throw Enough() }) { _ in [:] }
+                }
+                return [:]
+            }
+        }
+    }
+}

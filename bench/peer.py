@@ -1,0 +1,236 @@
+#!/usr/bin/env python3
+"""PyTorch peer of `prologue bench`: the same workloads on the twin of Tests/reference, written to run fast.
+
+    peer.py --workload ar-step --mode eager-float32 --repetitions 5    one JSON line
+    peer.py --mode compiled-bf16 --serve                               a JSON line per request line `<workload> <repetitions>`
+
+ar-step: forward, backward, clipping, AdamW and EMA of the AR model. tokenizer-step: one step A and one step B of the
+prologue variant with their AdamW updates. sampling: greedy, constant guidance, both branches in one batch, cached.
+"""
+
+import argparse
+import json
+import os
+import resource
+import sys
+import time
+from pathlib import Path
+from statistics import median
+
+import torch
+import torch.nn.functional as F
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "Tests" / "reference"))
+
+from networks import rms, rotate  # noqa: E402
+from prior import Prior  # noqa: E402
+from sampling import sample_greedy  # noqa: E402
+from tokenizer import Decoder, Encoder, Sizes, patchify  # noqa: E402
+from training import decay_groups, frozen, optimizers, step_a, step_b  # noqa: E402
+
+MODES = ("eager-float32", "compiled-float32", "eager-bf16", "compiled-bf16")
+BATCH, GUIDANCE, WARM_UP = 64, 2.0, 2
+PRIOR_EMA_HALF_LIFE, PRIOR_DECAY, RATE = 2500, 0.03, 1e-4
+
+SIZES = Sizes(
+    tokenizer="prologue", dim=256, heads=4, layers=6, axes=[16, 24, 24], img=32, ch=1, patch=4, vis=1024, sem=256, zlen=16,
+    zdim=14, classes=11, ar_dim=256, ar_heads=4, ar_layers=6, ar_axes=[16, 24, 24], condition=32,
+)
+
+
+def initialise(*modules):
+    """Sizes decide the speed, values do not, as long as nothing is zero, infinite or denormal."""
+    for module in modules:
+        for name, parameter in module.named_parameters():
+            torch.nn.init.normal_(parameter, std=0.3 if "quantizer.embedding" in name else 0.02)
+
+
+def random_targets(prior):
+    k, n = SIZES.zlen, SIZES.patches
+    indices = torch.cat([torch.randint(SIZES.sem, (BATCH, k)), torch.randint(SIZES.vis, (BATCH, n))], 1)
+    return prior.targets(indices)
+
+
+class Mode:
+    def __init__(self, name):
+        kind, precision = name.split("-")
+        self.name, self.compiled, self.bf16 = name, kind == "compiled", precision == "bf16"
+
+    def autocast(self):
+        return torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.bf16)
+
+    def compile(self, function):
+        return torch.compile(function, dynamic=False) if self.compiled else function
+
+
+def ar_step(mode):
+    """Returns the function that does one repetition."""
+    prior = Prior(SIZES)
+    initialise(prior)
+    parameters = list(prior.parameters())
+    ema = [parameter.detach().clone() for parameter in parameters]
+    keep = 0.5 ** (1 / PRIOR_EMA_HALF_LIFE)
+    optimizer = torch.optim.AdamW(decay_groups(prior, PRIOR_DECAY), lr=RATE, betas=(0.9, 0.96), fused=True)
+    targets, labels = random_targets(prior), torch.randint(SIZES.classes, (BATCH,))
+    loss_of = mode.compile(lambda targets, labels: step_b(prior, targets, labels, None))
+
+    def repetition():
+        with mode.autocast():
+            loss = loss_of(targets, labels)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0, foreach=True)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        with torch.no_grad():
+            torch._foreach_lerp_(ema, parameters, 1 - keep)
+
+    return repetition
+
+
+def tokenizer_step(mode):
+    encoder, decoder, prior = Encoder(SIZES), Decoder(SIZES), Prior(SIZES)
+    initialise(encoder, decoder, prior)
+    side_a, side_b = optimizers(encoder, decoder, prior, RATE, PRIOR_DECAY, fused=True)
+    images = torch.randint(256, (BATCH, SIZES.ch, SIZES.img, SIZES.img), dtype=torch.uint8)
+    labels = torch.full((BATCH,), SIZES.classes - 1)
+
+    def encoder_loss(patches, dropped):
+        a = step_a(encoder, decoder, prior, patches, labels, dropped, monitor=False)
+        return a.loss, a.targets
+
+    encoder_loss = mode.compile(encoder_loss)
+    prior_loss = mode.compile(lambda targets, dropped: step_b(prior, targets, labels, dropped))
+
+    def repetition():
+        patches = patchify(images.float() / 127.5 - 1, SIZES.patch)
+        dropped = torch.rand(BATCH) < 0.5
+        with frozen(prior):
+            with mode.autocast():
+                loss, targets = encoder_loss(patches, dropped)
+            loss.backward()
+        side_a.step()
+        side_a.zero_grad(set_to_none=True)
+        with mode.autocast():
+            loss = prior_loss(targets, dropped)
+        loss.backward()
+        side_b.step()
+        side_b.zero_grad(set_to_none=True)
+
+    return repetition
+
+
+class StaticSampler:
+    """One compiled graph for every position: full-length caches under a mask, the position a tensor."""
+
+    def __init__(self, prior, branches):
+        self.prior, self.model = prior, prior.ar_model
+        c = self.model.cond_proj()
+        self.modulations = [layer.modulation(c) for layer in self.model.layers]
+        self.out_scale = self.model.out_norm.scale(c)
+        shape = branches, SIZES.ar_heads, SIZES.sequence, SIZES.ar_dim // SIZES.ar_heads
+        self.keys = [torch.zeros(shape, dtype=c.dtype) for _ in self.modulations]
+        self.values = [torch.zeros(shape, dtype=c.dtype) for _ in self.modulations]
+        self.step = torch.compile(self._step, dynamic=False)
+        self.positions = torch.arange(SIZES.sequence)
+
+    def _step(self, x, position, low, high):
+        table = self.model.rope[position]
+        visible = (self.positions <= position)[None, None, None]
+        for layer, m, keys, values in zip(self.model.layers, self.modulations, self.keys, self.values):
+            attention, h = layer.attn1, rms(x) * m.attention_scale
+            split = lambda y: y.unflatten(-1, (attention.heads, -1))
+            k, v = attention.to_kv(h).chunk(2, dim=-1)
+            keys.index_copy_(2, position, rotate(attention.k_norm(split(k)), table).transpose(1, 2).to(keys.dtype))
+            values.index_copy_(2, position, split(v).transpose(1, 2))
+            q = rotate(attention.q_norm(split(attention.to_q(h))), table).transpose(1, 2).to(keys.dtype)
+            y = F.scaled_dot_product_attention(q, keys, values, attn_mask=visible)
+            x = x + m.attention_gate * attention.proj(y.transpose(1, 2).flatten(-2))
+            x = x + m.ffn_gate * layer.ffn(rms(x) * m.ffn_scale)
+        logits = F.linear(rms(x[:, 0]) * self.out_scale, self.prior.head()[low:high])
+        conditional, unconditional = logits.chunk(2)
+        return low + (GUIDANCE * conditional + (1 - GUIDANCE) * unconditional).argmax(-1, keepdim=True)
+
+    def __call__(self, branches):
+        x, tokens = self.prior.bos_emb(branches)[:, None], []
+        for t in range(SIZES.sequence):
+            tokens.append(self.step(x, self.positions[t : t + 1], *self.prior.segment(t)))
+            x = self.prior.semantic_emb(tokens[-1]).repeat(2, 1, 1)
+        return torch.cat(tokens, 1)
+
+
+def sampling(mode):
+    prior = Prior(SIZES)
+    initialise(prior)
+    if mode.bf16:
+        prior = prior.bfloat16()  # inference needs no float32 copy, so nothing is cast again for every token
+    labels = torch.arange(BATCH) % (SIZES.classes - 1)
+    setting = dict(cfg=GUIDANCE, cfg_schedule="constant", cfg_power=1.0)
+    if not mode.compiled:
+        return lambda: sample_greedy(prior, labels, setting)
+    branches = torch.cat([labels, torch.full_like(labels, SIZES.classes - 1)])
+    with torch.no_grad():
+        sampler = StaticSampler(prior, len(branches))
+        if not mode.bf16 and not torch.equal(sampler(branches), sample_greedy(prior, labels, setting)):
+            raise RuntimeError("the compiled sampler draws other tokens than the eager one")
+
+    @torch.no_grad()
+    def repetition():
+        sampler(branches)
+
+    return repetition
+
+
+WORKLOADS = {"ar-step": ar_step, "tokenizer-step": tokenizer_step, "sampling": sampling}
+
+
+class Bench:
+    def __init__(self, mode, threads):
+        self.mode, self.threads, self.ready = mode, threads, {}
+
+    def run(self, workload, repetitions):
+        if workload not in self.ready:
+            torch.manual_seed(0)
+            self.ready[workload] = WORKLOADS[workload](self.mode)
+            for _ in range(WARM_UP):
+                self.ready[workload]()
+        seconds = []
+        for _ in range(repetitions):
+            start = time.perf_counter()
+            self.ready[workload]()
+            seconds.append(time.perf_counter() - start)
+        typical = median(seconds)
+        return {
+            "workload": workload,
+            "side": "pytorch",
+            "mode": self.mode.name,
+            "seconds": [round(s, 6) for s in seconds],
+            "tokens_per_second": round(BATCH * SIZES.sequence / typical, 1),
+            "images_per_second": round(BATCH / typical, 1),
+            "peak_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+            "threads": self.threads,
+        }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--workload", choices=WORKLOADS, help="default: all")
+    parser.add_argument("--mode", choices=MODES, default="eager-float32")
+    parser.add_argument("--repetitions", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--serve", action="store_true", help="answer request lines `<workload> <repetitions>` from stdin")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    bench = Bench(Mode(options.mode), options.threads)
+    if not options.serve:
+        for workload in [options.workload] if options.workload else WORKLOADS:
+            print(json.dumps(bench.run(workload, options.repetitions)), flush=True)
+        return
+    for line in sys.stdin:
+        words = line.split()
+        if len(words) != 2 or words[0] not in WORKLOADS or not words[1].isdigit() or words[1] == "0":
+            sys.exit(f"request {line.strip()!r}: expected `<workload> <repetitions>`, workload one of {', '.join(WORKLOADS)}")
+        print(json.dumps(bench.run(words[0], int(words[1]))), flush=True)
+
+
+if __name__ == "__main__":
+    main()
