@@ -105,7 +105,7 @@ public struct SweepResults: Sendable {
     static func withoutSpace(_ name: String) -> String {
         guard let at = name.firstIndex(of: "@") else { return name }
         let rest = name[at...]
-        return name[..<at] + (rest.firstIndex(of: ".").map { rest[$0...] } ?? "")
+        return String(name[..<at]) + (rest.firstIndex(of: ".").map { String(rest[$0...]) } ?? "")
     }
 }
 

@@ -13,5 +13,7 @@ struct Prologue: AsyncParsableCommand {
               prologue compare Experiments/01-quickstart/sweep.yaml
               prologue verify reference/prologue.safetensors
             """,
-        subcommands: [SweepCommand.self, VerifyCommand.self])
+        subcommands: [
+            SweepCommand.self, CompareCommand.self, VerifyCommand.self, BenchCommand.self,
+        ])
 }

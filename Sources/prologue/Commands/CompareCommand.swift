@@ -24,8 +24,8 @@ struct CompareCommand: AsyncParsableCommand {
         let file = try sweep.load()
         let results = try SweepResults(file, store.context())
         let comparison = try ComparisonTable(results, metrics: metric.isEmpty ? file.compare.metrics : metric)
-        print(output.render(comparison.table))
-        if output.isForPeople {
+        output.show(comparison.table)
+        if output.format == nil {
             print(comparison.noise)
             SweepCommand.printPictures(results)
         }
