@@ -54,7 +54,7 @@ let package = Package(
         .executableTarget(
             name: "prologue",
             dependencies: [
-                "Experiment", "Report", "Verification",
+                "Experiment", "Report", "Verification", "Evaluation",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 

@@ -48,9 +48,10 @@ public struct SweepResults: Sendable {
         var labels: [String] = []
         var grouped: [String: [(cell: Cell, run: Run)]] = [:]
         for cell in sweep.cells {
-            let plan = try RunPlan(cell, context)
+            let plan = try RunPlan(cell.settings, context)
+            let id = runner.record(of: cell, plan).id
             if grouped[cell.label] == nil { labels.append(cell.label) }
-            grouped[cell.label, default: []].append((cell, try Self.run(plan, runner.record(of: plan).id, context.store)))
+            grouped[cell.label, default: []].append((cell, try Self.run(plan, id, cell.seed, context.store)))
         }
         arms = labels.map { label in
             let members = grouped[label] ?? []
@@ -60,7 +61,7 @@ public struct SweepResults: Sendable {
         }
     }
 
-    private static func run(_ plan: RunPlan, _ id: String, _ store: Store) throws -> Run {
+    private static func run(_ plan: RunPlan, _ id: String, _ seed: Int, _ store: Store) throws -> Run {
         var metrics: [String: Metric] = [:]
         var records: [String: StageRecord] = [:]
         for stage in plan.stages {
@@ -77,7 +78,7 @@ public struct SweepResults: Sendable {
             }
         }
         return Run(
-            id: id, seed: plan.cell.seed, state: (try? store.status(ofRun: id))?.state, metrics: metrics,
+            id: id, seed: seed, state: (try? store.status(ofRun: id))?.state, metrics: metrics,
             stages: records, pictures: plan.pictures(in: store))
     }
 

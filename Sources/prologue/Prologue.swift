@@ -14,6 +14,7 @@ struct Prologue: AsyncParsableCommand {
               prologue verify reference/prologue.safetensors
             """,
         subcommands: [
-            SweepCommand.self, CompareCommand.self, VerifyCommand.self, BenchCommand.self,
+            SweepCommand.self, CompareCommand.self, SampleCommand.self, ResampleCommand.self, ProbeCommand.self,
+            VerifyCommand.self, BenchCommand.self,
         ])
 }
