@@ -60,7 +60,7 @@ let package = Package(
 
         .testTarget(name: "TensorCoreTests", dependencies: ["NN"]),
         .testTarget(name: "ModelsTests", dependencies: ["Models", "Files"]),
-        .testTarget(name: "VerificationTests", dependencies: ["Verification"]),
+        .testTarget(name: "VerificationTests", dependencies: ["Verification", "Models", "Files"]),
         .testTarget(name: "ImageDataTests", dependencies: ["ImageData", "Files"]),
         .testTarget(name: "FilesTests", dependencies: ["Files"]),
         .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "Files"]),
