@@ -60,7 +60,8 @@ public struct Tokenizer {
             let input = ARInput(
                 targets: config.layout.targets(encoding.indices),
                 labels: labels ?? TokenTensor(repeating: ar.unconditionalLabel, shape: [patches.shape[0]]),
-                visualDropped: visualDropped, prologueProbabilities: encoding.prologue?.probabilities)
+                visualDropped: visualDropped, prologueProbabilities: encoding.prologue?.probabilities,
+                visualProbabilities: encoding.visual.probabilities)
             let parts = SegmentedCrossEntropy(ar.crossEntropy(input, on: patches.tape), layout: config.layout)
             total =
                 total + Float(weights.prologueCrossEntropy) * (parts.prologue + parts.eos)
