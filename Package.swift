@@ -44,23 +44,23 @@ let package = Package(
         .target(name: "Verification", dependencies: ["TensorCore", "NN", "Models", "Files", "Evaluation"]),
 
         // The experiments.
-        .target(name: "Report", dependencies: ["Evaluation", "Files"]),
         .target(
             name: "Experiment",
             dependencies: [
                 "TensorCore", "NN", "Models", "Evaluation", "RunStore", "Sweep", "ImageData", "Files",
                 .product(name: "Logging", package: "swift-log"),
             ]),
+        .target(name: "Report", dependencies: ["Experiment", "Evaluation", "RunStore", "Files"]),
         .executableTarget(
             name: "prologue",
             dependencies: [
-                "Files", "TensorCore", "RunStore", "Sweep", "Experiment", "Report", "Verification",
+                "Files", "TensorCore", "NN", "Models", "Evaluation", "RunStore", "Sweep", "Experiment", "Report", "Verification",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 
         .testTarget(name: "TensorCoreTests", dependencies: ["NN"]),
         .testTarget(name: "ModelsTests", dependencies: ["Models", "Files"]),
-        .testTarget(name: "VerificationTests", dependencies: ["Verification"]),
+        .testTarget(name: "VerificationTests", dependencies: ["Verification", "Models", "Files"]),
         .testTarget(name: "ImageDataTests", dependencies: ["ImageData", "Files"]),
         .testTarget(name: "FilesTests", dependencies: ["Files"]),
         .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "Files"]),

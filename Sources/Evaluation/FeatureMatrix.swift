@@ -27,8 +27,8 @@ public struct FeatureMatrix: FeatureRows, Equatable {
     public func copy(rows range: Range<Int>, into target: UnsafeMutablePointer<Double>) {
         checkRange(range)
         values.withUnsafeBufferPointer { source in
-            let start = range.lowerBound * columns
-            for i in 0..<range.count * columns { target[i] = Double(source[start + i]) }
+            let (start, count) = (range.lowerBound * columns, range.count * columns)
+            for i in 0..<count { target[i] = Double(source[start + i]) }
         }
     }
 
@@ -62,8 +62,8 @@ public struct DoubleFeatureMatrix: FeatureRows, Equatable {
     public func copy(rows range: Range<Int>, into target: UnsafeMutablePointer<Double>) {
         checkRange(range)
         values.withUnsafeBufferPointer { source in
-            let start = range.lowerBound * columns
-            for i in 0..<range.count * columns { target[i] = source[start + i] }
+            let (start, count) = (range.lowerBound * columns, range.count * columns)
+            for i in 0..<count { target[i] = source[start + i] }
         }
     }
 }
@@ -90,7 +90,12 @@ extension FeatureRows {
 
 /// Throws an error naming the first entry that is not finite; `block` holds `rows`, each of `columns` values.
 func requireFinite(_ block: UnsafeMutableBufferPointer<Double>, rows: Range<Int>, columns: Int) throws {
-    for i in 0..<rows.count * columns where !block[i].isFinite {
+    let count = rows.count * columns
+    // Zero times anything finite is zero; one sum is faster than a branch for each entry.
+    var zero = 0.0
+    for i in 0..<count { zero += block[i] * 0 }
+    if zero == 0 { return }
+    for i in 0..<count where !block[i].isFinite {
         throw InputError(
             "feature row \(rows.lowerBound + i / columns), column \(i % columns) is \(block[i]); expected a finite number")
     }

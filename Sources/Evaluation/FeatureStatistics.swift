@@ -13,23 +13,25 @@ public struct Gaussian: Sendable, Equatable {
     public init(mean: [Double], covariance: [Double]) throws {
         let d = mean.count
         guard d > 0, covariance.count == d * d else {
-            throw InputError("a mean of \(d) values needs a covariance of \(d)×\(d) = \(d * d) values, found \(covariance.count)")
+            throw InputError("a mean of \(d) values needs a covariance of \(d)×\(d) values, found \(covariance.count)")
         }
         if let bad = mean.firstIndex(where: { !$0.isFinite }) {
             throw InputError("mean[\(bad)] is \(mean[bad]); expected a finite number")
         }
-        var largest = 0.0
-        for (i, value) in covariance.enumerated() {
-            guard value.isFinite else {
-                throw InputError("covariance[\(i / d), \(i % d)] is \(value); expected a finite number")
+        try covariance.withUnsafeBufferPointer { covariance in
+            var largest = 0.0
+            for i in 0..<d * d {
+                guard covariance[i].isFinite else {
+                    throw InputError("covariance[\(i / d), \(i % d)] is \(covariance[i]); expected a finite number")
+                }
+                largest = max(largest, abs(covariance[i]))
             }
-            largest = max(largest, abs(value))
-        }
-        for i in 0..<d {
-            for j in 0..<i where abs(covariance[i * d + j] - covariance[j * d + i]) > 1e-6 * largest {
-                throw InputError(
-                    "covariance[\(i), \(j)] is \(covariance[i * d + j]) but covariance[\(j), \(i)] is "
-                        + "\(covariance[j * d + i]); expected a symmetric matrix")
+            for i in 0..<d {
+                for j in 0..<i where abs(covariance[i * d + j] - covariance[j * d + i]) > 1e-6 * largest {
+                    throw InputError(
+                        "covariance[\(i), \(j)] is \(covariance[i * d + j]) but covariance[\(j), \(i)] is "
+                            + "\(covariance[j * d + i]); expected a symmetric matrix")
+                }
             }
         }
         self.mean = mean
@@ -135,5 +137,22 @@ public struct FeatureStatistics: Sendable {
             }
         }
         return try Gaussian(mean: mean, covariance: covariance)
+    }
+}
+
+extension FeatureStatistics {
+    /// Column means alone, without the cost of a covariance. Throws `InputError` if an entry is not finite.
+    static func mean(of features: some FeatureRows) throws -> [Double] {
+        let d = features.columns
+        var sums = [Double](repeating: 0, count: d)
+        try features.forEachBlock(of: 1024) { range, block in
+            try requireFinite(block, rows: range, columns: d)
+            sums.withUnsafeMutableBufferPointer { sums in
+                for r in 0..<range.count {
+                    for j in 0..<d { sums[j] += block[r * d + j] }
+                }
+            }
+        }
+        return sums.map { $0 / Double(features.rows) }
     }
 }

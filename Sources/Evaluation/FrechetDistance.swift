@@ -64,7 +64,8 @@ private func semidefiniteFactor(_ matrix: [Double], dimensions d: Int) throws ->
     }
     let trace = (0..<d).reduce(0) { $0 + matrix[$1 * d + $1] }
     guard abs(trace - explained) <= 1e-6 * abs(trace) else {
-        throw InputError("a covariance is not positive semidefinite: its Cholesky factor has trace \(explained), not \(trace)")
+        throw InputError(
+            "a covariance is not positive semidefinite: its Cholesky factor explains \(explained) of the trace \(trace)")
     }
     return (factor, Int(rank))
 }

@@ -37,7 +37,7 @@ public struct InceptionScore: Sendable, Equatable {
                     if p > 0 { negativeEntropy += p * log(p) }
                 }
                 guard abs(sum - 1) < 1e-3 else {
-                    throw InputError("the class probabilities of image \(image) add up to \(sum); expected 1 (softmax outputs)")
+                    throw InputError("the probabilities of image \(image) add up to \(sum); expected 1 (softmax outputs)")
                 }
             }
             let n = Double(range.count)

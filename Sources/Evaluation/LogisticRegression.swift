@@ -123,7 +123,8 @@ private struct SoftmaxProblem {
                     let rows = min(Self.blockRows, n - start)
                     let block = values.baseAddress! + start * d
                     classScores(block, weights, rows: rows, features: d, classes: classes, into: residuals)
-                    loss += crossEntropy(residuals, rows: rows, firstRow: start, biasGradient: gradient.baseAddress! + weightCount)
+                    loss += crossEntropy(
+                        residuals, rows: rows, firstRow: start, biasGradient: gradient.baseAddress! + weightCount)
                     multiply(into: blockGradient, transposed: residuals, block, m: classes, n: d, k: rows)
                     for i in 0..<weightCount { gradient[i] += Double(blockGradient[i]) }
                 }

@@ -34,15 +34,19 @@ public struct PrecisionRecall: Sendable, Equatable {
         var sampleIsInside = [Bool](repeating: false, count: samples.rows)
         var referenceIsInside = [Bool](repeating: false, count: reference.rows)
         pairs.forEach(samples, reference) { block in
-            for i in 0..<block.rows.count {
-                let s = block.rows.lowerBound + i
-                let own = sampleRadii[s]
-                for j in 0..<block.columns.count {
-                    let r = block.columns.lowerBound + j
-                    // Both questions answered already?
-                    if sampleIsInside[s] && referenceIsInside[r] { continue }
-                    if block.isWithin(i, j, referenceRadii[r]) { sampleIsInside[s] = true }
-                    if block.isWithin(i, j, own) { referenceIsInside[r] = true }
+            referenceIsInside.withUnsafeMutableBufferPointer { referenceIsInside in
+                referenceRadii.withUnsafeBufferPointer { referenceRadii in
+                    for i in 0..<block.rows.count {
+                        let s = block.rows.lowerBound + i
+                        let own = sampleRadii[s]
+                        var isInside = sampleIsInside[s]
+                        for j in 0..<block.columns.count {
+                            let r = block.columns.lowerBound + j
+                            if !isInside { isInside = block.isWithin(i, j, referenceRadii[r]) }
+                            if !referenceIsInside[r] { referenceIsInside[r] = block.isWithin(i, j, own) }
+                        }
+                        sampleIsInside[s] = isInside
+                    }
                 }
             }
         }
@@ -132,9 +136,10 @@ private struct DistanceBlocks {
             for i in 0..<block.rows.count {
                 let row = block.rows.lowerBound + i
                 let list = row * k
+                var farthest = nearest[list + k - 1]
                 for j in 0..<block.columns.count where block.columns.lowerBound + j != row {
                     let distance = block.approximate(i, j)
-                    guard distance < nearest[list + k - 1] else { continue }
+                    guard distance < farthest else { continue }
                     var place = list + k - 1
                     while place > list && distance < nearest[place - 1] {
                         nearest[place] = nearest[place - 1]
@@ -143,6 +148,7 @@ private struct DistanceBlocks {
                     }
                     nearest[place] = distance
                     direct[place] = block.exact(i, j)
+                    farthest = nearest[list + k - 1]
                 }
             }
         }
@@ -157,18 +163,4 @@ private func squaredDistance(_ a: UnsafePointer<Double>, _ b: UnsafePointer<Doub
         sum += step * step
     }
     return sum
-}
-
-extension FeatureStatistics {
-    /// Column means alone, without the cost of a covariance. Throws `InputError` if an entry is not finite.
-    static func mean(of features: some FeatureRows) throws -> [Double] {
-        var sums = [Double](repeating: 0, count: features.columns)
-        try features.forEachBlock(of: 1024) { range, block in
-            try requireFinite(block, rows: range, columns: features.columns)
-            for r in 0..<range.count {
-                for j in 0..<features.columns { sums[j] += block[r * features.columns + j] }
-            }
-        }
-        return sums.map { $0 / Double(features.rows) }
-    }
 }

@@ -16,11 +16,13 @@ struct Standardisation: Sendable {
         }
         var squares = [Double](repeating: 0, count: d)
         squares.withUnsafeMutableBufferPointer { squares in
-            features.forEachBlock(of: 1024) { range, block in
-                for r in 0..<range.count {
-                    for j in 0..<d {
-                        let step = block[r * d + j] - mean[j]
-                        squares[j] += step * step
+            mean.withUnsafeBufferPointer { mean in
+                features.forEachBlock(of: 1024) { range, block in
+                    for r in 0..<range.count {
+                        for j in 0..<d {
+                            let step = block[r * d + j] - mean[j]
+                            squares[j] += step * step
+                        }
                     }
                 }
             }
@@ -33,12 +35,12 @@ struct Standardisation: Sendable {
     }
 
     func applied(to features: FeatureMatrix) -> FeatureMatrix {
-        let d = features.columns
+        let (rows, d) = (features.rows, features.columns)
         let values = [Float](unsafeUninitializedCapacity: features.values.count) { target, count in
             features.values.withUnsafeBufferPointer { source in
                 mean.withUnsafeBufferPointer { mean in
                     scale.withUnsafeBufferPointer { scale in
-                        for r in 0..<features.rows {
+                        for r in 0..<rows {
                             for j in 0..<d {
                                 target[r * d + j] = Float((Double(source[r * d + j]) - mean[j]) * scale[j])
                             }

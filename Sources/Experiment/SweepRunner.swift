@@ -27,12 +27,12 @@ public struct SweepRunner {
     /// `onlyRoles`: stop each run after these stages and what they need.
     public func run(upTo lastRole: String? = nil) throws -> Outcome {
         var outcome = Outcome()
-        let plans = try sweep.cells.map { try RunPlan($0, context) }
-        if let lastRole { try requireRole(lastRole, in: plans) }
-        for (number, plan) in plans.enumerated() {
-            let record = record(of: plan)
+        let plans = try sweep.cells.map { (cell: $0, plan: try RunPlan($0.settings, context)) }
+        if let lastRole { try requireRole(lastRole, in: plans.map(\.plan)) }
+        for (number, (cell, plan)) in plans.enumerated() {
+            let record = record(of: cell, plan)
             try context.store.save(record)
-            context.progress.note("run \(number + 1) of \(plans.count): \(plan.cell.name)")
+            context.progress.note("run \(number + 1) of \(plans.count): \(cell.name)")
             do {
                 let stages = lastRole.map { plan.stages(upTo: $0) } ?? plan.stages
                 for (index, stage) in stages.enumerated() {
@@ -50,7 +50,7 @@ public struct SweepRunner {
                 throw Interrupted()
             } catch {
                 try setStatus(.failed, record, step: 0, of: plan.stages.count, message: "\(error)")
-                context.progress.note("failed: \(plan.cell.name): \(error)")
+                context.progress.note("failed: \(cell.name): \(error)")
                 outcome.failed.append((record.id, "\(error)"))
             }
         }
@@ -59,18 +59,7 @@ public struct SweepRunner {
 
     /// True if the stage was there already.
     private func perform(_ stage: any Stage) throws -> Bool {
-        var told = false
-        let result = try context.store.perform(
-            stage.identity, code: context.code, machine: context.machine,
-            waiting: { message in
-                if !told { context.progress.note(message) }
-                told = true
-                try Interruption.check()
-            },
-            work: { work in
-                try Interruption.check()
-                return try stage.perform(work, context)
-            })
+        let result = try context.perform(stage)
         if result.isReused {
             context.progress.note("\(stage.role): reused \(stage.id)")
         } else {
@@ -80,12 +69,12 @@ public struct SweepRunner {
         return result.isReused
     }
 
-    func record(of plan: RunPlan) -> RunRecord {
-        let seeds = plan.cell.settings.seeds
+    func record(of cell: Cell, _ plan: RunPlan) -> RunRecord {
+        let seeds = cell.settings.seeds
         return RunRecord(
-            sweep: sweep.name, cell: plan.cell.label, seed: plan.cell.seed,
+            sweep: sweep.name, cell: cell.label, seed: cell.seed,
             seeds: ["tokenizer": seeds.tokenizer, "prior": seeds.prior, "sampler": seeds.sampler],
-            config: plan.cell.resolved, stages: plan.stageIDs, codeVersion: context.code, machine: context.machine)
+            config: cell.resolved, stages: plan.stageIDs, codeVersion: context.code, machine: context.machine)
     }
 
     private func setStatus(
@@ -100,6 +89,24 @@ public struct SweepRunner {
             let hint = nearest(to: role, among: roles).map { "; did you mean '\($0)'?" } ?? ""
             throw InputError("no stage is called '\(role)'; stages: \(roles.sorted().joined(separator: ", "))\(hint)")
         }
+    }
+}
+
+extension ExperimentContext {
+    /// Makes sure that a stage is complete: reuses it, waits for another process that works on it, or does the work.
+    func perform(_ stage: any Stage) throws -> Store.StageResult {
+        var told = false
+        return try store.perform(
+            stage.identity, code: code, machine: machine,
+            waiting: { message in
+                if !told { progress.note(message) }
+                told = true
+                try Interruption.check()
+            },
+            work: { work in
+                try Interruption.check()
+                return try stage.perform(work, self)
+            })
     }
 }
 

@@ -131,7 +131,7 @@ public struct ARModel {
         require(
             input.targets.shape == [batch, length] && input.labels.shape == [batch],
             "targets \(input.targets.shape) and labels \(input.labels.shape) do not fit a sequence of \(length)")
-        precondition(
+        require(
             input.visualDropped.isEmpty || layout.hasPrologue && input.visualDropped.count == batch,
             "visual dropout of \(input.visualDropped.count) sequences needs an EOS token and a batch of as many")
         let table = table(on: tape)

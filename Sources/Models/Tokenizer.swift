@@ -76,7 +76,7 @@ public struct Tokenizer {
 extension ARModel {
     /// Step B's loss, and stage 3's: mean cross-entropy of stored indices with plain lookups, on `tape`.
     public func meanCrossEntropy(_ input: ARInput, on tape: Tape?, dropout: Dropout = .none) -> Tensor {
-        precondition(input.prologueProbabilities == nil, "step B looks its tokens up plainly")
+        require(input.prologueProbabilities == nil, "step B looks its tokens up plainly")
         return mean(crossEntropy(input, on: tape, dropout: dropout))
     }
 }

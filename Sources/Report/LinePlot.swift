@@ -60,7 +60,7 @@ public struct LinePlot: Sendable {
             scale: yScale, ticks: 5)
         let legend = Legend(series, width: width - 40)
         let frame = Frame(
-            left: 48 + 7.5 * Double(y.labels.map(\.count).max() ?? 1), top: 44 + legend.height, right: width - 24,
+            left: 48 + 7.5 * Double(y.labels.map(\.count).max() ?? 1), top: 50 + legend.height, right: width - 24,
             bottom: height - 56)
 
         var svg = """
@@ -74,10 +74,12 @@ public struct LinePlot: Sendable {
             """
         svg += legend.svg(colour: colour)
         svg += axes(x, y, in: frame)
-        // A nested picture cuts off what lies outside the shown range.
+        // A nested picture cuts off what lies outside the shown range; its rim has room for the markers on the edge.
+        let (rim, w, h) = (4.0, frame.width, frame.height)
         svg += """
-            <svg x="\(number(frame.left))" y="\(number(frame.top))" width="\(number(frame.width))" \
-            height="\(number(frame.height))" overflow="hidden">
+            <svg x="\(number(frame.left - rim))" y="\(number(frame.top - rim))" width="\(number(w + 2 * rim))" \
+            height="\(number(h + 2 * rim))" viewBox="\([-rim, -rim, w + 2 * rim, h + 2 * rim].map(number).joined(separator: " "))" \
+            overflow="hidden">
 
             """
         for (i, one) in series.enumerated() { svg += bands(one, colour(i), x, y, frame) }

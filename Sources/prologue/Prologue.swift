@@ -13,5 +13,8 @@ struct Prologue: AsyncParsableCommand {
               prologue compare Experiments/01-quickstart/sweep.yaml
               prologue verify reference/prologue.safetensors
             """,
-        subcommands: [SweepCommand.self, VerifyCommand.self])
+        subcommands: [
+            SweepCommand.self, CompareCommand.self, SampleCommand.self, ResampleCommand.self, ProbeCommand.self,
+            VerifyCommand.self, BenchCommand.self,
+        ])
 }

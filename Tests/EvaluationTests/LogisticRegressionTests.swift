@@ -5,8 +5,8 @@ import Testing
 
 @Suite struct LogisticRegressionTests {
     /// Overlapping classes: a random direction per class in noise, columns of different scale and offset.
-    private func classes(rows: Int, columns: Int, classes: Int, seed: UInt64, directions: UInt64 = 99) -> (FeatureMatrix, [Int]) {
-        var centres = RandomData(seed: directions)
+    private func classes(rows: Int, columns: Int, classes: Int, seed: UInt64) -> (FeatureMatrix, [Int]) {
+        var centres = RandomData(seed: 99)
         let means = centres.normals(classes * columns)
         var data = RandomData(seed: seed)
         var labels: [Int] = [], values: [Float] = []

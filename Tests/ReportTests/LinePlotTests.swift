@@ -29,7 +29,7 @@ import Testing
                 texts=[n.text or '' for n in of('text')], circles=len(of('circle')),
                 yLabels=[n.text for n in of('text') if n.get('text-anchor') == 'end'],
                 lines=[pairs(n) for n in of('polyline')], bands=[pairs(n) for n in of('polygon')],
-                size=[float(frame.get('width')), float(frame.get('height'))])))
+                size=[float(frame.get(side)) - 8 for side in ('width', 'height')])))
             """, input: plot.svg()
         ).decode()
     }

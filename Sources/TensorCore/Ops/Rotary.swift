@@ -71,6 +71,7 @@ public func rotaryNorm(_ x: Tensor, weight w: Tensor, table: RotaryTable, heads:
     require(
         x.rank == 3 && x.shape[1] == tokens && heads * width <= stride && table.cosine.width * 2 == width,
         "rotaryNorm: x \(x.shape), weight \(w.shape), \(heads) heads and table \(table.cosine.shape) do not fit")
+    require(width <= 1024, "rotaryNorm: heads of width \(width) in \(x.shape) are wider than 1024")
     let y = Tensor(uninitialized: [x.shape[0], tokens, heads * width])
     let inverse = Tensor(uninitialized: [rows, heads])
     let (cosine, sine) = (table.cosine, table.sine)
