@@ -39,7 +39,7 @@ extension GradientTable {
         GradientRow("selfAttention(q:kv:queryNorm:keyNorm:table:heads:causal:dropout:)") {
             // Batch, tokens, heads, widths of the axes, causal, dropout.
             let sizes: [(Int, Int, Int, [Int], Bool, Float)] = [
-                (1, 1, 1, [2, 0, 0], true, 0), (2, 5, 3, [2, 2, 2], true, 0), (2, 7, 2, [4, 0, 2], false, 0.3),
+                (1, 2, 1, [2, 0, 0], true, 0), (2, 5, 3, [2, 2, 2], true, 0), (2, 7, 2, [4, 0, 2], false, 0.3),
                 (1, 131, 2, [2, 2, 0], true, 0),
             ]
             return sizes.map { batch, tokens, heads, axes, causal, p in
