@@ -8,7 +8,11 @@ import Sweep
 struct SweepCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sweep", abstract: "Plan, run and watch the runs of a sweep file.",
-        subcommands: [Run.self])
+        discussion: """
+              prologue sweep plan Experiments/01-quickstart/sweep.yaml
+              prologue sweep run Experiments/01-quickstart/sweep.yaml
+            """,
+        subcommands: [Plan.self, Run.self, Status.self])
 
     /// The sweep file and what is changed of it.
     struct FileOptions: ParsableArguments {
@@ -38,8 +42,16 @@ struct SweepCommand: AsyncParsableCommand {
             let file = try sweep.load()
             Interruption.listen()
             let outcome = try SweepRunner(file, store.context()).run()
-            print("\(outcome.done.count) runs done, \(outcome.failed.count) failed; \(outcome.worked) stages worked on, \(outcome.reused) reused")
-            if !outcome.failed.isEmpty { throw ExitCode(1) }
+            try report(outcome)
         }
     }
+}
+
+/// Prints how the runs ended; a failed one makes the command fail.
+func report(_ outcome: SweepRunner.Outcome) throws {
+    print(
+        "\(outcome.done.count) runs done, \(outcome.failed.count) failed; "
+            + "\(outcome.worked) stages worked on, \(outcome.reused) reused")
+    for (run, error) in outcome.failed { print("failed: \(run): \(error)") }
+    if !outcome.failed.isEmpty { throw ExitCode(1) }
 }
