@@ -67,8 +67,8 @@ let package = Package(
         .testTarget(name: "RunStoreTests", dependencies: ["RunStore", "Files"]),
         .testTarget(name: "SweepTests", dependencies: ["Sweep"]),
         .testTarget(name: "ReportTests", dependencies: ["Report", "Files"]),
-        .testTarget(name: "ExperimentTests", dependencies: ["Experiment"]),
-        .testTarget(name: "CommandLineTests", dependencies: ["prologue"]),
+        .testTarget(name: "ExperimentTests", dependencies: ["Experiment", "Files", "RunStore", "Sweep"]),
+        .testTarget(name: "CommandLineTests", dependencies: ["prologue", "Files"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -109,21 +109,3 @@ public struct SweepResults: Sendable {
         return String(name[..<at]) + (rest.firstIndex(of: ".").map { String(rest[$0...]) } ?? "")
     }
 }
-
-extension RunPlan {
-    /// Pictures that finished stages have drawn.
-    func pictures(in store: Store) -> [Artifact] {
-        stages.compactMap { stage in
-            let (file, what): (String, String)
-            switch stage {
-            case is ReconstructionStage: (file, what) = (ReconstructionStage.pictureFile, "reconstructions of held-out images")
-            case let samples as SampleStage: (file, what) = (SampleStage.pictureFile, "samples by class, \(samples.name)")
-            case is ResampleStage: (file, what) = (ResampleStage.pictureFile, "rows that share their first tokens")
-            default: return nil
-            }
-            let url = store.stage(stage.identity).url(file)
-            guard FileManager.default.fileExists(atPath: url.path) else { return nil }
-            return Artifact(kind: "picture", path: url.path, description: what)
-        }
-    }
-}

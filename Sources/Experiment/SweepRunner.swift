@@ -6,7 +6,7 @@ import Sweep
 /// Runs the cells of a sweep: every stage once, whoever needs it; finished stages are reused.
 public struct SweepRunner {
     public let sweep: SweepFile
-    private let context: ExperimentContext
+    let context: ExperimentContext
 
     public init(_ sweep: SweepFile, _ context: ExperimentContext) {
         self.sweep = sweep
@@ -24,41 +24,68 @@ public struct SweepRunner {
     }
 
     /// Runs every cell; a failed cell does not stop the others. Throws `Interrupted` when asked to stop.
-    /// `onlyRoles`: stop each run after these stages and what they need.
+    ///
+    /// - Parameter lastRole: stop each run after this stage and those that it needs.
     public func run(upTo lastRole: String? = nil) throws -> Outcome {
         var outcome = Outcome()
         let plans = try sweep.cells.map { (cell: $0, plan: try RunPlan($0.settings, context)) }
         if let lastRole { try requireRole(lastRole, in: plans.map(\.plan)) }
+        let index = IndexFollower(context.store, context.progress)
         for (number, (cell, plan)) in plans.enumerated() {
-            let record = record(of: cell, plan)
-            try context.store.save(record)
             context.progress.note("run \(number + 1) of \(plans.count): \(cell.name)")
-            do {
-                let stages = lastRole.map { plan.stages(upTo: $0) } ?? plan.stages
-                for (index, stage) in stages.enumerated() {
-                    try setStatus(.running, record, step: index, of: stages.count, message: stage.role)
-                    let reused = try perform(stage)
-                    if reused { outcome.reused += 1 } else { outcome.worked += 1 }
-                }
-                let isWhole = stages.count == plan.stages.count
-                try setStatus(
-                    isWhole ? .done : .planned, record, step: stages.count, of: plan.stages.count,
-                    message: isWhole ? "" : "done up to \(stages.last?.role ?? "nothing")")
-                outcome.done.append(record.id)
-            } catch is Interrupted {
-                try setStatus(.interrupted, record, step: 0, of: plan.stages.count, message: "will go on where it was")
-                throw Interrupted()
-            } catch {
-                try setStatus(.failed, record, step: 0, of: plan.stages.count, message: "\(error)")
-                context.progress.note("failed: \(cell.name): \(error)")
-                outcome.failed.append((record.id, "\(error)"))
-            }
+            try run(cell, plan, upTo: lastRole, index, &outcome)
         }
         return outcome
     }
 
-    /// True if the stage was there already.
-    private func perform(_ stage: any Stage) throws -> Bool {
+    private func run(
+        _ cell: Cell, _ plan: RunPlan, upTo lastRole: String?, _ index: IndexFollower, _ outcome: inout Outcome
+    ) throws {
+        let record = record(of: cell, plan)
+        try context.store.save(record)
+        let stages = lastRole.map { plan.stages(upTo: $0) } ?? plan.stages
+        var (finished, seconds, role) = (0, 0.0, "")
+        func say(_ state: Status.State, _ message: String) throws {
+            try context.store.setStatus(
+                Status(state, step: finished, of: stages.count, message: message, wallSeconds: seconds),
+                ofRun: record.id)
+        }
+        defer {
+            // Both can be made again from the stages at any time: they must not hide how the run ended.
+            try? context.store.setArtifacts(plan.pictures(in: context.store), ofRun: record.id)
+            index.refresh(run: record.id)
+        }
+        do {
+            try say(.running, stages[0].role)
+            index.refresh(run: record.id)
+            for stage in stages {
+                role = stage.role
+                try say(.running, role)
+                let result = try perform(stage)
+                seconds += result.record.wallSeconds
+                finished += 1
+                if result.isReused {
+                    outcome.reused += 1
+                } else {
+                    outcome.worked += 1
+                    index.refresh(run: record.id)
+                }
+            }
+            // A run that was whole before stays so when only a part of it is asked for.
+            let isWhole = plan.stages.allSatisfy { context.store.stage($0.identity).isComplete }
+            try say(isWhole ? .done : .planned, isWhole ? "" : "done up to \(role)")
+            outcome.done.append(record.id)
+        } catch is Interrupted {
+            try say(.interrupted, role)
+            throw Interrupted()
+        } catch {
+            try say(.failed, "\(role): \(error)")
+            context.progress.note("failed: \(cell.name): \(role): \(error)")
+            outcome.failed.append((record.id, "\(error)"))
+        }
+    }
+
+    private func perform(_ stage: any Stage) throws -> Store.StageResult {
         let result = try context.perform(stage)
         if result.isReused {
             context.progress.note("\(stage.role): reused \(stage.id)")
@@ -66,7 +93,7 @@ public struct SweepRunner {
             context.progress.note(
                 "\(stage.role): done in \(result.record.wallSeconds.formatted(.number.precision(.fractionLength(1)))) s, \(stage.id)")
         }
-        return result.isReused
+        return result
     }
 
     func record(of cell: Cell, _ plan: RunPlan) -> RunRecord {
@@ -75,12 +102,6 @@ public struct SweepRunner {
             sweep: sweep.name, cell: cell.label, seed: cell.seed,
             seeds: ["tokenizer": seeds.tokenizer, "prior": seeds.prior, "sampler": seeds.sampler],
             config: cell.resolved, stages: plan.stageIDs, codeVersion: context.code, machine: context.machine)
-    }
-
-    private func setStatus(
-        _ state: Status.State, _ record: RunRecord, step: Int, of steps: Int, message: String
-    ) throws {
-        try context.store.setStatus(Status(state, step: step, of: steps, message: message), ofRun: record.id)
     }
 
     private func requireRole(_ role: String, in plans: [RunPlan]) throws {

@@ -1,10 +1,12 @@
 import ArgumentParser
 import Files
 import Foundation
+import RunStore
 
 @main
 struct Prologue: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "prologue",
         abstract: "Train, sample, score and compare autoregressive image generators.",
         discussion: """
             A sweep file goes in; tokenizers and AR models are trained, measured and compared.
@@ -12,9 +14,54 @@ struct Prologue: AsyncParsableCommand {
               prologue sweep run Experiments/01-quickstart/sweep.yaml
               prologue compare Experiments/01-quickstart/sweep.yaml
               prologue verify reference/prologue.safetensors
+
+            Exit codes: 0 done, 1 a run failed, 2 bad input, 130 interrupted.
             """,
+        version: version,
         subcommands: [
-            SweepCommand.self, CompareCommand.self, SampleCommand.self, ResampleCommand.self, ProbeCommand.self,
-            VerifyCommand.self, BenchCommand.self,
+            SweepCommand.self, TrainCommand.self, CompareCommand.self, RunsCommand.self, ProbeCommand.self,
+            SampleCommand.self, ResampleCommand.self, VerifyCommand.self, BenchCommand.self, DoctorCommand.self,
         ])
+
+    static let version = "0.1.0"
+
+    static func main() async {
+        do {
+            var command = try parseAsRoot()
+            if var asynchronous = command as? any AsyncParsableCommand {
+                try await asynchronous.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            Foundation.exit(report(error))
+        }
+    }
+
+    /// Says on standard error what went wrong, in the user's words, and returns the exit code.
+    private static func report(_ error: any Error) -> Int32 {
+        switch error {
+        case let mistake as InputError:
+            complain("error: \(mistake)")
+            return 2
+        case is Interrupted:
+            complain("interrupted; run the same command to go on")
+            return 130
+        case let failure as CocoaError:
+            complain("error: \(failure.localizedDescription)")
+            return 1
+        default:
+            // Help, version and exit codes that commands throw; mistakes in the arguments, which are bad input too.
+            let code = exitCode(for: error)
+            let text = fullMessage(for: error)
+            if code.isSuccess {
+                print(text)
+            } else if !text.isEmpty {
+                complain(text)
+            }
+            return code == .validationFailure ? 2 : code.rawValue
+        }
+    }
+
+    private static func complain(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }
 }

@@ -16,11 +16,26 @@ struct StoreOptions: ParsableArguments {
         return URL(fileURLWithPath: path, isDirectory: true)
     }
 
+    /// The store, for commands that only look at it.
+    func existing() throws -> Store {
+        guard FileManager.default.fileExists(atPath: directory.path) else {
+            throw InputError(
+                file: directory.path, "there is no store here; 'prologue sweep run' makes one, --store names another")
+        }
+        return try Store(directory: directory)
+    }
+
+    /// The commit this program was built from, where it still lies in the repository it was built in.
+    private static var code: CodeVersion {
+        let program = Bundle.main.executableURL?.resolvingSymlinksInPath()
+        return program.map { CodeVersion.detect(in: $0.deletingLastPathComponent()) } ?? .unknown
+    }
+
     /// The store and all that stages need.
     func context() throws -> ExperimentContext {
         ExperimentContext(
             store: try Store(directory: directory),
-            code: CodeVersion.detect(in: URL(fileURLWithPath: FileManager.default.currentDirectoryPath)),
+            code: Self.code,
             machine: Machine.current(blasCore: BLAS.core, blasThreads: String(Parallel.threads)),
             progress: ConsoleProgress(isQuiet: quiet))
     }

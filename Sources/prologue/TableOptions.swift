@@ -1,4 +1,5 @@
 import ArgumentParser
+import Files
 import Report
 
 /// How a command prints its table: for people by default, else in the form that was asked for.
@@ -18,17 +19,18 @@ struct TableOptions: ParsableArguments {
 
     @Flag(exclusivity: .exclusive) var format: Format?
 
-    /// The table as text in the form asked for, ending with a newline.
-    func render(_ table: Table) -> String {
-        switch format {
-        case nil: table.text()
-        case .json: table.json.pretty
-        case .csv: table.csv()
-        case .markdown: table.markdown()
-        case .latex: table.latex()
-        }
+    /// Prints a table to standard output.
+    ///
+    /// - Parameter json: what programs get to read instead of the table's rows, where it holds more than fits a table.
+    func show(_ table: Table, json: JSONValue? = nil) {
+        let text =
+            switch format {
+            case nil: table.text()
+            case .json: (json ?? table.json).pretty
+            case .csv: table.csv()
+            case .markdown: table.markdown()
+            case .latex: table.latex()
+            }
+        print(text, terminator: "")
     }
-
-    /// Prints the table to standard output.
-    func show(_ table: Table) { print(render(table), terminator: "") }
 }

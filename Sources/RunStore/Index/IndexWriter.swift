@@ -90,7 +90,7 @@ struct IndexWriter {
         for (role, input) in record.identity.inputs {
             try execute("INSERT INTO stage_inputs VALUES (?, ?, ?)", id, role, input)
         }
-        for (name, scores) in try stage.scores() {
+        for (name, scores) in try stage.measurements() {
             let text = scores.protocol.canonical
             try execute("INSERT OR IGNORE INTO protocols(json) VALUES (?)", text)
             for (metric, value) in scores.values {

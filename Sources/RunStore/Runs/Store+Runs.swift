@@ -32,6 +32,24 @@ extension Store {
         return run
     }
 
+    /// The id of the run that is meant by an id or the beginning of one; an `InputError` says what else could be.
+    public func runID(matching prefix: String) throws -> String {
+        let ids = runIDs()
+        if ids.contains(prefix) { return prefix }
+        let matches = prefix.isEmpty ? [] : ids.filter { $0.hasPrefix(prefix) }
+        switch matches.count {
+        case 1: return matches[0]
+        case 0:
+            // What was typed may be the beginning of an id as well as a whole one.
+            let beginnings = Dictionary(ids.map { (String($0.prefix(prefix.count)), $0) }, uniquingKeysWith: { $1 })
+            let meant = nearest(to: prefix, among: ids) ?? nearest(to: prefix, among: beginnings.keys).flatMap { beginnings[$0] }
+            throw InputError("no run '\(prefix)' in \(directory.path)\(meant.map { "; did you mean '\($0)'?" } ?? "")")
+        default:
+            let shown = matches.prefix(8).joined(separator: ", ") + (matches.count > 8 ? ", …" : "")
+            throw InputError("'\(prefix)' begins the names of \(matches.count) runs: \(shown)")
+        }
+    }
+
     /// Where a run stands; planned until something is said.
     public func status(ofRun id: String) throws -> Status {
         try RecordFile.read(file(Self.statusFile, id)) ?? Status(.planned, updated: Date(timeIntervalSince1970: 0))

@@ -24,6 +24,16 @@ public struct StageHandle: Sendable {
     /// Where the work stands; nil before it begins.
     public var status: Status? { (try? RecordFile.read(url(Self.statusFile), as: Status.self)) ?? nil }
 
+    /// Who works on the stage now, as its lock file says; nil if nobody does, or who did is dead. A process on another
+    /// host is taken at its word.
+    public var owner: StageOwner? {
+        guard let data = try? Data(contentsOf: url(Self.lockFile)),
+            let owner = try? JSONDecoder().decode(StageOwner.self, from: data)
+        else { return nil }
+        let isDead = owner.host == Machine.hostName && kill(owner.process, 0) != 0 && errno == ESRCH
+        return isDead ? nil : owner
+    }
+
     /// The scores in `scores/`, by protocol name. A damaged file is an `InputError`.
     public func scores() throws -> [String: Scores] {
         let folder = url(Self.scoresFolder)
@@ -32,6 +42,18 @@ public struct StageHandle: Sendable {
             found[String(name.dropLast(5))] = try RecordFile.read(folder.appendingPathComponent(name))
         }
         return found
+    }
+
+    /// All that a complete stage measured, by protocol name: its scores, and under `summary` what it noted about itself
+    /// while it was made (`metrics` of its summary). Empty for a stage that is not complete.
+    public func measurements() throws -> [String: Scores] {
+        guard let record else { return [:] }
+        var all = try scores()
+        if let metrics = record.summary["metrics"]?.objectValue, !metrics.isEmpty {
+            all["summary"] = Scores(
+                protocol: ["stage": .string(record.identity.kind)], values: metrics.mapValues(\.doubleValue))
+        }
+        return all
     }
 
     /// Makes the stage incomplete, so that it is worked on again: for a stage one of whose files turned out damaged.

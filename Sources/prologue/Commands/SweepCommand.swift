@@ -9,7 +9,11 @@ import Sweep
 struct SweepCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sweep", abstract: "Plan, run and watch the runs of a sweep file.",
-        subcommands: [Run.self])
+        discussion: """
+              prologue sweep plan Experiments/01-quickstart/sweep.yaml
+              prologue sweep run Experiments/01-quickstart/sweep.yaml
+            """,
+        subcommands: [Plan.self, Run.self, Status.self])
 
     /// The sweep file and what is changed of it.
     struct FileOptions: ParsableArguments {
@@ -25,12 +29,13 @@ struct SweepCommand: AsyncParsableCommand {
     }
 
     /// Where the pictures of finished runs are.
-    static func printPictures(_ results: SweepResults) {
+    static func printPictures(_ results: SweepResults, in store: Store) {
         let here = FileManager.default.currentDirectoryPath + "/"
         for arm in results.arms {
             for picture in arm.runs.first?.pictures ?? [] {
-                let path = picture.path.hasPrefix(here) ? String(picture.path.dropFirst(here.count)) : picture.path
-                print("picture: \(path)  (\(arm.label): \(picture.description))")
+                let path = store.directory.appendingPathComponent(picture.path).path
+                let shown = path.hasPrefix(here) ? String(path.dropFirst(here.count)) : path
+                print("picture: \(shown)  (\(arm.label): \(picture.description))")
             }
         }
     }
@@ -51,13 +56,23 @@ struct SweepCommand: AsyncParsableCommand {
             Interruption.listen()
             let context = try store.context()
             let outcome = try SweepRunner(file, context).run()
-            let results = try SweepResults(file, context)
-            let comparison = try ComparisonTable(results, metrics: file.compare.metrics)
-            print(comparison.table.text())
-            print(comparison.noise)
-            SweepCommand.printPictures(results)
-            print("\(outcome.done.count) runs done, \(outcome.failed.count) failed; \(outcome.worked) stages worked on, \(outcome.reused) reused")
-            if !outcome.failed.isEmpty { throw ExitCode(1) }
+            if !outcome.done.isEmpty {
+                let results = try SweepResults(file, context)
+                let comparison = try ComparisonTable(results, metrics: file.compare.metrics)
+                print(comparison.table.text())
+                print(comparison.noise)
+                SweepCommand.printPictures(results, in: context.store)
+            }
+            try report(outcome)
         }
     }
+}
+
+/// Prints how the runs ended; a failed one makes the command fail.
+func report(_ outcome: SweepRunner.Outcome) throws {
+    print(
+        "\(outcome.done.count) runs done, \(outcome.failed.count) failed; "
+            + "\(outcome.worked) stages worked on, \(outcome.reused) reused")
+    for (run, error) in outcome.failed { print("failed: \(run): \(error)") }
+    if !outcome.failed.isEmpty { throw ExitCode(1) }
 }

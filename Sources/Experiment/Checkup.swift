@@ -1,0 +1,117 @@
+import Files
+import Foundation
+import ImageData
+import RunStore
+import TensorCore
+
+/// What this program finds on this machine: libraries, processor, data sets, the store; and what is wrong with it.
+public struct Checkup: Sendable {
+    public struct Finding: Sendable {
+        public let topic, found: String
+        /// What is wrong, and what to do about it.
+        public let warning: String?
+    }
+
+    public private(set) var findings: [Finding] = []
+
+    public init(store: URL) {
+        add("Swift", Self.compiler)
+        add("OpenBLAS", BLAS.configuration)
+        add("HDF5", StoreLibraries.hdf5)
+        add("SQLite", StoreLibraries.sqlite)
+        add("libpng", ImageLibraries.png)
+        add("zlib", ImageLibraries.zlib)
+        add("OpenSSL", openSSLVersion)
+        checkMachine()
+        checkDataSets()
+        checkStore(store)
+    }
+
+    private mutating func add(_ topic: String, _ found: String, warning: String? = nil) {
+        findings.append(Finding(topic: topic, found: found, warning: warning))
+    }
+
+    private mutating func checkMachine() {
+        let machine = Machine.current()
+        let flags = Set(Self.cpuFlags)
+        add("processor", "\(machine.processor), \(machine.cores) cores")
+        add("memory", "\(Self.gigabytes(machine.memoryBytes)) GB")
+        let setting = ProcessInfo.processInfo.environment["OPENBLAS_CORETYPE"]
+        add(
+            "OpenBLAS core", BLAS.core + (setting.map { ", OPENBLAS_CORETYPE=\($0)" } ?? ""),
+            warning: Self.coreWarning(core: BLAS.core, processorHas: flags, isForced: setting != nil))
+        let threads = Parallel.threads
+        add(
+            "threads", "\(threads)",
+            warning: threads > machine.cores
+                ? "more threads than cores: each waits for the others; lower PROLOGUE_THREADS to \(machine.cores)" : nil)
+    }
+
+    private mutating func checkDataSets() {
+        if let folder = FashionMNIST.installedFolder {
+            add("data: fashion-mnist", folder.path)
+        } else {
+            add(
+                "data: fashion-mnist", "not found",
+                warning: "install the Debian package dataset-fashion-mnist or name its folder with data.path; "
+                    + "data.set: shapes needs no files")
+        }
+        add("data: shapes", "built in")
+    }
+
+    private mutating func checkStore(_ store: URL) {
+        // Where the store is not made yet, the nearest folder above it that is there decides.
+        var place = store.standardizedFileURL
+        while !FileManager.default.fileExists(atPath: place.path), place.pathComponents.count > 1 {
+            place.deleteLastPathComponent()
+        }
+        let exists = place.path == store.standardizedFileURL.path
+        let (reads, writes) = (access(place.path, R_OK) == 0, access(place.path, W_OK) == 0)
+        let state = exists ? (writes ? "" : " (read-only)") : " (not made yet)"
+        add(
+            "store", store.path + state,
+            warning: !reads ? "\(place.path) cannot be read" : writes ? nil : "\(place.path) cannot be written: runs cannot be made here")
+        var volume = statvfs()
+        guard statvfs(place.path, &volume) == 0 else { return }
+        let free = Int(volume.f_bavail) * Int(volume.f_frsize)
+        add(
+            "disk free", "\(Self.gigabytes(free)) GB",
+            warning: free < 1 << 30 ? "less than 1 GB is left for checkpoints and samples" : nil)
+    }
+
+    /// Complains where OpenBLAS runs kernels for an older processor than this one, which costs up to half its speed.
+    package static func coreWarning(core: String, processorHas flags: Set<String>, isForced: Bool) -> String? {
+        // Vector extensions of x86, oldest first, with the kernels of OpenBLAS that use them.
+        let levels: [(flag: String, cores: [String])] = [
+            ("sse2", ["prescott", "core2", "penryn", "dunnington", "nehalem", "athlon", "opteron", "barcelona", "bobcat", "atom"]),
+            ("avx", ["sandybridge", "bulldozer", "piledriver", "steamroller"]),
+            ("avx2", ["haswell", "zen", "excavator"]),
+            ("avx512f", ["skylakex", "cooperlake", "sapphirerapids"]),
+        ]
+        guard let used = levels.firstIndex(where: { $0.cores.contains(core.lowercased()) }),
+            let best = levels.lastIndex(where: { flags.contains($0.flag) }), used < best
+        else { return nil }
+        return "OpenBLAS runs \(core) kernels (\(levels[used].flag)) on a processor with \(levels[best].flag): "
+            + (isForced ? "run 'unset OPENBLAS_CORETYPE' for full speed" : "a newer OpenBLAS may know this processor")
+    }
+
+    private static var cpuFlags: [String] {
+        let text = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
+        let line = text.split(separator: "\n").first { $0.hasPrefix("flags") } ?? ""
+        return line.split(separator: ":").last?.split(separator: " ").map(String.init) ?? []
+    }
+
+    private static func gigabytes(_ bytes: Int) -> String { String(format: "%.1f", Double(bytes) / 1e9) }
+
+    private static var compiler: String {
+        #if compiler(>=6.4)
+            "6.4 or newer"
+        #elseif compiler(>=6.3)
+            "6.3"
+        #elseif compiler(>=6.2)
+            "6.2"
+        #else
+            "6.1"
+        #endif
+    }
+}

@@ -1,0 +1,48 @@
+import ArgumentParser
+import Files
+import Foundation
+import Report
+import RunStore
+
+extension RunStore.Status.State: ExpressibleByArgument {}
+
+extension RunsCommand {
+    struct List: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "List runs, newest first.",
+            discussion: """
+                  prologue runs list --sweep quickstart --status done
+                  prologue runs list --tag paper --limit 20 --json
+                """)
+
+        @Option(help: "Only runs of this sweep.") var sweep: String?
+        @Option(help: "Only runs in this state.") var status: RunStore.Status.State?
+        @Option(help: "Only runs with this tag.") var tag: String?
+        @Option(help: "At most so many.") var limit: Int?
+        @OptionGroup var store: StoreOptions
+        @OptionGroup var output: TableOptions
+
+        func validate() throws {
+            if let limit, limit < 1 { throw ValidationError("--limit must be at least 1, not \(limit)") }
+        }
+
+        func run() throws {
+            let store = try store.existing()
+            let index = try RunsCommand.index(of: store)
+            let runs = try index.runs(
+                RunIndex.Filter(sweep: sweep, states: status.map { [$0] }, tag: tag, limit: limit))
+            var table = Table(columns: [
+                .text("run"), .text("sweep"), .text("cell"), .number("seed", decimals: 0), .text("status"),
+                .text("created"), .text("tags"), .text("message"),
+            ])
+            for run in runs {
+                table.add([
+                    .text(run.id), .text(run.sweep), .text(run.cell), .number(run.seed), .text(run.state.rawValue),
+                    .text(run.created), .text(try store.annotations(ofRun: run.id).tags.sorted().joined(separator: " ")),
+                    .text(run.message),
+                ])
+            }
+            output.show(table)
+        }
+    }
+}

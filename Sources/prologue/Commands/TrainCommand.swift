@@ -1,0 +1,26 @@
+import ArgumentParser
+import Experiment
+import Files
+import Foundation
+
+struct TrainCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "train",
+        abstract: "Train the models of a sweep's cells, without sampling and scoring them.",
+        discussion: """
+            Works on the stage asked for and on what it needs; 'prologue sweep run' does the rest later.
+
+              prologue train sweep.yaml
+              prologue train sweep.yaml --stage tokenizer
+            """)
+
+    @OptionGroup var sweep: SweepCommand.FileOptions
+    @Option(help: "The last stage to work on, such as tokenizer, tokens or prior.") var stage = "prior"
+    @OptionGroup var store: StoreOptions
+
+    func run() async throws {
+        let file = try sweep.load()
+        Interruption.listen()
+        try report(SweepRunner(file, store.context()).run(upTo: stage))
+    }
+}

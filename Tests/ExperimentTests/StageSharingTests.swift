@@ -1,0 +1,133 @@
+import Experiment
+import Files
+import Foundation
+import RunStore
+import Sweep
+import Testing
+
+/// Which stages a change of settings makes anew, and which it leaves alone.
+@Suite struct StageSharingTests {
+    private static let base = """
+        name: sharing
+        data: {set: shapes, image_size: 16, train_count: 80, test_count: 40}
+        features: {width: 8, dim: 16, steps: 4, batch: 8}
+        tokenizer:
+          {patch: 8, dim: 32, layers: 1, heads: 1, codebook: 8, prologue_tokens: 2, prologue_codebook: 8,
+           joint_ar: {dim: 32, layers: 1, heads: 1}, steps: 4, batch: 8, optimizer: {warmup: 1}}
+        prior: {dim: 32, layers: 1, heads: 1, steps: 4, batch: 8, optimizer: {warmup: 1}}
+        sampling: {count: 20, settings: {nocfg: {}, cool: {temperature: 0.9}}}
+        probe: {train_count: 40, l2_grid: [0.01]}
+        resample: {rows: 2, columns: 2}
+
+        """
+
+    /// A store of its own, and the sweep `base` with changes, on it.
+    private final class Place {
+        let folder: URL
+        let store: Store
+
+        init() throws {
+            folder = FileManager.default.temporaryDirectory.appendingPathComponent("experiment-\(UUID().uuidString)")
+            store = try Store(directory: folder.appendingPathComponent("store"))
+        }
+
+        deinit { try? FileManager.default.removeItem(at: folder) }
+
+        func runner(_ more: String = "", set: [String] = []) throws -> SweepRunner {
+            let file = folder.appendingPathComponent("sweep.yaml")
+            try Data((base + more).utf8).write(to: file)
+            return SweepRunner(
+                try SweepFile(loading: file, overrides: set),
+                ExperimentContext(store: store, code: .unknown, machine: .current(), progress: SilentProgress()))
+        }
+
+        /// Stage ids of the only cell, by role.
+        func ids(_ more: String = "", set: [String] = []) throws -> [String: String] {
+            let cells = try runner(more, set: set).plan().cells
+            #expect(cells.count == 1)
+            return Dictionary(uniqueKeysWithValues: cells[0].stages.map { ($0.role, $0.id) })
+        }
+    }
+
+    /// Changes with the roles whose stages they must make anew; all others stay.
+    static let changes: [(change: String, anew: Set<String>)] = {
+        let samples: Set<String> = ["samples.nocfg", "samples.cool", "scores.nocfg", "scores.cool"]
+        let drawn = samples.union(["resample"])
+        let prior = drawn.union(["prior"])
+        let tokenizer = prior.union(["tokenizer", "reconstructions", "tokens", "probe"])
+        let all = tokenizer.union(["features"])
+        return [
+            ("prior.steps=5", prior), ("prior.optimizer.lr=2e-3", prior), ("tokenizer.steps=5", tokenizer),
+            ("tokenizer.loss.l1=2", tokenizer), ("tokenizer.joint_ar.tied=true", tokenizer),
+            ("data.train_count=90", all), ("data.seed=1", all),
+            ("features.steps=5", ["features", "reconstructions", "scores.nocfg", "scores.cool"]),
+            ("sampling.settings.cool.temperature=0.8", ["samples.cool", "scores.cool"]),
+            ("sampling.count=30", samples), ("probe.l2_grid=[0.1]", ["probe"]), ("resample.rows=3", ["resample"]),
+            ("scores.reference_count=30", ["reconstructions", "scores.nocfg", "scores.cool"]),
+            ("seeds: {tokenizer: 1, prior: 0, sampler: 0}", tokenizer),
+            ("seeds: {tokenizer: 0, prior: 1, sampler: 0}", prior),
+            ("seeds: {tokenizer: 0, prior: 0, sampler: 1}", drawn),
+            // Bookkeeping changes no result, and so no stage.
+            ("tokenizer.checkpoint_every=3", []), ("prior.log_every=2", []), ("sampling.batch=7", []),
+        ]
+    }()
+
+    @Test(arguments: changes.indices)
+    func aChangeMakesAnewWhatReadsIt(_ index: Int) throws {
+        let (change, anew) = Self.changes[index]
+        let place = try Place()
+        let before = try place.ids()
+        // Seeds are given by the sweep, not by --set.
+        let after = try change.hasPrefix("seeds") ? place.ids(change + "\n") : place.ids(set: [change])
+        #expect(Set(before.keys) == Set(after.keys))
+        #expect(Set(before.keys.filter { before[$0] != after[$0] }) == anew, "\(change)")
+    }
+
+    /// Arms that differ only in settings of a prologue share a baseline's tokenizer.
+    @Test func baselinesShareOneTokenizer() throws {
+        let more = """
+            arms:
+              baseline-2: {tokenizer: {variant: baseline-2d, prologue_tokens: 2}}
+              baseline-4: {tokenizer: {variant: baseline-2d, prologue_tokens: 4, prologue_codebook: 16, visual_dropout: 0.2}}
+              baseline-ar: {tokenizer: {variant: baseline-2d, joint_ar: {layers: 2}, loss: {ce_prologue: 2}}}
+              prologue-2: {tokenizer: {variant: prologue, prologue_tokens: 2}}
+              prologue-4: {tokenizer: {variant: prologue, prologue_tokens: 4}}
+            """
+        let cells = try Place().runner(more).plan().cells
+        func stages(_ role: String) -> [SweepPlan.Stage] { cells.compactMap { $0.stages.first { $0.role == role } } }
+        let tokenizers = stages("tokenizer").map(\.id)
+        #expect(tokenizers[0] == tokenizers[1] && tokenizers[0] == tokenizers[2])
+        #expect(Set(tokenizers).count == 3)
+        #expect(Set(stages("prior").map(\.id)[..<3]).count == 1)
+        #expect(Set(stages("features").map(\.id)).count == 1)
+        let first = "baseline-2,seed=0"
+        #expect(stages("tokenizer").map(\.sharedWith) == [nil, first, first, nil, nil])
+        // The probe's control reads as many tokens as the prologue that it stands against has.
+        #expect(stages("probe")[0].id != stages("probe")[1].id)
+    }
+
+    /// Running after a change works on exactly the stages that the plan said; times are estimated from what was done.
+    @Test func runningWorksOnWhatThePlanSays() throws {
+        let place = try Place()
+        let first = try place.runner().run()
+        #expect(first.done.count == 1 && first.failed.isEmpty)
+        #expect(first.reused == 0)
+
+        let changed = try place.runner(set: ["prior.steps=8"])
+        let plan = try changed.plan()
+        let work = plan.cells[0].stages.filter(\.isWork)
+        #expect(work.map(\.role) == ["prior", "samples.cool", "scores.cool", "samples.nocfg", "scores.nocfg", "resample"])
+        // Twice the steps of the one prior there is.
+        let id = try #require(try place.ids()["prior"])
+        let took = try #require(place.store.stage(id: id).record?.wallSeconds)
+        #expect(abs(try #require(work[0].seconds) - 2 * took) < 1e-9)
+        #expect(plan.totals.map(\.kind) == ["prior", "samples", "scores", "resample"])
+        #expect(plan.totals[0].steps == 8)
+
+        let second = try place.runner(set: ["prior.steps=8"]).run()
+        #expect(second.worked == work.count)
+        #expect(second.reused == plan.cells[0].stages.count - work.count)
+        #expect(try place.runner(set: ["prior.steps=8"]).plan().totals.isEmpty)
+        #expect(place.store.runIDs().count == 2, "other settings are another run")
+    }
+}
