@@ -55,6 +55,7 @@ let package = Package(
             name: "prologue",
             dependencies: [
                 "Files", "TensorCore", "NN", "Models", "Evaluation", "RunStore", "Sweep", "Experiment", "Report", "Verification",
+                .product(name: "Logging", package: "swift-log"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 

@@ -1,4 +1,5 @@
 import Foundation
+import Logging
 import RunStore
 import Synchronization
 
@@ -8,6 +9,8 @@ public struct ExperimentContext {
     public let code: CodeVersion
     public let machine: Machine
     public let progress: any ProgressReporter
+    /// Diagnostics: what was saved, resumed, repaired. Silent below warnings unless asked for.
+    let log = Logger(label: "prologue")
     let datasets = DatasetCache()
 
     public init(store: Store, code: CodeVersion, machine: Machine, progress: any ProgressReporter) {

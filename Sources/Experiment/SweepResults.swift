@@ -88,7 +88,7 @@ public struct SweepResults: Sendable {
     }
 
     /// The full name of a metric given in full or without its feature space: `gfid.nocfg` for
-    /// `gfid@fashion-mnist-cnn.nocfg`, if that is the only one.
+    /// `gfid@fashion-cnn.nocfg`, if that is the only one.
     public func metricName(_ given: String) throws -> String {
         let names = metricNames
         if names.contains(given) { return given }

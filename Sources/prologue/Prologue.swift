@@ -1,6 +1,7 @@
 import ArgumentParser
 import Files
 import Foundation
+import Logging
 import RunStore
 
 @main
@@ -26,6 +27,7 @@ struct Prologue: AsyncParsableCommand {
     static let version = "0.1.0"
 
     static func main() async {
+        bootstrapLogging()
         do {
             var command = try parseAsRoot()
             if var asynchronous = command as? any AsyncParsableCommand {
@@ -35,6 +37,16 @@ struct Prologue: AsyncParsableCommand {
             }
         } catch {
             Foundation.exit(report(error))
+        }
+    }
+
+    /// Diagnostics go to standard error, from the level in `PROLOGUE_LOG` on (`debug`, `info`, …; default `warning`).
+    private static func bootstrapLogging() {
+        let level = ProcessInfo.processInfo.environment["PROLOGUE_LOG"].flatMap { Logger.Level(rawValue: $0) } ?? .warning
+        LoggingSystem.bootstrap { label in
+            var handler = StreamLogHandler.standardError(label: label)
+            handler.logLevel = level
+            return handler
         }
     }
 

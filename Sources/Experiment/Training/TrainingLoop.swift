@@ -25,7 +25,7 @@ struct TrainingLoop {
         _ work: StageWork, _ context: ExperimentContext,
         step body: (_ step: Int, _ logs: Bool) throws -> [String: Float], save: () throws -> Void
     ) throws -> [String: Float] {
-        let first = try restore(work)
+        let first = try restore(work, context)
         let metrics = try openMetrics(work, from: first)
         var last: [String: Float] = [:]
         var rate = RateMeter()
@@ -47,12 +47,12 @@ struct TrainingLoop {
             }
             let interrupted = Result { try Interruption.check() }
             if case .failure = interrupted, step + 1 < steps {
-                try checkpoint(work, step: step + 1)
+                try checkpoint(work, context, step: step + 1)
                 try metrics.close()
                 context.progress.finish()
             }
             if step + 1 < steps { try interrupted.get() }
-            if (step + 1) % checkpointEvery == 0, step + 1 < steps { try checkpoint(work, step: step + 1) }
+            if (step + 1) % checkpointEvery == 0, step + 1 < steps { try checkpoint(work, context, step: step + 1) }
         }
         try metrics.close()
         context.progress.finish()
@@ -62,7 +62,7 @@ struct TrainingLoop {
         return last
     }
 
-    private func checkpoint(_ work: StageWork, step: Int) throws {
+    private func checkpoint(_ work: StageWork, _ context: ExperimentContext, step: Int) throws {
         var checkpoint = Checkpoint()
         for (name, optimizer) in optimizers {
             checkpoint.counters["\(name)/updates"] = Int64(optimizer.steps)
@@ -71,12 +71,13 @@ struct TrainingLoop {
             }
         }
         checkpoint.counters["step"] = Int64(step)
-        _ = try checkpoint.write(to: work.url(Self.checkpointFile))
+        let digest = try checkpoint.write(to: work.url(Self.checkpointFile))
+        context.log.debug("checkpoint", metadata: ["stage": "\(work.stage.id)", "step": "\(step)", "sha256": "\(digest)"])
         try work.report(Status(.running, step: step, of: steps))
     }
 
     /// The step to go on with. A damaged checkpoint is noted and the training starts over.
-    private func restore(_ work: StageWork) throws -> Int {
+    private func restore(_ work: StageWork, _ context: ExperimentContext) throws -> Int {
         let url = work.url(Self.checkpointFile)
         guard FileManager.default.fileExists(atPath: url.path) else { return 0 }
         let checkpoint: Checkpoint
@@ -84,6 +85,7 @@ struct TrainingLoop {
             checkpoint = try Checkpoint(reading: url)
         } catch let error as InputError {
             try work.log("starting over: \(error)")
+            context.log.warning("starting over: \(error)", metadata: ["stage": "\(work.stage.id)"])
             return 0
         }
         for (name, optimizer) in optimizers {
@@ -96,6 +98,7 @@ struct TrainingLoop {
         }
         let step = Int(checkpoint.counters["step"] ?? 0)
         try work.log("resuming at step \(step)")
+        context.log.info("resuming", metadata: ["stage": "\(work.stage.id)", "step": "\(step)"])
         return step
     }
 
