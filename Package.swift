@@ -28,8 +28,8 @@ let package = Package(
             cSettings: [.unsafeFlags(["-O3", "-fno-math-errno"])],
             linkerSettings: [.linkedLibrary("m"), .linkedLibrary("pthread")]),
         .target(name: "TensorCore", dependencies: ["CKernels", "COpenBLAS"]),
-        .target(name: "NN", dependencies: ["TensorCore"]),
-        .target(name: "Models", dependencies: ["NN", "Files"]),
+        .target(name: "NN", dependencies: ["CKernels", "TensorCore"]),
+        .target(name: "Models", dependencies: ["TensorCore", "NN", "Files"]),
 
         // Data, measures, records: no engine needed.
         .target(name: "ImageData", dependencies: ["CPNG", "CZlib", "Files"]),
@@ -41,26 +41,26 @@ let package = Package(
             ]),
         .target(name: "Sweep", dependencies: ["Files", .product(name: "Yams", package: "Yams")]),
 
-        .target(name: "Verification", dependencies: ["Models", "Files", "Evaluation"]),
+        .target(name: "Verification", dependencies: ["TensorCore", "NN", "Models", "Files", "Evaluation"]),
 
         // The experiments.
-        .target(name: "Report", dependencies: ["Evaluation", "Files"]),
         .target(
             name: "Experiment",
             dependencies: [
-                "Models", "Evaluation", "RunStore", "Sweep", "ImageData", "Files",
+                "TensorCore", "NN", "Models", "Evaluation", "RunStore", "Sweep", "ImageData", "Files",
                 .product(name: "Logging", package: "swift-log"),
             ]),
+        .target(name: "Report", dependencies: ["Experiment", "Evaluation", "RunStore", "Files"]),
         .executableTarget(
             name: "prologue",
             dependencies: [
-                "Experiment", "Report", "Verification",
+                "Files", "TensorCore", "NN", "Models", "Evaluation", "RunStore", "Sweep", "Experiment", "Report", "Verification",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 
         .testTarget(name: "TensorCoreTests", dependencies: ["NN"]),
         .testTarget(name: "ModelsTests", dependencies: ["Models", "Files"]),
-        .testTarget(name: "VerificationTests", dependencies: ["Verification"]),
+        .testTarget(name: "VerificationTests", dependencies: ["Verification", "Models", "Files"]),
         .testTarget(name: "ImageDataTests", dependencies: ["ImageData", "Files"]),
         .testTarget(name: "FilesTests", dependencies: ["Files"]),
         .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "Files"]),

@@ -7,18 +7,20 @@ import TensorCore
 
 /// The stages of one run, each after those it reads.
 public struct RunPlan {
-    public let cell: Cell
+    public let settings: RunSettings
     let stages: [any Stage]
+    let tokens: TokenStage
+    let prior: PriorStage
 
-    init(_ cell: Cell, _ context: ExperimentContext) throws {
-        let settings = cell.settings
-        self.cell = cell
+    public init(_ settings: RunSettings, _ context: ExperimentContext) throws {
+        self.settings = settings
         let dataset = try context.datasets.dataset(settings.data)
         let features = FeatureStage(settings: settings.features, dataset: dataset)
         let tokenizer = TokenizerStage(
             settings: settings.tokenizer, seed: settings.seeds.tokenizer, dataset: dataset)
         let tokens = TokenStage(tokenizer: tokenizer)
         let prior = PriorStage(settings: settings.prior, seed: settings.seeds.prior, tokens: tokens)
+        (self.tokens, self.prior) = (tokens, prior)
         let reconstructions = ReconstructionStage(
             scores: settings.scores, features: features, tokenizer: tokenizer)
         var stages: [any Stage] = [features, tokenizer, reconstructions, tokens]

@@ -65,25 +65,25 @@ public struct SweepPlan: Sendable {
 extension SweepRunner {
     /// What `run` would do now. Reads the data, because stages are keyed by it; works on nothing.
     public func plan() throws -> SweepPlan {
-        let plans = try sweep.cells.map { try RunPlan($0, context) }
-        let identities = plans.flatMap { $0.stages.map(\.identity) }
+        let plans = try plans()
+        let identities = plans.flatMap { $0.plan.stages.map(\.identity) }
         var estimator = StageEstimator(context.store, planned: identities)
         var firstCell: [String: String] = [:]
         return SweepPlan(
             sweep: sweep.name,
-            cells: plans.map { plan in
+            cells: plans.map { cell, plan in
                 SweepPlan.Cell(
-                    name: plan.cell.name, run: record(of: plan).id, seed: plan.cell.seed,
+                    name: cell.name, run: record(of: cell, plan).id, seed: cell.seed,
                     stages: plan.stages.map { stage in
                         let identity = stage.identity
                         let owner = firstCell[identity.id]
-                        firstCell[identity.id] = owner ?? plan.cell.name
+                        firstCell[identity.id] = owner ?? cell.name
                         let handle = context.store.stage(identity)
                         let state: SweepPlan.Stage.State =
                             handle.isComplete ? .done : handle.status == nil ? .missing : .begun
                         return SweepPlan.Stage(
                             role: stage.role, kind: identity.kind, id: identity.id, state: state,
-                            sharedWith: owner == plan.cell.name ? nil : owner, steps: identity.trainingSteps,
+                            sharedWith: owner == cell.name ? nil : owner, steps: identity.trainingSteps,
                             seconds: state == .done ? 0 : estimator.seconds(for: identity))
                     })
             })

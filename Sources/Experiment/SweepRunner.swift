@@ -28,18 +28,25 @@ public struct SweepRunner {
     /// - Parameter lastRole: stop each run after this stage and those that it needs.
     public func run(upTo lastRole: String? = nil) throws -> Outcome {
         var outcome = Outcome()
-        let plans = try sweep.cells.map { try RunPlan($0, context) }
-        if let lastRole { try requireRole(lastRole, in: plans) }
+        let plans = try plans()
+        if let lastRole { try requireRole(lastRole, in: plans.map(\.plan)) }
         let index = IndexFollower(context.store, context.progress)
-        for (number, plan) in plans.enumerated() {
-            context.progress.note("run \(number + 1) of \(plans.count): \(plan.cell.name)")
-            try run(plan, upTo: lastRole, index, &outcome)
+        for (number, (cell, plan)) in plans.enumerated() {
+            context.progress.note("run \(number + 1) of \(plans.count): \(cell.name)")
+            try run(cell, plan, upTo: lastRole, index, &outcome)
         }
         return outcome
     }
 
-    private func run(_ plan: RunPlan, upTo lastRole: String?, _ index: IndexFollower, _ outcome: inout Outcome) throws {
-        let record = record(of: plan)
+    /// The cells with the stages of each.
+    func plans() throws -> [(cell: Cell, plan: RunPlan)] {
+        try sweep.cells.map { ($0, try RunPlan($0.settings, context)) }
+    }
+
+    private func run(
+        _ cell: Cell, _ plan: RunPlan, upTo lastRole: String?, _ index: IndexFollower, _ outcome: inout Outcome
+    ) throws {
+        let record = record(of: cell, plan)
         try context.store.save(record)
         let stages = lastRole.map { plan.stages(upTo: $0) } ?? plan.stages
         var (finished, seconds, role) = (0, 0.0, "")
@@ -78,24 +85,13 @@ public struct SweepRunner {
             throw Interrupted()
         } catch {
             try say(.failed, "\(role): \(error)")
-            context.progress.note("failed: \(plan.cell.name): \(role): \(error)")
+            context.progress.note("failed: \(cell.name): \(role): \(error)")
             outcome.failed.append((record.id, "\(error)"))
         }
     }
 
     private func perform(_ stage: any Stage) throws -> Store.StageResult {
-        var told = false
-        let result = try context.store.perform(
-            stage.identity, code: context.code, machine: context.machine,
-            waiting: { message in
-                if !told { context.progress.note(message) }
-                told = true
-                try Interruption.check()
-            },
-            work: { work in
-                try Interruption.check()
-                return try stage.perform(work, context)
-            })
+        let result = try context.perform(stage)
         if result.isReused {
             context.progress.note("\(stage.role): reused \(stage.id)")
         } else {
@@ -105,12 +101,12 @@ public struct SweepRunner {
         return result
     }
 
-    func record(of plan: RunPlan) -> RunRecord {
-        let seeds = plan.cell.settings.seeds
+    func record(of cell: Cell, _ plan: RunPlan) -> RunRecord {
+        let seeds = cell.settings.seeds
         return RunRecord(
-            sweep: sweep.name, cell: plan.cell.label, seed: plan.cell.seed,
+            sweep: sweep.name, cell: cell.label, seed: cell.seed,
             seeds: ["tokenizer": seeds.tokenizer, "prior": seeds.prior, "sampler": seeds.sampler],
-            config: plan.cell.resolved, stages: plan.stageIDs, codeVersion: context.code, machine: context.machine)
+            config: cell.resolved, stages: plan.stageIDs, codeVersion: context.code, machine: context.machine)
     }
 
     private func requireRole(_ role: String, in plans: [RunPlan]) throws {
@@ -119,6 +115,24 @@ public struct SweepRunner {
             let hint = nearest(to: role, among: roles).map { "; did you mean '\($0)'?" } ?? ""
             throw InputError("no stage is called '\(role)'; stages: \(roles.sorted().joined(separator: ", "))\(hint)")
         }
+    }
+}
+
+extension ExperimentContext {
+    /// Makes sure that a stage is complete: reuses it, waits for another process that works on it, or does the work.
+    func perform(_ stage: any Stage) throws -> Store.StageResult {
+        var told = false
+        return try store.perform(
+            stage.identity, code: code, machine: machine,
+            waiting: { message in
+                if !told { progress.note(message) }
+                told = true
+                try Interruption.check()
+            },
+            work: { work in
+                try Interruption.check()
+                return try stage.perform(work, self)
+            })
     }
 }
 

@@ -28,14 +28,19 @@ public struct ARInput {
     public var visualDropped: [Bool] = []
     /// P of the prologue quantizer, [B, K, codes]: prologue inputs become straight-through lookups (step A).
     public var prologueProbabilities: Tensor?
+    /// P of a coupled visual quantizer, [B, N, codes]: visual inputs become straight-through lookups (METHOD §2,
+    /// `coupled-*`). Without a prologue only.
+    public var visualProbabilities: Tensor?
 
     public init(
-        targets: TokenTensor, labels: TokenTensor, visualDropped: [Bool] = [], prologueProbabilities: Tensor? = nil
+        targets: TokenTensor, labels: TokenTensor, visualDropped: [Bool] = [], prologueProbabilities: Tensor? = nil,
+        visualProbabilities: Tensor? = nil
     ) {
         self.targets = targets
         self.labels = labels
         self.visualDropped = visualDropped
         self.prologueProbabilities = prologueProbabilities
+        self.visualProbabilities = visualProbabilities
     }
 }
 
@@ -131,11 +136,21 @@ public struct ARModel {
         require(
             input.targets.shape == [batch, length] && input.labels.shape == [batch],
             "targets \(input.targets.shape) and labels \(input.labels.shape) do not fit a sequence of \(length)")
-        precondition(
+        require(
             input.visualDropped.isEmpty || layout.hasPrologue && input.visualDropped.count == batch,
             "visual dropout of \(input.visualDropped.count) sequences needs an EOS token and a batch of as many")
         let table = table(on: tape)
         let start = embedding(input.labels.reshaped([batch, 1]), table: bos(on: tape))
+        if let probabilities = input.visualProbabilities {
+            require(!layout.hasPrologue, "visual tokens are coupled only where there is no prologue")
+            let ids = TokenTensor(
+                (0..<batch).flatMap { input.targets.ids[$0 * length..<($0 + 1) * length - 1] },
+                shape: [batch, length - 1])
+            return concatTokens([
+                start,
+                straightThroughEmbedding(sliceTokens(probabilities, 0..<length - 1), ids: ids, table: table),
+            ])
+        }
         // With P, the prologue's inputs are looked up apart so that their gradient goes to P.
         let plainStart = input.prologueProbabilities == nil ? 0 : layout.prologueTokens
         var ids: [Int32] = []

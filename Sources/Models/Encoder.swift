@@ -56,7 +56,7 @@ public struct Encoder {
         quantizer = VectorQuantizer(
             codebook: SphericalCodebook(
                 "quantizer", from: width, codes: config.codebook, codeWidth: config.codeWidth, in: builder),
-            commitment: Float(config.commitment))
+            commitment: Float(config.commitment), couplingTemperature: config.couplingTemperature.map { Float($0) })
         if case .separate(let layers) = config.prologue {
             prologueEncoder = PrologueEncoder(config, layers: layers, in: builder)
         } else {

@@ -5,7 +5,7 @@ public enum Patches {
     /// Images of planes (B, C, H, W), values as they are → [B, N, p·p·C].
     public static func fromPlanes(_ images: [Float], batch: Int, _ config: TokenizerConfig) -> Tensor {
         let patches = Tensor(uninitialized: [batch, config.visualTokens, config.patchWidth])
-        precondition(images.count == patches.count, "\(images.count) values are not \(patches.shape)")
+        require(images.count == patches.count, "\(images.count) values are not \(patches.shape)")
         forEachPixel(batch, config) { plane, patch in patches.pointer[patch] = images[plane] }
         return patches
     }

@@ -42,16 +42,20 @@ struct SphericalCodebook {
 public struct VectorQuantizer {
     let codebook: SphericalCodebook
     let commitment: Float
+    /// τ of the probabilities; nil: none are kept.
+    let couplingTemperature: Float?
 
     func callAsFunction(_ h: Tensor, on tape: Tape?) -> Quantized {
         let (z, rows) = codebook.unitVectors(h, on: tape)
-        let cosines = linear(z.detached(), weight: rows.detached())
+        let isCoupled = couplingTemperature != nil
+        let cosines = linear(isCoupled ? z : z.detached(), weight: isCoupled ? rows : rows.detached())
         let indices = argmax(cosines)
         let e = embedding(indices, table: rows)
         let loss =
             meanSquaredDifference(e, z.detached()) + commitment * meanSquaredDifference(e.detached(), z)
         return Quantized(
-            indices: indices, codes: straightThrough(z, value: e), cosines: cosines, loss: loss, probabilities: nil)
+            indices: indices, codes: straightThrough(z, value: e), cosines: cosines.detached(), loss: loss,
+            probabilities: couplingTemperature.map { softmax(cosines, scale: 1 / $0) })
     }
 }
 

@@ -60,7 +60,8 @@ public struct Tokenizer {
             let input = ARInput(
                 targets: config.layout.targets(encoding.indices),
                 labels: labels ?? TokenTensor(repeating: ar.unconditionalLabel, shape: [patches.shape[0]]),
-                visualDropped: visualDropped, prologueProbabilities: encoding.prologue?.probabilities)
+                visualDropped: visualDropped, prologueProbabilities: encoding.prologue?.probabilities,
+                visualProbabilities: encoding.visual.probabilities)
             let parts = SegmentedCrossEntropy(ar.crossEntropy(input, on: patches.tape), layout: config.layout)
             total =
                 total + Float(weights.prologueCrossEntropy) * (parts.prologue + parts.eos)
@@ -76,7 +77,7 @@ public struct Tokenizer {
 extension ARModel {
     /// Step B's loss, and stage 3's: mean cross-entropy of stored indices with plain lookups, on `tape`.
     public func meanCrossEntropy(_ input: ARInput, on tape: Tape?, dropout: Dropout = .none) -> Tensor {
-        precondition(input.prologueProbabilities == nil, "step B looks its tokens up plainly")
+        require(input.prologueProbabilities == nil, "step B looks its tokens up plainly")
         return mean(crossEntropy(input, on: tape, dropout: dropout))
     }
 }

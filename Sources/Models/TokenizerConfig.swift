@@ -38,6 +38,9 @@ public struct TokenizerConfig: Equatable, Sendable {
     public var prologueTokens, prologueCodebook: Int
     public var prologueTemperature: Double = 0.1
     public var commitment: Double = 0.25
+    /// τ of the probabilities through which an AR model's cross-entropy reaches the visual tokens themselves (the
+    /// `coupled-*` controls); nil: it does not.
+    public var couplingTemperature: Double?
     public var conditionWidth: Int = 32
     /// Labels of the condition embedding, the unconditional one included.
     public var labels: Int

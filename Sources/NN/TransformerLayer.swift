@@ -41,11 +41,9 @@ public struct SelfAttention {
     }
 
     func callAsFunction(_ x: Tensor, table: RotaryTable, on tape: Tape?, dropout: inout Dropout) -> Tensor {
-        let q = rotaryNorm(toQueries(x, on: tape), weight: queryNorm(on: tape), table: table, heads: shape.heads)
-        let kv = toKeysValues(x, on: tape)
-        let k = rotaryNorm(kv, weight: keyNorm(on: tape), table: table, heads: shape.heads)
-        let mixed = attention(
-            q: q, k: k, values: kv, valueOffset: shape.width, heads: shape.heads, causal: shape.causal,
+        let mixed = selfAttention(
+            q: toQueries(x, on: tape), kv: toKeysValues(x, on: tape), queryNorm: queryNorm(on: tape),
+            keyNorm: keyNorm(on: tape), table: table, heads: shape.heads, causal: shape.causal,
             dropout: dropout.nextKey().map { (dropout.p, $0) })
         return dropout(projection(mixed, on: tape))
     }

@@ -115,14 +115,26 @@ public final class Tape {
         }
         require(
             collected.count == gradient.count, "gradients of shapes \(collected.shape) and \(gradient.shape) meet")
-        // A gradient may be shared between two inputs of an op, so the sum goes to new memory.
-        let sum = Tensor(uninitialized: collected.shape)
-        Parallel.elements(sum.count) { range in
-            add_out(
-                sum.pointer + range.lowerBound, collected.pointer + range.lowerBound,
-                gradient.pointer + range.lowerBound, range.count)
+        // A gradient may be shared between two inputs of an op: only memory that nobody else holds is added to.
+        gradients[slot] = nil
+        var storage = collected.storage
+        _ = consume collected
+        if isKnownUniquelyReferenced(&storage) {
+            let (sum, addend) = (storage.pointer, gradient.pointer)
+            Parallel.elements(storage.count) { range in
+                add_into(sum + range.lowerBound, addend + range.lowerBound, range.count)
+            }
+            gradients[slot] = Tensor(shape: gradient.shape, storage: storage, trace: nil)
+        } else {
+            let sum = Tensor(uninitialized: gradient.shape)
+            let held = storage.pointer
+            Parallel.elements(sum.count) { range in
+                add_out(
+                    sum.pointer + range.lowerBound, held + range.lowerBound, gradient.pointer + range.lowerBound,
+                    range.count)
+            }
+            gradients[slot] = sum
         }
-        gradients[slot] = sum
     }
 
     /// For gradients that a kernel can accumulate itself: hands over memory and whether it holds a sum already.

@@ -19,7 +19,8 @@ struct Prologue: AsyncParsableCommand {
             """,
         version: version,
         subcommands: [
-            SweepCommand.self, TrainCommand.self, RunsCommand.self, VerifyCommand.self, DoctorCommand.self,
+            SweepCommand.self, CompareCommand.self, TrainCommand.self, SampleCommand.self, ResampleCommand.self,
+            ProbeCommand.self, RunsCommand.self, VerifyCommand.self, BenchCommand.self, DoctorCommand.self,
         ])
 
     static let version = "0.1.0"

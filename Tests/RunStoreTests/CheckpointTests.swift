@@ -86,9 +86,6 @@ import Testing
             let path = folder.appendingPathComponent("checkpoint.h5").path
             for round in 1...10 {
                 await #expect(processExitsWith: .signal(SIGKILL)) { [path = path as String, round = round as Int] in
-                    DispatchQueue.global().asyncAfter(deadline: .now() + .milliseconds(Int.random(in: 30...90))) {
-                        kill(getpid(), SIGKILL)
-                    }
                     var step = 0
                     while true {
                         step += 1
@@ -97,6 +94,10 @@ import Testing
                             tensors: ["w": HDF5Array(shape: [50_000], values: [Float](repeating: mark, count: 50_000))],
                             counters: ["mark": Int64(mark)]
                         ).write(to: URL(fileURLWithPath: path))
+                        if step > 1 { continue }
+                        DispatchQueue.global().asyncAfter(deadline: .now() + .milliseconds(Int.random(in: 1...60))) {
+                            kill(getpid(), SIGKILL)
+                        }
                     }
                 }
                 let back = try Checkpoint(reading: URL(fileURLWithPath: path))

@@ -39,7 +39,7 @@ import Testing
             try writer.append(step: 1, wallSeconds: 1, ["loss": 1])
             // The reader keeps the file open, says so by making another file, and waits until there are five rows.
             let ready = folder.appendingPathComponent("ready").path
-            async let seen = python(
+            async let seen = pythonMeanwhile(
                 """
                 import h5py, sys, time
                 f = h5py.File(sys.argv[1], 'r', swmr=True)
@@ -49,7 +49,7 @@ import Testing
                 while len(f['step']) < 5 and time.time() < end:
                     time.sleep(0.01); [f[n].refresh() for n in ('loss', 'step')]
                 print(before, len(f['step']), f['loss'][:].tolist())
-                """, url.path, ready)
+                """, [url.path, ready])
             while !FileManager.default.fileExists(atPath: ready) { try await Task.sleep(for: .milliseconds(10)) }
             for step in 2...5 { try writer.append(step: step, wallSeconds: Double(step), ["loss": Float(step)]) }
             #expect(try await seen == "1 5 [1.0, 2.0, 3.0, 4.0, 5.0]")

@@ -29,7 +29,7 @@ func inputError(_ body: () throws -> Void) throws -> String {
     try #require(throws: InputError.self, performing: body).message
 }
 
-struct CommandFailed: Error, CustomStringConvertible {
+private struct CommandFailed: Error, CustomStringConvertible {
     let description: String
 }
 
@@ -55,12 +55,24 @@ let packageRoot = URL(fileURLWithPath: #filePath).deletingLastPathComponent().de
     .deletingLastPathComponent()
 
 /// Runs Python code with h5py, numpy and pandas at hand and returns what it printed.
-func python(_ code: String, _ arguments: String...) throws -> String {
+@discardableResult
+func python(_ code: String, _ arguments: String...) throws -> String { try python(code, arguments) }
+
+private func python(_ code: String, _ arguments: [String]) throws -> String {
     let own = packageRoot.appendingPathComponent(".venv/bin/python").path
     let interpreter =
         ProcessInfo.processInfo.environment["PROLOGUE_PYTHON"]
         ?? (FileManager.default.isExecutableFile(atPath: own) ? own : "python3")
     return try run(interpreter, ["-c", code] + arguments)
+}
+
+/// The same off the threads that tests run on, for a test that goes on meanwhile.
+func pythonMeanwhile(_ code: String, _ arguments: [String]) async throws -> String {
+    try await withCheckedThrowingContinuation { continuation in
+        Thread.detachNewThread {
+            continuation.resume(with: Result { try python(code, arguments) })
+        }
+    }
 }
 
 /// Whether this process may mount file systems, which the tests of full and read-only disks need.

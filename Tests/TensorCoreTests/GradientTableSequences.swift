@@ -35,7 +35,27 @@ extension GradientTable {
                         causal: job.causal, dropout: job.dropout > 0 ? (job.dropout, 99) : nil)
                 }
             }
-        }
+        },
+        GradientRow("selfAttention(q:kv:queryNorm:keyNorm:table:heads:causal:dropout:)") {
+            // Batch, tokens, heads, widths of the axes, causal, dropout.
+            let sizes: [(Int, Int, Int, [Int], Bool, Float)] = [
+                (1, 2, 1, [2, 0, 0], true, 0), (2, 5, 3, [2, 2, 2], true, 0), (2, 7, 2, [4, 0, 2], false, 0.3),
+                (1, 131, 2, [2, 2, 0], true, 0),
+            ]
+            return sizes.map { batch, tokens, heads, axes, causal, p in
+                let width = axes.reduce(0, +)
+                let table = RotaryTable((0..<tokens).map { .sequence($0) }, axisWidths: axes)
+                return GradientCase(
+                    random([batch, tokens, heads * width], "q", atLeast: 0.5),
+                    random([batch, tokens, 2 * heads * width], "kv", atLeast: 0.5), random([width], "qw"),
+                    random([width], "kw")
+                ) {
+                    selfAttention(
+                        q: $0[0], kv: $0[1], queryNorm: $0[2], keyNorm: $0[3], table: table, heads: heads,
+                        causal: causal, dropout: p > 0 ? (p, 7) : nil)
+                }
+            }
+        },
     ]
 
     static let tokens = [

@@ -53,7 +53,10 @@ class Prior(nn.Module):
         if one_hot is not None:
             rows = self.semantic_emb.weight[self.sizes.vis : self.eos]
             inputs = torch.cat([one_hot @ rows, inputs[:, k:]], 1)
-        inputs = torch.cat([self.bos_emb(labels)[:, None], inputs], 1)
+        return self.logits(torch.cat([self.bos_emb(labels)[:, None], inputs], 1))
+
+    def logits(self, inputs):
+        """Input embeddings [B, t, D] from BOS on, t <= T -> logits [B, t, V]."""
         c = self.ar_model.cond_proj()
         x = self.ar_model.run_layers(inputs, c, causal=True)
         return F.linear(self.ar_model.out_norm(x, c), self.head())

@@ -35,24 +35,32 @@ def guided(setting):
     return "visual_cfg_schedule" in setting or setting["cfg"] != 0
 
 
+class UncachedPrior:
+    """Recomputes the whole sequence for every position, to check the cached way: the inputs so far are kept instead."""
+
+    def __init__(self, prior):
+        self.prior, self.inputs = prior, []
+
+    def __call__(self, x, segment):
+        self.inputs.append(x)
+        low, high = segment
+        return self.prior.logits(torch.cat(self.inputs, 1))[:, -1, low:high]
+
+
 @torch.inference_mode()
-def sample_greedy(prior, labels, setting, cached=True):
+def sample_greedy(prior, labels, setting, step=None):
     """Most likely tokens [B, T] under guidance. Both branches run as one batch of 2B.
 
-    cached=False recomputes the whole sequence for every token, to check the cache.
+    step: called with the input embeddings [B, 1, D] of each position in turn and its segment, gives the logits.
     """
-    sizes, batch = prior.sizes, len(labels)
-    both = guided(setting)
+    sizes, both = prior.sizes, guided(setting)
     branches = torch.cat([labels, torch.full_like(labels, sizes.classes - 1)]) if both else labels
-    tokens = torch.zeros(batch, sizes.sequence, dtype=torch.long, device=labels.device)
-    step = IncrementalPrior(prior, len(branches)) if cached else None
+    step = step or IncrementalPrior(prior, len(branches))
+    tokens = torch.empty(len(labels), sizes.sequence, dtype=torch.long, device=labels.device)
     x = prior.bos_emb(branches)[:, None]
     for t in range(sizes.sequence):
         low, high = prior.segment(t)
-        if cached:
-            logits = step(x, (low, high))
-        else:
-            logits = prior(tokens.repeat(2 if both else 1, 1), branches)[:, t, low:high]  # causal: later ids play no part
+        logits = step(x, (low, high))
         if both:
             conditional, unconditional = logits.chunk(2)
             s = guidance_scale(setting, sizes, t)

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 
 from prior import Prior
-from sampling import decode_tokens, sample_greedy
+from sampling import UncachedPrior, decode_tokens, sample_greedy
 from tokenizer import Decoder, Encoder, Sizes, patchify, unpatchify
 from training import frozen, step_a, step_b, train
 
@@ -98,7 +98,7 @@ class Twin:
         out, cache_agrees = {}, {}
         for name, setting in settings.items():
             tokens = sample_greedy(self.ar, labels, setting)
-            cache_agrees[name] = torch.equal(tokens, sample_greedy(self.ar, labels, setting, cached=False))
+            cache_agrees[name] = torch.equal(tokens, sample_greedy(self.ar, labels, setting, UncachedPrior(self.ar)))
             out[f"sample.{name}.tokens"] = tokens
         visual = out["sample.nocfg.tokens"][:, -self.sizes.patches :]
         out["sample.nocfg.images"] = self._images(decode_tokens(self.encoder, self.decoder, visual)).contiguous()

@@ -20,12 +20,17 @@ struct ReconstructionStage: Stage {
             inputs: ["tokenizer": tokenizer.id, "features": features.id], formatVersion: 1)
     }
 
+    /// The held-out images that scores refer to.
+    var references: ImageSet {
+        get throws { try scores.referenceCount.map(tokenizer.dataset.test.balanced) ?? tokenizer.dataset.test }
+    }
+
     static let pictureFile = "reconstructions.png"
     private static let statisticsFile = "features.h5"
 
     func perform(_ work: StageWork, _ context: ExperimentContext) throws -> JSONValue {
         let dataset = tokenizer.dataset
-        let set = try scores.referenceCount.map { try dataset.test.balanced($0) } ?? dataset.test
+        let set = try references
         context.progress.note("reconstructions: \(set.count) held-out images")
         let model = try tokenizer.load(context)
         let pixels = model.decode(model.config.layout.visualHalf(of: model.encode(set, of: dataset)))
@@ -48,7 +53,7 @@ struct ReconstructionStage: Stage {
     }
 
     /// Means and covariances of held-out images and of their reconstructions.
-    func references(_ context: ExperimentContext) throws -> (real: Gaussian, rebuilt: Gaussian, count: Int) {
+    func statistics(_ context: ExperimentContext) throws -> (real: Gaussian, rebuilt: Gaussian, count: Int) {
         let file = try HDF5File(reading: context.store.stage(identity).url(Self.statisticsFile))
         func gaussian(_ name: String) throws -> Gaussian {
             try Gaussian(

@@ -25,7 +25,7 @@ struct ScoreStage: Stage {
         context.progress.note("\(role): \(samples.count) samples on \(features.spaceName)")
         let (pixels, labels) = try samples.load(context)
         let extracted = try features.extractor(context).features(pixels, count: labels.count)
-        let references = try reconstructions.references(context)
+        let references = try reconstructions.statistics(context)
         let statistics = try FeatureStatistics(of: extracted.matrix).gaussian()
         let (space, name) = (features.spaceName, samples.name)
         // A measure that fails is missing, and the log says why.
@@ -51,9 +51,9 @@ struct ScoreStage: Stage {
         try work.save(
             Scores(
                 protocol: [
-                    "features": .string(features.id), "reference": .string(reconstructions.id),
+                    "features": .string(features.id), "reference": .string(try reconstructions.references.fingerprint),
                     "reference_count": .int(references.count), "count": .int(labels.count),
-                    "seed": .int(samples.seed), "sampler": samples.settings.identity,
+                    "sampler": samples.settings.identity,
                 ], values: values), named: "\(space).\(name)")
         return ["count": .int(labels.count)]
     }

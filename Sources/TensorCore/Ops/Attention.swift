@@ -20,7 +20,7 @@ public func attention(
         valueStride: stride, valueOffset: valueOffset, causal: causal, dropout: dropout)
     let y = Tensor(uninitialized: q.shape)
     let lse = Tensor(uninitialized: [batch, heads, job.queries])
-    Parallel.chunks(batch * heads) { job.forward($0, y, lse, q, k, kv) }
+    job.forward(y, lse, q, k, kv)
 
     let (qSlot, kSlot, vSlot) = (q.slot, k.slot, kv.slot)
     let (q0, k0, v0, y0) = (q.detached(), k.detached(), kv.detached(), y)
@@ -30,10 +30,47 @@ public func attention(
         let dv = vSlot.map { _ in
             stride == width ? Tensor(uninitialized: v0.shape) : Tensor.zeros(v0.shape)
         }
-        Parallel.chunks(batch * heads) { job.backward($0, (dq, dk, dv), dy, y0, lse, q0, k0, v0) }
+        job.backward((dq, dk, dv), dy, y0, lse, q0, k0, v0)
         if let qSlot, let dq { tape.add(dq, to: qSlot) }
         if let kSlot, let dk { tape.add(dk, to: kSlot) }
         if let vSlot, let dv { tape.add(dv, to: vSlot) }
+    }
+}
+
+/// Self-attention with everything between the projections (METHOD §3): q [B, L, H·d] and kv = [k ; v] [B, L, 2·H·d],
+/// per-head RMS norms with weights [d] and rotation on q and k, then attention → [B, L, H·d].
+///
+/// The same as `rotaryNorm` twice and `attention`, but the gradient of kv is written once, where it belongs.
+public func selfAttention(
+    q: Tensor, kv: Tensor, queryNorm: Tensor, keyNorm: Tensor, table: RotaryTable, heads: Int, causal: Bool,
+    dropout: (p: Float, key: UInt64)? = nil
+) -> Tensor {
+    let (batch, length, width) = (q.shape[0], q.shape[1], q.width)
+    require(
+        q.rank == 3 && kv.shape == [batch, length, 2 * width] && width % heads == 0,
+        "selfAttention: q \(q.shape), kv \(kv.shape), \(heads) heads do not fit")
+    let job = AttentionJob(
+        batch: batch, heads: heads, queries: length, keys: length, headWidth: width / heads, width: width,
+        valueStride: 2 * width, valueOffset: width, causal: causal, dropout: dropout)
+    let turnedQ = RotaryNormJob(q, weight: queryNorm, table: table, heads: heads)
+    let turnedK = RotaryNormJob(kv, weight: keyNorm, table: table, heads: heads)
+    let (qr, kr) = (turnedQ.forward(), turnedK.forward())
+    let y = Tensor(uninitialized: q.shape)
+    let lse = Tensor(uninitialized: [batch, heads, length])
+    job.forward(y, lse, qr, kr, kv.detached())
+
+    let (qSlot, kvSlot, qwSlot, kwSlot) = (q.slot, kv.slot, queryNorm.slot, keyNorm.slot)
+    let kv0 = kv.detached()
+    return Tape.record(y, from: [q, kv, queryNorm, keyNorm]) { dy, tape in
+        let dqr = Tensor(uninitialized: qr.shape)
+        let dkr = Tensor(uninitialized: kr.shape)
+        let dkv = Tensor(uninitialized: kv0.shape)
+        job.backward((dqr, dkr, dkv), dy, y, lse, qr, kr, kv0)
+        let dq = Tensor(uninitialized: dqr.shape)
+        turnedQ.backward(dq, qwSlot, dqr, tape)
+        turnedK.backward(dkv, kwSlot, dkr, tape)
+        if let qSlot { tape.add(dq, to: qSlot) }
+        if let kvSlot { tape.add(dkv, to: kvSlot) }
     }
 }
 
@@ -69,7 +106,20 @@ private struct AttentionJob {
         dropout_apply(p, p, dropout.p, dropout.key, UInt64((index * queries + first) * keys), count)
     }
 
-    func forward(_ index: Int, _ y: Tensor, _ lse: Tensor, _ q: Tensor, _ k: Tensor, _ v: Tensor) {
+    /// Fills y and lse, heads in parallel.
+    func forward(_ y: Tensor, _ lse: Tensor, _ q: Tensor, _ k: Tensor, _ v: Tensor) {
+        Parallel.chunks(batch * heads) { forward($0, y, lse, q, k, v) }
+    }
+
+    /// Fills the gradients that are wanted, heads in parallel; of the values' only their own columns.
+    func backward(
+        _ gradients: (q: Tensor?, k: Tensor?, v: Tensor?), _ dy: Tensor, _ y: Tensor, _ lse: Tensor, _ q: Tensor,
+        _ k: Tensor, _ v: Tensor
+    ) {
+        Parallel.chunks(batch * heads) { backward($0, gradients, dy, y, lse, q, k, v) }
+    }
+
+    private func forward(_ index: Int, _ y: Tensor, _ lse: Tensor, _ q: Tensor, _ k: Tensor, _ v: Tensor) {
         let at = offsets(index)
         let scores = Storage(count: min(Self.block, queries) * keys)
         blocks { first, rows, visible in
@@ -88,7 +138,7 @@ private struct AttentionJob {
 
     /// With P the probabilities and P' the same after dropout: dV = P'ᵀ·dY, dP' = dY·Vᵀ,
     /// dS = P∘(dP − Σ dY∘Y)·scale, dQ = dS·K, dK = dSᵀ·Q.
-    func backward(
+    private func backward(
         _ index: Int, _ gradients: (q: Tensor?, k: Tensor?, v: Tensor?), _ dy: Tensor, _ y: Tensor, _ lse: Tensor,
         _ q: Tensor, _ k: Tensor, _ v: Tensor
     ) {

@@ -67,38 +67,56 @@ public struct RotaryTable {
 /// x [B, L, stride], of which the first heads·d columns are used (keys lie in front of values in one tensor);
 /// weight [d] → [B, L, heads·d].
 public func rotaryNorm(_ x: Tensor, weight w: Tensor, table: RotaryTable, heads: Int) -> Tensor {
-    let (rows, width, stride, tokens) = (x.rows, w.count, x.width, table.tokens)
-    require(
-        x.rank == 3 && x.shape[1] == tokens && heads * width <= stride && table.cosine.width * 2 == width,
-        "rotaryNorm: x \(x.shape), weight \(w.shape), \(heads) heads and table \(table.cosine.shape) do not fit")
-    let y = Tensor(uninitialized: [x.shape[0], tokens, heads * width])
-    let inverse = Tensor(uninitialized: [rows, heads])
-    let (cosine, sine) = (table.cosine, table.sine)
-    Parallel.rows(rows, width: heads * width) { r in
-        rotary_norm_forward(
-            y.pointer + r.lowerBound * heads * width, inverse.pointer + r.lowerBound * heads,
-            x.pointer + r.lowerBound * stride, w.pointer, cosine.pointer, sine.pointer, r.lowerBound, r.count,
-            tokens, heads, width, stride)
+    let job = RotaryNormJob(x, weight: w, table: table, heads: heads)
+    let (xSlot, wSlot, whole) = (x.slot, w.slot, x.width == heads * w.count)
+    return Tape.record(job.forward(), from: [x, w]) { dy, tape in
+        let dx = xSlot.map { _ in whole ? Tensor(uninitialized: job.x.shape) : Tensor.zeros(job.x.shape) }
+        job.backward(dx, wSlot, dy, tape)
+        if let xSlot, let dx { tape.add(dx, to: xSlot) }
+    }
+}
+
+/// Operands of one `rotaryNorm`, and what its gradient needs of the forward pass.
+struct RotaryNormJob {
+    let x, weight, cosine, sine, inverse: Tensor
+    let tokens, heads: Int
+
+    init(_ x: Tensor, weight: Tensor, table: RotaryTable, heads: Int) {
+        require(
+            x.rank == 3 && x.shape[1] == table.tokens && heads * weight.count <= x.width
+                && table.cosine.width * 2 == weight.count,
+            "rotaryNorm: x \(x.shape), weight \(weight.shape), \(heads) heads and table \(table.cosine.shape) do not fit")
+        require(weight.count <= 1024, "rotaryNorm: heads of \(weight.count) are wider than 1024")
+        (self.x, self.weight) = (x.detached(), weight.detached())
+        (cosine, sine, tokens, self.heads) = (table.cosine, table.sine, table.tokens, heads)
+        inverse = Tensor(uninitialized: [x.rows, heads])
     }
 
-    let (xSlot, wSlot, x0, w0) = (x.slot, w.slot, x.detached(), w.detached())
-    return Tape.record(y, from: [x, w]) { dy, tape in
-        let dx = xSlot.map { _ in
-            stride == heads * width ? Tensor(uninitialized: x0.shape) : Tensor.zeros(x0.shape)
+    private var width: Int { weight.count }
+
+    /// [B, L, heads·d]
+    func forward() -> Tensor {
+        let y = Tensor(uninitialized: [x.shape[0], tokens, heads * width])
+        Parallel.rows(x.rows, width: heads * width) { r in
+            rotary_norm_forward(
+                y.pointer + r.lowerBound * heads * width, inverse.pointer + r.lowerBound * heads,
+                x.pointer + r.lowerBound * x.width, weight.pointer, cosine.pointer, sine.pointer, r.lowerBound, r.count,
+                tokens, heads, width, x.width)
         }
+        return y
+    }
+
+    /// Fills the first heads·d columns of dx and adds the weight's gradient to its slot, where they are wanted.
+    func backward(_ dx: Tensor?, _ weightSlot: Int?, _ dy: Tensor, _ tape: Tape) {
         func run(_ dw: UnsafeMutablePointer<Float>?, _ r: Range<Int>) {
             rotary_norm_backward(
-                dx.map { $0.pointer + r.lowerBound * stride }, dw, dy.pointer + r.lowerBound * heads * width,
-                x0.pointer + r.lowerBound * stride, inverse.pointer + r.lowerBound * heads, w0.pointer,
-                cosine.pointer, sine.pointer, r.lowerBound, r.count, tokens, heads, width, stride, stride)
+                dx.map { $0.pointer + r.lowerBound * x.width }, dw, dy.pointer + r.lowerBound * heads * width,
+                x.pointer + r.lowerBound * x.width, inverse.pointer + r.lowerBound * heads, weight.pointer,
+                cosine.pointer, sine.pointer, r.lowerBound, r.count, tokens, heads, width, x.width, x.width)
         }
-        if let wSlot {
-            tape.accumulate(wSlot, shape: w0.shape) { dw, accumulates in
-                Parallel.rowSums(rows: rows, width: width, into: dw.pointer, accumulates: accumulates, run)
-            }
-        } else {
-            Parallel.rows(rows, width: heads * width) { run(nil, $0) }
+        guard let weightSlot else { return Parallel.rows(x.rows, width: heads * width) { run(nil, $0) } }
+        tape.accumulate(weightSlot, shape: weight.shape) { dw, accumulates in
+            Parallel.rowSums(rows: x.rows, width: width, into: dw.pointer, accumulates: accumulates, run)
         }
-        if let xSlot, let dx { tape.add(dx, to: xSlot) }
     }
 }

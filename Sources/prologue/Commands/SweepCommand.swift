@@ -2,6 +2,7 @@ import ArgumentParser
 import Experiment
 import Files
 import Foundation
+import Report
 import RunStore
 import Sweep
 
@@ -27,6 +28,17 @@ struct SweepCommand: AsyncParsableCommand {
         }
     }
 
+    /// Where the pictures of finished runs are.
+    static func printPictures(_ results: SweepResults) {
+        let here = FileManager.default.currentDirectoryPath + "/"
+        for arm in results.arms {
+            for picture in arm.runs.first?.pictures ?? [] {
+                let path = picture.path.hasPrefix(here) ? String(picture.path.dropFirst(here.count)) : picture.path
+                print("picture: \(path)  (\(arm.label): \(picture.description))")
+            }
+        }
+    }
+
     struct Run: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Run every cell; finished stages are reused, interrupted ones go on where they were.",
@@ -41,7 +53,13 @@ struct SweepCommand: AsyncParsableCommand {
         func run() async throws {
             let file = try sweep.load()
             Interruption.listen()
-            let outcome = try SweepRunner(file, store.context()).run()
+            let context = try store.context()
+            let outcome = try SweepRunner(file, context).run()
+            let results = try SweepResults(file, context)
+            let comparison = try ComparisonTable(results, metrics: file.compare.metrics)
+            print(comparison.table.text())
+            print(comparison.noise)
+            SweepCommand.printPictures(results)
             try report(outcome)
         }
     }

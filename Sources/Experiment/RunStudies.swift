@@ -1,0 +1,43 @@
+import Files
+import Foundation
+import ImageData
+import RunStore
+import Sweep
+import TensorCore
+
+/// What can be asked of one finished run besides its sweep: other samples, probes, resampling rows. Each is a stage of
+/// its own, kept and reused like those of the sweep.
+extension RunPlan {
+    /// Requires the stage, its inputs being complete, and returns where it is with its record.
+    private func require(_ stage: any Stage, _ context: ExperimentContext) throws -> Store.StageResult {
+        for input in stages where stage.identity.inputs.values.contains(input.id) || input.id == tokens.id {
+            guard context.store.stage(input.identity).isComplete else {
+                throw InputError("the run's \(input.role) is not finished; run its sweep first")
+            }
+        }
+        return try context.perform(stage)
+    }
+
+    /// Draws `count` samples under `sampler`; returns the files of samples and picture.
+    public func sample(
+        _ sampler: SamplerSettings, count: Int, seed: Int, _ context: ExperimentContext
+    ) throws -> (samples: URL, picture: URL) {
+        let stage = SampleStage(
+            name: "asked", settings: sampler, count: count, batch: settings.sampling.batch, seed: seed, prior: prior)
+        let result = try require(stage, context)
+        return (result.stage.url(SampleStage.samplesFile), result.stage.url(SampleStage.pictureFile))
+    }
+
+    /// Draws rows that share their first tokens; returns the picture.
+    public func resample(_ resample: ResampleSettings, seed: Int, _ context: ExperimentContext) throws -> URL {
+        let stage = ResampleStage(
+            settings: resample, tokenCount: settings.tokenizer.prologueTokens, seed: seed, prior: prior)
+        return try require(stage, context).stage.url(ResampleStage.pictureFile)
+    }
+
+    /// Probes the tokens of the run; returns accuracies by metric name.
+    public func probe(_ probe: ProbeSettings, _ context: ExperimentContext) throws -> [String: Double?] {
+        let stage = ProbeStage(settings: probe, tokenCount: settings.tokenizer.prologueTokens, tokens: tokens)
+        return try require(stage, context).stage.scores()["probe"]?.values ?? [:]
+    }
+}

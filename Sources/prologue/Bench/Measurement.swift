@@ -1,0 +1,47 @@
+import Foundation
+import RunStore
+import TensorCore
+
+/// Timed repetitions of one workload, in the form that the comparison with PyTorch reads too.
+struct Measurement: Encodable {
+    let workload: String
+    let side = "prologue"
+    let mode = "float32"
+    let seconds: [Double]
+    let tokens_per_second: Double
+    let images_per_second: Double
+    /// Largest resident set of the process so far.
+    let peak_mib: Double
+    /// Most memory in tensors at once.
+    let tensor_mib: Double
+    let threads: Int
+    /// Matrix products only, over the median time.
+    let gflop_per_second: Double
+
+    /// Times repetitions one by one.
+    init(_ workload: Workload, _ repetition: () -> Void, repetitions: Int) {
+        BufferPool.shared.resetPeak()
+        seconds = (0..<repetitions).map { _ in
+            let start = ContinuousClock.now
+            repetition()
+            return (ContinuousClock.now - start) / .seconds(1)
+        }
+        let sorted = seconds.sorted()
+        let median = (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
+        self.workload = workload.rawValue
+        tokens_per_second = Double(workload.tokens) / median
+        images_per_second = Double(workload.images) / median
+        peak_mib = Double(StageWork.peakMemoryBytes) / 1_048_576
+        tensor_mib = Double(BufferPool.shared.use.peak) / 1_048_576
+        threads = Parallel.threads
+        gflop_per_second = workload.operations / median / 1e9
+    }
+
+    var line: String {
+        get throws {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = .sortedKeys
+            return String(decoding: try encoder.encode(self), as: UTF8.self)
+        }
+    }
+}

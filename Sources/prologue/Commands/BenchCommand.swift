@@ -1,0 +1,81 @@
+import ArgumentParser
+import Files
+import Foundation
+import Report
+import TensorCore
+
+struct BenchCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bench", abstract: "Time the engine on fixed workloads.",
+        discussion: """
+            Unset OPENBLAS_CORETYPE when measuring; `make bench` runs the same workloads in PyTorch in turn with these.
+
+              env -u OPENBLAS_CORETYPE prologue bench ar-step --repetitions 5
+            """)
+
+    @Argument(help: "Workloads: \(Workload.allCases.map(\.rawValue).joined(separator: ", ")) (default: all).")
+    var workloads: [String] = []
+    @Option(help: "Timed repetitions of each, after two to warm up.") var repetitions = 5
+    @Flag(help: "Answer requests '<workload> <repetitions>' on standard input with a JSON line each.") var serve = false
+    @OptionGroup var output: TableOptions
+
+    func validate() throws {
+        guard repetitions > 0 else { throw ValidationError("--repetitions must be at least 1, not \(repetitions)") }
+    }
+
+    func run() throws {
+        if serve { return try answerRequests() }
+        let chosen = try workloads.isEmpty ? Workload.allCases : workloads.map(Self.workload)
+        var table = Table(columns: [
+            .text("workload"), .number("median", key: "seconds", unit: "s", decimals: 3),
+            .number("tokens/s", decimals: 0), .number("images/s", decimals: 1), .number("GFLOP/s", decimals: 0),
+            .number("tensors", key: "tensor_mib", unit: "MiB", decimals: 0),
+            .number("process", key: "peak_mib", unit: "MiB", decimals: 0),
+        ])
+        for workload in chosen {
+            let measured = Self.measure(workload, repetitions)
+            table.add([
+                .text(workload.rawValue), .number(Double(workload.images) / measured.images_per_second),
+                .number(measured.tokens_per_second), .number(measured.images_per_second),
+                .number(measured.gflop_per_second), .number(measured.tensor_mib), .number(measured.peak_mib),
+            ])
+        }
+        table.add(footnote: "OpenBLAS core \(BLAS.core), \(Parallel.threads) threads; GFLOP/s of matrix products alone")
+        output.show(table)
+    }
+
+    private static func workload(_ name: String) throws -> Workload {
+        guard let workload = Workload(rawValue: name) else {
+            let names = Workload.allCases.map(\.rawValue)
+            let hint = nearest(to: name, among: names).map { "; did you mean '\($0)'?" } ?? ""
+            throw InputError("no workload '\(name)'; workloads: \(names.joined(separator: ", "))\(hint)")
+        }
+        return workload
+    }
+
+    private static func measure(_ workload: Workload, _ repetitions: Int) -> Measurement {
+        let repetition = workload.repetition()
+        for _ in 0..<2 { repetition() }
+        return Measurement(workload, repetition, repetitions: repetitions)
+    }
+
+    /// Keeps workloads warm between requests, so that two sides can be timed in turn.
+    private func answerRequests() throws {
+        var ready: [Workload: () -> Void] = [:]
+        while let line = readLine() {
+            let words = line.split(separator: " ")
+            guard words.count == 2, let count = Int(words[1]), count > 0 else {
+                throw InputError("a request is '<workload> <repetitions>', not '\(line)'")
+            }
+            let workload = try Self.workload(String(words[0]))
+            if ready[workload] == nil {
+                let repetition = workload.repetition()
+                for _ in 0..<2 { repetition() }
+                ready[workload] = repetition
+            }
+            guard let repetition = ready[workload] else { continue }
+            let measured = Measurement(workload, repetition, repetitions: count)
+            FileHandle.standardOutput.write(Data((try measured.line + "\n").utf8))
+        }
+    }
+}

@@ -1,0 +1,108 @@
+import ArgumentParser
+import Evaluation
+import Experiment
+import Files
+import Foundation
+import Report
+import RunStore
+import Sweep
+
+struct ProbeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "probe", abstract: "Linear probe of the tokens of runs, or of any features.",
+        discussion: """
+            Multinomial logistic regression on standardised features; its penalty is chosen on a fifth of the training
+            rows, never on test rows. A features file has the datasets train_features, train_labels, test_features and
+            test_labels.
+
+              prologue probe quickstart-baseline-2d-s0 quickstart-prologue-s0
+              prologue probe --features features.h5 --json
+            """)
+
+    @Argument(help: "Run ids, or the beginnings of ids.") var runs: [String] = []
+    @Option(help: "An HDF5 file of features and labels instead of runs.") var features: String?
+    @Option(help: "Training images, evenly over the classes.") var trainCount: Int?
+    @OptionGroup var store: StoreOptions
+    @OptionGroup var output: TableOptions
+
+    func validate() throws {
+        guard runs.isEmpty != (features == nil) else {
+            throw ValidationError("give runs, or --features FILE.h5, and not both")
+        }
+    }
+
+    func run() async throws {
+        if let features { return try probeFile(URL(fileURLWithPath: features)) }
+        Interruption.listen()
+        let context = try store.context()
+        var table = Table(columns: [
+            .text("run"), .text("tokens"), .number("top-1", key: "top1", decimals: 4, better: .higher),
+            .number("top-5", key: "top5", decimals: 4, better: .higher),
+        ])
+        for given in runs {
+            let record = try context.run(given)
+            let plan = try context.plan(of: record)
+            var settings = plan.settings.probe
+            if let trainCount { settings.trainCount = trainCount }
+            let values = try plan.probe(settings, context)
+            for name in ["prologue", "first", "random"] {
+                guard let top1 = values["probe.\(name).top1"] else { continue }
+                table.add([
+                    .text(record.id), .text(name), .number(top1), .number(values["probe.\(name).top5"] ?? nil),
+                ])
+            }
+        }
+        table.add(footnote: "prologue: the K prologue tokens; first, random: as many visual tokens")
+        output.show(table)
+    }
+
+    private func probeFile(_ url: URL) throws {
+        let file = try HDF5File(reading: url)
+        let train = try half("train", file, url)
+        let test = try half("test", file, url)
+        guard train.matrix.columns == test.matrix.columns else {
+            throw InputError(
+                file: url.path,
+                "train_features has \(train.matrix.columns) columns and test_features \(test.matrix.columns)")
+        }
+        let classes = (train.labels + test.labels).reduce(0, max) + 1
+        let probe = try LinearProbe(fitting: train.matrix, labels: train.labels, classes: classes)
+        let report = try ClassificationReport(scores: probe.model.scores(test.matrix), labels: test.labels)
+        if output.format == .json {
+            print(JSONValue.object([
+                "top1": .number(report.top1), "top5": .number(report.top5), "classes": .int(classes),
+                "train_count": .int(train.labels.count), "test_count": .int(test.labels.count),
+                "penalty": .number(probe.model.options.penalty),
+            ]).pretty, terminator: "")
+        } else {
+            var table = Table(columns: [
+                .number("top-1", key: "top1", decimals: 4), .number("top-5", key: "top5", decimals: 4),
+                .number("train", decimals: 0), .number("test", decimals: 0),
+            ])
+            table.add([
+                .number(report.top1), .number(report.top5), .number(train.labels.count), .number(test.labels.count),
+            ])
+            output.show(table)
+        }
+    }
+
+    private func half(_ name: String, _ file: HDF5File, _ url: URL) throws -> (matrix: FeatureMatrix, labels: [Int]) {
+        let shape = try file.shape(of: "\(name)_features")
+        guard shape.count >= 2, shape[0] > 0 else {
+            throw InputError(file: url.path, "\(name)_features has shape \(shape), expected [rows, columns]")
+        }
+        let values = try (try? file.read("\(name)_features", as: Float.self).values)
+            ?? file.read("\(name)_features", as: Double.self).values.map(Float.init)
+        let labels = try (try? file.read("\(name)_labels", as: Int64.self).values)
+            ?? file.read("\(name)_labels", as: Int32.self).values.map(Int64.init)
+        guard labels.count == shape[0] else {
+            throw InputError(file: url.path, "\(name)_features has \(shape[0]) rows, \(name)_labels \(labels.count)")
+        }
+        if let bad = labels.firstIndex(where: { $0 < 0 }) {
+            throw InputError(file: url.path, "\(name)_labels[\(bad)] is \(labels[bad]); labels count from 0")
+        }
+        return (
+            FeatureMatrix(rows: shape[0], columns: shape.dropFirst().reduce(1, *), values: values), labels.map(Int.init)
+        )
+    }
+}

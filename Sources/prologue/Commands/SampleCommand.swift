@@ -1,0 +1,56 @@
+import ArgumentParser
+import Experiment
+import Files
+import Foundation
+import Sweep
+
+struct SampleCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "sample", abstract: "Draw images from a finished run.",
+        discussion: """
+            Writes a picture (classes as rows) and an HDF5 file with tokens, images and labels, and prints where they are.
+
+              prologue sample quickstart-prologue-s0 --count 80 --temperature 0.9
+              prologue sample quickstart-prologue-s0 --guidance 1.5 --schedule cosine
+            """)
+
+    @Argument(help: "Run id, or the beginning of one.") var run: String
+    @Option(help: "Images to draw, classes in turn.") var count = 80
+    @Option(help: "Temperature.") var temperature = 1.0
+    @Option(help: "Temperature of prologue tokens (default: the same).") var prologueTemperature: Double?
+    @Option(help: "Keep the k most likely tokens (0: all).") var topK = 0
+    @Option(help: "Keep tokens up to this probability (1: all).") var topP = 1.0
+    @Option(help: "Guidance scale (0: off).") var guidance = 0.0
+    @Option(help: "Guidance schedule: constant, linear or cosine.") var schedule = "constant"
+    @Option(help: "Power of the cosine schedule.") var power = 1.0
+    @Flag(help: "Without a class.") var unconditional = false
+    @Option(help: "Seed of the draws.") var seed = 0
+    @OptionGroup var store: StoreOptions
+
+    func validate() throws {
+        guard count > 0 else { throw ValidationError("--count must be at least 1, not \(count)") }
+        guard temperature >= 0 else { throw ValidationError("--temperature must not be negative, but is \(temperature)") }
+        guard topP > 0, topP <= 1 else { throw ValidationError("--top-p must be in (0, 1], but is \(topP)") }
+        guard topK >= 0 else { throw ValidationError("--top-k must not be negative, but is \(topK)") }
+        guard GuidanceSchedule(rawValue: schedule) != nil else {
+            throw ValidationError("--schedule must be constant, linear or cosine, not '\(schedule)'")
+        }
+    }
+
+    func run() async throws {
+        Interruption.listen()
+        let context = try store.context()
+        var sampler = SamplerSettings()
+        sampler.temperature = temperature
+        sampler.prologueTemperature = prologueTemperature
+        sampler.topK = topK
+        sampler.topP = topP
+        sampler.unconditional = unconditional
+        sampler.guidance.scale = guidance
+        sampler.guidance.schedule = GuidanceSchedule(rawValue: schedule) ?? .constant
+        sampler.guidance.power = power
+        let files = try context.plan(of: context.run(run)).sample(sampler, count: count, seed: seed, context)
+        print("picture: \(files.picture.path)")
+        print("samples: \(files.samples.path)")
+    }
+}

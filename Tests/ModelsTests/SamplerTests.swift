@@ -1,0 +1,154 @@
+import Foundation
+import Models
+import TensorCore
+import Testing
+
+@Suite struct SamplerTests {
+    static let guidances: [Guidance] = [
+        .off, .overall(scale: 3, schedule: .cosine, power: 1.75), .overall(scale: 2, schedule: .constant, power: 1),
+        .split(
+            prologue: .init(schedule: .constant, scale: 0.7, start: 0),
+            visual: .init(schedule: .cosine, scale: 3.75, power: 0.2, start: 1)),
+    ]
+
+    /// What the cache decodes greedily is what the whole sequence's logits say at every position.
+    @Test(arguments: [TinyPrior.image, TinyPrior.prologue], guidances)
+    func greedyDecodingFollowsTheFullForward(layout: SequenceLayout, guidance: Guidance) {
+        for tied in [false, true] {
+            let model = TinyPrior.model(layout, tied: tied)
+            var settings = SamplerSettings()
+            settings.topK = 1
+            settings.guidance = guidance
+            let labels: [Int32] = [0, 1, 2, 3, 0]
+            let ids = Sampler(model, settings).sample(labels: labels, seed: 0)
+            #expect(ids.shape == [5, layout.length])
+            let conditional = TinyPrior.logits(model, ids, labels: labels)
+            let unconditional = TinyPrior.logits(model, ids, labels: labels.map { _ in model.unconditionalLabel })
+            for b in 0..<5 {
+                for t in 0..<layout.length {
+                    let row = (b * layout.length + t) * layout.vocabulary
+                    let s = Float(guidance.scale(at: t, layout: layout) ?? 1)
+                    let segment = Array(layout.segment(at: t))
+                    let mixed = segment.map { id in
+                        s * conditional.pointer[row + id] + (1 - s) * unconditional.pointer[row + id]
+                    }
+                    let chosen = Int(ids.ids[b * layout.length + t]) - segment[0]
+                    #expect(segment.indices.contains(chosen), "token \(t) left its segment")
+                    guard segment.indices.contains(chosen) else { continue }
+                    // Rounding may swap logits that are equal to it.
+                    #expect(mixed[chosen] >= (mixed.max() ?? 0) - 1e-4, "sequence \(b), token \(t)")
+                }
+            }
+            #expect(Set((0..<5).map { Array(ids.ids[$0 * layout.length..<($0 + 1) * layout.length]) }).count > 2)
+        }
+    }
+
+    @Test func temperatureZeroIsGreedy() {
+        let model = TinyPrior.model(TinyPrior.prologue)
+        var (greedy, cold) = (SamplerSettings(), SamplerSettings())
+        greedy.topK = 1
+        cold.temperature = 0
+        let labels: [Int32] = [0, 1, 2]
+        #expect(Sampler(model, greedy).sample(labels: labels, seed: 1) == Sampler(model, cold).sample(labels: labels, seed: 2))
+    }
+
+    /// 70 sequences make three groups; each sequence is the same alone, in another batch, and again.
+    @Test(arguments: [guidances[0], guidances[1]])
+    func sequencesDoNotDependOnTheirBatch(guidance: Guidance) {
+        let model = TinyPrior.model(TinyPrior.prologue)
+        var settings = SamplerSettings()
+        settings.guidance = guidance
+        let sampler = Sampler(model, settings)
+        let labels = (0..<70).map { Int32($0 % 4) }
+        let length = TinyPrior.prologue.length
+        let whole = sampler.sample(labels: labels, seed: 5)
+        #expect(sampler.sample(labels: labels, seed: 5) == whole)
+        for range in [0..<1, 1..<40, 33..<35, 69..<70, 31..<64] {
+            let part = sampler.sample(labels: Array(labels[range]), seed: 5, first: range.lowerBound)
+            #expect(part.ids == Array(whole.ids[range.lowerBound * length..<range.upperBound * length]), "\(range)")
+        }
+        #expect(sampler.sample(labels: labels, seed: 6) != whole)
+        let rows = (0..<70).map { Array(whole.ids[$0 * length..<($0 + 1) * length]) }
+        #expect(Set(rows).count == 70)
+    }
+
+    @Test(arguments: [TinyPrior.image, TinyPrior.prologue])
+    func tokensStayInTheirSegments(layout: SequenceLayout) {
+        var settings = SamplerSettings()
+        settings.temperature = 5
+        let ids = Sampler(TinyPrior.model(layout), settings).sample(labels: [Int32](repeating: 1, count: 100), seed: 3)
+        for (i, id) in ids.ids.enumerated() { #expect(layout.segment(at: i % layout.length).contains(Int(id))) }
+        // At this temperature every code of a segment is drawn somewhere.
+        #expect(Set(ids.ids).count == layout.vocabulary)
+    }
+
+    /// Tokens given stay; those after them are drawn as they would have been, given these.
+    @Test func givenTokensAreKept() {
+        let (layout, sampler) = (TinyPrior.prologue, Sampler(TinyPrior.model(TinyPrior.prologue), SamplerSettings()))
+        let labels = (0..<40).map { Int32($0 % 4) }
+        let free = sampler.sample(labels: labels, seed: 7)
+        let other = sampler.sample(labels: labels, seed: 8)
+        // The prologue of another sample; the rest is drawn.
+        var given = TokenTensor(repeating: -1, shape: free.shape)
+        for i in 0..<given.count where i % layout.length < layout.prologueTokens { given.ids[i] = other.ids[i] }
+        let resampled = sampler.sample(labels: labels, seed: 7, given: given)
+        for i in 0..<given.count {
+            if given.ids[i] >= 0 { #expect(resampled.ids[i] == given.ids[i]) }
+            #expect(layout.segment(at: i % layout.length).contains(Int(resampled.ids[i])))
+        }
+        #expect(layout.visualIndices(resampled) != layout.visualIndices(free))
+        // Given what it would have drawn itself, it goes on as before.
+        var itsOwn = given
+        for i in 0..<given.count where given.ids[i] >= 0 { itsOwn.ids[i] = free.ids[i] }
+        #expect(sampler.sample(labels: labels, seed: 7, given: itsOwn) == free)
+        #expect(sampler.sample(labels: labels, seed: 8, given: other) == other)
+    }
+
+    /// Pairs of first two tokens of 6000 sequences have the probabilities that the forward pass gives them,
+    /// with temperatures of prologue and image, guidance and top-k on the way.
+    @Test func sequencesHaveTheModelsProbabilities() {
+        let layout = SequenceLayout(prologueTokens: 1, visualTokens: 1, visualCodes: 5, prologueCodes: 4)
+        let model = TinyPrior.model(layout)
+        var settings = SamplerSettings()
+        settings.temperature = 0.8
+        settings.prologueTemperature = 1.4
+        settings.topK = 4
+        settings.guidance = .split(
+            prologue: .init(schedule: .linear, scale: 2, start: 0.5), visual: .init(schedule: .linear, scale: 3, start: 1))
+        let n = 6000
+        let ids = Sampler(model, settings).sample(labels: [Int32](repeating: 2, count: n), seed: 9).ids
+        var counts = [Int](repeating: 0, count: 20)
+        for i in 0..<n {
+            #expect(Int(ids[3 * i + 1]) == layout.eos)
+            counts[(Int(ids[3 * i]) - layout.visualCodes) * 5 + Int(ids[3 * i + 2])] += 1
+        }
+        var shares: [Double] = []
+        for first in 0..<4 {
+            let sequence = TokenTensor([Int32(layout.visualCodes + first), Int32(layout.eos), 0], shape: [1, 3])
+            let rows = [Int32(2), 3].map { TinyPrior.logits(model, sequence, labels: [$0]) }
+            func probabilities(_ t: Int, temperature: Double, scale s: Double) -> [Double] {
+                let ids = Array(layout.segment(at: t))
+                let logits = ids.map { id -> Double in
+                    let at = t * layout.vocabulary + id
+                    return s * Double(rows[0].pointer[at]) + (1 - s) * Double(rows[1].pointer[at])
+                }
+                let kept = Set(logits.indices.sorted { logits[$0] > logits[$1] }.prefix(4))
+                let weights = logits.indices.map { kept.contains($0) ? exp(logits[$0] / temperature) : 0 }
+                return weights.map { $0 / weights.reduce(0, +) }
+            }
+            // Segments start at their curves' start; EOS takes the first of the image's two steps.
+            let p = probabilities(0, temperature: 1.4, scale: 0.5)[first]
+            shares += probabilities(2, temperature: 0.8, scale: 1 + 2 * 0.5).map { p * $0 }
+        }
+        let possible = shares.indices.filter { shares[$0] > 0 }
+        #expect(possible.count == 16)
+        #expect(possible.reduce(0) { $0 + counts[$1] } == n)
+        // Cells that hold too few for the approximation are merged.
+        let rare = possible.filter { shares[$0] * Double(n) < 5 }
+        let cells = possible.filter { !rare.contains($0) }.map { (Double(counts[$0]), shares[$0] * Double(n)) }
+            + [(rare.reduce(0.0) { $0 + Double(counts[$1]) }, rare.reduce(0.0) { $0 + shares[$1] * Double(n) })]
+        let statistic = cells.filter { $0.1 > 0 }.reduce(0.0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) / $1.1 }
+        // 15 degrees of freedom at most: larger once in 10⁵ seeds.
+        #expect(statistic < 50)
+    }
+}

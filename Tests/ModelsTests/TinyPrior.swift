@@ -1,0 +1,27 @@
+import Models
+import NN
+import TensorCore
+
+/// Small AR models whose weights are large enough for every part to matter: fresh ones have gates near 0.
+enum TinyPrior {
+    static let image = SequenceLayout(prologueTokens: 0, visualTokens: 9, visualCodes: 13, prologueCodes: 0)
+    static let prologue = SequenceLayout(prologueTokens: 4, visualTokens: 9, visualCodes: 13, prologueCodes: 7)
+
+    static func model(_ layout: SequenceLayout, tied: Bool = false, scale: Float = 0.3) -> ARModel {
+        var config = ARConfig(
+            layout: layout, network: .init(width: 24, layers: 2, heads: 2, axes: [8, 2, 2]), labels: 4)
+        config.conditionWidth = 6
+        config.tied = tied
+        let model = ARModel(config, stream: RandomStream(seed: 1, "model"))
+        var stream = RandomStream(seed: 2, "weights")
+        for parameter in model.parameters {
+            for i in 0..<parameter.count { parameter.value.pointer[i] = scale * stream.normal() }
+        }
+        return model
+    }
+
+    /// Logits of the plain forward pass over whole sequences, [B, T, V].
+    static func logits(_ model: ARModel, _ ids: TokenTensor, labels: [Int32]) -> Tensor {
+        model(ARInput(targets: ids, labels: TokenTensor(labels, shape: [labels.count])), on: nil)
+    }
+}
