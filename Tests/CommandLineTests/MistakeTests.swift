@@ -77,7 +77,7 @@ import Testing
             let called = full.joined(separator: " ")
             let hasExample = help.output.split(separator: "\n").contains { line in
                 // Indented, which the line of USAGE is not.
-                line.hasPrefix("  ") && (line.trimmingCharacters(in: .whitespaces) + " ").hasPrefix(called + " ")
+                line.hasPrefix("  ") && (line + " ").contains(called + " ")
             }
             #expect(hasExample, "no example of '\(called)' in its help:\n\(help.output)")
             seen += 1
