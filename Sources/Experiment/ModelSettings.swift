@@ -8,8 +8,14 @@ extension TokenizerSettings {
     /// The tokenizer these settings describe, for images of `dataset`.
     func config(for dataset: Dataset) -> TokenizerConfig {
         let decoder = decoderSize
+        let prologue: TokenizerConfig.Prologue =
+            switch variant {
+            case .prologue, .prologueOneStage: .shared
+            case .prologuePost: .separate(layers: prologueEncoderLayers)
+            case .baseline1D, .baseline2D, .coupled1D, .coupled2D: .none
+            }
         var config = TokenizerConfig(
-            visual: .grid, prologue: variant == .prologue ? .shared : .none, imageSize: dataset.imageSize,
+            visual: variant.isLatent ? .latent : .grid, prologue: prologue, imageSize: dataset.imageSize,
             channels: dataset.channels, patch: patch,
             encoder: .init(width: dim, layers: layers, heads: heads, axes: ropeAxes),
             decoder: .init(width: decoder.dim, layers: decoder.layers, heads: decoder.heads, axes: ropeAxes),
@@ -17,6 +23,7 @@ extension TokenizerSettings {
             labels: dataset.classes + 1)
         config.prologueTemperature = prologueTemperature
         config.commitment = commitment
+        config.couplingTemperature = variant.isCoupled ? couplingTemperature : nil
         config.conditionWidth = condDim
         return config
     }
@@ -35,31 +42,51 @@ extension TokenizerSettings {
 
     var lossWeights: Tokenizer.LossWeights {
         var weights = Tokenizer.LossWeights()
-        weights.l1 = loss.l1
-        weights.l2 = loss.l2
-        weights.quantizer = loss.quantizer
+        // On a frozen visual path, cross-entropy is all there is to train with.
+        let isFrozen = variant == .prologuePost
+        weights.l1 = isFrozen ? 0 : loss.l1
+        weights.l2 = isFrozen ? 0 : loss.l2
+        weights.quantizer = isFrozen ? 0 : loss.quantizer
         weights.prologueCrossEntropy = loss.cePrologue
-        weights.visualCrossEntropy = loss.ceVisual
+        weights.visualCrossEntropy = variant.isCoupled ? loss.ceCoupled : loss.ceVisual
         return weights
     }
 
-    /// What training reads. Settings of the prologue and its AR model do not concern a tokenizer without one, so
-    /// arms that differ in those only share their baseline.
+    /// Settings that training reads. What concerns other variants only is left out, so that arms which differ in
+    /// nothing else share a tokenizer: a baseline does not care how long the prologue is.
     var stageIdentity: JSONValue {
-        guard case .object(var members) = identity, variant == .baseline2D else { return identity }
-        for key in ["prologue_tokens", "prologue_codebook", "prologue_temperature", "visual_dropout", "joint_ar"] {
-            members[key] = nil
+        guard case .object(var members) = identity, case .object(var loss)? = members["loss"] else { return identity }
+        func drop(_ keys: [String], unless needed: Bool) {
+            if !needed { for key in keys { members[key] = nil } }
         }
-        if case .object(var loss)? = members["loss"] {
-            loss["ce_prologue"] = nil
-            loss["ce_visual"] = nil
-            members["loss"] = .object(loss)
-        }
+        drop(["prologue_tokens", "prologue_codebook", "prologue_temperature", "visual_dropout"], unless: variant.hasPrologue)
+        drop(["joint_ar"], unless: variant.hasJointAR && variant != .prologueOneStage)
+        drop(["prologue_encoder_layers"], unless: variant == .prologuePost)
+        drop(["coupling_temperature"], unless: variant.isCoupled)
+        if !variant.hasPrologue { loss["ce_prologue"] = nil }
+        if !variant.hasPrologue { loss["ce_visual"] = nil }
+        if !variant.isCoupled { loss["ce_coupled"] = nil }
+        if variant == .prologuePost { for key in ["l1", "l2", "quantizer"] { loss[key] = nil } }
+        members["loss"] = .object(loss)
         return .object(members)
+    }
+
+    /// The 2D tokenizer that `prologue-post` is trained on: the same settings as a baseline.
+    var base: TokenizerSettings? {
+        guard variant == .prologuePost else { return nil }
+        var base = self
+        base.variant = .baseline2D
+        return base
     }
 }
 
 extension PriorSettings {
+    /// What `prologue-onestage` reads of these settings while it trains its tokenizer.
+    var networkIdentity: JSONValue {
+        let keys = ["dim", "layers", "heads", "rope_axes", "cond_dim", "tied", "label_drop"]
+        return .object((identity.objectValue ?? [:]).filter { keys.contains($0.key) })
+    }
+
     func config(layout: SequenceLayout, classes: Int) -> ARConfig {
         var config = ARConfig(
             layout: layout, network: .init(width: dim, layers: layers, heads: heads, axes: ropeAxes),

@@ -18,9 +18,9 @@ extension Stage {
         case is ReconstructionStage:
             (ReconstructionStage.pictureFile, "held-out images, each above its reconstruction")
         case let samples as SampleStage:
-            (SampleStage.pictureFile, "samples by class, \(samples.name)")
+            (SampleStage.pictureFile, "samples under '\(samples.name)'")
         case is ResampleStage:
-            (ResampleStage.pictureFile, "rows that share their first tokens")
+            (ResampleStage.pictureFile, "each row keeps the first tokens of one image and draws the rest anew")
         default: nil
         }
     }

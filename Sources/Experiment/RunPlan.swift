@@ -17,13 +17,13 @@ public struct RunPlan {
         let dataset = try context.datasets.dataset(settings.data)
         let features = FeatureStage(settings: settings.features, dataset: dataset)
         let tokenizer = TokenizerStage(
-            settings: settings.tokenizer, seed: settings.seeds.tokenizer, dataset: dataset)
+            settings: settings.tokenizer, prior: settings.prior, seed: settings.seeds.tokenizer, dataset: dataset)
         let tokens = TokenStage(tokenizer: tokenizer)
         let prior = PriorStage(settings: settings.prior, seed: settings.seeds.prior, tokens: tokens)
         (self.tokens, self.prior) = (tokens, prior)
         let reconstructions = ReconstructionStage(
             scores: settings.scores, features: features, tokenizer: tokenizer)
-        var stages: [any Stage] = [features, tokenizer, reconstructions, tokens]
+        var stages: [any Stage] = [features] + (tokenizer.base.map { [$0] } ?? []) + [tokenizer, reconstructions, tokens]
         if settings.probe.enabled {
             stages.append(
                 ProbeStage(

@@ -22,7 +22,6 @@ public struct SweepResults: Sendable {
         public let metrics: [String: Metric]
         /// Summaries of its finished stages, by role.
         public let stages: [String: StageRecord]
-        /// With absolute paths.
         public let pictures: [Artifact]
     }
 
@@ -80,12 +79,7 @@ public struct SweepResults: Sendable {
         }
         return Run(
             id: id, seed: seed, state: (try? store.status(ofRun: id))?.state, metrics: metrics,
-            stages: records,
-            pictures: plan.pictures(in: store).map { picture in
-                var picture = picture
-                picture.path = store.directory.appendingPathComponent(picture.path).path
-                return picture
-            })
+            stages: records, pictures: plan.pictures(in: store))
     }
 
     /// Names of all metrics of any run, sorted.

@@ -75,6 +75,9 @@ public struct Encoder {
             config.gridPositions + (0..<queryCount).map { .query($0) }, axisWidths: config.encoder.axes)
     }
 
+    /// What makes prologue tokens only: their quantizer, and their encoder where they have one of their own.
+    public var prologueParameters: [Parameter] { parameters.filter { $0.name.hasPrefix("semantic_") } }
+
     /// patches [B, N, p·p·C] in [−1, 1] → codes.
     public func callAsFunction(_ patches: Tensor) -> Encoding {
         let (tape, n) = (patches.tape, config.visualTokens)

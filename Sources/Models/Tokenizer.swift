@@ -34,7 +34,8 @@ public struct Tokenizer {
     /// Step A's forward pass: every term as a scalar on the tape.
     public struct StepA {
         public let encoding: Encoding
-        public let reconstruction: Tensor
+        /// Nil where no term needs it: all reconstruction weights are 0.
+        public let reconstruction: Tensor?
         public let l1, l2, quantizer: Tensor
         /// Present where an AR model was given.
         public let crossEntropy: SegmentedCrossEntropy?
@@ -49,12 +50,18 @@ public struct Tokenizer {
         visualDropped: [Bool] = []
     ) -> StepA {
         let encoding = encoder(patches)
-        let reconstruction = decoder(encoding.visual.codes)
-        let target = patches.detached()
-        let l1 = meanAbsoluteDifference(reconstruction, target)
-        let l2 = meanSquaredDifference(reconstruction, target)
         let quantizer = encoding.visual.loss ?? .zeros([1])
-        var total = Float(weights.l1) * l1 + Float(weights.l2) * l2 + Float(weights.quantizer) * quantizer
+        var total = Float(weights.quantizer) * quantizer
+        var (l1, l2) = (Tensor.zeros([1]), Tensor.zeros([1]))
+        var reconstruction: Tensor?
+        if weights.l1 != 0 || weights.l2 != 0 {
+            let rebuilt = decoder(encoding.visual.codes)
+            let target = patches.detached()
+            l1 = meanAbsoluteDifference(rebuilt, target)
+            l2 = meanSquaredDifference(rebuilt, target)
+            total = Float(weights.l1) * l1 + Float(weights.l2) * l2 + total
+            reconstruction = rebuilt
+        }
         var crossEntropy: SegmentedCrossEntropy?
         if let ar {
             let input = ARInput(

@@ -23,8 +23,8 @@ public struct ComparisonTable {
         var columns: [Table.Column] = [.text("arm"), .number("seeds", decimals: 0)]
         columns += names.map(Self.column)
         columns += [
-            .number("tokenizer steps", key: "tokenizer.steps", decimals: 0),
-            .number("prior steps", key: "prior.steps", decimals: 0),
+            .number("tokenizer\nsteps", key: "tokenizer.steps", decimals: 0),
+            .number("prior\nsteps", key: "prior.steps", decimals: 0),
             .number("params", key: "parameters", unit: "M", decimals: 2),
             .number("training", key: "seconds", unit: "s", decimals: 0),
         ]
@@ -55,9 +55,14 @@ public struct ComparisonTable {
 
     private static func column(_ name: String) -> Table.Column {
         let isAccuracy = name.hasPrefix("probe.") || name.contains("agreement") || name.contains("accuracy")
-        let title = name.hasPrefix("gfid@") ? "g" + name.dropFirst(1).uppercasedPrefix(3)
-            : name.hasPrefix("rfid@") ? "r" + name.dropFirst(1).uppercasedPrefix(3) : name
-        return .number(title, key: name, decimals: isAccuracy ? 3 : 2, better: isAccuracy ? .higher : .lower)
+        return .number(title(name), key: name, decimals: isAccuracy ? 3 : 2, better: isAccuracy ? .higher : .lower)
+    }
+
+    /// `gfid@fashion-cnn.nocfg` over three lines: gFID, @fashion-cnn, nocfg.
+    private static func title(_ name: String) -> String {
+        guard let at = name.firstIndex(of: "@") else { return name.replacing(".", with: "\n") }
+        let measure = name[..<at].replacing("gfid", with: "gFID").replacing("rfid", with: "rFID").replacing("_", with: " ")
+        return measure + "\n" + name[at...].replacing(".", with: "\n")
     }
 
     // MARK: Budgets
@@ -175,9 +180,4 @@ public struct ComparisonTable {
             format: "One seed: drawing other samples alone moves gFID by ±%.1f (95 %%), and training with another seed "
                 + "by more; smaller differences mean nothing.", 1.96 * largest)
     }
-}
-
-extension StringProtocol {
-    /// "fid@x" → "FID@x": the first `count` letters in capitals.
-    fileprivate func uppercasedPrefix(_ count: Int) -> String { prefix(count).uppercased() + dropFirst(count) }
 }

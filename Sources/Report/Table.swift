@@ -13,7 +13,7 @@ public struct Table: Sendable, Equatable {
     public enum Better: Sendable { case lower, higher }
 
     public struct Column: Sendable, Equatable {
-        /// What people read.
+        /// What people read; a terminal breaks it at line breaks.
         public var title: String
         /// What programs read; unique within a table.
         public var key: String
@@ -34,7 +34,11 @@ public struct Table: Sendable, Equatable {
         }
 
         /// "title [unit]"
-        var heading: String { unit.map { "\(title) [\($0)]" } ?? title }
+        var heading: String { headingLines.joined(separator: " ") }
+
+        var headingLines: [String] {
+            (unit.map { "\(title) [\($0)]" } ?? title).split(separator: "\n").map(String.init)
+        }
     }
 
     public enum Cell: Sendable, Equatable {

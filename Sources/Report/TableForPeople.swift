@@ -2,7 +2,14 @@
 extension Table {
     /// Aligned columns for a terminal; `*` after the best values.
     public func text() -> String {
-        let headings = columns.map(\.heading)
+        let depth = columns.map(\.headingLines.count).max() ?? 1
+        // Short headings stand on the last line, next to their values.
+        let headings = (0..<depth).map { line in
+            columns.map { column in
+                let own = column.headingLines
+                return line < depth - own.count ? "" : own[line - (depth - own.count)]
+            }
+        }
         let marks = columns.map { $0.better != nil }
         let cells = rows.indices.map { row in
             columns.indices.map { column in
@@ -10,15 +17,17 @@ extension Table {
                 shown(row, column) + (isBest(row: row, column: column) ? "*" : marks[column] ? " " : "")
             }
         }
-        let widths = columns.indices.map { c in ([headings] + cells).map { $0[c].count }.max() ?? 0 }
+        let widths = columns.indices.map { c in (headings + cells).map { $0[c].count }.max() ?? 0 }
         func line(_ cells: [String]) -> String {
             let padded = columns.indices.map { pad(cells[$0], to: widths[$0], columns[$0].alignment) }
             return trimmingEnd(padded.joined(separator: "  "))
         }
-        let titles = columns.indices.map { c in
-            marks[c] && columns[c].alignment == .right ? headings[c] + (headings[c].count < widths[c] ? " " : "") : headings[c]
+        func titles(_ headings: [String]) -> [String] {
+            columns.indices.map { c in
+                marks[c] && columns[c].alignment == .right && headings[c].count < widths[c] ? headings[c] + " " : headings[c]
+            }
         }
-        var lines = [line(titles), widths.map { String(repeating: "─", count: $0) }.joined(separator: "  ")]
+        var lines = headings.map { line(titles($0)) } + [widths.map { String(repeating: "─", count: $0) }.joined(separator: "  ")]
         lines += cells.map(line)
         if !footnotes.isEmpty { lines += [""] + footnotes }
         return lines.joined(separator: "\n") + "\n"

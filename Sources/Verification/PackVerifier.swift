@@ -100,9 +100,10 @@ public enum PackVerifier {
         try c.values("io.visual_quant_loss", step.quantizer.values, tolerance: Tolerance.output)
         try c.values("io.l1", step.l1.values, tolerance: Tolerance.output)
         try c.values("io.l2", step.l2.values, tolerance: Tolerance.output)
-        try c.values("io.recon_patches", step.reconstruction.values, tolerance: Tolerance.output)
-        try c.values(
-            "io.recon_images", Patches.planes(step.reconstruction, config), tolerance: Tolerance.output)
+        if let reconstruction = step.reconstruction {
+            try c.values("io.recon_patches", reconstruction.values, tolerance: Tolerance.output)
+            try c.values("io.recon_images", Patches.planes(reconstruction, config), tolerance: Tolerance.output)
+        }
         if let prologue = encoding.prologue {
             try c.values("io.prologue_quant", prologue.codes.values, tolerance: Tolerance.output)
             try entropies("io.prologue_entropies", prologue, &c)

@@ -19,8 +19,8 @@ struct Prologue: AsyncParsableCommand {
             """,
         version: version,
         subcommands: [
-            SweepCommand.self, CompareCommand.self, TrainCommand.self, SampleCommand.self, ResampleCommand.self,
-            ProbeCommand.self, RunsCommand.self, VerifyCommand.self, BenchCommand.self, DoctorCommand.self,
+            SweepCommand.self, TrainCommand.self, CompareCommand.self, RunsCommand.self, ProbeCommand.self,
+            SampleCommand.self, ResampleCommand.self, VerifyCommand.self, BenchCommand.self, DoctorCommand.self,
         ])
 
     static let version = "0.1.0"

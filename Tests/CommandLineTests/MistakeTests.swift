@@ -44,7 +44,7 @@ import Testing
     }
 
     @Test func unknownRunsNameTheNearest() throws {
-        let (place, _) = try finishedSweep.get()
+        let place = try finishedSweep.get().place
         let wrong = try place.run("runs", "show", "tiny-prolouge-s0")
         #expect(wrong.code == 2)
         #expect(wrong.errors.contains("did you mean 'tiny-prologue-s0-"), "\(wrong.errors)")

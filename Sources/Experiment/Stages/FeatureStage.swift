@@ -17,8 +17,8 @@ struct FeatureStage: Stage {
             kind: "features", settings: ["data": dataset.identity, "features": settings.identity], formatVersion: 1)
     }
 
-    /// What scores in this feature space are called: `gfid@fashion-mnist-cnn`, never plain FID.
-    var spaceName: String { "\(dataset.name)-cnn" }
+    /// What scores in this feature space are called: `gfid@fashion-cnn`, never plain FID.
+    var spaceName: String { "\(dataset.name.split(separator: "-").first ?? "")-cnn" }
 
     func perform(_ work: StageWork, _ context: ExperimentContext) throws -> JSONValue {
         try ClassifierTraining(settings: settings, dataset: dataset).run(work, context)

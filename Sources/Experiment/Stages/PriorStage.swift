@@ -14,17 +14,24 @@ struct PriorStage: Stage {
     var role: String { "prior" }
     var tokenizer: TokenizerStage { tokens.tokenizer }
 
+    /// Whether the tokenizer's joint AR model is the prior, and nothing is left to train.
+    private var isJoint: Bool { tokenizer.settings.variant == .prologueOneStage }
+
     var identity: StageIdentity {
-        StageIdentity(
-            kind: "prior", settings: ["prior": settings.identity, "seed": .int(seed)], inputs: ["tokens": tokens.id],
-            formatVersion: 1)
+        let read: JSONValue =
+            isJoint
+            ? ["joint": true, "prior": settings.networkIdentity]
+            : ["prior": settings.identity, "seed": .int(seed)]
+        return StageIdentity(kind: "prior", settings: read, inputs: ["tokens": tokens.id], formatVersion: 1)
     }
 
     func perform(_ work: StageWork, _ context: ExperimentContext) throws -> JSONValue {
-        try PriorTraining(
+        let training = PriorTraining(
             settings: settings, seed: seed, layout: tokenizer.layout, classes: tokenizer.dataset.classes,
-            tokens: tokens.load(context)
-        ).run(work, context)
+            tokens: try tokens.load(context))
+        guard isJoint else { return try training.run(work, context) }
+        let weights = context.store.stage(tokenizer.identity).url(WeightFile.averaged)
+        return try training.adopt(SafetensorsFile(reading: weights), work)
     }
 
     /// The AR model with its averaged weights.

@@ -9,21 +9,36 @@ import TensorCore
 /// Stage 1: a trained tokenizer.
 struct TokenizerStage: Stage {
     let settings: TokenizerSettings
+    /// Read by `prologue-onestage` only, whose joint AR model has the prior's sizes.
+    let prior: PriorSettings
     let seed: Int
     let dataset: Dataset
+    var role = "tokenizer"
 
-    var role: String { "tokenizer" }
+    /// The frozen 2D tokenizer under a `prologue-post`, a stage of its own that a baseline arm shares.
+    var base: TokenizerStage? {
+        settings.base.map {
+            TokenizerStage(settings: $0, prior: prior, seed: seed, dataset: dataset, role: "base-tokenizer")
+        }
+    }
+
     var layout: SequenceLayout { settings.config(for: dataset).layout }
 
     var identity: StageIdentity {
-        StageIdentity(
-            kind: "tokenizer",
-            settings: ["data": dataset.identity, "tokenizer": settings.stageIdentity, "seed": .int(seed)],
-            formatVersion: 1)
+        var read: [String: JSONValue] = [
+            "data": dataset.identity, "tokenizer": settings.stageIdentity, "seed": .int(seed),
+        ]
+        if settings.variant == .prologueOneStage { read["prior"] = prior.networkIdentity }
+        return StageIdentity(
+            kind: "tokenizer", settings: .object(read), inputs: base.map { ["base": $0.id] } ?? [:], formatVersion: 1)
     }
 
     func perform(_ work: StageWork, _ context: ExperimentContext) throws -> JSONValue {
-        try TokenizerTraining(settings: settings, seed: seed, dataset: dataset).run(work, context)
+        let frozen = try base.map {
+            try SafetensorsFile(reading: context.store.stage($0.identity).url(WeightFile.averaged))
+        }
+        return try TokenizerTraining(settings: settings, seed: seed, dataset: dataset, prior: prior, base: frozen)
+            .run(work, context)
     }
 
     /// The tokenizer with its averaged weights.

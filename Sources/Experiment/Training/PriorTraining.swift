@@ -66,6 +66,18 @@ struct PriorTraining {
         ]
     }
 
+    /// Takes over the joint AR model of `prologue-onestage` as it is, and measures it as a trained one is.
+    func adopt(_ weights: SafetensorsFile, _ work: StageWork) throws -> JSONValue {
+        let model = ARModel(
+            settings.config(layout: layout, classes: classes), stream: RandomStream(seed: seed, "prior/initial"))
+        try ParameterFiles.load(model.parameters, from: weights, prefix: "ar.")
+        try ParameterFiles.save([("ar.", model.parameters)], to: work.url(WeightFile.averaged))
+        return [
+            "parameters": .int(model.parameters.reduce(0) { $0 + $1.count }), "steps": 0,
+            "metrics": .object(heldOutBits(model).mapValues { .number($0) }),
+        ]
+    }
+
     /// With probability `labelDrop` a sequence's class becomes the unconditional label.
     private func dropLabels(_ labels: TokenTensor, unconditional: Int32, step: Int) -> TokenTensor {
         var stream = RandomStream(seed: seed, "prior/label-drop", step: step)

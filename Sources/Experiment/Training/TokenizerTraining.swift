@@ -8,7 +8,7 @@ import Sweep
 import TensorCore
 
 /// Stage 1 (METHOD §4): trains a tokenizer; with a prologue, alternates step A (encoder, decoder; joint AR frozen) and
-/// step B (joint AR on step A's indices) on the same batch.
+/// step B (joint AR on step A's indices) on the same batch. So do the coupled controls.
 struct TokenizerTraining {
     static let columns = [
         "loss", "l1", "l2", "quantizer", "ce_prologue", "ce_eos", "ce_visual", "ce_joint", "rate", "gradient_norm",
@@ -18,23 +18,24 @@ struct TokenizerTraining {
     let settings: TokenizerSettings
     let seed: Int
     let dataset: Dataset
+    /// The joint AR model of `prologue-onestage` is the final one: these are its sizes and its label drop.
+    let prior: PriorSettings
+    /// Averaged weights of the frozen 2D tokenizer that `prologue-post` builds on.
+    let base: SafetensorsFile?
 
     func run(_ work: StageWork, _ context: ExperimentContext) throws -> JSONValue {
-        // Models. The joint AR model sees no class: its labels are all "unconditional".
+        // Models.
         let config = settings.config(for: dataset)
         let tokenizer = Tokenizer(config, seed: seed)
-        let joint =
-            config.layout.hasPrologue
-            ? ARModel(
-                settings.jointARConfig(layout: config.layout, classes: dataset.classes),
-                stream: RandomStream(seed: seed, "joint-ar/initial")) : nil
+        let joint = jointModel(config.layout)
+        if let base { try loadFrozen(tokenizer, from: base) }
 
         // Optimisers and schedule.
         let optimizer = settings.optimizer
         let schedule = optimizer.schedule(steps: settings.steps)
+        let trained = base == nil ? tokenizer.parameters : tokenizer.encoder.prologueParameters
         let autoencoderStep = AdamW(
-            tokenizer.parameters,
-            optimizer.adamW(decay: optimizer.weightDecay, averageHalfLife: settings.emaHalfLife))
+            trained, optimizer.adamW(decay: optimizer.weightDecay, averageHalfLife: settings.emaHalfLife))
         let jointStep = joint.map {
             AdamW(
                 $0.parameters,
@@ -57,22 +58,22 @@ struct TokenizerTraining {
             let images = order.indices(step: step, batch: batch)
             let patches = dataset.patches(
                 dataset.train, images, patch: settings.patch, flipped: settings.flip ? flips(step) : [])
-            let dropped = joint == nil ? [] : droppedSequences(step)
+            let dropped = config.layout.hasPrologue ? droppedSequences(step) : []
+            let classes = joint.map { self.labels(images, step, unconditional: $0.unconditionalLabel) }
 
             // Step A.
-            let tape = Tape(differentiating: tokenizer.parameters)
+            let tape = Tape(differentiating: trained)
             let a = tokenizer.stepA(
-                patches: tape.constant(patches), weights: weights, ar: joint, visualDropped: dropped)
+                patches: tape.constant(patches), weights: weights, ar: joint, labels: classes, visualDropped: dropped)
             tape.backward(from: a.total)
             let report = autoencoderStep.step(tape, rate: rate)
 
             // Step B.
             var jointLoss: Tensor?
-            if let joint, let jointStep {
+            if let joint, let jointStep, let classes {
                 let tape = Tape(differentiating: joint.parameters)
                 let input = ARInput(
-                    targets: config.layout.targets(a.encoding.indices),
-                    labels: TokenTensor(repeating: joint.unconditionalLabel, shape: [batch]), visualDropped: dropped)
+                    targets: config.layout.targets(a.encoding.indices), labels: classes, visualDropped: dropped)
                 let loss = joint.meanCrossEntropy(input, on: tape)
                 tape.backward(from: loss)
                 jointStep.step(tape, rate: rate)
@@ -88,12 +89,14 @@ struct TokenizerTraining {
                 "rate": Float(rate), "gradient_norm": Float(report.gradientNorm),
                 "visual_usage": usage(a.encoding.visual, of: config.codebook),
             ]
-            if let parts = a.crossEntropy, let jointLoss, let prologue = a.encoding.prologue {
-                values["ce_prologue"] = parts.prologue.scalar
-                values["ce_eos"] = parts.eos.scalar
+            if let parts = a.crossEntropy, let jointLoss {
                 values["ce_visual"] = parts.visual.scalar
                 values["ce_joint"] = jointLoss.scalar
-                values["prologue_usage"] = usage(prologue, of: config.prologueCodebook)
+                if let prologue = a.encoding.prologue {
+                    values["ce_prologue"] = parts.prologue.scalar
+                    values["ce_eos"] = parts.eos.scalar
+                    values["prologue_usage"] = usage(prologue, of: config.prologueCodebook)
+                }
             }
             return values
         } save: {
@@ -110,11 +113,40 @@ struct TokenizerTraining {
         }
         return [
             "parameters": .int(tokenizer.parameters.reduce(0) { $0 + $1.count }),
+            "trained_parameters": .int(trained.reduce(0) { $0 + $1.count }),
             "joint_parameters": .int(joint?.parameters.reduce(0) { $0 + $1.count } ?? 0),
             "steps": .int(settings.steps), "images_seen": .int(settings.steps * batch),
             "peak_tensor_bytes": .int(BufferPool.shared.use.peak),
             "last": .object(last.mapValues { .number(Double($0)) }),
         ]
+    }
+
+    /// The AR model trained in step B: small and unconditional, except where it is the final one.
+    private func jointModel(_ layout: SequenceLayout) -> ARModel? {
+        guard settings.variant.hasJointAR else { return nil }
+        let config =
+            settings.variant == .prologueOneStage
+            ? prior.config(layout: layout, classes: dataset.classes)
+            : settings.jointARConfig(layout: layout, classes: dataset.classes)
+        return ARModel(config, stream: RandomStream(seed: seed, "joint-ar/initial"))
+    }
+
+    /// Classes of a batch for the joint AR model: all unconditional, or with the prior's label drop where it is the
+    /// final model.
+    private func labels(_ images: [Int], _ step: Int, unconditional: Int32) -> TokenTensor {
+        var stream = RandomStream(seed: seed, "joint-ar/label-drop", step: step)
+        let drop = settings.variant == .prologueOneStage ? prior.labelDrop : 1
+        return TokenTensor(
+            images.map { Double(stream.uniform()) < drop ? unconditional : dataset.train.labels[$0] },
+            shape: [images.count])
+    }
+
+    /// Fills everything but the prologue's own parameters with the base tokenizer's.
+    private func loadFrozen(_ tokenizer: Tokenizer, from base: SafetensorsFile) throws {
+        let own = Set(tokenizer.encoder.prologueParameters.map(\.name))
+        let visual = tokenizer.encoder.parameters.filter { !own.contains($0.name) }
+        try ParameterFiles.load(visual, from: base, prefix: "encoder.")
+        try ParameterFiles.load(tokenizer.decoder.parameters, from: base, prefix: "decoder.")
     }
 
     /// The share of sequences whose visual inputs become EOS: exactly `visualDropout` of the batch, drawn anew each step.

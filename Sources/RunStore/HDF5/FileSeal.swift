@@ -12,12 +12,16 @@ enum FileSeal {
     private static let length = mark.count + 65
 
     /// Appends the checksum of all that is in the file.
-    static func seal(_ url: URL) throws {
-        let digest = sha256(try Data(contentsOf: url, options: .alwaysMapped))
-        let file = try FileHandle(forWritingTo: url)
-        defer { try? file.close() }
-        try file.seekToEnd()
-        try file.write(contentsOf: mark + Data("\(digest)\n".utf8))
+    ///
+    /// - Parameter name: what errors call the file.
+    static func seal(_ url: URL, called name: String) throws {
+        let descriptor = open(url.path, O_WRONLY | O_APPEND | O_CLOEXEC)
+        guard descriptor >= 0 else { throw failure("open", name) }
+        defer { close(descriptor) }
+        let line = mark + Data("\(sha256(try Data(contentsOf: url, options: .alwaysMapped)))\n".utf8)
+        guard line.withUnsafeBytes({ write(descriptor, $0.baseAddress, $0.count) }) == line.count else {
+            throw failure("write", name)
+        }
     }
 
     /// Throws an `InputError` if the file is sealed and is not what was sealed.
@@ -29,5 +33,9 @@ enum FileSeal {
         guard data[(content + mark.count)...] == Data("\(sha256(data.prefix(content)))\n".utf8) else {
             throw InputError(file: url.path, "is damaged: its content does not match its checksum")
         }
+    }
+
+    private static func failure(_ call: String, _ name: String) -> InputError {
+        InputError(file: name, "cannot \(call): \(String(cString: strerror(errno)))")
     }
 }

@@ -34,13 +34,14 @@ public final class HDF5File {
         }
     }
 
-    /// Writes a whole file: beside its place, sealed with a checksum, synced, then renamed over it. If `body` throws, `url` is untouched.
+    /// Writes a whole file: beside its place, sealed with a checksum, synced, then renamed over it. If `body` throws,
+    /// `url` is untouched.
     public static func write(atomicallyTo url: URL, _ body: (HDF5File) throws -> Void) throws {
         try AtomicFile.replace(url) { aside in
             let file = try HDF5File(creating: aside, called: url.path)
             try body(file)
             try file.close()
-            try FileSeal.seal(aside)
+            try FileSeal.seal(aside, called: url.path)
         }
     }
 

@@ -77,10 +77,11 @@ extension RunSettings {
                 paths: ["tokenizer.patch", "data.image_size"],
                 message: "tokenizer.patch \(tokenizer.patch) must divide data.image_size \(data.imageSize)"))
         }
-        if tokenizer.variant == .prologue, tokenizer.prologueTokens < 1 {
+        if tokenizer.variant.hasPrologue, tokenizer.prologueTokens < 1 {
             found.append(Conflict(
                 paths: ["tokenizer.prologue_tokens", "tokenizer.variant"],
-                message: "tokenizer.prologue_tokens must be at least 1 for variant prologue; "
+                message: "tokenizer.prologue_tokens must be at least 1 for variant "
+                    + "\(tokenizer.variant.rawValue); "
                     + "without any, use baseline-2d"))
         }
         return found

@@ -1,8 +1,22 @@
 /// Stage 1: encoder, quantizers, decoder and the small joint AR model (METHOD §3, §4).
 public struct TokenizerSettings: SettingsSection {
     public enum Variant: String, ChoiceSetting {
+        case baseline1D = "baseline-1d"
         case baseline2D = "baseline-2d"
+        case coupled1D = "coupled-1d"
+        case coupled2D = "coupled-2d"
         case prologue
+        case prologuePost = "prologue-post"
+        case prologueOneStage = "prologue-onestage"
+
+        /// Whether there are prologue tokens.
+        public var hasPrologue: Bool { [.prologue, .prologuePost, .prologueOneStage].contains(self) }
+        /// Whether the visual tokens are learned queries rather than patches.
+        public var isLatent: Bool { self == .baseline1D || self == .coupled1D }
+        /// Whether an AR model's cross-entropy reaches the visual tokens themselves.
+        public var isCoupled: Bool { self == .coupled1D || self == .coupled2D }
+        /// Whether an AR model is trained beside the tokenizer.
+        public var hasJointAR: Bool { hasPrologue || isCoupled }
     }
 
     public var variant = Variant.prologue
@@ -20,6 +34,8 @@ public struct TokenizerSettings: SettingsSection {
     public var prologueTokens = 8
     public var prologueCodebook = 256
     public var prologueTemperature = 0.1
+    public var prologueEncoderLayers = 2
+    public var couplingTemperature = 1.0
     public var commitment = 0.25
     public var visualDropout = 0.5
     public var loss = TokenizerLossSettings()
@@ -61,6 +77,10 @@ public struct TokenizerSettings: SettingsSection {
         .value("prologue_temperature", \.prologueTemperature,
             "Temperature τ of the prologue quantizer's softmax over cosines.",
             .positive),
+        .value("prologue_encoder_layers", \.prologueEncoderLayers,
+            "Layers of the prologue encoder of its own (`prologue-post`).", .atLeast(1)),
+        .value("coupling_temperature", \.couplingTemperature,
+            "Temperature τ through which the cross-entropy reaches visual tokens (`coupled-*`).", .positive),
         .value("commitment", \.commitment, "Weight of the visual quantizer's commitment term.", .atLeast(0)),
         .value("visual_dropout", \.visualDropout,
             "Share of a batch whose visual inputs to the joint AR model become EOS.",
@@ -86,6 +106,7 @@ public struct TokenizerLossSettings: SettingsSection {
     public var quantizer = 1.0
     public var cePrologue = 0.25
     public var ceVisual = 0.25
+    public var ceCoupled = 0.03
 
     public init() {}
 
@@ -95,7 +116,9 @@ public struct TokenizerLossSettings: SettingsSection {
         .value("l2", \.l2, "Mean squared error.", .atLeast(0)),
         .value("quantizer", \.quantizer, "Visual quantizer loss.", .atLeast(0)),
         .value("ce_prologue", \.cePrologue, "Cross-entropy of the prologue tokens and EOS.", .atLeast(0)),
-        .value("ce_visual", \.ceVisual, "Cross-entropy of the visual tokens.", .atLeast(0)),
+        .value("ce_visual", \.ceVisual, "Cross-entropy of the visual tokens that follow a prologue.", .atLeast(0)),
+        .value("ce_coupled", \.ceCoupled, "Cross-entropy of visual tokens that it reaches directly (`coupled-*`).",
+            .atLeast(0)),
     ]
 }
 

@@ -22,12 +22,13 @@ struct CompareCommand: AsyncParsableCommand {
 
     func run() async throws {
         let file = try sweep.load()
-        let results = try SweepResults(file, store.context())
+        let context = try store.context()
+        let results = try SweepResults(file, context)
         let comparison = try ComparisonTable(results, metrics: metric.isEmpty ? file.compare.metrics : metric)
         output.show(comparison.table)
         if output.format == nil {
             print(comparison.noise)
-            SweepCommand.printPictures(results)
+            SweepCommand.printPictures(results, in: context.store)
         }
     }
 }

@@ -29,12 +29,13 @@ struct SweepCommand: AsyncParsableCommand {
     }
 
     /// Where the pictures of finished runs are.
-    static func printPictures(_ results: SweepResults) {
+    static func printPictures(_ results: SweepResults, in store: Store) {
         let here = FileManager.default.currentDirectoryPath + "/"
         for arm in results.arms {
             for picture in arm.runs.first?.pictures ?? [] {
-                let path = picture.path.hasPrefix(here) ? String(picture.path.dropFirst(here.count)) : picture.path
-                print("picture: \(path)  (\(arm.label): \(picture.description))")
+                let path = store.directory.appendingPathComponent(picture.path).path
+                let shown = path.hasPrefix(here) ? String(path.dropFirst(here.count)) : path
+                print("picture: \(shown)  (\(arm.label): \(picture.description))")
             }
         }
     }
@@ -55,11 +56,13 @@ struct SweepCommand: AsyncParsableCommand {
             Interruption.listen()
             let context = try store.context()
             let outcome = try SweepRunner(file, context).run()
-            let results = try SweepResults(file, context)
-            let comparison = try ComparisonTable(results, metrics: file.compare.metrics)
-            print(comparison.table.text())
-            print(comparison.noise)
-            SweepCommand.printPictures(results)
+            if !outcome.done.isEmpty {
+                let results = try SweepResults(file, context)
+                let comparison = try ComparisonTable(results, metrics: file.compare.metrics)
+                print(comparison.table.text())
+                print(comparison.noise)
+                SweepCommand.printPictures(results, in: context.store)
+            }
             try report(outcome)
         }
     }
