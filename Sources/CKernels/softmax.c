@@ -146,14 +146,38 @@ KERNEL void row_dots(float *restrict delta, const float *restrict dy, const floa
     for (long r = 0; r < rows; r++) delta[r] = dot(dy + r * stride, y + r * stride, width);
 }
 
+enum { LANES = 64 };
+
+/* Scores are summed for 64 keys at a time, and outputs for up to 64 channels, so that sums stay in registers and
+ * nothing is added up across lanes. */
 KERNEL void attention_decode(float *restrict y, float *restrict scores, const float *restrict q,
-                             const float *restrict k, const float *restrict v, float scale, long length, long width) {
-    for (long t = 0; t < length; t++) scores[t] = dot(q, k + t * width, width);
+                             const float *restrict k, const float *restrict v, float scale, long length, long width,
+                             long capacity) {
+    for (long t = 0; t < length; t += LANES) {
+        float sums[LANES] = {0};
+        for (long i = 0; i < width; i++) {
+            const float *keys = k + i * capacity + t;
+            for (long j = 0; j < LANES; j++) sums[j] += q[i] * keys[j];
+        }
+        memcpy(scores + t, sums, sizeof sums);
+    }
     float sum = exp_sum(scores, scores, scale, scale * largest(scores, length), length), inv = 1.0f / sum;
-    for (long i = 0; i < width; i++) y[i] = 0;
-    for (long t = 0; t < length; t++) {
-        float p = scores[t] * inv;
-        const float *value = v + t * width;
-        for (long i = 0; i < width; i++) y[i] += p * value[i];
+    long i = 0;
+    for (; i + LANES <= width; i += LANES) {
+        float sums[LANES] = {0};
+        for (long t = 0; t < length; t++)
+            for (long j = 0; j < LANES; j++) sums[j] += scores[t] * v[t * width + i + j];
+        for (long j = 0; j < LANES; j++) y[i + j] = sums[j] * inv;
+    }
+    for (; i + 8 <= width; i += 8) {
+        float sums[8] = {0};
+        for (long t = 0; t < length; t++)
+            for (long j = 0; j < 8; j++) sums[j] += scores[t] * v[t * width + i + j];
+        for (long j = 0; j < 8; j++) y[i + j] = sums[j] * inv;
+    }
+    for (; i < width; i++) {
+        float total = 0;
+        for (long t = 0; t < length; t++) total += scores[t] * v[t * width + i];
+        y[i] = total * inv;
     }
 }

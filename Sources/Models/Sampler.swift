@@ -28,8 +28,8 @@ public struct Sampler {
         decoder = TransformerDecoder(model.transformer, table: model.positions)
     }
 
-    /// Sequences that one thread works on at a time. Fixed, so that results do not depend on the number of threads.
-    private static let group = 32
+    /// Sequences drawn together: enough rows for efficient products, few enough for a cache of bounded size.
+    private static let group = 128
 
     /// One sequence per label → ids [labels.count, T] in the AR vocabulary.
     ///
@@ -40,17 +40,13 @@ public struct Sampler {
         require(
             given.map { $0.shape == [labels.count, length] } ?? true,
             "given tokens \(given?.shape ?? []) are not [\(labels.count), \(length)]")
-        var ids = [Int32](repeating: 0, count: labels.count * length)
-        let groups = (labels.count + Self.group - 1) / Self.group
-        ids.withUnsafeMutableBufferPointer { buffer in
-            nonisolated(unsafe) let ids = buffer
-            Parallel.chunks(groups) { g in
-                let range = g * Self.group..<min(labels.count, (g + 1) * Self.group)
-                let drawn = sampleGroup(
-                    labels: Array(labels[range]), seed: seed, first: first + range.lowerBound,
-                    given: given.map { Array($0.ids[range.lowerBound * length..<range.upperBound * length]) })
-                for (i, id) in drawn.enumerated() { ids[range.lowerBound * length + i] = id }
-            }
+        var ids: [Int32] = []
+        ids.reserveCapacity(labels.count * length)
+        for lower in stride(from: 0, to: labels.count, by: Self.group) {
+            let range = lower..<min(labels.count, lower + Self.group)
+            ids += sampleGroup(
+                labels: Array(labels[range]), seed: seed, first: first + lower,
+                given: given.map { Array($0.ids[range.lowerBound * length..<range.upperBound * length]) })
         }
         return TokenTensor(ids, shape: [labels.count, length])
     }
@@ -64,23 +60,34 @@ public struct Sampler {
         var streams = (0..<count).map { RandomStream(seed: seed, "sampler", step: first + $0) }
         var ids = [Int32](repeating: 0, count: count * length)
         let bosLabels = labels + (guided ? [Int32](repeating: model.unconditionalLabel, count: count) : [])
+        // The head's rows of each segment; logits outside it are never computed.
+        let head = (model.head?.weight ?? model.table).value
+        var heads: [Range<Int>: Tensor] = [:]
         var x = embedding(TokenTensor(bosLabels, shape: [rows, 1]), table: model.bos.value)
         for t in 0..<length {
             let hidden = decoder.step(x, cache: cache)
             let segment = layout.segment(at: t)
             let scale = settings.guidance.scale(at: t, layout: layout)
             if segment.count > 1 {
-                let logits = linear(
-                    hidden, weight: sliceRows((model.head?.weight ?? model.table).value, segment))
+                let rowsOfSegment = heads[segment] ?? sliceRows(head, segment)
+                heads[segment] = rowsOfSegment
+                let logits = linear(hidden, weight: rowsOfSegment)
                 let temperature = t < layout.prologueTokens
                     ? settings.prologueTemperature ?? settings.temperature : settings.temperature
-                for i in 0..<count {
-                    let mixed = Self.mixed(logits, row: i, unconditionalRow: guided ? count + i : nil, scale: scale)
-                    // Drawn even where a token is given, so that the stream stays in step.
-                    let u = Double(streams[i].uniform())
-                    let choice = Self.draw(
-                        mixed, temperature: temperature, topK: settings.topK, topP: settings.topP, uniform: u)
-                    ids[i * length + t] = Int32(segment.lowerBound + choice)
+                // Drawn even where a token is given, so that the streams stay in step.
+                let uniforms = (0..<count).map { Double(streams[$0].uniform()) }
+                ids.withUnsafeMutableBufferPointer { buffer in
+                    nonisolated(unsafe) let ids = buffer.baseAddress!
+                    Parallel.ranges(count, grain: 4) { range in
+                        for i in range {
+                            let mixed = Self.mixed(
+                                logits, row: i, unconditionalRow: guided ? count + i : nil, scale: scale)
+                            let choice = Self.draw(
+                                mixed, temperature: temperature, topK: settings.topK, topP: settings.topP,
+                                uniform: uniforms[i])
+                            ids[i * length + t] = Int32(segment.lowerBound + choice)
+                        }
+                    }
                 }
             } else {
                 for i in 0..<count { ids[i * length + t] = Int32(segment.lowerBound) }

@@ -1,7 +1,8 @@
 import CKernels
 import TensorCore
 
-/// Keys and values that one-token-at-a-time decoding has seen, [rows, heads, capacity, head width] per layer.
+/// Keys and values that one-token-at-a-time decoding has seen, per layer: values [rows, heads, capacity, head width],
+/// keys transposed, [rows, heads, head width, capacity].
 public final class KeyValueCache {
     let keys, values: [Tensor]
     let rows, capacity: Int
@@ -9,8 +10,9 @@ public final class KeyValueCache {
 
     public init(_ shape: TransformerShape, rows: Int, capacity: Int) {
         self.rows = rows
-        self.capacity = capacity
-        let extent = [rows, shape.heads, capacity, shape.headWidth]
+        // What the kernel that reads keys works on at once.
+        self.capacity = (capacity + 63) / 64 * 64
+        let extent = [rows, shape.heads, self.capacity, shape.headWidth]
         keys = (0..<shape.layers).map { _ in Tensor(uninitialized: extent) }
         values = (0..<shape.layers).map { _ in Tensor(uninitialized: extent) }
     }
@@ -77,12 +79,14 @@ public struct TransformerDecoder {
             for index in range {
                 let (row, head) = (index / heads, index % heads)
                 let base = index * cache.capacity * d
-                (keys.pointer + base + length * d).update(from: k.pointer + row * width + head * d, count: d)
+                let key = k.pointer + row * width + head * d
+                for i in 0..<d { keys.pointer[base + i * cache.capacity + length] = key[i] }
                 (values.pointer + base + length * d).update(
                     from: kv.pointer + row * 2 * width + width + head * d, count: d)
                 attention_decode(
                     y.pointer + row * width + head * d, scores.pointer, q.pointer + row * width + head * d,
-                    keys.pointer + base, values.pointer + base, 1 / Float(d).squareRoot(), length + 1, d)
+                    keys.pointer + base, values.pointer + base, 1 / Float(d).squareRoot(), length + 1, d,
+                    cache.capacity)
             }
         }
         return attention.projection(y, on: nil)

@@ -1,3 +1,4 @@
+import Foundation
 import Synchronization
 
 /// A block of float32 memory. Blocks come from a pool and go back to it when the last tensor lets go,
@@ -71,12 +72,21 @@ public final class BufferPool: Sendable {
             if let address = state.free[size]?.popLast() { return address }
             state.use.reserved += size
             state.use.systemAllocations += 1
-            return UInt(bitPattern: UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 64))
+            return UInt(bitPattern: Self.allocate(size))
         }
         guard let raw = UnsafeMutableRawPointer(bitPattern: address) else {
             fatalError("no memory for \(size) bytes")
         }
         return raw.assumingMemoryBound(to: Float.self)
+    }
+
+    /// Large blocks ask for huge pages: kernels stream through them, and page table walks would cost a good part.
+    private static func allocate(_ size: Int) -> UnsafeMutableRawPointer {
+        let huge = 2 << 20
+        guard size >= huge else { return .allocate(byteCount: size, alignment: 64) }
+        let block = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: huge)
+        madvise(block, size, Int32(MADV_HUGEPAGE))
+        return block
     }
 
     fileprivate func give(_ pointer: UnsafeMutablePointer<Float>, _ size: Int) {

@@ -99,9 +99,11 @@ void attention_score_gradient(float *ds, const float *p, const float *delta, flo
                               long columns, long stride);
 /* delta[rows] = Σ dy·y; rows stride floats apart */
 void row_dots(float *delta, const float *dy, const float *y, long rows, long width, long stride);
-/* One query against a cache: y[width] = softmax(scale·K q) V, K and V [length, width] contiguous. */
+/* One query against a cache: y[width] = softmax(scale·K q) V over `length` keys; K is kept transposed,
+ * [width, capacity], V is [length, width]. The capacity is a multiple of 64 and scores[capacity] is scratch; keys past
+ * the length are read, whatever they hold, and not used. */
 void attention_decode(float *y, float *scores, const float *q, const float *k, const float *v, float scale,
-                      long length, long width);
+                      long length, long width, long capacity);
 
 /* ---- Optimiser (optimizer.c) --------------------------------------------------------------------------- */
 
