@@ -65,7 +65,7 @@ public struct SweepPlan: Sendable {
 extension SweepRunner {
     /// What `run` would do now. Reads the data, because stages are keyed by it; works on nothing.
     public func plan() throws -> SweepPlan {
-        let plans = try sweep.cells.map { (cell: $0, plan: try RunPlan($0.settings, context)) }
+        let plans = try plans()
         let identities = plans.flatMap { $0.plan.stages.map(\.identity) }
         var estimator = StageEstimator(context.store, planned: identities)
         var firstCell: [String: String] = [:]

@@ -28,7 +28,7 @@ public struct SweepRunner {
     /// - Parameter lastRole: stop each run after this stage and those that it needs.
     public func run(upTo lastRole: String? = nil) throws -> Outcome {
         var outcome = Outcome()
-        let plans = try sweep.cells.map { (cell: $0, plan: try RunPlan($0.settings, context)) }
+        let plans = try plans()
         if let lastRole { try requireRole(lastRole, in: plans.map(\.plan)) }
         let index = IndexFollower(context.store, context.progress)
         for (number, (cell, plan)) in plans.enumerated() {
@@ -36,6 +36,11 @@ public struct SweepRunner {
             try run(cell, plan, upTo: lastRole, index, &outcome)
         }
         return outcome
+    }
+
+    /// The cells with the stages of each.
+    func plans() throws -> [(cell: Cell, plan: RunPlan)] {
+        try sweep.cells.map { ($0, try RunPlan($0.settings, context)) }
     }
 
     private func run(

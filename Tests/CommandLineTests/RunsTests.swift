@@ -5,7 +5,7 @@ import Testing
 /// The history of a store, as the program tells it and as others read it.
 @Suite struct RunsTests {
     @Test func listAndShowAgreeWithTheFiles() throws {
-        let (place, _) = try finishedSweep.get()
+        let place = try finishedSweep.get().place
         let rows = try #require(try place.json("runs", "list", "--json")["rows"]?.arrayValue)
         #expect(rows.count == 2)
         for row in rows { #expect(row["status"] == "done") }
@@ -51,7 +51,7 @@ import Testing
 
     /// Python's own SQLite finds in the index what the files say.
     @Test func theIndexIsReadBySQLite() throws {
-        let (place, _) = try finishedSweep.get()
+        let place = try finishedSweep.get().place
         let answer = try place.python(
             """
             import glob, json, os, sqlite3, sys
@@ -83,7 +83,7 @@ import Testing
     }
 
     @Test func sqlReadsAndNeverWrites() throws {
-        let (place, _) = try finishedSweep.get()
+        let place = try finishedSweep.get().place
         let query = "SELECT id, seed, seed FROM runs ORDER BY id"
         let rows = try place.json("runs", "sql", query, "--json")["rows"]?.arrayValue
         #expect(rows?.count == 2)

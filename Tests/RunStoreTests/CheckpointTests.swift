@@ -68,7 +68,15 @@ import Testing
             flipped[place.lowerBound + 1] ^= 4
             try flipped.write(to: url)
             let message = try inputError { _ = try Checkpoint(reading: url) }
-            #expect(message.contains("'big'") && message.contains("checksum"))
+            #expect(message.contains("checksum"))
+
+            // Damage of HDF5's own bookkeeping, which could make the library crash.
+            for place in stride(from: 8, to: whole.count - 200, by: 211) {
+                var damaged = whole
+                for i in place..<place + 64 { damaged[i] ^= 0x5A }
+                try damaged.write(to: url)
+                #expect(try inputError { _ = try Checkpoint(reading: url) }.hasPrefix(url.path))
+            }
 
             for edit in ["f['counters/step'][()] = 7", "f.attrs['metadata'] = '{}'", "del f['tensors/head.bias']"] {
                 try whole.write(to: url)

@@ -12,11 +12,12 @@ public final class HDF5File {
     let name: String
     let handle: HDF5Identifier
 
-    /// Opens for reading.
+    /// Opens for reading; a file that was written as a whole and is not what was written is an error.
     ///
     /// - Parameter whileWritten: the file may be open in a writer, or may have been left behind by a killed one.
     public init(reading url: URL, whileWritten: Bool = false) throws {
         name = url.path
+        if !whileWritten { try FileSeal.check(url) }
         handle = try Self.open(url, name: name) { access in
             H5Fopen(url.path, whileWritten ? h5_swmr_read() : h5_read_only(), access)
         }
@@ -33,12 +34,14 @@ public final class HDF5File {
         }
     }
 
-    /// Writes a whole file: beside its place, synced, then renamed over it. If `body` throws, `url` is untouched.
+    /// Writes a whole file: beside its place, sealed with a checksum, synced, then renamed over it. If `body` throws,
+    /// `url` is untouched.
     public static func write(atomicallyTo url: URL, _ body: (HDF5File) throws -> Void) throws {
         try AtomicFile.replace(url) { aside in
             let file = try HDF5File(creating: aside, called: url.path)
             try body(file)
             try file.close()
+            try FileSeal.seal(aside, called: url.path)
         }
     }
 

@@ -39,6 +39,8 @@ extension Store {
         let matches = prefix.isEmpty ? [] : ids.filter { $0.hasPrefix(prefix) }
         switch matches.count {
         case 1: return matches[0]
+        case 0 where ids.isEmpty:
+            throw InputError("no run '\(prefix)': the store \(directory.path) has no runs yet")
         case 0:
             // What was typed may be the beginning of an id as well as a whole one.
             let beginnings = Dictionary(ids.map { (String($0.prefix(prefix.count)), $0) }, uniquingKeysWith: { $1 })
