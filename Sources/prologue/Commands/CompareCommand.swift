@@ -27,7 +27,7 @@ struct CompareCommand: AsyncParsableCommand {
         let comparison = try ComparisonTable(results, metrics: metric.isEmpty ? file.compare.metrics : metric)
         output.show(comparison.table)
         if output.format == nil {
-            print(comparison.noise)
+            print("\n" + comparison.noise)
             SweepCommand.printPictures(results, in: context.store)
         }
     }
