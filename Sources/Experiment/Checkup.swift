@@ -70,7 +70,9 @@ public struct Checkup: Sendable {
         let state = exists ? (writes ? "" : " (read-only)") : " (not made yet)"
         add(
             "store", store.path + state,
-            warning: !reads ? "\(place.path) cannot be read" : writes ? nil : "\(place.path) cannot be written: runs cannot be made here")
+            warning: !reads
+                ? "\(place.path) cannot be read"
+                : writes ? nil : "\(place.path) cannot be written: runs cannot be made here")
         var volume = statvfs()
         guard statvfs(place.path, &volume) == 0 else { return }
         let free = Int(volume.f_bavail) * Int(volume.f_frsize)

@@ -79,7 +79,8 @@ private struct RunDescription {
         var lines = [
             "\(run.id): \(status.state.rawValue)\(status.message.isEmpty ? "" : " (\(status.message))")",
             "sweep \(run.sweep), cell \(run.cell), seed \(run.seed) (\(seeds.joined(separator: ", ")))",
-            "made \(run.created.ISO8601Format()) by code \(code.commit.prefix(12))\(code.hasLocalChanges ? " with local changes" : "")"
+            "made \(run.created.ISO8601Format()) by code \(code.commit.prefix(12))"
+                + (code.hasLocalChanges ? " with local changes" : "")
                 + " on \(machine.processor), \(machine.cores) cores, OpenBLAS \(machine.blasCore)",
         ]
         if !annotations.tags.isEmpty { lines.append("tags: \(annotations.tags.sorted().joined(separator: ", "))") }

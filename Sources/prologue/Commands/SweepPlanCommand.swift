@@ -45,7 +45,8 @@ extension SweepCommand {
             let count = plan.totals.reduce(0) { $0 + $1.count }
             table.add(
                 footnote: count == 0
-                    ? "\(plan.cells.count) cells; nothing to do" : "\(plan.cells.count) cells; \(count) stages to do, \(time(plan.seconds))")
+                    ? "\(plan.cells.count) cells; nothing to do"
+                    : "\(plan.cells.count) cells; \(count) stages to do, \(time(plan.seconds))")
             return table
         }
 
