@@ -47,12 +47,12 @@ struct TrainingLoop {
             }
             let interrupted = Result { try Interruption.check() }
             if case .failure = interrupted, step + 1 < steps {
-                try checkpoint(work, context, step: step + 1)
+                try checkpoint(work, context, metrics, step: step + 1)
                 try metrics.close()
                 context.progress.finish()
             }
             if step + 1 < steps { try interrupted.get() }
-            if (step + 1) % checkpointEvery == 0, step + 1 < steps { try checkpoint(work, context, step: step + 1) }
+            if (step + 1) % checkpointEvery == 0, step + 1 < steps { try checkpoint(work, context, metrics, step: step + 1) }
         }
         try metrics.close()
         context.progress.finish()
@@ -62,7 +62,11 @@ struct TrainingLoop {
         return last
     }
 
-    private func checkpoint(_ work: StageWork, _ context: ExperimentContext, step: Int) throws {
+    private func checkpoint(
+        _ work: StageWork, _ context: ExperimentContext, _ metrics: MetricsFile, step: Int
+    ) throws {
+        // A checkpoint must not be younger than the rows that it continues.
+        try metrics.sync()
         var checkpoint = Checkpoint()
         for (name, optimizer) in optimizers {
             checkpoint.counters["\(name)/updates"] = Int64(optimizer.steps)
@@ -73,7 +77,9 @@ struct TrainingLoop {
         checkpoint.counters["step"] = Int64(step)
         let digest = try checkpoint.write(to: work.url(Self.checkpointFile))
         context.log.debug("checkpoint", metadata: ["stage": "\(work.stage.id)", "step": "\(step)", "sha256": "\(digest)"])
-        try work.report(Status(.running, step: step, of: steps))
+        var status = work.stage.status ?? Status(.running)
+        (status.step, status.steps, status.updated) = (step, steps, Date())
+        try work.report(status)
     }
 
     /// The step to go on with. A damaged checkpoint is noted and the training starts over.
