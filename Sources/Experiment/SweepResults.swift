@@ -68,12 +68,9 @@ public struct SweepResults: Sendable {
             let handle = store.stage(stage.identity)
             guard let record = handle.record else { continue }
             records[stage.role] = record
-            for (name, value) in record.summary["metrics"]?.objectValue ?? [:] {
-                metrics[name] = Metric(value: value.doubleValue, protocol: [:], stage: stage.id)
-            }
-            for scores in try handle.scores().values {
-                for (name, value) in scores.values {
-                    metrics[name] = Metric(value: value, protocol: scores.protocol, stage: stage.id)
+            for measured in try handle.measurements().values {
+                for (name, value) in measured.values {
+                    metrics[name] = Metric(value: value, protocol: measured.protocol, stage: stage.id)
                 }
             }
         }

@@ -102,8 +102,15 @@ public struct ComparisonTable {
 
     // MARK: Protocols
 
+    /// Protocols of a metric's values. The seed is part of each, and is what replicates are meant to differ in.
     private static func protocols(_ name: String, _ results: SweepResults) -> Set<JSONValue> {
-        Set(results.arms.flatMap { $0.runs.compactMap { $0.metrics[name]?.protocol } })
+        Set(results.arms.flatMap { arm in
+            arm.runs.compactMap { run in
+                guard case .object(var members)? = run.metrics[name]?.protocol else { return nil }
+                members["seed"] = nil
+                return .object(members)
+            }
+        })
     }
 
     private static func requireOneProtocol(_ name: String, _ results: SweepResults) throws {

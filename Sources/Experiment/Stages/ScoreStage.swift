@@ -18,7 +18,7 @@ struct ScoreStage: Stage {
         StageIdentity(
             kind: "scores", settings: [:],
             inputs: ["samples": samples.id, "reconstructions": reconstructions.id, "features": features.id],
-            formatVersion: 1)
+            formatVersion: 2)
     }
 
     func perform(_ work: StageWork, _ context: ExperimentContext) throws -> JSONValue {
@@ -53,7 +53,7 @@ struct ScoreStage: Stage {
                 protocol: [
                     "features": .string(features.id), "reference": .string(try reconstructions.references.fingerprint),
                     "reference_count": .int(references.count), "count": .int(labels.count),
-                    "sampler": samples.settings.identity,
+                    "seed": .int(samples.seed), "sampler": samples.settings.identity,
                 ], values: values), named: "\(space).\(name)")
         return ["count": .int(labels.count)]
     }

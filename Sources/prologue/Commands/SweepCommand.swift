@@ -28,11 +28,14 @@ struct SweepCommand: AsyncParsableCommand {
         }
     }
 
-    /// Where the pictures of finished runs are.
+    /// Where to look: reconstructions, samples and resampled rows of each arm's first run. `runs show` names all.
     static func printPictures(_ results: SweepResults, in store: Store) {
         let here = FileManager.default.currentDirectoryPath + "/"
         for arm in results.arms {
+            var seen: Set<String> = []
             for picture in arm.runs.first?.pictures ?? [] {
+                let file = URL(fileURLWithPath: picture.path).lastPathComponent
+                guard seen.insert(file).inserted else { continue }
                 let path = store.directory.appendingPathComponent(picture.path).path
                 let shown = path.hasPrefix(here) ? String(path.dropFirst(here.count)) : path
                 print("picture: \(shown)  (\(arm.label): \(picture.description))")
