@@ -56,19 +56,22 @@ public final class AdamW {
     }
 
     /// One update at learning rate `rate` with the gradients on `tape`. A rate of 0 changes nothing, moments included.
-    /// A parameter that no gradient reached is treated as having gradient 0.
+    /// A parameter that no gradient reached is treated as having gradient 0. `gradientScale` multiplies the gradients
+    /// first, for a tape whose loss was a multiple of the one to be minimised.
     @discardableResult
-    public func step(_ tape: Tape, rate: Double) -> Report {
+    public func step(_ tape: Tape, rate: Double, gradientScale: Double = 1) -> Report {
         let gradients = parameters.map { tape.gradient(of: $0) ?? .zeros($0.shape) }
-        let report = norm(of: gradients)
+        let report = norm(of: gradients, scale: gradientScale)
         guard rate > 0 else { return report }
         steps += 1
         var update = adamw_settings(
             rate: Float(rate), beta1: Float(settings.beta1), beta2: Float(settings.beta2),
             epsilon: Float(settings.epsilon), decay: 0, correction1: Float(1 - pow(settings.beta1, Double(steps))),
-            correction2: Float(1 - pow(settings.beta2, Double(steps))), gradient_scale: 1,
+            correction2: Float(1 - pow(settings.beta2, Double(steps))), gradient_scale: Float(gradientScale),
             average_rate: Float(averageRate))
-        if let clip = settings.clip { update.gradient_scale = Float(min(1, clip / (report.gradientNorm + 1e-6))) }
+        if let clip = settings.clip {
+            update.gradient_scale = Float(gradientScale * min(1, clip / (report.gradientNorm + 1e-6)))
+        }
         for (i, parameter) in parameters.enumerated() {
             var update = update
             update.decay = Self.decays(parameter) ? Float(settings.decay) : 0
@@ -89,7 +92,7 @@ public final class AdamW {
         return 1 - min(pow(0.5, 1 / halfLife), (1 + s) / (10 + s))
     }
 
-    private func norm(of gradients: [Tensor]) -> Report {
+    private func norm(of gradients: [Tensor], scale: Double) -> Report {
         var sum = 0.0
         var bad = 0
         for gradient in gradients {
@@ -111,7 +114,7 @@ public final class AdamW {
                 bad += part.1
             }
         }
-        return Report(gradientNorm: sum.squareRoot(), replacedEntries: bad)
+        return Report(gradientNorm: scale * sum.squareRoot(), replacedEntries: bad)
     }
 
     /// Runs `body` with the averaged values in the parameters, then puts the trained ones back.

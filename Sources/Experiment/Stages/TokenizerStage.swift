@@ -30,7 +30,7 @@ struct TokenizerStage: Stage {
         ]
         if settings.variant == .prologueOneStage { read["prior"] = prior.networkIdentity }
         return StageIdentity(
-            kind: "tokenizer", settings: .object(read), inputs: base.map { ["base": $0.id] } ?? [:], formatVersion: 1)
+            kind: "tokenizer", settings: .object(read), inputs: base.map { ["base": $0.id] } ?? [:], formatVersion: 2)
     }
 
     func perform(_ work: StageWork, _ context: ExperimentContext) throws -> JSONValue {

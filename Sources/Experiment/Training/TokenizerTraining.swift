@@ -42,8 +42,11 @@ struct TokenizerTraining {
                 optimizer.adamW(decay: settings.jointAr.weightDecay, averageHalfLife: settings.emaHalfLife))
         }
 
+        let update = TokenizerUpdate(
+            tokenizer, weights: settings.lossWeights, autoencoder: autoencoderStep,
+            joint: joint.flatMap { model in jointStep.map { (model, $0) } })
+
         // Data order.
-        let weights = settings.lossWeights
         let batch = settings.batch
         var orderStream = RandomStream(seed: seed, "tokenizer/order")
         var order = BatchOrder(seed: orderStream.nextKey(), count: dataset.train.count)
@@ -61,24 +64,8 @@ struct TokenizerTraining {
             let dropped = config.layout.hasPrologue ? droppedSequences(step) : []
             let classes = joint.map { self.labels(images, step, unconditional: $0.unconditionalLabel) }
 
-            // Step A.
-            let tape = Tape(differentiating: trained)
-            let a = tokenizer.stepA(
-                patches: tape.constant(patches), weights: weights, ar: joint, labels: classes, visualDropped: dropped)
-            tape.backward(from: a.total)
-            let report = autoencoderStep.step(tape, rate: rate)
-
-            // Step B.
-            var jointLoss: Tensor?
-            if let joint, let jointStep, let classes {
-                let tape = Tape(differentiating: joint.parameters)
-                let input = ARInput(
-                    targets: config.layout.targets(a.encoding.indices), labels: classes, visualDropped: dropped)
-                let loss = joint.meanCrossEntropy(input, on: tape)
-                tape.backward(from: loss)
-                jointStep.step(tape, rate: rate)
-                jointLoss = loss
-            }
+            let report = update(patches: patches, labels: classes, visualDropped: dropped, rate: rate)
+            let a = report.stepA
             guard a.total.scalar.isFinite else {
                 throw InputError("the tokenizer's loss became \(a.total.scalar) at step \(step); lower the learning rate")
             }
@@ -89,9 +76,9 @@ struct TokenizerTraining {
                 "rate": Float(rate), "gradient_norm": Float(report.gradientNorm),
                 "visual_usage": usage(a.encoding.visual, of: config.codebook),
             ]
-            if let parts = a.crossEntropy, let jointLoss {
+            if let parts = a.crossEntropy, let jointLoss = report.jointLoss {
                 values["ce_visual"] = parts.visual.scalar
-                values["ce_joint"] = jointLoss.scalar
+                values["ce_joint"] = jointLoss
                 if let prologue = a.encoding.prologue {
                     values["ce_prologue"] = parts.prologue.scalar
                     values["ce_eos"] = parts.eos.scalar

@@ -65,8 +65,8 @@ enum Workload: String, CaseIterable {
         let decoder = network(256, 6, 8.0 / 3, tokens: 64, causalKeys: 64)
         switch self {
         case .arStep: return Double(Self.batch) * 3 * ar
-        // Step A: both halves of the autoencoder, and the frozen AR model forward and backward to its inputs.
-        case .tokenizerStep: return Double(Self.batch) * (3 * (encoder + decoder) + 2 * ar + 3 * ar)
+        // One pass through the AR model serves both steps.
+        case .tokenizerStep: return Double(Self.batch) * (3 * (encoder + decoder) + 3 * ar)
         case .sampling: return Double(Self.batch) * 2 * ar
         }
     }
@@ -104,18 +104,9 @@ enum Workload: String, CaseIterable {
         for i in 0..<patches.count { patches.pointer[i] = 2 * stream.uniform() - 1 }
         let dropped = (0..<batch).map { $0 % 2 == 0 }
         let labels = TokenTensor(repeating: model.unconditionalLabel, shape: [batch])
-        return {
-            let tape = Tape(differentiating: tokenizer.parameters)
-            let a = tokenizer.stepA(
-                patches: tape.constant(patches), weights: weights, ar: model, labels: labels, visualDropped: dropped)
-            tape.backward(from: a.total)
-            autoencoder.step(tape, rate: 1e-4)
-            let arTape = Tape(differentiating: model.parameters)
-            let input = ARInput(
-                targets: Self.tokenizer.layout.targets(a.encoding.indices), labels: labels, visualDropped: dropped)
-            arTape.backward(from: model.meanCrossEntropy(input, on: arTape))
-            prior.step(arTape, rate: 1e-4)
-        }
+        let update = TokenizerUpdate(
+            tokenizer, weights: weights, autoencoder: autoencoder, joint: (model, prior))
+        return { _ = update(patches: patches, labels: labels, visualDropped: dropped, rate: 1e-4) }
     }
 
     private static func sampling() -> () -> Void {

@@ -1,0 +1,115 @@
+import Models
+import NN
+import TensorCore
+import Testing
+
+/// One pass through the AR model must give what the two steps, taken apart, give.
+@Suite struct TokenizerUpdateTests {
+    private struct Example {
+        let tokenizer: Tokenizer
+        let ar: ARModel
+        let patches: Tensor
+        let dropped: [Bool]
+        let labels: TokenTensor
+
+        init(prologue: Bool) {
+            let network = TokenizerConfig.Network(width: 24, layers: 2, heads: 2, axes: [4, 4, 4])
+            var config = TokenizerConfig(
+                visual: .grid, prologue: prologue ? .shared : .none, imageSize: 12, channels: 1, patch: 4,
+                encoder: network, decoder: network, codeWidth: 5, codebook: 16, prologueTokens: 3,
+                prologueCodebook: 8, labels: 4)
+            if !prologue { config.couplingTemperature = 1 }
+            tokenizer = Tokenizer(config, seed: 3)
+            ar = ARModel(
+                ARConfig(layout: config.layout, network: network, labels: 4), stream: RandomStream(seed: 3, "ar"))
+            // Away from the initial values, at which gates and affines let next to nothing through.
+            var stream = RandomStream(seed: 4, "disturb")
+            for parameter in tokenizer.parameters + ar.parameters {
+                for i in 0..<parameter.count { parameter.value.pointer[i] += 0.1 * stream.normal() }
+            }
+            patches = Tensor(uninitialized: [5, config.visualTokens, config.patchWidth])
+            for i in 0..<patches.count { patches.pointer[i] = 2 * stream.uniform() - 1 }
+            dropped = prologue ? [true, false, false, true, false] : []
+            labels = TokenTensor([0, 1, 2, 3, 1], shape: [5])
+        }
+
+        func weights(_ prologue: Double, _ visual: Double) -> Tokenizer.LossWeights {
+            var weights = Tokenizer.LossWeights()
+            weights.prologueCrossEntropy = prologue
+            weights.visualCrossEntropy = visual
+            return weights
+        }
+
+        func stepA(on tape: Tape, _ weights: Tokenizer.LossWeights) -> Tokenizer.StepA {
+            tokenizer.stepA(
+                patches: tape.constant(patches), weights: weights, ar: ar, labels: labels, visualDropped: dropped)
+        }
+    }
+
+    @Test(arguments: [true, false])
+    func oneBackwardPassGivesBothGradients(_ prologue: Bool) throws {
+        let example = Example(prologue: prologue)
+        let weights = example.weights(0.5, 0.5)
+        let shared = Tape(differentiating: example.tokenizer.parameters + example.ar.parameters)
+        let a = example.stepA(on: shared, weights)
+        shared.backward(from: a.total)
+
+        let stepA = Tape(differentiating: example.tokenizer.parameters)
+        stepA.backward(from: example.stepA(on: stepA, weights).total)
+        try compare(example.tokenizer.parameters, shared, stepA, scale: 1)
+
+        let stepB = Tape(differentiating: example.ar.parameters)
+        let input = ARInput(
+            targets: example.tokenizer.config.layout.targets(a.encoding.indices), labels: example.labels,
+            visualDropped: example.dropped)
+        let loss = example.ar.meanCrossEntropy(input, on: stepB)
+        stepB.backward(from: loss)
+        try compare(example.ar.parameters, shared, stepB, scale: 2)
+        let total = try #require(a.crossEntropy).total.scalar
+        #expect(abs(total - loss.scalar) <= 1e-5 * abs(loss.scalar))
+    }
+
+    /// The pass is shared only where every cross-entropy term has the same weight, and there is one.
+    @Test func thePassIsSharedOnlyUnderOneWeight() {
+        func shared(_ example: Example, _ prologue: Double, _ visual: Double) -> Double? {
+            let optimizer = AdamW([], .init(beta1: 0, beta2: 0.9))
+            return TokenizerUpdate(
+                example.tokenizer, weights: example.weights(prologue, visual), autoencoder: optimizer,
+                joint: (example.ar, optimizer)
+            ).sharedWeight
+        }
+        let (prologue, coupled) = (Example(prologue: true), Example(prologue: false))
+        #expect(shared(prologue, 0.25, 0.25) == 0.25)
+        #expect(shared(prologue, 0.25, 0.5) == nil)
+        #expect(shared(prologue, 0, 0) == nil)
+        #expect(shared(coupled, 0.25, 0.03) == 0.03)
+    }
+
+    /// With and without a shared pass an update ends at the same parameters, but for rounding.
+    @Test func updatesAgree() {
+        func updated(_ weights: (Double, Double)) -> [Float] {
+            let example = Example(prologue: true)
+            // An epsilon above all gradients keeps an update proportional to the gradient, rounding included.
+            let settings = AdamW.Settings(beta1: 0, beta2: 0.9, epsilon: 10, clip: 0.5)
+            let update = TokenizerUpdate(
+                example.tokenizer, weights: example.weights(weights.0, weights.1),
+                autoencoder: AdamW(example.tokenizer.parameters, settings),
+                joint: (example.ar, AdamW(example.ar.parameters, settings)))
+            _ = update(patches: example.patches, labels: example.labels, visualDropped: example.dropped, rate: 1)
+            return example.ar.parameters.flatMap(\.value.values)
+        }
+        let (shared, apart) = (updated((0.25, 0.25)), updated((0.25, 0.5)))
+        let differs = zip(shared, apart).contains { abs($0 - $1) > 1e-5 }
+        #expect(!differs, "step B depends on the weights of step A")
+    }
+
+    private func compare(_ parameters: [Parameter], _ a: Tape, _ b: Tape, scale: Float) throws {
+        for parameter in parameters {
+            guard let expected = b.gradient(of: parameter)?.values else { continue }
+            let found = try #require(a.gradient(of: parameter), "\(parameter.name) has no gradient").values
+            let largest = expected.reduce(0) { max($0, abs($1)) }
+            let error = zip(found, expected).reduce(0) { max($0, abs($1.0 * scale - $1.1)) }
+            #expect(error <= 1e-4 * largest, "\(parameter.name): \(error) of \(largest)")
+        }
+    }
+}
