@@ -87,6 +87,44 @@ import Testing
         }
     }
 
+    /// Every parameter is in the file where METHOD section 3 puts it, without its prefix, bit by bit.
+    @Test(arguments: ["baseline", "prologue"])
+    func exportedCheckpointsHoldEveryParameter(_ arm: String) throws {
+        let place = try finishedSweep.get().place
+        let ended = try place.run("export", "checkpoint", "tiny-\(arm)", "released-\(arm)")
+        #expect(ended.code == 0, "\(ended.errors)")
+        let stages = try #require(try place.json("runs", "show", "tiny-\(arm)", "--json")["stages"]?.arrayValue)
+        func id(_ role: String) throws -> String {
+            try #require(stages.first { $0["role"]?.stringValue == role }?["id"]?.stringValue)
+        }
+        let seen = try place.python(
+            """
+            import os, sys
+            from safetensors.numpy import load_file
+            out = "released-\(arm)"
+            layout = {
+                ("tokenizer", "\(try id("tokenizer"))"): {
+                    "encoder": ("model", "model_2"), "decoder": ("model_1", "model_3"), "ar": ("model_5", "model_6")},
+                ("prior", "\(try id("prior"))"): {"ar": ("model", "model_1")},
+            }
+            count = 0
+            for (folder, stage), networks in layout.items():
+                written = {f[:-12]: load_file(f"{out}/{folder}/{f}") for f in os.listdir(f"{out}/{folder}")}
+                for which, source in enumerate(["model", "model_ema"]):
+                    own = load_file(f"{sys.argv[1]}/stages/{stage}/{source}.safetensors")
+                    for name, value in own.items():
+                        prefix, rest = name.split(".", 1)
+                        found = written[networks[prefix][which]].pop(rest)
+                        assert found.dtype == value.dtype and found.tobytes() == value.tobytes(), name
+                        count += 1
+                assert not any(written.values()), {k: list(v) for k, v in written.items() if v}
+                print(folder, *sorted(written))
+            assert count > 100
+            """)
+        let joint = arm == "prologue" ? " model_5 model_6" : ""
+        #expect(seen == "tokenizer model model_1 model_2 model_3\(joint)\nprior model model_1")
+    }
+
     @Test func numpyReadsExportedSamples() throws {
         let place = try finishedSweep.get().place
         for arguments in [

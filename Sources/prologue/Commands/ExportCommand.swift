@@ -8,8 +8,9 @@ struct ExportCommand: ParsableCommand {
         commandName: "export", abstract: "Write results in forms that other programs read.",
         discussion: """
               prologue export samples quickstart-prologue-s0 --sampler nocfg --out samples.npz
+              prologue export checkpoint quickstart-prologue-s0 released
             """,
-        subcommands: [Samples.self])
+        subcommands: [Samples.self, Checkpoint.self])
 
     struct Samples: ParsableCommand {
         static let configuration = CommandConfiguration(
@@ -42,6 +43,30 @@ struct ExportCommand: ParsableCommand {
             let plan = try context.plan(of: context.run(name))
             let count = try plan.exportSamples(sampler, to: url, shuffledBy: shuffle, context)
             print("\(count) images: \(url.path)")
+        }
+    }
+
+    struct Checkpoint: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "checkpoint", abstract: "Write a run's networks as safetensors, laid out as released checkpoints.",
+            discussion: """
+                The folder gets 'tokenizer' (model: encoder, model_1: decoder, model_2 and model_3: their averages, model_5 \
+                and model_6: joint AR model and its average) and 'prior' (model and model_1: AR model and its average).
+
+                  prologue export checkpoint quickstart-prologue-s0 released
+                """)
+
+        @Argument(help: ArgumentHelp("Run id, or the beginning of one.", valueName: "run")) var name: String
+        @Argument(help: "Folder to write; files of the same names in it are replaced.") var folder: String
+        @OptionGroup var store: StoreOptions
+
+        func run() throws {
+            _ = try store.existing()
+            let context = try store.context()
+            let url = URL(fileURLWithPath: folder, isDirectory: true)
+            try context.plan(of: context.run(name)).exportCheckpoint(to: url, context)
+            print("tokenizer: \(url.appendingPathComponent("tokenizer").path)")
+            print("prior: \(url.appendingPathComponent("prior").path)")
         }
     }
 }
