@@ -33,6 +33,7 @@ let package = Package(
 
         // Data, measures, records: no engine needed.
         .target(name: "ImageData", dependencies: ["CPNG", "CZlib", "Files"]),
+        .target(name: "Archives", dependencies: ["CZlib", "Files"]),
         .target(name: "Evaluation", dependencies: ["COpenBLAS", "Files"]),
         .target(
             name: "RunStore",
@@ -47,7 +48,7 @@ let package = Package(
         .target(
             name: "Experiment",
             dependencies: [
-                "TensorCore", "NN", "Models", "Evaluation", "RunStore", "Sweep", "ImageData", "Files",
+                "TensorCore", "NN", "Models", "Archives", "Evaluation", "RunStore", "Sweep", "ImageData", "Files",
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .target(name: "Report", dependencies: ["Experiment", "Evaluation", "RunStore", "Files"]),
@@ -63,6 +64,7 @@ let package = Package(
         .testTarget(name: "ModelsTests", dependencies: ["Models", "Files"]),
         .testTarget(name: "VerificationTests", dependencies: ["Verification", "Models", "Files"]),
         .testTarget(name: "ImageDataTests", dependencies: ["ImageData", "Files"]),
+        .testTarget(name: "ArchivesTests", dependencies: ["Archives", "Files"]),
         .testTarget(name: "FilesTests", dependencies: ["Files"]),
         .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "Files"]),
         .testTarget(name: "RunStoreTests", dependencies: ["RunStore", "Files"]),

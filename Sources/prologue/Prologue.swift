@@ -21,7 +21,8 @@ struct Prologue: AsyncParsableCommand {
         version: version,
         subcommands: [
             SweepCommand.self, TrainCommand.self, CompareCommand.self, RunsCommand.self, ProbeCommand.self,
-            SampleCommand.self, ResampleCommand.self, VerifyCommand.self, BenchCommand.self, DoctorCommand.self,
+            SampleCommand.self, ResampleCommand.self, ScoreCommand.self, ExportCommand.self, VerifyCommand.self,
+            BenchCommand.self, DoctorCommand.self,
         ])
 
     static let version = "0.1.0"

@@ -1,0 +1,45 @@
+import Files
+import Foundation
+
+/// Named arrays in one file, as `numpy.savez` and `numpy.savez_compressed` write them: a zip of NPY members.
+public struct Npz: Sendable {
+    private let archive: ZipArchive
+    /// Names of the arrays, in the order of the file.
+    public let names: [String]
+
+    /// Opens a file; arrays are read when asked for.
+    /// - Throws: `InputError` naming the file if it is not a whole zip file.
+    public init(reading url: URL) throws {
+        archive = try ZipArchive(reading: url)
+        names = archive.names.filter { $0.hasSuffix(".npy") }.map { String($0.dropLast(4)) }
+    }
+
+    /// One array.
+    /// - Throws: `InputError` naming file and member if it is not there, damaged, in column-major or big-endian order, or
+    ///   of another type than u1, i4, i8, f4, f8.
+    public func array(_ name: String) throws -> NumpyArray {
+        guard names.contains(name) else {
+            let hint = nearest(to: name, among: names).map { "; did you mean '\($0)'?" } ?? "; it has \(names)"
+            throw InputError(file: archive.file, "has no array '\(name)'\(hint)")
+        }
+        return try NPY.parse(archive.content(of: name + ".npy"), file: archive.file, member: name)
+    }
+
+    /// Writes a whole file of uncompressed arrays; what was there stays until the new one is complete.
+    public static func write(_ arrays: [(name: String, array: NumpyArray)], to url: URL) throws {
+        precondition(
+            Set(arrays.map(\.name)).count == arrays.count, "arrays need different names: \(arrays.map(\.name))")
+        try AtomicFile.replace(url) { aside in
+            guard FileManager.default.createFile(atPath: aside.path, contents: nil) else {
+                throw InputError(file: url.path, "cannot be made: is there such a folder, and may it be written to?")
+            }
+            let output = try FileHandle(forWritingTo: aside)
+            defer { try? output.close() }
+            var zip = ZipWriter(output)
+            for (name, array) in arrays {
+                try zip.add(name + ".npy", parts: [NPY.header(of: array), NPY.body(of: array)])
+            }
+            try zip.finish()
+        }
+    }
+}

@@ -1,0 +1,70 @@
+import Files
+import Foundation
+import RunStore
+
+/// The folders that released checkpoints come in (METHOD section 3): one file a network, parameters under their names
+/// without the network's prefix, averages in files of their own.
+enum ReleasedCheckpoint {
+    struct Part {
+        let file: String
+        /// What our own files put before the names.
+        let prefix: String
+        let isAveraged: Bool
+    }
+
+    static let tokenizer = [
+        Part(file: "model.safetensors", prefix: "encoder.", isAveraged: false),
+        Part(file: "model_1.safetensors", prefix: "decoder.", isAveraged: false),
+        Part(file: "model_2.safetensors", prefix: "encoder.", isAveraged: true),
+        Part(file: "model_3.safetensors", prefix: "decoder.", isAveraged: true),
+        Part(file: "model_5.safetensors", prefix: "ar.", isAveraged: false),
+        Part(file: "model_6.safetensors", prefix: "ar.", isAveraged: true),
+    ]
+
+    static let prior = [
+        Part(file: "model.safetensors", prefix: "ar.", isAveraged: false),
+        Part(file: "model_1.safetensors", prefix: "ar.", isAveraged: true),
+    ]
+
+    /// Writes the files of `parts` that the weights of a stage have parameters for.
+    ///
+    /// - Parameter stage: the folder with the stage's weights.
+    static func write(_ parts: [Part], of stage: StageHandle, to folder: URL) throws {
+        do { try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true) } catch {
+            throw InputError(file: folder.path, "cannot be made: \(error.localizedDescription)")
+        }
+        for part in parts {
+            let url = stage.url(part.isAveraged ? WeightFile.averaged : WeightFile.trained)
+            // The prior of `prologue-onestage` is an average of the tokenizer's joint AR model, and has no other weights.
+            guard FileManager.default.fileExists(atPath: url.path) else { continue }
+            let weights = try SafetensorsFile(reading: url)
+            let names = weights.names.filter { $0.hasPrefix(part.prefix) }
+            // A tokenizer without a joint AR model has no such files.
+            if names.isEmpty { continue }
+            let tensors = try names.map { name in
+                (
+                    name: String(name.dropFirst(part.prefix.count)), shape: try weights.shape(name),
+                    values: TensorValues.float32(try weights.floats(name))
+                )
+            }
+            try SafetensorsFile.write(tensors, to: folder.appendingPathComponent(part.file))
+        }
+    }
+}
+
+extension RunPlan {
+    /// Writes the networks of a finished run to `folder/tokenizer` and `folder/prior`, laid out as released checkpoints.
+    /// - Throws: `InputError` if tokenizer or prior are not trained, or a file cannot be written.
+    public func exportCheckpoint(to folder: URL, _ context: ExperimentContext) throws {
+        let parts: [(folder: String, stage: any Stage, parts: [ReleasedCheckpoint.Part])] = [
+            ("tokenizer", prior.tokenizer, ReleasedCheckpoint.tokenizer), ("prior", prior, ReleasedCheckpoint.prior),
+        ]
+        for (name, stage, _) in parts where !context.store.stage(stage.identity).isComplete {
+            throw InputError("the run's \(name) is not trained; 'prologue sweep run' trains it")
+        }
+        for (name, stage, parts) in parts {
+            try ReleasedCheckpoint.write(
+                parts, of: context.store.stage(stage.identity), to: folder.appendingPathComponent(name))
+        }
+    }
+}
