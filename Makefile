@@ -41,7 +41,7 @@ demo: setup build ## run the quickstart and print its table: baseline-2d against
 
 test: setup-python lint ## lint, build, run all tests, and check the PyTorch twin against its packs
 	swift build $(BUILD) --build-tests
-	swift test $(BUILD)
+	swift test $(BUILD) --skip-build
 	$(PYTHON) Tests/reference/check_packs.py Tests/Fixtures $(PACKS) | grep -v '^ok '
 
 golden: setup-python ## write the fixtures in Tests/Fixtures anew with the PyTorch twin

@@ -15,6 +15,7 @@ let package = Package(
         // System libraries.
         .systemLibrary(name: "COpenBLAS", providers: [.apt(["libopenblas-dev"])]),
         .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+        .systemLibrary(name: "CTurboJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
@@ -32,7 +33,7 @@ let package = Package(
         .target(name: "Models", dependencies: ["TensorCore", "NN", "Files"]),
 
         // Data, measures, records: no engine needed.
-        .target(name: "ImageData", dependencies: ["CPNG", "CZlib", "Files"]),
+        .target(name: "ImageData", dependencies: ["CPNG", "CTurboJPEG", "CZlib", "Files"]),
         .target(name: "Archives", dependencies: ["CZlib", "Files"]),
         .target(name: "Evaluation", dependencies: ["COpenBLAS", "Files"]),
         .target(
@@ -70,7 +71,7 @@ let package = Package(
         .testTarget(name: "RunStoreTests", dependencies: ["RunStore", "Files"]),
         .testTarget(name: "SweepTests", dependencies: ["Sweep"]),
         .testTarget(name: "ReportTests", dependencies: ["Report", "Files"]),
-        .testTarget(name: "ExperimentTests", dependencies: ["Experiment", "Files", "RunStore", "Sweep"]),
+        .testTarget(name: "ExperimentTests", dependencies: ["Experiment", "Files", "ImageData", "RunStore", "Sweep"]),
         .testTarget(name: "CommandLineTests", dependencies: ["prologue", "Files"]),
     ],
     swiftLanguageModes: [.v6]

@@ -14,7 +14,7 @@ public struct RunPlan {
 
     public init(_ settings: RunSettings, _ context: ExperimentContext) throws {
         self.settings = settings
-        let dataset = try context.datasets.dataset(settings.data)
+        let dataset = try context.datasets.dataset(settings.data, context.progress)
         let features = FeatureStage(settings: settings.features, dataset: dataset)
         let tokenizer = TokenizerStage(
             settings: settings.tokenizer, prior: settings.prior, seed: settings.seeds.tokenizer, dataset: dataset)

@@ -2,22 +2,6 @@ import CPNG
 import Files
 import Foundation
 
-/// A picture of 8-bit grey (1 channel) or red, green and blue (3), in (row, column, channel) order.
-public struct Picture: Sendable, Equatable {
-    public var height: Int
-    public var width: Int
-    public var channels: Int
-    public var pixels: [UInt8]
-
-    public init(height: Int, width: Int, channels: Int, pixels: [UInt8]) {
-        precondition(channels == 1 || channels == 3, "a picture of \(channels) channels")
-        precondition(
-            pixels.count == height * width * channels,
-            "a picture of \(height)×\(width)×\(channels) is given \(pixels.count) pixel values")
-        (self.height, self.width, self.channels, self.pixels) = (height, width, channels, pixels)
-    }
-}
-
 /// PNG files through libpng.
 public enum PNG {
     /// Writes 8-bit pixels in (row, column, channel) order, one channel or three, in one step.
@@ -52,6 +36,9 @@ public enum PNG {
         let channels = image.format & UInt32(PNG_FORMAT_FLAG_COLOR) == 0 ? 1 : 3
         image.format = format(channels: channels)
         let (height, width) = (Int(image.height), Int(image.width))
+        guard height * width <= Picture.mostPixels else {
+            throw InputError(file: url.path, "has \(height)×\(width) pixels, more than the \(Picture.mostPixels) that are read")
+        }
         var pixels = [UInt8](repeating: 0, count: height * width * channels)
         var white = png_color(red: 255, green: 255, blue: 255)
         guard png_image_finish_read(&image, &white, &pixels, 0, nil) != 0 else {

@@ -7,6 +7,7 @@ struct SplitMix64 {
         static let shapes: UInt64 = 1
         static let order: UInt64 = 2
         static let subset: UInt64 = 3
+        static let split: UInt64 = 4
     }
 
     private static let increment: UInt64 = 0x9E37_79B9_7F4A_7C15

@@ -11,8 +11,22 @@ extension RunSettings {
 
     /// All broken rules; empty when the settings can be run.
     public func conflicts() -> [Conflict] {
-        headConflicts() + scheduleConflicts("tokenizer", tokenizer.optimizer, steps: tokenizer.steps)
+        dataConflicts() + headConflicts() + scheduleConflicts("tokenizer", tokenizer.optimizer, steps: tokenizer.steps)
             + scheduleConflicts("prior", prior.optimizer, steps: prior.steps) + tokenConflicts() + samplingConflicts()
+    }
+
+    /// Data sets that nothing installs need their place; pictures are grey or coloured.
+    private func dataConflicts() -> [Conflict] {
+        var found: [Conflict] = []
+        if data.set == .cifar10 || data.set == .imageFolder, data.path == nil {
+            found.append(Conflict(
+                paths: ["data.path", "data.set"], message: "data.set \(data.set.rawValue) needs data.path, the folder of its files"))
+        }
+        if data.channels != 1, data.channels != 3 {
+            found.append(Conflict(
+                paths: ["data.channels"], message: "data.channels \(data.channels) must be 1 (grey) or 3 (colour)"))
+        }
+        return found
     }
 
     /// Heads share the width evenly, and the three position axes share the head.

@@ -20,7 +20,7 @@ enum Derived {
         "tokenizer.tokens": tokens, "tokenizer.visual_tokens": tokens, "tokenizer.joint_ar.tokens": tokens,
         "prior.head_dim": headDim, "tokenizer.head_dim": headDim, "tokenizer.joint_ar.head_dim": headDim,
         "prior.classes": classes, "features.classes": classes, "tokenizer.classes": classes, "data.classes": classes,
-        "data.channels": classes, "tokenizer.channels": classes,
+        "tokenizer.channels": classes,
         "seed": seeds, "seeds": seeds,
     ]
 }

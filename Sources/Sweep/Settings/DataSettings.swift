@@ -3,11 +3,21 @@ public struct DataSettings: SettingsSection {
     public enum Collection: String, ChoiceSetting {
         case fashionMNIST = "fashion-mnist"
         case shapes
+        case cifar10
+        case imageFolder = "image-folder"
+    }
+
+    /// What is done about a file in an image folder that is no readable picture.
+    public enum BrokenImages: String, ChoiceSetting {
+        case error
+        case skip
     }
 
     public var set = Collection.fashionMNIST
     public var path: String?
     public var imageSize = 32
+    public var channels = 3
+    public var broken = BrokenImages.error
     public var trainCount: Int?
     public var testCount: Int?
     public var seed = 0
@@ -16,15 +26,20 @@ public struct DataSettings: SettingsSection {
 
     public static let help = "The images: which, how large, how many."
     public static let fields: [Field<Self>] = [
-        .value("set", \.set, "Data set: Fashion-MNIST, or procedural colour shapes that need no files."),
+        .value("set", \.set, "Data set: Fashion-MNIST; procedural colour shapes that need no files; CIFAR-10, binary version; or "
+                + "PNG and JPEG pictures in train/CLASS/ and test/CLASS/, or in CLASS/ alone, of which a tenth is held out."),
         .value("path", \.path, "Folder of the data set's files; null: where the system installs them."),
-        .value("image_size", \.imageSize, "Side of the square images; smaller ones are padded to it.",
+        .value("image_size", \.imageSize, "Side of the square images; smaller ones are padded to it, those of an image folder scaled and cropped.",
             .between(8, 1024), unit: "pixels"),
+        .value("channels", \.channels, "Channels of an image folder's pictures: 1 (grey) or 3 (colour).", .between(1, 3),
+            unit: "channels"),
+        .value("broken", \.broken, "Files of an image folder that are no readable pictures: end with an error, or skip and "
+            + "count them."),
         .value("train_count", \.trainCount, "Training images used, the first ones; null: all there are.",
             .atLeast(1), unit: "images"),
         .value("test_count", \.testCount, "Held-out images used, the first ones; null: all there are.",
             .atLeast(1), unit: "images"),
-        .value("seed", \.seed, "Seed of procedural images; shared by all runs, so that they see the same data.",
+        .value("seed", \.seed, "Seed of procedural images, and of which images are held out of class folders; shared by all runs, so that they see the same data.",
             .atLeast(0)),
     ]
 }
