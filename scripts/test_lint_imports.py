@@ -78,7 +78,7 @@ class LintTests(unittest.TestCase):
     def test_folders_of_one_machine(self):
         for path in ("home/someone", "root/.cache", "tmp/data"):
             self.expect(lint({"docs/page.md": "one\nsee /" + path + "\n"}), "docs/page.md:2: names a folder of one machine")
-        self.expect(lint({"docs/page.md": "results/work/a, ~/home/b, /usr/share/datasets, either/or\n"}))
+        self.expect(lint({"docs/page.md": "results/home/a, ~/home/b, /usr/share/datasets, either/or\n"}))
 
     def test_placeholders(self):
         self.expect(lint({"Sources/Low/Empty.swift": "// later\nimport CLib\n"}), "Empty.swift:1: is a placeholder")
