@@ -47,7 +47,8 @@ import Testing
                 open(sys.argv[2], 'w').close()
                 end = time.time() + 60
                 while len(f['step']) < 5 and time.time() < end:
-                    time.sleep(0.01); [f[n].refresh() for n in ('loss', 'step')]
+                    time.sleep(0.01); f['step'].refresh()
+                f['loss'].refresh()  # after `step`, which the writer extends last
                 print(before, len(f['step']), f['loss'][:].tolist())
                 """, [url.path, ready])
             while !FileManager.default.fileExists(atPath: ready) { try await Task.sleep(for: .milliseconds(10)) }
