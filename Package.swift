@@ -52,7 +52,7 @@ let package = Package(
                 "TensorCore", "NN", "Models", "Archives", "Evaluation", "RunStore", "Sweep", "ImageData", "Files",
                 .product(name: "Logging", package: "swift-log"),
             ]),
-        .target(name: "Report", dependencies: ["Experiment", "Evaluation", "RunStore", "Files"]),
+        .target(name: "Report", dependencies: ["Experiment", "Evaluation", "RunStore", "Sweep", "Files"]),
         .executableTarget(
             name: "prologue",
             dependencies: [
