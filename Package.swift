@@ -71,7 +71,7 @@ let package = Package(
         .testTarget(name: "RunStoreTests", dependencies: ["RunStore", "Files"]),
         .testTarget(name: "SweepTests", dependencies: ["Sweep"]),
         .testTarget(name: "ReportTests", dependencies: ["Report", "Files"]),
-        .testTarget(name: "ExperimentTests", dependencies: ["Experiment", "Files", "ImageData", "RunStore", "Sweep"]),
+        .testTarget(name: "ExperimentTests", dependencies: ["Experiment", "Evaluation", "Files", "ImageData", "RunStore", "Sweep"]),
         .testTarget(name: "CommandLineTests", dependencies: ["prologue", "Files"]),
     ],
     swiftLanguageModes: [.v6]

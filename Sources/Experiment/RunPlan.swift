@@ -35,7 +35,8 @@ public struct RunPlan {
                 name: name, settings: sampler, count: settings.sampling.count, batch: settings.sampling.batch,
                 seed: settings.seeds.sampler, prior: prior)
             stages.append(samples)
-            stages.append(ScoreStage(samples: samples, reconstructions: reconstructions, features: features))
+            stages.append(ScoreStage(
+                samples: samples, settings: settings.scores, reconstructions: reconstructions, features: features))
         }
         if settings.resample.enabled {
             stages.append(

@@ -63,6 +63,14 @@ public struct ImageSet: Sendable {
         }
     }
 
+    /// The pixels of the images at `indices`, in that order.
+    public func pixels(of indices: some Collection<Int>) throws -> [UInt8] {
+        var chosen: [UInt8] = []
+        chosen.reserveCapacity(indices.count * pixelsPerImage)
+        for index in indices { chosen += pixels[index * pixelsPerImage..<(index + 1) * pixelsPerImage] }
+        return chosen
+    }
+
     /// The images at `indices`, in that order.
     public func subset(_ indices: [Int]) -> ImageSet {
         var chosen: [UInt8] = []

@@ -54,14 +54,20 @@ public struct ComparisonTable {
     }
 
     private static func column(_ name: String) -> Table.Column {
-        let isAccuracy = name.hasPrefix("probe.") || name.contains("agreement") || name.contains("accuracy")
-        return .number(title(name), key: name, decimals: isAccuracy ? 3 : 2, better: isAccuracy ? .higher : .lower)
+        let measure = name.prefix { $0 != "@" && $0 != "." }
+        let isShare = ["probe", "class_agreement", "classifier", "precision", "recall", "ssim"].contains(measure)
+        let isBetterHigher = isShare || ["is", "is_real", "psnr"].contains(measure)
+        return .number(title(name), key: name, decimals: isShare ? 3 : 2, better: isBetterHigher ? .higher : .lower)
     }
 
     /// `gfid@fashion-cnn.nocfg` over three lines: gFID, @fashion-cnn, nocfg.
     private static func title(_ name: String) -> String {
         guard let at = name.firstIndex(of: "@") else { return name.replacing(".", with: "\n") }
-        let measure = name[..<at].replacing("gfid", with: "gFID").replacing("rfid", with: "rFID").replacing("_", with: " ")
+        var measure = name[..<at].replacing("_", with: " ")
+        for (word, spelt) in [
+            ("gfid", "gFID"), ("rfid", "rFID"), ("sfid", "sFID"), ("psnr", "PSNR"), ("ssim", "SSIM"), ("l1", "L1"),
+        ] { measure = measure.replacing(word, with: spelt) }
+        if measure == "is" || measure == "is real" { measure = measure.replacing("is", with: "IS") }
         return measure + "\n" + name[at...].replacing(".", with: "\n")
     }
 
@@ -132,7 +138,7 @@ public struct ComparisonTable {
             let measured = protocols(name, results).first, let space = name.split(separator: "@").last?.split(separator: ".").first
         {
             let accuracy = results.arms.lazy.flatMap(\.runs).compactMap { $0.metrics["classifier.accuracy"]?.value }.first
-            let floor = results.arms.lazy.flatMap(\.runs).compactMap { $0.metrics["fid_floor"]?.value }.first
+            let floor = results.arms.lazy.flatMap(\.runs).compactMap { $0.metrics["fid_floor@\(space)"]?.value }.first
             var note = "@\(space): features of a classifier trained on this data"
             if let accuracy { note += String(format: ", test accuracy %.1f %%", 100 * accuracy) }
             if let floor { note += String(format: ", distance of training to test images %.2f", floor) }

@@ -21,6 +21,7 @@ import Testing
             ("features.steps=5", ["features", "reconstructions", "scores.nocfg", "scores.cool"]),
             ("sampling.settings.cool.temperature=0.8", ["samples.cool", "scores.cool"]),
             ("sampling.count=30", samples), ("probe.l2_grid=[0.1]", ["probe"]), ("resample.rows=3", ["resample"]),
+            ("scores.precision_recall=false", ["scores.nocfg", "scores.cool"]),
             ("scores.reference_count=30", ["reconstructions", "scores.nocfg", "scores.cool"]),
             ("seeds: {tokenizer: 1, prior: 0, sampler: 0}", tokenizer),
             ("seeds: {tokenizer: 0, prior: 1, sampler: 0}", prior),

@@ -65,6 +65,12 @@ extension Tokenizer {
         return TokenTensor(ids, shape: [set.count, ids.count / max(1, set.count)])
     }
 
+    /// What is left of the images at `indices`, as pixels (n, row, column, channel).
+    func reconstruct(_ set: ImageSet, _ indices: [Int], of dataset: Dataset) throws -> [UInt8] {
+        let patches = dataset.patches(set, indices, patch: config.patch)
+        return decode(config.layout.visualHalf(of: encoder(patches).indices))
+    }
+
     /// Pixels (n, row, column, channel) of visual indices [n, N].
     func decode(_ visual: TokenTensor) -> [UInt8] {
         let (count, n) = (visual.shape[0], visual.shape[1])

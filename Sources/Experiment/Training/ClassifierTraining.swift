@@ -51,48 +51,26 @@ struct ClassifierTraining {
             try ParameterFiles.save([("", model.parameters)], to: work.url(WeightFile.trained))
         }
 
-        // How good the features are, and how far apart two sets of real images are in them.
+        // How good the features are, how far apart two sets of real images are in them, and what real images score.
         let extractor = FeatureExtractor(model: model, dataset: dataset)
-        let test = extractor.features(dataset.test)
+        let test = try extractor.features(dataset.test)
         let right = zip(test.predictions, dataset.test.labels).filter { $0 == $1 }.count
-        let floorSet = try dataset.train.balanced(min(dataset.train.count, dataset.test.count))
-        let floor = try frechetDistance(
-            FeatureStatistics(of: extractor.features(floorSet).matrix), FeatureStatistics(of: test.matrix))
-        return [
-            "test_accuracy": .number(Double(right) / Double(dataset.test.count)),
-            "metrics": [
-                "classifier.accuracy": .number(Double(right) / Double(dataset.test.count)),
-                "fid_floor": .number(floor),
-            ],
-        ]
-    }
-}
-
-/// Features and class predictions of images, in batches of fixed size.
-struct FeatureExtractor {
-    let model: ImageClassifier
-    let dataset: Dataset
-
-    struct Features {
-        let matrix: FeatureMatrix
-        let predictions: [Int32]
-    }
-
-    func features(_ set: ImageSet) -> Features { features(set.pixels, count: set.count) }
-
-    /// Pixels (n, row, column, channel) of the data set's image size.
-    func features(_ pixels: [UInt8], count: Int) -> Features {
-        let shape = [dataset.imageSize, dataset.imageSize, dataset.channels]
-        var values: [Float] = []
-        values.reserveCapacity(count * model.features)
-        var predictions: [Int32] = []
-        for lower in stride(from: 0, to: count, by: 250) {
-            let batch = ImageSet.tensor(pixels, Array(lower..<min(count, lower + 250)), shape)
-            let features = model.features(batch)
-            values += features.values
-            predictions += argmax(model.logits(features)).ids
+        let accuracy = Double(right) / Double(dataset.test.count)
+        let floorSet = try dataset.train.random(
+            min(dataset.train.count, dataset.test.count), seed: UInt64(settings.seed))
+        let other = try extractor.features(floorSet)
+        let space = dataset.featureSpace
+        var metrics: [String: JSONValue] = ["classifier.accuracy": .number(accuracy)]
+        func measure(_ name: String, _ value: () throws -> Double) throws {
+            do { metrics["\(name)@\(space)"] = .number(try value()) } catch let error as InputError {
+                metrics["\(name)@\(space)"] = .null
+                try work.log("\(name) is missing: \(error)")
+            }
         }
-        return Features(
-            matrix: FeatureMatrix(rows: count, columns: model.features, values: values), predictions: predictions)
+        try measure("fid_floor") {
+            try frechetDistance(FeatureStatistics(of: other.pooled), FeatureStatistics(of: test.pooled))
+        }
+        try measure("is_real") { try InceptionScore(probabilities: test.probabilities).mean }
+        return ["test_accuracy": .number(accuracy), "metrics": .object(metrics)]
     }
 }

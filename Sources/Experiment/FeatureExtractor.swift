@@ -1,0 +1,89 @@
+import Evaluation
+import Foundation
+import ImageData
+import Models
+import TensorCore
+
+/// What scores read of images: features, class probabilities and predictions of the data set's own classifier.
+struct ExtractedFeatures {
+    /// Its penultimate layer, [images, features].
+    let pooled: FeatureMatrix
+    /// A small map that keeps places (`ImageClassifier.spatialFeatures`), [images, cells·cells·channels].
+    let spatial: FeatureMatrix
+    /// Softmax of its logits, [images, classes].
+    let probabilities: FeatureMatrix
+    let predictions: [Int32]
+}
+
+/// Runs the classifier over images, in batches of fixed size: results vary with the batch in the last digits.
+struct FeatureExtractor {
+    static let batch = 250
+
+    let model: ImageClassifier
+    let dataset: Dataset
+
+    func features(_ set: ImageSet) throws -> ExtractedFeatures {
+        try features(count: set.count) { try set.pixels(of: $0) }
+    }
+
+    /// Pixels (n, row, column, channel) of the data set's image size.
+    func features(_ pixels: [UInt8]) throws -> ExtractedFeatures {
+        let size = dataset.train.pixelsPerImage
+        return try features(count: pixels.count / size) { Array(pixels[$0.lowerBound * size..<$0.upperBound * size]) }
+    }
+
+    /// The features of `count` images, of which `pixels` gives a range at a time.
+    private func features(count: Int, _ pixels: (Range<Int>) throws -> [UInt8]) throws -> ExtractedFeatures {
+        var gathered = Gathered(model: model, dataset: dataset)
+        for lower in stride(from: 0, to: count, by: Self.batch) {
+            gathered.add(try pixels(lower..<min(count, lower + Self.batch)))
+        }
+        return gathered.features
+    }
+
+    /// The features of images that come batch by batch, at most `batch` at a time.
+    struct Gathered {
+        let model: ImageClassifier
+        let dataset: Dataset
+        private var count = 0
+        private var pooled: [Float] = []
+        private var spatial: [Float] = []
+        private var probabilities: [Float] = []
+        private var predictions: [Int32] = []
+
+        init(model: ImageClassifier, dataset: Dataset) { (self.model, self.dataset) = (model, dataset) }
+
+        mutating func add(_ pixels: [UInt8]) {
+            let n = pixels.count / dataset.train.pixelsPerImage
+            let images = ImageSet.tensor(
+                pixels, Array(0..<n), [dataset.imageSize, dataset.imageSize, dataset.channels])
+            let maps = model.maps(images)
+            let features = model.features(ofMaps: maps)
+            let logits = model.logits(features)
+            count += n
+            pooled += features.values
+            spatial += ImageClassifier.spatialFeatures(ofMaps: maps).values
+            predictions += argmax(logits).ids
+            let values = logits.values
+            for row in stride(from: 0, to: values.count, by: dataset.classes) {
+                probabilities += Self.softmax(values[row..<row + dataset.classes])
+            }
+        }
+
+        var features: ExtractedFeatures {
+            func matrix(_ values: [Float]) -> FeatureMatrix {
+                FeatureMatrix(rows: count, columns: values.count / max(1, count), values: values)
+            }
+            return ExtractedFeatures(
+                pooled: matrix(pooled), spatial: matrix(spatial), probabilities: matrix(probabilities),
+                predictions: predictions)
+        }
+
+        private static func softmax(_ logits: ArraySlice<Float>) -> [Float] {
+            let top = logits.max() ?? 0
+            let powers = logits.map { exp(Double($0 - top)) }
+            let sum = powers.reduce(0, +)
+            return powers.map { Float($0 / sum) }
+        }
+    }
+}
