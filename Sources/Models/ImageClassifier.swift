@@ -29,12 +29,19 @@ public struct ImageClassifier {
 
     /// images [B, H, W, C] in [−1, 1] → features [B, features], not negative.
     public func features(_ images: Tensor) -> Tensor {
-        let tape = images.tape
-        var x = images
+        let x = activations(images).last ?? images
+        return relu(hidden(x.reshaped([x.shape[0], x.count / x.shape[0]]), on: images.tape))
+    }
+
+    /// images [B, H, W, C] in [−1, 1] → what leaves each convolution, not negative.
+    func activations(_ images: Tensor) -> [Tensor] {
+        var layers: [Tensor] = []
         for (weight, bias) in convolutions {
-            x = relu(conv2d(x, weight: weight(on: tape), bias: bias(on: tape), kernel: 3, stride: 2, padding: 1))
+            let (x, tape) = (layers.last ?? images, images.tape)
+            layers.append(
+                relu(conv2d(x, weight: weight(on: tape), bias: bias(on: tape), window: Window(3, stride: 2, padding: 1))))
         }
-        return relu(hidden(x.reshaped([x.shape[0], x.count / x.shape[0]]), on: tape))
+        return layers
     }
 
     /// Class logits [B, classes] of features [B, features].
