@@ -35,7 +35,7 @@ public struct ImageClassifier {
         let tape = images.tape
         var x = images
         return convolutions.map { weight, bias in
-            x = relu(conv2d(x, weight: weight(on: tape), bias: bias(on: tape), kernel: 3, stride: 2, padding: 1))
+            x = relu(conv2d(x, weight: weight(on: tape), bias: bias(on: tape), window: Window(3, stride: 2, padding: 1)))
             return x
         }
     }

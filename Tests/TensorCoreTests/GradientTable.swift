@@ -41,6 +41,12 @@ enum GradientTable {
         GradientRow("relu(_:)") {
             shapes.dropFirst().map { GradientCase(random($0, atLeast: 0.25)) { relu($0[0]) } }
         },
+        GradientRow("leakyReLU(_:slope:)") {
+            shapes.dropFirst().map { GradientCase(random($0, atLeast: 0.25)) { leakyReLU($0[0], slope: 0.2) } }
+        },
+        GradientRow("softplus(_:)") {
+            shapes.map { GradientCase(random($0)) { softplus($0[0]) } }
+        },
         GradientRow("dropout(_:p:key:)") {
             shapes.dropFirst().flatMap { shape in
                 [Float(0), 0.3].map { p in GradientCase(random(shape)) { dropout($0[0], p: p, key: 77) } }
