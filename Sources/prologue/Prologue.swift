@@ -22,7 +22,7 @@ struct Prologue: AsyncParsableCommand {
         subcommands: [
             SweepCommand.self, TrainCommand.self, CompareCommand.self, ReportCommand.self, RunsCommand.self, ProbeCommand.self,
             SampleCommand.self, ResampleCommand.self, ScoreCommand.self, ExportCommand.self, VerifyCommand.self,
-            BenchCommand.self, DoctorCommand.self,
+            BenchCommand.self, DoctorCommand.self, GarbageCommand.self, WorkerCommand.self,
         ])
 
     static let version = "0.1.0"

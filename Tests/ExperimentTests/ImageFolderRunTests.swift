@@ -13,7 +13,7 @@ import Testing
         private(set) var lines: [String] = []
         func note(_ line: String) { lines.append(line) }
         func update(_ progress: StageProgress) {}
-        func finish() {}
+        func finish(lane: Int) {}
     }
 
     /// Two classes of plain pictures, and a file that is no picture.

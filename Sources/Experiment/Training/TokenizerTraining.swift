@@ -53,8 +53,8 @@ struct TokenizerTraining {
 
         let loop = TrainingLoop(
             name: "tokenizer \(settings.variant.rawValue)", steps: settings.steps,
-            checkpointEvery: settings.checkpointEvery, logEvery: settings.logEvery, columns: Self.columns,
-            optimizers: [("autoencoder", autoencoderStep)] + (jointStep.map { [("joint", $0)] } ?? []))
+            checkpointEvery: settings.checkpointEvery, logEvery: settings.logEvery, keeps: settings.keepCheckpoints,
+            columns: Self.columns, optimizers: [("autoencoder", autoencoderStep)] + (jointStep.map { [("joint", $0)] } ?? []))
         BufferPool.shared.resetPeak()
         let last = try loop.run(work, context) { step, logs in
             let rate = schedule.rate(at: step)

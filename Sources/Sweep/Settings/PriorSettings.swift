@@ -13,6 +13,7 @@ public struct PriorSettings: SettingsSection {
     public var optimizer = OptimizerSettings(beta2: 0.96, weightDecay: 0.03, clip: 1)
     public var emaHalfLife = 200.0
     public var checkpointEvery = 200
+    public var keepCheckpoints = KeptCheckpoints.none
     public var logEvery = 20
 
     public init() {}
@@ -35,6 +36,7 @@ public struct PriorSettings: SettingsSection {
         .value("ema_half_life", \.emaHalfLife, "Half-life of the averaged weights.", .positive, unit: "steps"),
         .value("checkpoint_every", \.checkpointEvery, "Steps between checkpoints.",
             .atLeast(1), unit: "steps", affectsResults: false),
+        .value("keep_checkpoints", \.keepCheckpoints, KeptCheckpoints.help, affectsResults: false),
         .value("log_every", \.logEvery, "Steps between rows of the metrics file.",
             .atLeast(1), unit: "steps", affectsResults: false),
     ]

@@ -46,6 +46,7 @@ public struct TokenizerSettings: SettingsSection {
     public var emaHalfLife = 200.0
     public var flip = false
     public var checkpointEvery = 200
+    public var keepCheckpoints = KeptCheckpoints.none
     public var logEvery = 20
 
     public init() {}
@@ -94,6 +95,7 @@ public struct TokenizerSettings: SettingsSection {
         .value("flip", \.flip, "Mirror half of the training images left to right."),
         .value("checkpoint_every", \.checkpointEvery, "Steps between checkpoints.",
             .atLeast(1), unit: "steps", affectsResults: false),
+        .value("keep_checkpoints", \.keepCheckpoints, KeptCheckpoints.help, affectsResults: false),
         .value("log_every", \.logEvery, "Steps between rows of the metrics file.",
             .atLeast(1), unit: "steps", affectsResults: false),
     ]
