@@ -33,8 +33,8 @@ let package = Package(
         .target(name: "Models", dependencies: ["TensorCore", "NN", "Files"]),
 
         // Data, measures, records: no engine needed.
-        .target(name: "ImageData", dependencies: ["CPNG", "CTurboJPEG", "CZlib", "Files"]),
         .target(name: "Archives", dependencies: ["CZlib", "Files"]),
+        .target(name: "ImageData", dependencies: ["Archives", "CPNG", "CTurboJPEG", "CZlib", "Files"]),
         .target(name: "Evaluation", dependencies: ["COpenBLAS", "Files"]),
         .target(
             name: "RunStore",
@@ -64,7 +64,7 @@ let package = Package(
         .testTarget(name: "TensorCoreTests", dependencies: ["NN", "Files"]),
         .testTarget(name: "ModelsTests", dependencies: ["Models", "Files"]),
         .testTarget(name: "VerificationTests", dependencies: ["Verification", "Models", "Files"]),
-        .testTarget(name: "ImageDataTests", dependencies: ["ImageData", "Files"]),
+        .testTarget(name: "ImageDataTests", dependencies: ["Archives", "ImageData", "Files"]),
         .testTarget(name: "ArchivesTests", dependencies: ["Archives", "Files"]),
         .testTarget(name: "FilesTests", dependencies: ["Files"]),
         .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "Files"]),

@@ -1,6 +1,7 @@
 import Foundation
 import Logging
 import RunStore
+import Sweep
 import Synchronization
 
 /// What all stages work with: the store, who we are, and someone to tell.
@@ -12,6 +13,11 @@ public struct ExperimentContext {
     /// Diagnostics: what was saved, resumed, repaired. Silent below warnings unless asked for.
     let log = Logger(label: "prologue")
     let datasets = DatasetCache()
+
+    /// The images that `settings` describe, loaded once.
+    func dataset(_ settings: DataSettings) throws -> Dataset {
+        try datasets.dataset(settings, kept: store.directory.appendingPathComponent("data"), progress)
+    }
 
     public init(store: Store, code: CodeVersion, machine: Machine, progress: any ProgressReporter) {
         self.store = store

@@ -23,20 +23,17 @@ struct FeatureExtractor {
     let dataset: Dataset
 
     func features(_ set: ImageSet) throws -> ExtractedFeatures {
-        try features(count: set.count) { try set.pixels(of: $0) }
+        var gathered = Gathered(model: model, dataset: dataset)
+        try dataset.forEachBatch(set, of: Self.batch) { gathered.add($0.pixels) }
+        return gathered.features
     }
 
     /// Pixels (n, row, column, channel) of the data set's image size.
-    func features(_ pixels: [UInt8]) throws -> ExtractedFeatures {
-        let size = dataset.train.pixelsPerImage
-        return try features(count: pixels.count / size) { Array(pixels[$0.lowerBound * size..<$0.upperBound * size]) }
-    }
-
-    /// The features of `count` images, of which `pixels` gives a range at a time.
-    private func features(count: Int, _ pixels: (Range<Int>) throws -> [UInt8]) throws -> ExtractedFeatures {
+    func features(_ pixels: [UInt8]) -> ExtractedFeatures {
+        let size = Self.batch * dataset.train.pixelsPerImage
         var gathered = Gathered(model: model, dataset: dataset)
-        for lower in stride(from: 0, to: count, by: Self.batch) {
-            gathered.add(try pixels(lower..<min(count, lower + Self.batch)))
+        for lower in stride(from: 0, to: pixels.count, by: size) {
+            gathered.add(Array(pixels[lower..<min(pixels.count, lower + size)]))
         }
         return gathered.features
     }
@@ -54,13 +51,10 @@ struct FeatureExtractor {
         init(model: ImageClassifier, dataset: Dataset) { (self.model, self.dataset) = (model, dataset) }
 
         mutating func add(_ pixels: [UInt8]) {
-            let n = pixels.count / dataset.train.pixelsPerImage
-            let images = ImageSet.tensor(
-                pixels, Array(0..<n), [dataset.imageSize, dataset.imageSize, dataset.channels])
-            let maps = model.maps(images)
+            let maps = model.maps(dataset.images(pixels))
             let features = model.features(ofMaps: maps)
             let logits = model.logits(features)
-            count += n
+            count += features.shape[0]
             pooled += features.values
             spatial += ImageClassifier.spatialFeatures(ofMaps: maps).values
             predictions += argmax(logits).ids

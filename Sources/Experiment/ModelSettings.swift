@@ -63,6 +63,7 @@ extension TokenizerSettings {
         drop(["joint_ar"], unless: variant.hasJointAR && variant != .prologueOneStage)
         drop(["prologue_encoder_layers"], unless: variant == .prologuePost)
         drop(["coupling_temperature"], unless: variant.isCoupled)
+        drop(["crop", "crop_min"], unless: crop == .random)
         if !variant.hasPrologue { loss["ce_prologue"] = nil }
         if !variant.hasPrologue { loss["ce_visual"] = nil }
         if !variant.isCoupled { loss["ce_coupled"] = nil }

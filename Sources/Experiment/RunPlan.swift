@@ -14,11 +14,11 @@ public struct RunPlan {
 
     public init(_ settings: RunSettings, _ context: ExperimentContext) throws {
         self.settings = settings
-        let dataset = try context.datasets.dataset(settings.data, context.progress)
+        let dataset = try context.dataset(settings.data)
         let features = FeatureStage(settings: settings.features, dataset: dataset)
         let tokenizer = TokenizerStage(
             settings: settings.tokenizer, prior: settings.prior, seed: settings.seeds.tokenizer, dataset: dataset)
-        let tokens = TokenStage(tokenizer: tokenizer)
+        let tokens = TokenStage(settings: settings.tokens, tokenizer: tokenizer)
         let prior = PriorStage(settings: settings.prior, seed: settings.seeds.prior, tokens: tokens)
         (self.tokens, self.prior) = (tokens, prior)
         let reconstructions = ReconstructionStage(

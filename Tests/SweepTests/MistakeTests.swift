@@ -41,9 +41,9 @@ import Testing
         Mistake("prior.rope_axes: [16, 16]", "sweep.yaml:2: prior.rope_axes needs 3 entries, not 2"),
         Mistake("probe.l2_grid: []", "sweep.yaml:2: probe.l2_grid is an empty list"),
         Mistake("data.set: fashion", "sweep.yaml:2: data.set is 'fashion', but must be one of fashion-mnist, shapes, "
-            + "cifar10, image-folder"),
+            + "cifar10, image-folder, image-hdf5"),
         Mistake("data.set: shape", "sweep.yaml:2: data.set is 'shape', but must be one of fashion-mnist, shapes, "
-            + "cifar10, image-folder; did you mean shapes?"),
+            + "cifar10, image-folder, image-hdf5; did you mean shapes?"),
         Mistake("prior.dim: = tokenizer.dim * 2", "sweep.yaml:2: prior.dim is '= tokenizer.dim * 2', but a value cannot depend on "
             + "another setting; write the value, and to vary settings together use zip or arms"),
         Mistake("prior: 3", "sweep.yaml:2: prior must be a map, not 3; keys: dim, layers, heads, rope_axes, cond_dim, tied, "
@@ -63,7 +63,7 @@ import Testing
         Mistake("prior.optimizer.decay_start: 100", "sweep.yaml:2: prior.optimizer.decay_start 100 must lie between "
             + "prior.optimizer.warmup 200 and prior.steps 1000"),
         Mistake("tokenizer.optimizer.lr: 1e-5", "sweep.yaml:2: tokenizer.optimizer.end_lr 2.5e-05 must not exceed tokenizer.optimizer.lr 1e-05"),
-        Mistake("data.set: cifar10", "sweep.yaml:2: data.set cifar10 needs data.path, the folder of its files"),
+        Mistake("data.set: cifar10", "sweep.yaml:2: data.set cifar10 needs data.path, the place of its files"),
         Mistake("data: {set: image-folder, path: pictures, channels: 2}", "sweep.yaml:2: data.channels 2 must be 1 (grey) or 3 (colour)"),
         Mistake("tokenizer.patch: 5", "sweep.yaml:2: tokenizer.patch 5 must divide data.image_size 32"),
         Mistake("axes:\n  tokenizer.prologue_tokens: [8, 0]", "sweep.yaml:3: tokenizer.prologue_tokens must be at least 1 for "

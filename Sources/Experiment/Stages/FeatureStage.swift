@@ -20,7 +20,7 @@ struct FeatureStage: Stage {
     var spaceName: String { dataset.featureSpace }
 
     func perform(_ work: StageWork, _ context: ExperimentContext) throws -> JSONValue {
-        try ClassifierTraining(settings: settings, dataset: dataset).run(work, context)
+        dataset.noted(in: try ClassifierTraining(settings: settings, dataset: dataset).run(work, context))
     }
 
     func extractor(_ context: ExperimentContext) throws -> FeatureExtractor {

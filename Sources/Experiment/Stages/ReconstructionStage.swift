@@ -39,13 +39,11 @@ struct ReconstructionStage: Stage {
         var real = FeatureExtractor.Gathered(model: extractor.model, dataset: dataset)
         var rebuilt = real
         var errors = PixelErrors()
-        for lower in stride(from: 0, to: set.count, by: FeatureExtractor.batch) {
-            let range = lower..<min(set.count, lower + FeatureExtractor.batch)
-            let images = try set.pixels(of: range)
-            let others = try model.reconstruct(set, Array(range), of: dataset)
-            real.add(images)
+        try dataset.forEachBatch(set, of: FeatureExtractor.batch) { batch in
+            let others = model.reconstruct(batch.pixels, of: dataset)
+            real.add(batch.pixels)
             rebuilt.add(others)
-            errors.add(images, others, height: set.height, width: set.width, channels: set.channels)
+            errors.add(batch.pixels, others, height: set.height, width: set.width, channels: set.channels)
             try Interruption.check()
         }
         let (original, copy) = (real.features, rebuilt.features)
@@ -94,8 +92,9 @@ struct ReconstructionStage: Stage {
         }
         var pixels: [UInt8] = []
         for row in rows where row.count == rows[0].count {
-            pixels += try set.pixels(of: row)
-            pixels += try model.reconstruct(set, row, of: tokenizer.dataset)
+            let originals = try set.pixels(of: row)
+            pixels += originals
+            pixels += model.reconstruct(originals, of: tokenizer.dataset)
         }
         let grid = ImageGrid(
             columns: rows[0].count, rowLabels: ["original", "rebuilt", "original", "rebuilt"],

@@ -78,7 +78,7 @@ struct ResampleStage: Stage {
         let size = set.pixelsPerImage
         var all: [UInt8] = []
         for (row, source) in sources.enumerated() {
-            all += set.pixels[source * size..<(source + 1) * size]
+            all += try set.pixels(of: [source])
             all += pixels[row * settings.columns * size..<(row + 1) * settings.columns * size]
         }
         let what = tokenizer.layout.hasPrologue ? "prologue" : "first \(kept) tokens"

@@ -37,8 +37,8 @@ struct TokenizerStage: Stage {
         let frozen = try base.map {
             try SafetensorsFile(reading: context.store.stage($0.identity).url(WeightFile.averaged))
         }
-        return try TokenizerTraining(settings: settings, seed: seed, dataset: dataset, prior: prior, base: frozen)
-            .run(work, context)
+        let training = TokenizerTraining(settings: settings, seed: seed, dataset: dataset, prior: prior, base: frozen)
+        return dataset.noted(in: try training.run(work, context))
     }
 
     /// The tokenizer with its averaged weights.
@@ -55,20 +55,19 @@ extension Tokenizer {
     /// Images per batch when encoding or decoding; results do not depend on it beyond rounding.
     static let batch = 250
 
-    /// Indices [n, K + N] of all images of a set.
-    func encode(_ set: ImageSet, of dataset: Dataset) -> TokenTensor {
+    /// Indices [n, K + N] of all images of a set, as `view` shows them.
+    func encode(_ set: ImageSet, of dataset: Dataset, view: PictureView = PictureView()) throws -> TokenTensor {
         var ids: [Int32] = []
-        for lower in stride(from: 0, to: set.count, by: Self.batch) {
-            let range = Array(lower..<min(set.count, lower + Self.batch))
-            ids += encoder(dataset.patches(set, range, patch: config.patch)).indices.ids
+        try dataset.forEachBatch(set, of: Self.batch, view: view) { batch in
+            ids += encoder(dataset.patches(batch.pixels, patch: config.patch)).indices.ids
+            try Interruption.check()
         }
         return TokenTensor(ids, shape: [set.count, ids.count / max(1, set.count)])
     }
 
-    /// What is left of the images at `indices`, as pixels (n, row, column, channel).
-    func reconstruct(_ set: ImageSet, _ indices: [Int], of dataset: Dataset) throws -> [UInt8] {
-        let patches = dataset.patches(set, indices, patch: config.patch)
-        return decode(config.layout.visualHalf(of: encoder(patches).indices))
+    /// Images after encoding and decoding; both are pixels (n, row, column, channel).
+    func reconstruct(_ pixels: [UInt8], of dataset: Dataset) -> [UInt8] {
+        decode(config.layout.visualHalf(of: encoder(dataset.patches(pixels, patch: config.patch)).indices))
     }
 
     /// Pixels (n, row, column, channel) of visual indices [n, N].

@@ -29,22 +29,24 @@ struct ClassifierTraining {
             base: settings.lr, end: settings.lr / 100, warmup: min(100, settings.steps / 10),
             decayStart: min(100, settings.steps / 10), total: settings.steps)
         var orderStream = RandomStream(seed: settings.seed, "classifier/order")
-        var order = BatchOrder(seed: orderStream.nextKey(), count: dataset.train.count)
+        let batches = TrainingBatches(
+            dataset, order: BatchOrder(seed: orderStream.nextKey(), count: dataset.train.count), batch: settings.batch,
+            steps: settings.steps)
         let loop = TrainingLoop(
             name: "classifier", steps: settings.steps, checkpointEvery: 500, logEvery: 20, columns: Self.columns,
             optimizers: [("classifier", optimizer)])
         _ = try loop.run(work, context) { step, logs in
-            let indices = order.indices(step: step, batch: settings.batch)
-            let labels = TokenTensor(indices.map { dataset.train.labels[$0] }, shape: [indices.count])
+            let batch = try batches.batch(step)
+            let labels = TokenTensor(batch.labels, shape: [batch.labels.count])
             let tape = Tape(differentiating: model.parameters)
-            let logits = model.logits(model.features(tape.constant(dataset.train.tensor(indices))))
+            let logits = model.logits(model.features(tape.constant(dataset.images(batch.pixels))))
             let loss = mean(crossEntropy(logits, targets: labels))
             tape.backward(from: loss)
             optimizer.step(tape, rate: schedule.rate(at: step))
             guard logs else { return [:] }
             let right = zip(argmax(logits).ids, labels.ids).filter { $0 == $1 }.count
             return [
-                "loss": loss.scalar, "accuracy": Float(right) / Float(indices.count),
+                "loss": loss.scalar, "accuracy": Float(right) / Float(labels.count),
                 "rate": Float(schedule.rate(at: step)),
             ]
         } save: {

@@ -49,7 +49,10 @@ struct TokenizerTraining {
         // Data order.
         let batch = settings.batch
         var orderStream = RandomStream(seed: seed, "tokenizer/order")
-        var order = BatchOrder(seed: orderStream.nextKey(), count: dataset.train.count)
+        let augmentation = Augmentation(settings, seed: seed, imageSize: dataset.imageSize)
+        let batches = TrainingBatches(
+            dataset, order: BatchOrder(seed: orderStream.nextKey(), count: dataset.train.count), batch: batch,
+            steps: settings.steps, views: { augmentation.views($0) })
 
         let loop = TrainingLoop(
             name: "tokenizer \(settings.variant.rawValue)", steps: settings.steps,
@@ -58,11 +61,10 @@ struct TokenizerTraining {
         BufferPool.shared.resetPeak()
         let last = try loop.run(work, context) { step, logs in
             let rate = schedule.rate(at: step)
-            let images = order.indices(step: step, batch: batch)
-            let patches = dataset.patches(
-                dataset.train, images, patch: settings.patch, flipped: settings.flip ? flips(step) : [])
+            let images = try batches.batch(step)
+            let patches = dataset.patches(images.pixels, patch: settings.patch)
             let dropped = config.layout.hasPrologue ? droppedSequences(step) : []
-            let classes = joint.map { self.labels(images, step, unconditional: $0.unconditionalLabel) }
+            let classes = joint.map { self.labels(images.labels, step, unconditional: $0.unconditionalLabel) }
 
             let report = update(patches: patches, labels: classes, visualDropped: dropped, rate: rate)
             let a = report.stepA
@@ -120,12 +122,11 @@ struct TokenizerTraining {
 
     /// Classes of a batch for the joint AR model: all unconditional, or with the prior's label drop where it is the
     /// final model.
-    private func labels(_ images: [Int], _ step: Int, unconditional: Int32) -> TokenTensor {
+    private func labels(_ classes: [Int32], _ step: Int, unconditional: Int32) -> TokenTensor {
         var stream = RandomStream(seed: seed, "joint-ar/label-drop", step: step)
         let drop = settings.variant == .prologueOneStage ? prior.labelDrop : 1
         return TokenTensor(
-            images.map { Double(stream.uniform()) < drop ? unconditional : dataset.train.labels[$0] },
-            shape: [images.count])
+            classes.map { Double(stream.uniform()) < drop ? unconditional : $0 }, shape: [classes.count])
     }
 
     /// Fills everything but the prologue's own parameters with the base tokenizer's.
@@ -143,11 +144,6 @@ struct TokenizerTraining {
         var dropped = [Bool](repeating: false, count: settings.batch)
         for place in stream.permutation(settings.batch).prefix(count) { dropped[place] = true }
         return dropped
-    }
-
-    private func flips(_ step: Int) -> [Bool] {
-        var stream = RandomStream(seed: seed, "tokenizer/flip", step: step)
-        return (0..<settings.batch).map { _ in stream.uniform() < 0.5 }
     }
 
     /// Share of the codebook that this batch used.

@@ -18,9 +18,9 @@ extension RunSettings {
     /// Data sets that nothing installs need their place; pictures are grey or coloured.
     private func dataConflicts() -> [Conflict] {
         var found: [Conflict] = []
-        if data.set == .cifar10 || data.set == .imageFolder, data.path == nil {
+        if [.cifar10, .imageFolder, .imageHDF5].contains(data.set), data.path == nil {
             found.append(Conflict(
-                paths: ["data.path", "data.set"], message: "data.set \(data.set.rawValue) needs data.path, the folder of its files"))
+                paths: ["data.path", "data.set"], message: "data.set \(data.set.rawValue) needs data.path, the place of its files"))
         }
         if data.channels != 1, data.channels != 3 {
             found.append(Conflict(

@@ -1,5 +1,11 @@
 /// Stage 1: encoder, quantizers, decoder and the small joint AR model (METHOD §3, §4).
 public struct TokenizerSettings: SettingsSection {
+    /// Which square of a picture a training step sees.
+    public enum Crop: String, ChoiceSetting {
+        case centre
+        case random
+    }
+
     public enum Variant: String, ChoiceSetting {
         case baseline1D = "baseline-1d"
         case baseline2D = "baseline-2d"
@@ -45,6 +51,8 @@ public struct TokenizerSettings: SettingsSection {
     public var optimizer = OptimizerSettings()
     public var emaHalfLife = 200.0
     public var flip = false
+    public var crop = Crop.centre
+    public var cropMin = 0.8
     public var checkpointEvery = 200
     public var keepCheckpoints = KeptCheckpoints.none
     public var logEvery = 20
@@ -93,6 +101,10 @@ public struct TokenizerSettings: SettingsSection {
         .section("optimizer", \.optimizer),
         .value("ema_half_life", \.emaHalfLife, "Half-life of the averaged weights.", .positive, unit: "steps"),
         .value("flip", \.flip, "Mirror half of the training images left to right."),
+        .value("crop", \.crop, "What a training step sees of a picture: its middle; or a square at random, its scale included. "
+                + "Held-out images always show their middle."),
+        .value("crop_min", \.cropMin, "Smallest share of the shorter edge that a random crop covers.",
+            Bounds(lower: 0.1, upper: 1), unit: "share"),
         .value("checkpoint_every", \.checkpointEvery, "Steps between checkpoints.",
             .atLeast(1), unit: "steps", affectsResults: false),
         .value("keep_checkpoints", \.keepCheckpoints, KeptCheckpoints.help, affectsResults: false),

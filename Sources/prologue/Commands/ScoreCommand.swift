@@ -9,8 +9,12 @@ struct ScoreCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "score", abstract: "Compare features of samples with those of a reference.",
         discussion: """
-            Prints the Fréchet distance, and precision and recall (k = 3) where both sides have features. Files are .npz \
-            with 'features' [images, features] or 'mu' and 'sigma', or .h5 with 'features' or 'mean' and 'covariance'.
+            Prints the Fréchet distance; that of features that keep places (sFID) where both sides have them; the inception \
+            score (10 parts in file order) where the samples have class scores; precision and recall (k = 3) where both \
+            sides have the features of each image. What cannot be measured is missing, and a footnote says why.
+
+            .npz files hold 'features' [images, features] or 'mu' and 'sigma', 'spatial' or 'mu_s' and 'sigma_s', 'logits' or \
+            'probabilities'; .h5 files the same, with 'mean' and 'covariance', 'spatial_mean' and 'spatial_covariance'.
 
               prologue score reference.npz samples.npz
               prologue score VIRTUAL_statistics.npz features.h5 --json
@@ -21,6 +25,7 @@ struct ScoreCommand: ParsableCommand {
     @OptionGroup var output: TableOptions
 
     private static let neighbours = 3
+    private static let splits = 10
 
     func run() throws {
         let reference = try FeatureFile(reading: URL(fileURLWithPath: reference))
@@ -39,30 +44,53 @@ struct ScoreCommand: ParsableCommand {
             }
         }
         let distance = measured("Fréchet distance") { try frechetDistance(samples.statistics, reference.statistics) }
+        let spatial = measured("sFID") { try spatialDistance(reference, samples) }
+        let inception = measured("Inception score") { try inceptionScore(samples) }
         let nearness = measured("Precision and recall") { try precisionRecall(reference, samples) }
 
         var table = Table(columns: [
             .number("images", key: "count", decimals: 0), .number("reference\nimages", key: "reference_count", decimals: 0),
             .number("dimensions", decimals: 0), .number("Fréchet\ndistance", key: "frechet", decimals: 4),
-            .number("precision", decimals: 4), .number("recall", decimals: 4),
+            .number("spatial\ndistance", key: "spatial_frechet", decimals: 4),
+            .number("inception\nscore", key: "inception_score", decimals: 4), .number("precision", decimals: 4), .number("recall", decimals: 4),
         ])
         table.add([
             .number(samples.features.map { Double($0.rows) }), .number(reference.features.map { Double($0.rows) }),
-            .number(dimensions.0), .number(distance), .number(nearness?.precision), .number(nearness?.recall),
+            .number(dimensions.0), .number(distance), .number(spatial), .number(inception),
+            .number(nearness?.precision), .number(nearness?.recall),
         ])
         for line in footnotes { table.add(footnote: line) }
         output.show(table, json: json(table, reference, samples))
     }
 
+    private func spatialDistance(_ reference: FeatureFile, _ samples: FeatureFile) throws -> Double {
+        func statistics(_ file: FeatureFile) throws -> Gaussian {
+            guard let statistics = file.spatial else {
+                throw InputError("\(file.path) has no features that keep places")
+            }
+            return statistics
+        }
+        return try frechetDistance(statistics(samples), statistics(reference))
+    }
+
+    private func inceptionScore(_ samples: FeatureFile) throws -> Double {
+        guard let probabilities = samples.probabilities else {
+            throw InputError("\(samples.path) has neither 'logits' nor 'probabilities'")
+        }
+        return try InceptionScore(probabilities: probabilities, splits: Self.splits).mean
+    }
+
     private func precisionRecall(_ reference: FeatureFile, _ samples: FeatureFile) throws -> PrecisionRecall {
-        func features(_ file: FeatureFile) throws -> DoubleFeatureMatrix {
+        func features(_ file: FeatureFile) throws -> any FeatureRows {
             guard let features = file.features else {
                 throw InputError("\(file.path) has statistics only, and these need the features of each image")
             }
             return features
         }
-        let (real, drawn) = (try features(reference), try features(samples))
-        return try PrecisionRecall(reference: real, samples: drawn, neighbours: Self.neighbours)
+        func compare(_ real: some FeatureRows, _ drawn: some FeatureRows) throws -> PrecisionRecall {
+            try PrecisionRecall(reference: real, samples: drawn, neighbours: Self.neighbours)
+        }
+        return try compare(features(reference), features(samples))
     }
 
     /// The table, and the protocol of its numbers.
@@ -76,6 +104,7 @@ struct ScoreCommand: ParsableCommand {
         guard case .object(var members) = table.json else { return table.json }
         members["protocol"] = [
             "reference": describe(reference), "samples": describe(samples), "neighbours": .int(Self.neighbours),
+            "splits": .int(Self.splits),
         ]
         return .object(members)
     }
