@@ -33,7 +33,8 @@ struct PictureSurvey {
             for (entry, finding) in zip(some, found) { findings[entry.path] = finding }
             try progress(lower + some.count, open.count)
         }
-        if let kept, !open.isEmpty { try write(paths, to: kept) }
+        // Kept for speed alone: where nothing can be written, one looks again.
+        if let kept, !open.isEmpty { try? write(paths, to: kept) }
     }
 
     private static func look(_ path: String, _ stamp: String, _ files: any PictureFiles) throws -> Finding {

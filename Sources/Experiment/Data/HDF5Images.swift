@@ -135,9 +135,10 @@ enum FileDigest {
         do { digest = Files.sha256(try Data(contentsOf: url, options: .alwaysMapped)) } catch {
             throw InputError(file: url.path, "cannot be read: \(error.localizedDescription)")
         }
-        if let place, let folder {
-            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-            try AtomicFile.write(JSONEncoder().encode(Kept(path: path, stamp: stamp, sha256: digest)), to: place)
+        // Kept for speed alone: where nothing can be written, it is computed again.
+        if let place, let folder, let kept = try? JSONEncoder().encode(Kept(path: path, stamp: stamp, sha256: digest)) {
+            try? FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+            try? AtomicFile.write(kept, to: place)
         }
         return digest
     }
