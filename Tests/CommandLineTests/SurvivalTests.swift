@@ -4,10 +4,11 @@ import Testing
 
 /// Interrupted, killed and damaged runs end where an undisturbed one does, bit for bit.
 @Suite(.serialized) struct SurvivalTests {
-    /// One arm, trained long enough to be interrupted in the middle.
+    /// One arm, trained long enough to be interrupted in the middle, with a discriminator beside it.
     private static let settings = [
         "--only", "arm = 'prologue'", "--set", "tokenizer.steps=120", "--set", "prior.steps=120",
         "--set", "tokenizer.checkpoint_every=15", "--set", "prior.checkpoint_every=15",
+        "--set", "tokenizer.gan={weight: 0.1, width: 4, layers: 1, lecam: 0.1, start_step: 20}",
     ]
 
     private static let undisturbed: Result<Workplace, any Error> = Result {
