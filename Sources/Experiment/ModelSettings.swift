@@ -69,8 +69,19 @@ extension TokenizerSettings {
         if !variant.isCoupled { loss["ce_coupled"] = nil }
         if variant == .prologuePost { for key in ["l1", "l2", "quantizer"] { loss[key] = nil } }
         members["loss"] = .object(loss)
+        drop(["gan"], unless: usesAdversary)
+        drop(["perceptual"], unless: usesPerceptual)
+        // Which network it is, the stage adds: another stage, or a digest of a file.
+        if case .object(var perceptual)? = members["perceptual"] {
+            for key in ["seed", "weights"] { perceptual[key] = nil }
+            members["perceptual"] = .object(perceptual)
+        }
         return .object(members)
     }
+
+    /// On a frozen visual path there are no reconstructions to train.
+    var usesAdversary: Bool { gan.weight > 0 && variant != .prologuePost }
+    var usesPerceptual: Bool { perceptual.weight > 0 && variant != .prologuePost }
 
     /// The 2D tokenizer that `prologue-post` is trained on: the same settings as a baseline.
     var base: TokenizerSettings? {
@@ -95,6 +106,18 @@ extension PriorSettings {
         config.tied = tied
         config.conditionWidth = condDim
         return config
+    }
+}
+
+extension AdversarySettings {
+    var settings: Adversary.Settings {
+        let loss: AdversarialLoss =
+            switch loss {
+            case .vanilla: .vanilla
+            case .hinge: .hinge
+            case .nonSaturating: .nonSaturating
+            }
+        return Adversary.Settings(weight: weight, loss: loss, lecam: lecam, startStep: startStep)
     }
 }
 

@@ -16,14 +16,18 @@ public struct RunPlan {
         self.settings = settings
         let dataset = try context.dataset(settings.data)
         let features = FeatureStage(settings: settings.features, dataset: dataset)
+        let perceptual = try PerceptualNetwork(settings, dataset: dataset)
         let tokenizer = TokenizerStage(
-            settings: settings.tokenizer, prior: settings.prior, seed: settings.seeds.tokenizer, dataset: dataset)
+            settings: settings.tokenizer, prior: settings.prior, seed: settings.seeds.tokenizer, dataset: dataset,
+            perceptual: perceptual)
         let tokens = TokenStage(settings: settings.tokens, tokenizer: tokenizer)
         let prior = PriorStage(settings: settings.prior, seed: settings.seeds.prior, tokens: tokens)
         (self.tokens, self.prior) = (tokens, prior)
         let reconstructions = ReconstructionStage(
             scores: settings.scores, features: features, tokenizer: tokenizer)
-        var stages: [any Stage] = [features] + (tokenizer.base.map { [$0] } ?? []) + [tokenizer, reconstructions, tokens]
+        var stages: [any Stage] = [features]
+        if case .classifier(let network) = perceptual, network.id != features.id { stages.append(network) }
+        stages += (tokenizer.base.map { [$0 as any Stage] } ?? []) + [tokenizer, reconstructions, tokens]
         if settings.probe.enabled {
             stages.append(
                 ProbeStage(

@@ -37,6 +37,8 @@ public struct Tokenizer {
         /// Nil where no term needs it: all reconstruction weights are 0.
         public let reconstruction: Tensor?
         public let l1, l2, quantizer: Tensor
+        /// Present where losses of whole images were given and there is a reconstruction.
+        public let images: ImageLosses.Terms?
         /// Present where an AR model was given.
         public let crossEntropy: SegmentedCrossEntropy?
         public let total: Tensor
@@ -44,23 +46,26 @@ public struct Tokenizer {
 
     /// Reconstruction, quantizer and cross-entropy terms for patches [B, N, p·p·C] on a tape that differentiates
     /// `parameters`. `ar` is frozen: its cross-entropy reaches the encoder through the prologue's inputs only.
-    /// `labels` [B] and `visualDropped` are the AR model's.
+    /// `labels` [B] and `visualDropped` are the AR model's; `step` tells which of the `imageLosses` have begun.
     public func stepA(
         patches: Tensor, weights: LossWeights, ar: ARModel? = nil, labels: TokenTensor? = nil,
-        visualDropped: [Bool] = []
+        visualDropped: [Bool] = [], imageLosses: ImageLosses? = nil, step: Int = 0
     ) -> StepA {
         let encoding = encoder(patches)
         let quantizer = encoding.visual.loss ?? .zeros([1])
         var total = Float(weights.quantizer) * quantizer
         var (l1, l2) = (Tensor.zeros([1]), Tensor.zeros([1]))
         var reconstruction: Tensor?
-        if weights.l1 != 0 || weights.l2 != 0 {
+        var images: ImageLosses.Terms?
+        if weights.l1 != 0 || weights.l2 != 0 || imageLosses != nil {
             let rebuilt = decoder(encoding.visual.codes)
             let target = patches.detached()
             l1 = meanAbsoluteDifference(rebuilt, target)
             l2 = meanSquaredDifference(rebuilt, target)
             total = Float(weights.l1) * l1 + Float(weights.l2) * l2 + total
             reconstruction = rebuilt
+            images = imageLosses?(real: target, rebuilt: rebuilt, config, step: step)
+            if let term = images?.total { total = total + term }
         }
         var crossEntropy: SegmentedCrossEntropy?
         if let ar {
@@ -76,7 +81,7 @@ public struct Tokenizer {
             crossEntropy = parts
         }
         return StepA(
-            encoding: encoding, reconstruction: reconstruction, l1: l1, l2: l2, quantizer: quantizer,
+            encoding: encoding, reconstruction: reconstruction, l1: l1, l2: l2, quantizer: quantizer, images: images,
             crossEntropy: crossEntropy, total: total)
     }
 }

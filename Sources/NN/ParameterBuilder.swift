@@ -11,11 +11,13 @@ public final class ParameterBuilder {
     /// Standard deviation that matrices and embeddings start with (METHOD §3).
     public static let deviation: Float = 0.02
 
-    /// Normal, cut at ±2 (which at this deviation cuts nothing), times `scale`.
-    public func normal(_ name: String, _ shape: Shape, deviation: Float = deviation, scale: Float = 1) -> Parameter {
+    /// Normal around `mean`, cut at ±2 of it (which at this deviation cuts nothing), times `scale`.
+    public func normal(
+        _ name: String, _ shape: Shape, mean: Float = 0, deviation: Float = deviation, scale: Float = 1
+    ) -> Parameter {
         let value = Tensor(uninitialized: shape)
         for i in 0..<value.count {
-            value.pointer[i] = max(-2, min(2, stream.normal() * deviation)) * scale
+            value.pointer[i] = (mean + max(-2, min(2, stream.normal() * deviation))) * scale
         }
         return add(name, value)
     }

@@ -28,6 +28,7 @@ struct Scenario {
         [
             "--only", "arm = 'prologue'", "--set", "tokenizer.steps=120", "--set", "prior.steps=120",
             "--set", "tokenizer.checkpoint_every=15", "--set", "prior.checkpoint_every=15",
+            "--set", "tokenizer.gan={weight: 0.1, width: 4, layers: 1, lecam: 0.1, start_step: 20}",
         ], force: ["--workers", "1", "--threads", "2"])
 
     /// Both arms, by three worker processes that do little else but write checkpoints.

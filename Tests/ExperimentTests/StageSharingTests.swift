@@ -26,6 +26,9 @@ import Testing
             ("seeds: {tokenizer: 1, prior: 0, sampler: 0}", tokenizer),
             ("seeds: {tokenizer: 0, prior: 1, sampler: 0}", prior),
             ("seeds: {tokenizer: 0, prior: 0, sampler: 1}", drawn),
+            // Losses of whole images, once they have a weight; without one nobody reads what else they say.
+            ("tokenizer.gan.weight=0.1", tokenizer), ("tokenizer.gan={loss: hinge, width: 4, layers: 1, learning_rate: 0.1}", []),
+            ("tokenizer.gan={start_step: 2, lecam: 0}", []), ("tokenizer.perceptual={seed: 3, network: lpips, weights: file}", []),
             // Bookkeeping changes no result, and so no stage.
             ("tokenizer.checkpoint_every=3", []), ("prior.log_every=2", []), ("sampling.batch=7", []),
         ]

@@ -65,6 +65,14 @@ import Testing
         Mistake("tokenizer.optimizer.lr: 1e-5", "sweep.yaml:2: tokenizer.optimizer.end_lr 2.5e-05 must not exceed tokenizer.optimizer.lr 1e-05"),
         Mistake("data.set: cifar10", "sweep.yaml:2: data.set cifar10 needs data.path, the place of its files"),
         Mistake("data: {set: image-folder, path: pictures, channels: 2}", "sweep.yaml:2: data.channels 2 must be 1 (grey) or 3 (colour)"),
+        Mistake("tokenizer.gan: {weight: 0.1, layers: 4}", "sweep.yaml:2: tokenizer.gan.layers 4 leaves nothing of images of "
+            + "data.image_size 32; 32 >> layers must be at least 3"),
+        Mistake("tokenizer.gan: {weight: 0.1, start_step: 2000}", "sweep.yaml:2: tokenizer.gan.start_step 2000 must be less than "
+            + "tokenizer.steps 2000"),
+        Mistake("tokenizer.perceptual: {weight: 1, network: lpips}", "sweep.yaml:2: tokenizer.perceptual.network lpips needs "
+            + "tokenizer.perceptual.weights, a safetensors file"),
+        Mistake("data.image_size: 12\ntokenizer.perceptual: {weight: 1, network: lpips, weights: a.safetensors}",
+            "sweep.yaml:3: tokenizer.perceptual.network lpips halves images four times, and data.image_size 12 is less than 16"),
         Mistake("tokenizer.patch: 5", "sweep.yaml:2: tokenizer.patch 5 must divide data.image_size 32"),
         Mistake("axes:\n  tokenizer.prologue_tokens: [8, 0]", "sweep.yaml:3: tokenizer.prologue_tokens must be at least 1 for "
             + "variant prologue; without any, use baseline-2d (in prologue_tokens=0)"),

@@ -10,7 +10,7 @@ struct FeatureStage: Stage {
     let settings: FeatureSettings
     let dataset: Dataset
 
-    var role: String { "features" }
+    var role = "features"
 
     var identity: StageIdentity {
         StageIdentity(

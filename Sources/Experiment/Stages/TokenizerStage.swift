@@ -13,12 +13,14 @@ struct TokenizerStage: Stage {
     let prior: PriorSettings
     let seed: Int
     let dataset: Dataset
+    /// What a perceptual loss would look with.
+    let perceptual: PerceptualNetwork?
     var role = "tokenizer"
 
     /// The frozen 2D tokenizer under a `prologue-post`, a stage of its own that a baseline arm shares.
     var base: TokenizerStage? {
         settings.base.map {
-            TokenizerStage(settings: $0, prior: prior, seed: seed, dataset: dataset, role: "base-tokenizer")
+            TokenizerStage(settings: $0, prior: prior, seed: seed, dataset: dataset, perceptual: perceptual, role: "base-tokenizer")
         }
     }
 
@@ -29,15 +31,24 @@ struct TokenizerStage: Stage {
             "data": dataset.identity, "tokenizer": settings.stageIdentity, "seed": .int(seed),
         ]
         if settings.variant == .prologueOneStage { read["prior"] = prior.networkIdentity }
-        return StageIdentity(
-            kind: "tokenizer", settings: .object(read), inputs: base.map { ["base": $0.id] } ?? [:], formatVersion: 2)
+        var inputs = base.map { ["base": $0.id] } ?? [:]
+        switch usedPerceptual {
+        case .classifier(let stage): inputs["perceptual"] = stage.id
+        case .lpips(_, let digest): read["perceptual_weights"] = .string(digest)
+        case nil: break
+        }
+        return StageIdentity(kind: "tokenizer", settings: .object(read), inputs: inputs, formatVersion: 2)
     }
+
+    private var usedPerceptual: PerceptualNetwork? { settings.usesPerceptual ? perceptual : nil }
 
     func perform(_ work: StageWork, _ context: ExperimentContext) throws -> JSONValue {
         let frozen = try base.map {
             try SafetensorsFile(reading: context.store.stage($0.identity).url(WeightFile.averaged))
         }
-        let training = TokenizerTraining(settings: settings, seed: seed, dataset: dataset, prior: prior, base: frozen)
+        let training = TokenizerTraining(
+            settings: settings, seed: seed, dataset: dataset, prior: prior, base: frozen,
+            perceptual: try usedPerceptual?.loss(context))
         return dataset.noted(in: try training.run(work, context))
     }
 
@@ -48,6 +59,40 @@ struct TokenizerStage: Stage {
         try ParameterFiles.load(tokenizer.encoder.parameters, from: file, prefix: "encoder.")
         try ParameterFiles.load(tokenizer.decoder.parameters, from: file, prefix: "decoder.")
         return tokenizer
+    }
+}
+
+/// The network in whose layers a perceptual loss compares images.
+enum PerceptualNetwork {
+    /// A classifier of the data set, trained by a stage of its own.
+    case classifier(FeatureStage)
+    /// LPIPS on VGG-16, whose weights are the user's.
+    case lpips(URL, digest: String)
+
+    /// - Throws: `InputError` if the file of weights cannot be read.
+    init?(_ settings: RunSettings, dataset: Dataset) throws {
+        let perceptual = settings.tokenizer.perceptual
+        guard perceptual.weight > 0 else { return nil }
+        switch perceptual.network {
+        case .classifier:
+            var features = settings.features
+            features.seed = perceptual.seed
+            self = .classifier(FeatureStage(settings: features, dataset: dataset, role: "perceptual-features"))
+        case .lpips:
+            guard let path = perceptual.weights else { throw InputError("lpips needs tokenizer.perceptual.weights") }
+            let url = URL(fileURLWithPath: path)
+            do { self = .lpips(url, digest: sha256(try Data(contentsOf: url, options: .alwaysMapped))) } catch {
+                throw InputError(
+                    file: path, "cannot be read as tokenizer.perceptual.weights: \(error.localizedDescription)")
+            }
+        }
+    }
+
+    func loss(_ context: ExperimentContext) throws -> PerceptualLoss {
+        switch self {
+        case .classifier(let stage): PerceptualLoss(try stage.extractor(context).model)
+        case .lpips(let url, _): PerceptualLoss(try LPIPS(weights: SafetensorsFile(reading: url)))
+        }
     }
 }
 

@@ -8,7 +8,8 @@ import Sweep
 import TensorCore
 
 /// Stage 1 (METHOD §4): trains a tokenizer; with a prologue, alternates step A (encoder, decoder; joint AR frozen) and
-/// step B (joint AR on step A's indices) on the same batch. So do the coupled controls.
+/// step B (joint AR on step A's indices) on the same batch. So do the coupled controls. A discriminator, where there is one,
+/// learns in step B from step A's images.
 struct TokenizerTraining {
     static let columns = [
         "loss", "l1", "l2", "quantizer", "ce_prologue", "ce_eos", "ce_visual", "ce_joint", "rate", "gradient_norm",
@@ -22,6 +23,8 @@ struct TokenizerTraining {
     let prior: PriorSettings
     /// Averaged weights of the frozen 2D tokenizer that `prologue-post` builds on.
     let base: SafetensorsFile?
+    /// The perceptual loss, where its weight is not 0.
+    let perceptual: PerceptualLoss?
 
     func run(_ work: StageWork, _ context: ExperimentContext) throws -> JSONValue {
         // Models.
@@ -42,9 +45,14 @@ struct TokenizerTraining {
                 optimizer.adamW(decay: settings.jointAr.weightDecay, averageHalfLife: settings.emaHalfLife))
         }
 
+        let adversary = self.adversary
         let update = TokenizerUpdate(
             tokenizer, weights: settings.lossWeights, autoencoder: autoencoderStep,
-            joint: joint.flatMap { model in jointStep.map { (model, $0) } })
+            joint: joint.flatMap { model in jointStep.map { (model, $0) } },
+            imageLosses: ImageLosses(
+                adversary: adversary, perceptual: perceptual.map { ($0, settings.perceptual.weight) }))
+        // The discriminator's rate follows the same schedule.
+        let adversaryRate = (settings.gan.learningRate ?? optimizer.lr) / optimizer.lr
 
         // Data order.
         let batch = settings.batch
@@ -57,7 +65,10 @@ struct TokenizerTraining {
         let loop = TrainingLoop(
             name: "tokenizer \(settings.variant.rawValue)", steps: settings.steps,
             checkpointEvery: settings.checkpointEvery, logEvery: settings.logEvery, keeps: settings.keepCheckpoints,
-            columns: Self.columns, optimizers: [("autoencoder", autoencoderStep)] + (jointStep.map { [("joint", $0)] } ?? []))
+            columns: columns,
+            optimizers: [("autoencoder", autoencoderStep)] + (jointStep.map { [("joint", $0)] } ?? [])
+                + (adversary.map { [("discriminator", $0.optimizer)] } ?? []),
+            state: adversary?.state ?? [])
         BufferPool.shared.resetPeak()
         let last = try loop.run(work, context) { step, logs in
             let rate = schedule.rate(at: step)
@@ -66,10 +77,14 @@ struct TokenizerTraining {
             let dropped = config.layout.hasPrologue ? droppedSequences(step) : []
             let classes = joint.map { self.labels(images.labels, step, unconditional: $0.unconditionalLabel) }
 
-            let report = update(patches: patches, labels: classes, visualDropped: dropped, rate: rate)
+            let report = update(
+                patches: patches, labels: classes, visualDropped: dropped, rate: rate, adversaryRate: adversaryRate * rate,
+                step: step)
             let a = report.stepA
-            guard a.total.scalar.isFinite else {
-                throw InputError("the tokenizer's loss became \(a.total.scalar) at step \(step); lower the learning rate")
+            for (name, loss) in [("tokenizer", a.total.scalar), ("discriminator", report.adversary?.loss ?? 0)] {
+                guard loss.isFinite else {
+                    throw InputError("the \(name)'s loss became \(loss) at step \(step); lower the learning rate")
+                }
             }
 
             guard logs else { return [:] }
@@ -87,13 +102,22 @@ struct TokenizerTraining {
                     values["prologue_usage"] = usage(prologue, of: config.prologueCodebook)
                 }
             }
+            values["perceptual"] = a.images?.perceptual?.scalar
+            if let generator = a.images?.generator, let judged = report.adversary {
+                values["gan_generator"] = generator.scalar
+                values["gan_discriminator"] = judged.loss
+                values["gan_real"] = judged.real
+                values["gan_rebuilt"] = judged.rebuilt
+            }
             return values
         } save: {
             // Trained values, and the averages that everything downstream reads.
             let groups =
                 [("encoder.", tokenizer.encoder.parameters), ("decoder.", tokenizer.decoder.parameters)]
                 + (joint.map { [("ar.", $0.parameters)] } ?? [])
-            try ParameterFiles.save(groups, to: work.url(WeightFile.trained))
+            // A discriminator has no averages.
+            let judge = adversary.map { [("discriminator.", $0.discriminator.parameters + $0.discriminator.buffers)] } ?? []
+            try ParameterFiles.save(groups + judge, to: work.url(WeightFile.trained))
             try autoencoderStep.withAverages {
                 try (jointStep?.withAverages ?? { try $0() }) {
                     try ParameterFiles.save(groups, to: work.url(WeightFile.averaged))
@@ -108,6 +132,23 @@ struct TokenizerTraining {
             "peak_tensor_bytes": .int(BufferPool.shared.use.peak),
             "last": .object(last.mapValues { .number(Double($0)) }),
         ]
+    }
+
+    /// Columns of the metrics: those of the terms that there are.
+    private var columns: [String] {
+        Self.columns + (perceptual == nil ? [] : ["perceptual"])
+            + (settings.usesAdversary ? ["gan_generator", "gan_discriminator", "gan_real", "gan_rebuilt"] : [])
+    }
+
+    /// The discriminator with its optimiser: the tokenizer's, at a rate of its own and without averages.
+    private var adversary: Adversary? {
+        guard settings.usesAdversary else { return nil }
+        let discriminator = PatchDiscriminator(
+            channels: dataset.channels, width: settings.gan.width, layers: settings.gan.layers,
+            stream: RandomStream(seed: seed, "discriminator/initial"))
+        return Adversary(
+            discriminator, settings.gan.settings,
+            optimizer: AdamW(discriminator.parameters, settings.optimizer.adamW(decay: 0, averageHalfLife: nil)))
     }
 
     /// The AR model trained in step B: small and unconditional, except where it is the final one.

@@ -7,7 +7,7 @@ import TensorCore
 
 /// The part that every training shares: steps, metrics, progress, checkpoints, resuming.
 ///
-/// A checkpoint holds all that the next step depends on (parameters, moments, averages, update counts); random draws
+/// A checkpoint holds all that the next step depends on (parameters, moments, averages, update counts, `state`); random draws
 /// and data order follow from seed and step. So a resumed training is the undisturbed one, bit for bit.
 struct TrainingLoop {
     let name: String
@@ -17,6 +17,8 @@ struct TrainingLoop {
     /// Names of the values a step reports, in the order of the columns of `metrics.h5`.
     let columns: [String]
     let optimizers: [(name: String, optimizer: AdamW)]
+    /// What steps change beside what optimisers hold, such as running moments.
+    var state: [(name: String, tensor: Tensor)] = []
 
     static let checkpointFile = "checkpoint.h5"
     static let metricsFile = "metrics.h5"
@@ -77,6 +79,9 @@ struct TrainingLoop {
                 checkpoint.tensors["\(name)/\(tensorName)"] = HDF5Array(shape: tensor.shape, values: tensor.values)
             }
         }
+        for (name, tensor) in state {
+            checkpoint.tensors["state/\(name)"] = HDF5Array(shape: tensor.shape, values: tensor.values)
+        }
         checkpoint.counters["step"] = Int64(step)
         checkpoint.metadata = ["threads": .int(Parallel.threads)]
         let digest = try checkpoint.write(to: work.url(Self.checkpointFile))
@@ -121,13 +126,20 @@ struct TrainingLoop {
         } catch let error as InputError {
             return try startOver(because: error)
         }
+        func values(_ name: String, _ shape: Shape) throws -> [Float] {
+            guard let saved = checkpoint.tensors[name], saved.shape == shape else {
+                throw InputError(file: url.path, "holds no '\(name)' of shape \(shape)")
+            }
+            return saved.values
+        }
         for (name, optimizer) in optimizers {
             try optimizer.restore(steps: Int(checkpoint.counters["\(name)/updates"] ?? 0)) { tensorName, shape in
-                guard let saved = checkpoint.tensors["\(name)/\(tensorName)"], saved.shape == shape else {
-                    throw InputError(file: url.path, "holds no '\(name)/\(tensorName)' of shape \(shape)")
-                }
-                return saved.values
+                try values("\(name)/\(tensorName)", shape)
             }
+        }
+        for (name, tensor) in state {
+            let saved = try values("state/\(name)", tensor.shape)
+            saved.withUnsafeBufferPointer { tensor.pointer.update(from: $0.baseAddress!, count: $0.count) }
         }
         let step = Int(checkpoint.counters["step"] ?? 0)
         let threads = checkpoint.metadata["threads"]?.intValue ?? Parallel.threads

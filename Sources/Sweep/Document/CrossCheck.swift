@@ -12,7 +12,8 @@ extension RunSettings {
     /// All broken rules; empty when the settings can be run.
     public func conflicts() -> [Conflict] {
         dataConflicts() + headConflicts() + scheduleConflicts("tokenizer", tokenizer.optimizer, steps: tokenizer.steps)
-            + scheduleConflicts("prior", prior.optimizer, steps: prior.steps) + tokenConflicts() + samplingConflicts()
+            + scheduleConflicts("prior", prior.optimizer, steps: prior.steps) + tokenConflicts() + imageLossConflicts()
+            + samplingConflicts()
     }
 
     /// Data sets that nothing installs need their place; pictures are grey or coloured.
@@ -97,6 +98,39 @@ extension RunSettings {
                 message: "tokenizer.prologue_tokens must be at least 1 for variant "
                     + "\(tokenizer.variant.rawValue); "
                     + "without any, use baseline-2d"))
+        }
+        return found
+    }
+
+    /// Losses of whole images: a discriminator must get a logit out of an image, and LPIPS its weights.
+    private func imageLossConflicts() -> [Conflict] {
+        var found: [Conflict] = []
+        let (gan, perceptual) = (tokenizer.gan, tokenizer.perceptual)
+        // n halvings with padding leave size/2ⁿ, and two more 4×4 convolutions take one each.
+        let left = data.imageSize >> gan.layers
+        if gan.weight > 0, left < 3 {
+            found.append(Conflict(
+                paths: ["tokenizer.gan.layers", "data.image_size"],
+                message: "tokenizer.gan.layers \(gan.layers) leaves nothing of images of data.image_size \(data.imageSize); "
+                    + "\(data.imageSize) >> layers must be at least 3"))
+        }
+        if gan.weight > 0, gan.startStep >= tokenizer.steps {
+            found.append(Conflict(
+                paths: ["tokenizer.gan.start_step", "tokenizer.steps"],
+                message: "tokenizer.gan.start_step \(gan.startStep) must be less than tokenizer.steps \(tokenizer.steps)"))
+        }
+        if perceptual.weight > 0, perceptual.network == .lpips {
+            if perceptual.weights == nil {
+                found.append(Conflict(
+                    paths: ["tokenizer.perceptual.weights", "tokenizer.perceptual.network"],
+                    message: "tokenizer.perceptual.network lpips needs tokenizer.perceptual.weights, a safetensors file"))
+            }
+            if data.imageSize < 16 {
+                found.append(Conflict(
+                    paths: ["tokenizer.perceptual.network", "data.image_size"],
+                    message: "tokenizer.perceptual.network lpips halves images four times, and data.image_size "
+                        + "\(data.imageSize) is less than 16"))
+            }
         }
         return found
     }

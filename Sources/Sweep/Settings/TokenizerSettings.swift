@@ -45,6 +45,8 @@ public struct TokenizerSettings: SettingsSection {
     public var commitment = 0.25
     public var visualDropout = 0.5
     public var loss = TokenizerLossSettings()
+    public var gan = AdversarySettings()
+    public var perceptual = PerceptualSettings()
     public var jointAr = JointARSettings()
     public var steps = 2000
     public var batch = 64
@@ -95,6 +97,8 @@ public struct TokenizerSettings: SettingsSection {
             "Share of a batch whose visual inputs to the joint AR model become EOS.",
             .fraction),
         .section("loss", \.loss),
+        .section("gan", \.gan),
+        .section("perceptual", \.perceptual),
         .section("joint_ar", \.jointAr),
         .value("steps", \.steps, "Training steps, a pair of steps A and B counted once.", .atLeast(1), unit: "steps"),
         .value("batch", \.batch, "Images in a training step.", .atLeast(1), unit: "images"),
