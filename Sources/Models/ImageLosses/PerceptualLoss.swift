@@ -11,7 +11,7 @@ public struct PerceptualLoss {
 
     /// The layers of the in-domain classifier, channels weighted alike.
     public init(_ classifier: ImageClassifier) {
-        activations = classifier.activations
+        activations = classifier.maps
         weights = nil
     }
 
