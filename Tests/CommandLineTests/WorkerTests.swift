@@ -92,8 +92,8 @@ import Testing
         let place = try Workplace()
         let arguments = ["sweep", "run", place.sweep, "--workers", "2", "--set", "prior.steps=400"]
         let program = try place.start(arguments)
-        #expect(place.reaches(3, "prior", program))
-        let stage = try #require(place.stages("prior").first { Self.step(of: $0) > 0 })
+        #expect(place.reaches(20, "prior", program))
+        let stage = try #require(place.stages("prior").first { Self.step(of: $0) >= 20 })
         let owner = try JSONValue(parsing: Data(contentsOf: stage.appendingPathComponent("lock")))
         kill(Int32(try #require(owner["process"]?.intValue)), SIGSEGV)
         let ended = try program.wait()
