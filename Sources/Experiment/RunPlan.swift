@@ -14,6 +14,8 @@ public struct RunPlan {
 
     public init(_ settings: RunSettings, _ context: ExperimentContext) throws {
         self.settings = settings
+        var settings = settings
+        settings.tokenizer = settings.tokenizer.named
         let dataset = try context.dataset(settings.data)
         let features = FeatureStage(settings: settings.features, dataset: dataset)
         let perceptual = try PerceptualNetwork(settings, dataset: dataset)
@@ -28,7 +30,8 @@ public struct RunPlan {
         var stages: [any Stage] = [features]
         if case .classifier(let network) = perceptual, network.id != features.id { stages.append(network) }
         stages += (tokenizer.base.map { [$0 as any Stage] } ?? []) + [tokenizer, reconstructions, tokens]
-        if settings.probe.enabled {
+        // Without a prologue the probe reads as many visual tokens as a prologue would have: of none it reads nothing.
+        if settings.probe.enabled, settings.tokenizer.prologueTokens > 0 {
             stages.append(
                 ProbeStage(
                     settings: settings.probe, tokenCount: settings.tokenizer.prologueTokens, tokens: tokens))

@@ -43,12 +43,12 @@ public struct TokenizerUpdate {
     }
 
     /// One pair of updates at learning rate `rate`, the discriminator's at `adversaryRate`; patches [B, N, p·p·C], labels
-    /// [B] and dropout as the AR model's.
+    /// [B] and dropout as the AR model's; noise for Gumbel quantizers.
     public func callAsFunction(
-        patches: Tensor, labels: TokenTensor?, visualDropped: [Bool], rate: Double, adversaryRate: Double = 0,
-        step: Int = 0
+        patches: Tensor, labels: TokenTensor?, visualDropped: [Bool], noise: GumbelNoise? = nil, rate: Double,
+        adversaryRate: Double = 0, step: Int = 0
     ) -> Report {
-        let batch = Batch(patches: patches, labels: labels, visualDropped: visualDropped, step: step)
+        let batch = Batch(patches: patches, labels: labels, visualDropped: visualDropped, noise: noise, step: step)
         let (a, jointLoss, norm) = autoencoderAndJoint(batch, rate)
         var adversary: Adversary.Report?
         if let trained = imageLosses?.adversary, trained.isActive(at: step), let images = a.images {
@@ -62,6 +62,7 @@ public struct TokenizerUpdate {
         let patches: Tensor
         let labels: TokenTensor?
         let visualDropped: [Bool]
+        let noise: GumbelNoise?
         let step: Int
     }
 
@@ -85,7 +86,7 @@ public struct TokenizerUpdate {
     private func stepA(_ batch: Batch, _ ar: ARModel?, on tape: Tape, _ rate: Double) -> (Tokenizer.StepA, Double) {
         let a = tokenizer.stepA(
             patches: tape.constant(batch.patches), weights: weights, ar: ar, labels: batch.labels,
-            visualDropped: batch.visualDropped, imageLosses: imageLosses, step: batch.step)
+            visualDropped: batch.visualDropped, noise: batch.noise, imageLosses: imageLosses, step: batch.step)
         tape.backward(from: a.total)
         return (a, autoencoder.step(tape, rate: rate).gradientNorm)
     }

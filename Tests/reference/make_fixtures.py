@@ -20,6 +20,7 @@ from scipy.linalg import sqrtm
 from check_packs import judge
 from image_ops import make_image_ops
 from metrics import frechet_distance, metrics
+from quantizer_menu import make_quantizer_fixture
 from tokenizer import Sizes
 from twin import Twin
 
@@ -199,6 +200,7 @@ def main(arguments):
     torch.set_num_threads(1)
     make_image_ops(out / "ops" / "images.safetensors")
     make_metrics_fixture(out)
+    make_quantizer_fixture(out)
     for name, fixture in FIXTURES.items():
         make_model_fixture(name, fixture, out)
 

@@ -34,12 +34,15 @@ struct PriorStage: Stage {
         return try training.adopt(SafetensorsFile(reading: weights), work)
     }
 
-    /// The AR model with its averaged weights.
-    func load(_ context: ExperimentContext) throws -> ARModel {
+    /// The AR model with its averaged weights, or those last trained.
+    func load(averaged: Bool = true, _ context: ExperimentContext) throws -> ARModel {
         let model = ARModel(
             settings.config(layout: tokenizer.layout, classes: tokenizer.dataset.classes),
             stream: RandomStream(seed: seed, "prior/initial"))
-        let file = try SafetensorsFile(reading: context.store.stage(identity).url(WeightFile.averaged))
+        // A joint AR model that was taken over left its last trained weights with the tokenizer.
+        let holder = isJoint && !averaged ? tokenizer.identity : identity
+        let file = try SafetensorsFile(
+            reading: context.store.stage(holder).url(averaged ? WeightFile.averaged : WeightFile.trained))
         try ParameterFiles.load(model.parameters, from: file, prefix: "ar.")
         return model
     }

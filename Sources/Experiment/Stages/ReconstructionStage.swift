@@ -18,8 +18,9 @@ struct ReconstructionStage: Stage {
     var identity: StageIdentity {
         // Of the settings of scores, the reference alone is read here.
         let reference = scores.identity["reference_count"] ?? .null
+        let read: [String: JSONValue] = ["scores": ["reference_count": reference]]
         return StageIdentity(
-            kind: "reconstructions", settings: ["scores": ["reference_count": reference]],
+            kind: "reconstructions", settings: .object(read.merging(tokenizer.weightIdentity) { $1 }),
             inputs: ["tokenizer": tokenizer.id, "features": features.id], formatVersion: 2)
     }
 

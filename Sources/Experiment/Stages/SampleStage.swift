@@ -31,7 +31,7 @@ struct SampleStage: Stage {
 
     func perform(_ work: StageWork, _ context: ExperimentContext) throws -> JSONValue {
         let dataset = tokenizer.dataset
-        let (ar, model) = (try prior.load(context), try tokenizer.load(context))
+        let (ar, model) = (try prior.load(averaged: settings.ema, context), try tokenizer.load(context))
         let sampler = Sampler(ar, settings.sampler)
         let classes = (0..<count).map { Int32($0 % dataset.classes) }
         var ids: [Int32] = []

@@ -6,7 +6,7 @@ import RunStore
 import Sweep
 import TensorCore
 
-/// Stage 2: one pass over the data with the averaged tokenizer; indices and labels of both halves. With ten crops the
+/// Stage 2: one pass over the data with the trained tokenizer; indices and labels of both halves. With ten crops the
 /// training half has the middle of every image first, then every next crop of them all; held-out images show their middle.
 struct TokenStage: Stage {
     let settings: TokenSettings
@@ -15,8 +15,10 @@ struct TokenStage: Stage {
     var role: String { "tokens" }
 
     var identity: StageIdentity {
-        let read: JSONValue = settings.crops == .ten ? ["crops": 10] : [:]
-        return StageIdentity(kind: "tokens", settings: read, inputs: ["tokenizer": tokenizer.id], formatVersion: 1)
+        var read = tokenizer.weightIdentity
+        if settings.crops == .ten { read["crops"] = 10 }
+        return StageIdentity(
+            kind: "tokens", settings: .object(read), inputs: ["tokenizer": tokenizer.id], formatVersion: 1)
     }
 
     func perform(_ work: StageWork, _ context: ExperimentContext) throws -> JSONValue {

@@ -31,6 +31,7 @@ struct TokenizerStage: Stage {
             "data": dataset.identity, "tokenizer": settings.stageIdentity, "seed": .int(seed),
         ]
         if settings.variant == .prologueOneStage { read["prior"] = prior.networkIdentity }
+        if base != nil { read.merge(weightIdentity) { $1 } }
         var inputs = base.map { ["base": $0.id] } ?? [:]
         switch usedPerceptual {
         case .classifier(let stage): inputs["perceptual"] = stage.id
@@ -44,7 +45,7 @@ struct TokenizerStage: Stage {
 
     func perform(_ work: StageWork, _ context: ExperimentContext) throws -> JSONValue {
         let frozen = try base.map {
-            try SafetensorsFile(reading: context.store.stage($0.identity).url(WeightFile.averaged))
+            try SafetensorsFile(reading: context.store.stage($0.identity).url($0.weightFile))
         }
         let training = TokenizerTraining(
             settings: settings, seed: seed, dataset: dataset, prior: prior, base: frozen,
@@ -52,10 +53,16 @@ struct TokenizerStage: Stage {
         return dataset.noted(in: try training.run(work, context))
     }
 
-    /// The tokenizer with its averaged weights.
+    /// Which of the weights others read.
+    var weightFile: String { settings.ema ? WeightFile.averaged : WeightFile.trained }
+
+    /// What a stage that reads the weights adds to its settings: nothing where they are the averaged ones.
+    var weightIdentity: [String: JSONValue] { settings.ema ? [:] : ["ema": false] }
+
+    /// The tokenizer with the weights that others read.
     func load(_ context: ExperimentContext) throws -> Tokenizer {
         let tokenizer = Tokenizer(settings.config(for: dataset), seed: seed)
-        let file = try SafetensorsFile(reading: context.store.stage(identity).url(WeightFile.averaged))
+        let file = try SafetensorsFile(reading: context.store.stage(identity).url(weightFile))
         try ParameterFiles.load(tokenizer.encoder.parameters, from: file, prefix: "encoder.")
         try ParameterFiles.load(tokenizer.decoder.parameters, from: file, prefix: "decoder.")
         return tokenizer

@@ -13,7 +13,8 @@ import TensorCore
 struct TokenizerTraining {
     static let columns = [
         "loss", "l1", "l2", "quantizer", "ce_prologue", "ce_eos", "ce_visual", "ce_joint", "rate", "gradient_norm",
-        "visual_usage", "prologue_usage",
+        "visual_usage", "prologue_usage", "visual_entropy", "visual_batch_entropy", "prologue_entropy",
+        "prologue_batch_entropy", "visual_restarts", "prologue_restarts",
     ]
 
     let settings: TokenizerSettings
@@ -54,6 +55,14 @@ struct TokenizerTraining {
         // The discriminator's rate follows the same schedule.
         let adversaryRate = (settings.gan.learningRate ?? optimizer.lr) / optimizer.lr
 
+        // Codes that go out of use begin anew; those of a frozen visual path are left alone.
+        let (visualCodes, prologueCodes) = tokenizer.encoder.codebooks
+        func restart(_ codebook: Parameter?, _ patience: Int?) -> CodeRestart? {
+            codebook.flatMap { codebook in patience.map { CodeRestart(codebook, patience: $0) } }
+        }
+        let visualRestart = restart(base == nil ? visualCodes : nil, settings.visualRestart)
+        let prologueRestart = restart(prologueCodes, settings.prologueRestart)
+
         // Data order.
         let batch = settings.batch
         var orderStream = RandomStream(seed: seed, "tokenizer/order")
@@ -68,18 +77,21 @@ struct TokenizerTraining {
             columns: columns,
             optimizers: [("autoencoder", autoencoderStep)] + (jointStep.map { [("joint", $0)] } ?? [])
                 + (adversary.map { [("discriminator", $0.optimizer)] } ?? []),
-            state: adversary?.state ?? [])
+            state: (adversary?.state ?? [])
+                + [("restart/visual", visualRestart), ("restart/prologue", prologueRestart)].compactMap { name, restart in
+                    restart.map { (name, $0.idle) }
+                })
         BufferPool.shared.resetPeak()
         let last = try loop.run(work, context) { step, logs in
             let rate = schedule.rate(at: step)
             let images = try batches.batch(step)
             let patches = dataset.patches(images.pixels, patch: settings.patch)
-            let dropped = config.layout.hasPrologue ? droppedSequences(step) : []
+            let dropped = config.layout.hasEOS ? droppedSequences(step) : []
             let classes = joint.map { self.labels(images.labels, step, unconditional: $0.unconditionalLabel) }
 
             let report = update(
-                patches: patches, labels: classes, visualDropped: dropped, rate: rate, adversaryRate: adversaryRate * rate,
-                step: step)
+                patches: patches, labels: classes, visualDropped: dropped, noise: noise(step), rate: rate,
+                adversaryRate: adversaryRate * rate, step: step)
             let a = report.stepA
             for (name, loss) in [("tokenizer", a.total.scalar), ("discriminator", report.adversary?.loss ?? 0)] {
                 guard loss.isFinite else {
@@ -87,12 +99,26 @@ struct TokenizerTraining {
                 }
             }
 
+            func restarts(_ restart: CodeRestart?, _ quantized: Quantized?, _ name: String) -> Float? {
+                guard let restart, let quantized else { return nil }
+                let stream = RandomStream(seed: seed, "tokenizer/restart-\(name)", step: step)
+                return Float(restart(quantized, autoencoderStep, stream: stream))
+            }
+            let restarted = (
+                restarts(visualRestart, a.encoding.visual, "visual"),
+                restarts(prologueRestart, a.encoding.prologue, "prologue")
+            )
+
             guard logs else { return [:] }
             var values: [String: Float] = [
                 "loss": a.total.scalar, "l1": a.l1.scalar, "l2": a.l2.scalar, "quantizer": a.quantizer.scalar,
                 "rate": Float(rate), "gradient_norm": Float(report.gradientNorm),
                 "visual_usage": usage(a.encoding.visual, of: config.codebook),
             ]
+            values["visual_restarts"] = restarted.0
+            values["prologue_restarts"] = restarted.1
+            entropies(a.encoding.visual, "visual", &values)
+            entropies(a.encoding.prologue, "prologue", &values)
             if let parts = a.crossEntropy, let jointLoss = report.jointLoss {
                 values["ce_visual"] = parts.visual.scalar
                 values["ce_joint"] = jointLoss
@@ -161,11 +187,11 @@ struct TokenizerTraining {
         return ARModel(config, stream: RandomStream(seed: seed, "joint-ar/initial"))
     }
 
-    /// Classes of a batch for the joint AR model: all unconditional, or with the prior's label drop where it is the
-    /// final model.
+    /// Classes of a batch for the joint AR model, some or all of them dropped; by the prior's share where it is the final
+    /// model.
     private func labels(_ classes: [Int32], _ step: Int, unconditional: Int32) -> TokenTensor {
         var stream = RandomStream(seed: seed, "joint-ar/label-drop", step: step)
-        let drop = settings.variant == .prologueOneStage ? prior.labelDrop : 1
+        let drop = settings.variant == .prologueOneStage ? prior.labelDrop : settings.jointAr.labelDrop
         return TokenTensor(
             classes.map { Double(stream.uniform()) < drop ? unconditional : $0 }, shape: [classes.count])
     }
@@ -185,6 +211,21 @@ struct TokenizerTraining {
         var dropped = [Bool](repeating: false, count: settings.batch)
         for place in stream.permutation(settings.batch).prefix(count) { dropped[place] = true }
         return dropped
+    }
+
+    /// Noise for Gumbel quantizers; the visual tokens of a frozen tokenizer are what they will be.
+    private func noise(_ step: Int) -> GumbelNoise {
+        GumbelNoise(
+            visual: base == nil ? RandomStream(seed: seed, "tokenizer/gumbel-visual", step: step) : nil,
+            prologue: RandomStream(seed: seed, "tokenizer/gumbel-prologue", step: step))
+    }
+
+    /// Sample and batch entropy of the assignment, where codes are compared one by one (METHOD §3, "Monitored").
+    private func entropies(_ quantized: Quantized?, _ name: String, _ values: inout [String: Float]) {
+        guard let cosines = quantized?.cosines else { return }
+        let entropy = AssignmentEntropy(cosines: cosines)
+        values["\(name)_entropy"] = Float(entropy.sample)
+        values["\(name)_batch_entropy"] = Float(entropy.batch)
     }
 
     /// Share of the codebook that this batch used.

@@ -12,8 +12,8 @@ extension RunSettings {
     /// All broken rules; empty when the settings can be run.
     public func conflicts() -> [Conflict] {
         dataConflicts() + headConflicts() + scheduleConflicts("tokenizer", tokenizer.optimizer, steps: tokenizer.steps)
-            + scheduleConflicts("prior", prior.optimizer, steps: prior.steps) + tokenConflicts() + imageLossConflicts()
-            + samplingConflicts()
+            + scheduleConflicts("prior", prior.optimizer, steps: prior.steps) + tokenConflicts() + quantizerConflicts()
+            + positionConflicts() + imageLossConflicts() + samplingConflicts()
     }
 
     /// Data sets that nothing installs need their place; pictures are grey or coloured.
@@ -92,12 +92,18 @@ extension RunSettings {
                 paths: ["tokenizer.patch", "data.image_size"],
                 message: "tokenizer.patch \(tokenizer.patch) must divide data.image_size \(data.imageSize)"))
         }
-        if tokenizer.variant.hasPrologue, tokenizer.prologueTokens < 1 {
+        guard tokenizer.hasPrologue else { return found }
+        if !tokenizer.eos, tokenizer.visualDropout > 0 {
             found.append(Conflict(
-                paths: ["tokenizer.prologue_tokens", "tokenizer.variant"],
-                message: "tokenizer.prologue_tokens must be at least 1 for variant "
-                    + "\(tokenizer.variant.rawValue); "
-                    + "without any, use baseline-2d"))
+                paths: ["tokenizer.eos", "tokenizer.visual_dropout"],
+                message: "tokenizer.eos false leaves nothing to put in the place of dropped visual tokens; set "
+                    + "tokenizer.visual_dropout to 0 instead of \(tokenizer.visualDropout)"))
+        }
+        if tokenizer.variant == .prologuePost, tokenizer.prologueEncoder == .shared {
+            found.append(Conflict(
+                paths: ["tokenizer.prologue_encoder", "tokenizer.variant"],
+                message: "tokenizer.prologue_encoder shared is impossible in prologue-post, whose visual encoder is frozen; "
+                    + "use separate"))
         }
         return found
     }

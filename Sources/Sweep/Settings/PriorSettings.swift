@@ -6,6 +6,7 @@ public struct PriorSettings: SettingsSection {
     public var ropeAxes = [12, 12, 8]
     public var condDim = 32
     public var tied = false
+    public var positions = ARPositions.sequence
     public var dropout = 0.0
     public var labelDrop = 0.1
     public var steps = 1000
@@ -28,6 +29,7 @@ public struct PriorSettings: SettingsSection {
             .atLeast(0), count: 3, unit: "channels"),
         .value("cond_dim", \.condDim, "Width of the condition embedding.", .atLeast(1), unit: "channels"),
         .value("tied", \.tied, "The head shares its weights with the embedding table."),
+        .value("positions", \.positions, ARPositions.help, isLater: true),
         .value("dropout", \.dropout, "Dropout of embeddings, attention and feed-forward outputs.", .fractionBelowOne),
         .value("label_drop", \.labelDrop, "Share of training labels replaced by the unconditional one.", .fraction),
         .value("steps", \.steps, "Training steps.", .atLeast(1), unit: "steps"),
