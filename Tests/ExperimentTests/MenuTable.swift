@@ -47,7 +47,11 @@ struct MenuRow: Sendable, CustomStringConvertible {
 
 /// The ablation menu: every setting of tokenizer, prior and samplers that results depend on.
 enum MenuTable {
-    static let rows = networks + quantizers + prologue + losses + jointModel + training + priorRows + samplers + guidance
+    static let rows =
+        networks + quantizers + prologue + losses + imageLosses + jointModel + training + priorRows + samplers + guidance
+
+    /// Keys that name a file of weights which a user brings; `ImageLossRunTests` has such files.
+    static let elsewhere: Set = ["tokenizer.perceptual.network", "tokenizer.perceptual.weights"]
 
     static let scored: Set<String> = ["samples.nocfg", "samples.cool", "scores.nocfg", "scores.cool"]
     static let priorOn = scored.union(["resample", "prior"])
@@ -178,6 +182,29 @@ enum MenuTable {
         weight("ce_coupled", coupled, idle: []),
     ]
 
+    /// A term of whole images: it adds to the sum, and to what is learned, and to no other term.
+    private static func image(_ key: String, _ value: String, _ context: [String], loss: Bool = false) -> MenuRow {
+        tokenizer(
+            key, value, context, changes: [.encoder] + (loss ? [.loss] : []), keeps: initial + shapes,
+            idle: loss ? [] : [([], [])])
+    }
+
+    private static let judged = ["tokenizer.gan={weight: 0.5, width: 4, layers: 1}"]
+    private static let perceived = ["tokenizer.perceptual.weight=0.5"]
+    private static let perceptual = tokenizerOn.union(["perceptual-features"])
+
+    private static let imageLosses = [
+        image("gan.weight", "0.1", ["tokenizer.gan.width=4", "tokenizer.gan.layers=1"], loss: true),
+        image("gan.loss", "hinge", judged), image("gan.start_step", "2", judged), image("gan.lecam", "0.5", judged),
+        image("gan.width", "8", judged), image("gan.layers", "2", judged), image("gan.learning_rate", "0.01", judged),
+        MenuRow(
+            key: "tokenizer.perceptual.weight", value: "0.5", anew: perceptual, changes: [.loss, .encoder],
+            keeps: initial + shapes),
+        MenuRow(
+            key: "tokenizer.perceptual.seed", value: "2", context: perceived, anew: perceptual, changes: [.loss, .encoder],
+            keeps: initial + shapes, idle: [([], [])]),
+    ]
+
     private static func joint(_ key: String, _ value: String, also: [String] = [], changes: [Observable], keeps: [Observable])
         -> MenuRow
     {
@@ -220,6 +247,10 @@ enum MenuTable {
             "tokenizer", tokenizerOn, learned: .encoder, averaged: .tokenizerAverage, keeps: initial + shapes + [.loss])
         + [
             tokenizer("batch", "4", changes: [.l1, .encoder], keeps: shapes + [.vocabulary, .length]),
+            tokenizer("crop", "random", changes: [.encoder], keeps: shapes + [.vocabulary, .length]),
+            tokenizer(
+                "crop_min", "0.5", ["tokenizer.crop=random"], changes: [.encoder], keeps: shapes + [.vocabulary, .length],
+                idle: [([], [])]),
             tokenizer("flip", "true", changes: [.encoder], keeps: shapes + [.vocabulary, .length]),
             MenuRow(
                 key: "tokenizer.ema", value: "false", context: ["tokenizer.optimizer.lr=0.05"], anew: tokensOn,
