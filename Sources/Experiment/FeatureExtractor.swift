@@ -23,33 +23,27 @@ struct FeatureExtractor {
     let dataset: Dataset
 
     func features(_ set: ImageSet) throws -> ExtractedFeatures {
-        var gathered = Gathered(model: model, dataset: dataset)
+        var gathered = gathering()
         try dataset.forEachBatch(set, of: Self.batch) { gathered.add($0.pixels) }
         return gathered.features
     }
 
-    /// Pixels (n, row, column, channel) of the data set's image size.
-    func features(_ pixels: [UInt8]) -> ExtractedFeatures {
-        let size = Self.batch * dataset.train.pixelsPerImage
-        var gathered = Gathered(model: model, dataset: dataset)
-        for lower in stride(from: 0, to: pixels.count, by: size) {
-            gathered.add(Array(pixels[lower..<min(pixels.count, lower + size)]))
-        }
-        return gathered.features
-    }
+    /// Nothing yet; images are added to it.
+    func gathering() -> Gathered { Gathered(model: model, dataset: dataset) }
 
     /// The features of images that come batch by batch, at most `batch` at a time.
     struct Gathered {
-        let model: ImageClassifier
-        let dataset: Dataset
+        private let model: ImageClassifier
+        private let dataset: Dataset
         private var count = 0
         private var pooled: [Float] = []
         private var spatial: [Float] = []
         private var probabilities: [Float] = []
         private var predictions: [Int32] = []
 
-        init(model: ImageClassifier, dataset: Dataset) { (self.model, self.dataset) = (model, dataset) }
+        fileprivate init(model: ImageClassifier, dataset: Dataset) { (self.model, self.dataset) = (model, dataset) }
 
+        /// Adds images of the data set's size, (n, row, column, channel).
         mutating func add(_ pixels: [UInt8]) {
             let maps = model.maps(dataset.images(pixels))
             let features = model.features(ofMaps: maps)

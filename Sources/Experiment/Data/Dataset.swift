@@ -18,7 +18,7 @@ public final class Dataset {
     public var imageSize: Int { train.height }
 
     /// Batches that are read ahead of a training step.
-    private let prefetch: Int
+    private var prefetch = 0
 
     /// - Parameters:
     ///   - kept: folder that keeps what looking at files has found; nil: they are looked at anew.

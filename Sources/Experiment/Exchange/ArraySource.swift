@@ -15,6 +15,10 @@ protocol ArraySource {
     func doubles(_ name: String) throws -> (shape: [Int], values: [Double])
     /// Blocks of rows of a matrix from first to last: `FeatureMatrix` where float32 is stored, else `DoubleFeatureMatrix`.
     func forEachBlock(_ name: String, _ body: (any FeatureRows) throws -> Void) throws
+    /// What images are called, uint8 [images, height, width, 1 or 3].
+    var imagesName: String { get }
+    /// The images from first to last, at most `size` at a time, with the shape of the block.
+    func forEachImageBlock(of size: Int, _ body: (_ shape: [Int], _ pixels: [UInt8]) throws -> Void) throws
 }
 
 extension ArraySource {
@@ -102,8 +106,18 @@ struct NpzSource: ArraySource {
         }
     }
 
-    private func wrongType(_ name: String, _ type: String) -> InputError {
-        InputError(file: path, "member '\(name)' holds \(type); expected float32 or float64")
+    var imagesName: String { "arr_0" }
+
+    func forEachImageBlock(of size: Int, _ body: ([Int], [UInt8]) throws -> Void) throws {
+        let rows = try file.rows(imagesName)
+        while let block = try rows.next(size) {
+            guard case .uint8(let pixels) = block.values else { throw wrongType(imagesName, block.typeName, "uint8") }
+            try body(block.shape, pixels)
+        }
+    }
+
+    private func wrongType(_ name: String, _ type: String, _ wanted: String = "float32 or float64") -> InputError {
+        InputError(file: path, "member '\(name)' holds \(type); expected \(wanted)")
     }
 }
 
@@ -141,6 +155,16 @@ struct HDF5Source: ArraySource {
                 let block = try file.read(rows: range, of: name, as: Double.self)
                 try body(DoubleFeatureMatrix(rows: range.count, columns: shape[1], values: block.values))
             }
+        }
+    }
+
+    var imagesName: String { "images" }
+
+    func forEachImageBlock(of size: Int, _ body: ([Int], [UInt8]) throws -> Void) throws {
+        let count = try shape(of: imagesName)[0]
+        for start in stride(from: 0, to: count, by: size) {
+            let block = try file.read(rows: start..<min(count, start + size), of: imagesName, as: UInt8.self)
+            try body(block.shape, block.values)
         }
     }
 }

@@ -11,7 +11,9 @@ import Foundation
 /// | features that keep places (sFID), [n, s] | `spatial` | `spatial` |
 /// | their statistics | `mu_s`, `sigma_s` | `spatial_mean`, `spatial_covariance` |
 /// | class scores of each image, [n, classes] | `logits` or `probabilities` | the same |
+/// | images, uint8 [n, height, width, 1 or 3] | `arr_0` | `images` |
 ///
+/// Features of images are taken from an Inception network, if there is one.
 /// Where a file has features and statistics, distances take the stored statistics (METHOD section 6: rather than
 /// recomputed ones), precision and recall the features.
 public struct FeatureFile: Sendable {
@@ -28,8 +30,17 @@ public struct FeatureFile: Sendable {
     /// Softmax outputs in the order of the file; nil where it has none.
     public let probabilities: (any FeatureRows)?
 
+    /// What is wanted of a file.
+    public enum Wanted: Sendable {
+        /// All that the file allows.
+        case everything
+        /// Statistics alone: where they are stored, images need not be looked at.
+        case statistics
+    }
+
+    /// - Parameter inception: takes features of images, where the file has images.
     /// - Throws: `InputError` naming the file and the array that is missing or not what it should be.
-    public init(reading url: URL) throws {
+    public init(reading url: URL, _ wanted: Wanted = .everything, inception: InceptionExtractor? = nil) throws {
         path = url.path
         let source: any ArraySource
         switch url.pathExtension.lowercased() {
@@ -42,17 +53,20 @@ public struct FeatureFile: Sendable {
         }
         do {
             let names = source.statisticsNames
-            features = source.has("features") ? try source.matrix("features") : nil
             let stored = try source.statistics(names.pooled)
+            let storedSpatial = try source.statistics(names.spatial)
+            let isEnough = wanted == .statistics && stored != nil && storedSpatial != nil
+            let extracted = source.hasImages && !isEnough ? try inception?.features(of: source) : nil
+            features = try extracted?.pool ?? (source.has("features") ? source.matrix("features") : nil)
             hasStoredStatistics = stored != nil
             if let found = try stored ?? features.map({ try FeatureStatistics(of: $0).gaussian() }) {
                 statistics = found
             } else {
                 throw InputError(Self.whatIsMissing(in: source))
             }
-            spatial = try source.statistics(names.spatial)
+            spatial = try storedSpatial ?? extracted?.spatial
                 ?? (source.has("spatial") ? source.statistics(of: "spatial") : nil)
-            probabilities = try Self.probabilities(in: source)
+            probabilities = try extracted.map { SoftmaxRows($0.logits) } ?? Self.probabilities(in: source)
         } catch let error as InputError {
             throw error.message.hasPrefix(url.path) ? error : InputError(file: url.path, error.message)
         }
@@ -73,9 +87,9 @@ public struct FeatureFile: Sendable {
     private static func whatIsMissing(in source: any ArraySource) -> String {
         let (mean, covariance) = source.statisticsNames.pooled
         let expected = "expected 'features' [images, features], or '\(mean)' [d] and '\(covariance)' [d, d]"
-        if source.has("arr_0") || source.has("images") {
-            return "has images but no features of them; scoring images needs Inception weights, which are not supported "
-                + "yet: extract features first (\(expected))"
+        if source.hasImages {
+            return "has images but no features of them; scoring images needs Inception weights, --inception "
+                + "WEIGHTS.safetensors, or features that were extracted before (\(expected))"
         }
         return "has no features (it has \(source.names)); \(expected)"
     }

@@ -36,8 +36,7 @@ struct ReconstructionStage: Stage {
         let set = try references
         context.progress.note("reconstructions: \(set.count) held-out images")
         let model = try tokenizer.load(context)
-        let extractor = try features.extractor(context)
-        var real = FeatureExtractor.Gathered(model: extractor.model, dataset: dataset)
+        var real = try features.extractor(context).gathering()
         var rebuilt = real
         var errors = PixelErrors()
         try dataset.forEachBatch(set, of: FeatureExtractor.batch) { batch in

@@ -71,6 +71,19 @@ struct SampleStage: Stage {
         return ["count": .int(count)]
     }
 
+    /// Hands over the pixels of all samples in order, at most `size` images at a time; returns their labels.
+    func forEachBatch(
+        of size: Int, _ context: ExperimentContext, _ body: (_ pixels: [UInt8]) throws -> Void
+    ) throws -> [Int32] {
+        let file = try HDF5File(reading: context.store.stage(identity).url(Self.samplesFile))
+        let labels = try file.read("labels", as: Int32.self).values
+        for lower in stride(from: 0, to: labels.count, by: size) {
+            let rows = lower..<min(labels.count, lower + size)
+            try body(file.read(rows: rows, of: "images", as: UInt8.self).values)
+        }
+        return labels
+    }
+
     func load(_ context: ExperimentContext) throws -> (pixels: [UInt8], labels: [Int32]) {
         let file = try HDF5File(reading: context.store.stage(identity).url(Self.samplesFile))
         return (try file.read("images", as: UInt8.self).values, try file.read("labels", as: Int32.self).values)

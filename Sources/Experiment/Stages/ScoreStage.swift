@@ -31,8 +31,9 @@ struct ScoreStage: Stage {
 
     func perform(_ work: StageWork, _ context: ExperimentContext) throws -> JSONValue {
         context.progress.note("\(role): \(samples.count) samples on \(features.spaceName)")
-        let (pixels, labels) = try samples.load(context)
-        let drawn = try features.extractor(context).features(pixels)
+        var gathered = try features.extractor(context).gathering()
+        let labels = try samples.forEachBatch(of: FeatureExtractor.batch, context) { gathered.add($0) }
+        let drawn = gathered.features
         let reference = try reconstructions.reference(context)
         let statistics = try ScoreReference.Statistics(drawn)
         let (space, name) = (features.spaceName, samples.name)
