@@ -66,6 +66,21 @@ public struct StageRecord: Codable, Equatable, Sendable {
     /// The largest resident memory of the process that completed it.
     public var peakMemoryBytes: Int
 
+    public init(
+        id: String, identity: StageIdentity, summary: JSONValue, codeVersion: CodeVersion, machine: Machine, started: Date,
+        finished: Date, wallSeconds: Double, peakMemoryBytes: Int
+    ) {
+        self.id = id
+        self.identity = identity
+        self.summary = summary
+        self.codeVersion = codeVersion
+        self.machine = machine
+        self.started = started
+        self.finished = finished
+        self.wallSeconds = wallSeconds
+        self.peakMemoryBytes = peakMemoryBytes
+    }
+
     enum CodingKeys: String, CodingKey {
         case id, identity, summary, machine, started, finished
         case codeVersion = "code_version"
