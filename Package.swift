@@ -70,7 +70,7 @@ let package = Package(
         .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "Files"]),
         .testTarget(name: "RunStoreTests", dependencies: ["RunStore", "Files"]),
         .testTarget(name: "SweepTests", dependencies: ["Sweep"]),
-        .testTarget(name: "ReportTests", dependencies: ["Report", "Files"]),
+        .testTarget(name: "ReportTests", dependencies: ["Report", "Experiment", "Evaluation", "Files"]),
         .testTarget(name: "ExperimentTests", dependencies: ["Experiment", "Evaluation", "Files", "ImageData", "RunStore", "Sweep"]),
         .testTarget(name: "CommandLineTests", dependencies: ["prologue", "Files"]),
     ],

@@ -52,10 +52,12 @@ public struct SweepReport {
         guard !results.metricNames.isEmpty, wanted.isEmpty == sweep.compare.metrics.isEmpty else {
             return [.heading("Result"), .paragraph("Nothing that is to be compared has been measured yet.")]
         }
-        let comparison = try ComparisonTable(results, metrics: wanted)
+        let comparison = try ComparisonTable(results, .init(metrics: wanted))
         let names = comparison.table.columns.map(\.key).filter(Set(results.metricNames).contains)
         let trends = ScoreTrends(sweep, results, metrics: names).figures
-        return [.heading("Result"), .table(comparison.table), .paragraph(comparison.noise)]
+        let differences: [ReportDocument.Block] = comparison.differences.rows.isEmpty
+            ? [] : [.subheading("Differences to the baseline"), .table(comparison.differences)]
+        return [.heading("Result"), .table(comparison.table), .paragraph(comparison.noise)] + differences
             + (trends.isEmpty ? [] : [.heading("Scores over a setting"), .figures(trends)])
     }
 

@@ -69,6 +69,21 @@ public struct StageRecord: Codable, Equatable, Sendable {
     /// that was written before lengths were kept.
     public var files: [String: Int]?
 
+    public init(
+        id: String, identity: StageIdentity, summary: JSONValue, codeVersion: CodeVersion, machine: Machine, started: Date,
+        finished: Date, wallSeconds: Double, peakMemoryBytes: Int
+    ) {
+        self.id = id
+        self.identity = identity
+        self.summary = summary
+        self.codeVersion = codeVersion
+        self.machine = machine
+        self.started = started
+        self.finished = finished
+        self.wallSeconds = wallSeconds
+        self.peakMemoryBytes = peakMemoryBytes
+    }
+
     enum CodingKeys: String, CodingKey {
         case id, identity, summary, machine, started, finished, files
         case codeVersion = "code_version"

@@ -66,8 +66,9 @@ struct SweepCommand: AsyncParsableCommand {
             let outcome = try workforce.run(SweepRunner(file, context), context)
             if !outcome.done.isEmpty {
                 let results = try SweepResults(file, context)
-                let comparison = try ComparisonTable(results, metrics: file.compare.metrics)
+                let comparison = try ComparisonTable(results, .init(metrics: file.compare.metrics))
                 print(comparison.table.text())
+                if !comparison.differences.rows.isEmpty { print(comparison.differences.text()) }
                 print(comparison.noise)
                 SweepCommand.printPictures(results, in: context.store)
             }
