@@ -86,7 +86,7 @@ extension SweepResults {
         for row in try index.query(
             """
             SELECT runs.id, config_keys.key, section FROM json_each(?) AS found CROSS JOIN runs ON runs.id = found.value
-            JOIN run_sections ON run = runs.number JOIN config_keys ON config_keys.number = name
+            JOIN run_sections ON run_sections.run = runs.number JOIN config_keys ON config_keys.number = run_sections.name
             """, [ids]
         ).rows {
             sections[row[0].stringValue ?? "", default: [:]][row[1].stringValue ?? ""] = row[2].intValue ?? 0
