@@ -95,7 +95,7 @@ extension SweepResults {
         var values: [Int: [String: JSONValue]] = [:]
         for row in try index.query(
             """
-            SELECT section, config_keys.key, value FROM json_each(?) AS found
+            SELECT section, config_keys.key, config_values.value FROM json_each(?) AS found
             CROSS JOIN config_values ON section = found.value JOIN config_keys ON config_keys.number = config_values.key
             """, [.array(numbers.map { .int($0) })]
         ).rows {
