@@ -13,9 +13,19 @@ public final class Dataset {
     /// Why files were left out of the data, one line each.
     let skipped: [String]
 
+    /// Whether there are no images at all (`data.set: none`).
+    public var isEmpty: Bool { train.count == 0 && test.count == 0 }
     public var classes: Int { train.classNames.count }
     public var channels: Int { train.channels }
     public var imageSize: Int { train.height }
+
+    /// No images, of these sizes: what a model is sampled for where no data is at hand.
+    init(withoutImagesOf size: Int, channels: Int, classes: Int) {
+        let none = ImageSet(
+            name: DataSettings.Collection.none.rawValue, height: size, width: size, channels: channels, pixels: [], labels: [],
+            classNames: (0..<classes).map(String.init))
+        (name, train, test, skipped, identity) = (none.name, none, none, [], ["set": .string(none.name)])
+    }
 
     init(_ settings: DataSettings) throws {
         name = settings.set.rawValue
@@ -34,6 +44,7 @@ public final class Dataset {
                 broken: settings.broken == .skip ? .skip : .refuse, seed: UInt64(settings.seed))
             skipped = folder.skipped
             data = try Self.limited(folder.data, settings)
+        case .none: throw InputError("data.set none has no images to train or test on")
         case .shapes:
             data = try Shapes.generate(
                 imageSize: settings.imageSize, train: settings.trainCount ?? 20_000, test: settings.testCount ?? 4_000,

@@ -7,6 +7,10 @@ import TensorCore
 extension TokenizerSettings {
     /// The tokenizer these settings describe, for images of `dataset`.
     func config(for dataset: Dataset) -> TokenizerConfig {
+        config(imageSize: dataset.imageSize, channels: dataset.channels, labels: dataset.classes + 1)
+    }
+
+    func config(imageSize: Int, channels: Int, labels: Int) -> TokenizerConfig {
         let decoder = decoderSize
         let prologue: TokenizerConfig.Prologue =
             switch variant {
@@ -15,12 +19,12 @@ extension TokenizerSettings {
             case .baseline1D, .baseline2D, .coupled1D, .coupled2D: .none
             }
         var config = TokenizerConfig(
-            visual: variant.isLatent ? .latent : .grid, prologue: prologue, imageSize: dataset.imageSize,
-            channels: dataset.channels, patch: patch,
+            visual: variant.isLatent ? .latent : .grid, prologue: prologue, imageSize: imageSize,
+            channels: channels, patch: patch,
             encoder: .init(width: dim, layers: layers, heads: heads, axes: ropeAxes),
             decoder: .init(width: decoder.dim, layers: decoder.layers, heads: decoder.heads, axes: ropeAxes),
             codeWidth: zDim, codebook: codebook, prologueTokens: prologueTokens, prologueCodebook: prologueCodebook,
-            labels: dataset.classes + 1)
+            labels: labels)
         config.prologueTemperature = prologueTemperature
         config.commitment = commitment
         config.couplingTemperature = variant.isCoupled ? couplingTemperature : nil
@@ -61,6 +65,7 @@ extension TokenizerSettings {
         }
         drop(["prologue_tokens", "prologue_codebook", "prologue_temperature", "visual_dropout"], unless: variant.hasPrologue)
         drop(["joint_ar"], unless: variant.hasJointAR && variant != .prologueOneStage)
+        drop(["from"], unless: from != nil)
         drop(["prologue_encoder_layers"], unless: variant == .prologuePost)
         drop(["coupling_temperature"], unless: variant.isCoupled)
         if !variant.hasPrologue { loss["ce_prologue"] = nil }
@@ -81,6 +86,9 @@ extension TokenizerSettings {
 }
 
 extension PriorSettings {
+    /// Settings that training reads.
+    var stageIdentity: JSONValue { .object((identity.objectValue ?? [:]).filter { $0.key != "from" }) }
+
     /// What `prologue-onestage` reads of these settings while it trains its tokenizer.
     var networkIdentity: JSONValue {
         let keys = ["dim", "layers", "heads", "rope_axes", "cond_dim", "tied", "label_drop"]

@@ -13,16 +13,15 @@ public enum ParameterFiles {
                 throw InputError(
                     file: file.url.path, "'\(name)' has shape \(shape), the model needs \(parameter.shape)")
             }
-            let values = try file.floats(name)
-            values.withUnsafeBufferPointer { parameter.value.pointer.update(from: $0.baseAddress!, count: $0.count) }
+            try file.read(name, into: UnsafeMutableBufferPointer(start: parameter.value.pointer, count: parameter.count))
         }
     }
 
     /// Writes `groups` of parameters, each name with its group's prefix, as float32.
     public static func save(_ groups: [(prefix: String, parameters: [Parameter])], to url: URL) throws {
-        let tensors = groups.flatMap { group in
-            group.parameters.map { (group.prefix + $0.name, $0.shape, TensorValues.float32($0.value.values)) }
+        let tensors = groups.flatMap { group in group.parameters.map { (name: group.prefix + $0.name, parameter: $0) } }
+        try SafetensorsFile.write(float32: tensors.map { ($0.name, $0.parameter.shape) }, to: url) {
+            tensors[$0].parameter.value.values
         }
-        try SafetensorsFile.write(tensors, to: url)
     }
 }

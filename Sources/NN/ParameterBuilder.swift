@@ -1,26 +1,47 @@
 import TensorCore
 
-/// Makes the parameters of a model under their released names, in order, from one random stream.
+/// Where the parameters of a new model get their values from.
+public enum ParameterSource {
+    /// Drawn as METHOD §3 says.
+    case random(RandomStream)
+    /// Memory without values, for a model that is filled from a file next.
+    case unfilled
+    /// Names and shapes alone, without memory: models of any size can be counted and compared with files.
+    case outline
+}
+
+/// Makes the parameters of a model under their released names, in order.
 public final class ParameterBuilder {
     public private(set) var parameters: [Parameter] = []
-    private var stream: RandomStream
+    private var source: ParameterSource
     private var names: Set<String> = []
 
-    public init(_ stream: RandomStream) { self.stream = stream }
+    public init(_ source: ParameterSource) { self.source = source }
+
+    public convenience init(_ stream: RandomStream) { self.init(.random(stream)) }
 
     /// Standard deviation that matrices and embeddings start with (METHOD §3).
     public static let deviation: Float = 0.02
 
     /// Normal, cut at ±2 (which at this deviation cuts nothing), times `scale`.
     public func normal(_ name: String, _ shape: Shape, deviation: Float = deviation, scale: Float = 1) -> Parameter {
+        guard case .random(var stream) = source else { return add(name, withoutValues(shape)) }
         let value = Tensor(uninitialized: shape)
         for i in 0..<value.count {
             value.pointer[i] = max(-2, min(2, stream.normal() * deviation)) * scale
         }
+        source = .random(stream)
         return add(name, value)
     }
 
-    public func zeros(_ name: String, _ shape: Shape) -> Parameter { add(name, .zeros(shape)) }
+    public func zeros(_ name: String, _ shape: Shape) -> Parameter {
+        if case .random = source { return add(name, .zeros(shape)) }
+        return add(name, withoutValues(shape))
+    }
+
+    private func withoutValues(_ shape: Shape) -> Tensor {
+        if case .outline = source { Tensor(outline: shape) } else { Tensor(uninitialized: shape) }
+    }
 
     private func add(_ name: String, _ value: Tensor) -> Parameter {
         require(names.insert(name).inserted, "two parameters are called \(name)")

@@ -21,7 +21,7 @@ struct Prologue: AsyncParsableCommand {
         version: version,
         subcommands: [
             SweepCommand.self, TrainCommand.self, CompareCommand.self, RunsCommand.self, ProbeCommand.self,
-            SampleCommand.self, ResampleCommand.self, ScoreCommand.self, ExportCommand.self, VerifyCommand.self,
+            SampleCommand.self, ResampleCommand.self, ScoreCommand.self, ImportCommand.self, ExportCommand.self, VerifyCommand.self,
             BenchCommand.self, DoctorCommand.self,
         ])
 

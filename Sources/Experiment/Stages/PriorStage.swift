@@ -10,6 +10,8 @@ struct PriorStage: Stage {
     let settings: PriorSettings
     let seed: Int
     let tokens: TokenStage
+    /// What is taken instead of training one.
+    var adopted: AdoptedPrior?
 
     var role: String { "prior" }
     var tokenizer: TokenizerStage { tokens.tokenizer }
@@ -18,28 +20,33 @@ struct PriorStage: Stage {
     private var isJoint: Bool { tokenizer.settings.variant == .prologueOneStage }
 
     var identity: StageIdentity {
+        if let adopted { return adopted.identity }
         let read: JSONValue =
             isJoint
             ? ["joint": true, "prior": settings.networkIdentity]
-            : ["prior": settings.identity, "seed": .int(seed)]
-        return StageIdentity(kind: "prior", settings: read, inputs: ["tokens": tokens.id], formatVersion: 1)
+            : ["prior": settings.stageIdentity, "seed": .int(seed)]
+        // Without images there are no tokens either.
+        let inputs = tokenizer.dataset.isEmpty ? ["tokenizer": tokenizer.id] : ["tokens": tokens.id]
+        return StageIdentity(kind: "prior", settings: read, inputs: inputs, formatVersion: 1)
     }
 
     func perform(_ work: StageWork, _ context: ExperimentContext) throws -> JSONValue {
+        if let adopted { return try adopted.perform(work, context) }
         let training = PriorTraining(
             settings: settings, seed: seed, layout: tokenizer.layout, classes: tokenizer.dataset.classes,
-            tokens: try tokens.load(context))
+            tokens: tokenizer.dataset.isEmpty ? .empty(width: tokenizer.layout) : try tokens.load(context))
         guard isJoint else { return try training.run(work, context) }
-        let weights = context.store.stage(tokenizer.identity).url(WeightFile.averaged)
+        let weights = context.store.stage(tokenizer.identity).url(tokenizer.weightFile)
         return try training.adopt(SafetensorsFile(reading: weights), work)
     }
 
-    /// The AR model with its averaged weights.
+    /// The AR model with its averaged weights, or those that were asked for when it was imported.
     func load(_ context: ExperimentContext) throws -> ARModel {
         let model = ARModel(
             settings.config(layout: tokenizer.layout, classes: tokenizer.dataset.classes),
-            stream: RandomStream(seed: seed, "prior/initial"))
-        let file = try SafetensorsFile(reading: context.store.stage(identity).url(WeightFile.averaged))
+            parameters: .unfilled)
+        let file = try SafetensorsFile(
+            reading: context.store.stage(identity).url(adopted?.weightFile ?? WeightFile.averaged))
         try ParameterFiles.load(model.parameters, from: file, prefix: "ar.")
         return model
     }

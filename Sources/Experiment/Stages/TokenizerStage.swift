@@ -14,17 +14,39 @@ struct TokenizerStage: Stage {
     let seed: Int
     let dataset: Dataset
     var role = "tokenizer"
+    /// What is taken instead of training one.
+    var adopted: AdoptedTokenizer?
 
     /// The frozen 2D tokenizer under a `prologue-post`, a stage of its own that a baseline arm shares.
     var base: TokenizerStage? {
-        settings.base.map {
+        guard adopted == nil else { return nil }
+        return settings.base.map {
             TokenizerStage(settings: $0, prior: prior, seed: seed, dataset: dataset, role: "base-tokenizer")
         }
     }
 
-    var layout: SequenceLayout { settings.config(for: dataset).layout }
+    var config: TokenizerConfig {
+        var config = settings.config(for: dataset)
+        if let adopted { config.labels = adopted.labels }
+        return config
+    }
+
+    var layout: SequenceLayout { config.layout }
+
+    var weightFile: String { adopted?.weightFile ?? WeightFile.averaged }
+
+    /// What importing cannot read off the tensors of its checkpoint.
+    var notes: JSONValue {
+        var notes: [String: JSONValue] = [
+            "tokenizer": .object((settings.stageIdentity.objectValue ?? [:]).filter { $0.key != "from" }),
+            "image_size": .int(dataset.imageSize),
+        ]
+        if settings.variant == .prologueOneStage { notes["prior"] = prior.networkIdentity }
+        return .object(notes)
+    }
 
     var identity: StageIdentity {
+        if let adopted { return adopted.identity }
         var read: [String: JSONValue] = [
             "data": dataset.identity, "tokenizer": settings.stageIdentity, "seed": .int(seed),
         ]
@@ -34,6 +56,7 @@ struct TokenizerStage: Stage {
     }
 
     func perform(_ work: StageWork, _ context: ExperimentContext) throws -> JSONValue {
+        if let adopted { return try adopted.perform(work, context) }
         let frozen = try base.map {
             try SafetensorsFile(reading: context.store.stage($0.identity).url(WeightFile.averaged))
         }
@@ -41,10 +64,10 @@ struct TokenizerStage: Stage {
             .run(work, context)
     }
 
-    /// The tokenizer with its averaged weights.
+    /// The tokenizer with its averaged weights, or those that were asked for when it was imported.
     func load(_ context: ExperimentContext) throws -> Tokenizer {
-        let tokenizer = Tokenizer(settings.config(for: dataset), seed: seed)
-        let file = try SafetensorsFile(reading: context.store.stage(identity).url(WeightFile.averaged))
+        let tokenizer = Tokenizer(config, parameters: .unfilled)
+        let file = try SafetensorsFile(reading: context.store.stage(identity).url(weightFile))
         try ParameterFiles.load(tokenizer.encoder.parameters, from: file, prefix: "encoder.")
         try ParameterFiles.load(tokenizer.decoder.parameters, from: file, prefix: "decoder.")
         return tokenizer

@@ -11,8 +11,11 @@ extension RunSettings {
 
     /// All broken rules; empty when the settings can be run.
     public func conflicts() -> [Conflict] {
-        dataConflicts() + headConflicts() + scheduleConflicts("tokenizer", tokenizer.optimizer, steps: tokenizer.steps)
-            + scheduleConflicts("prior", prior.optimizer, steps: prior.steps) + tokenConflicts() + samplingConflicts()
+        // What is taken as it is brings its own sizes and is not trained.
+        dataConflicts() + headConflicts()
+            + (tokenizer.from == nil ? scheduleConflicts("tokenizer", tokenizer.optimizer, steps: tokenizer.steps) : [])
+            + (prior.from == nil ? scheduleConflicts("prior", prior.optimizer, steps: prior.steps) : [])
+            + (tokenizer.from == nil ? tokenConflicts() : []) + samplingConflicts()
     }
 
     /// Data sets that nothing installs need their place; pictures are grey or coloured.
@@ -21,6 +24,11 @@ extension RunSettings {
         if data.set == .cifar10 || data.set == .imageFolder, data.path == nil {
             found.append(Conflict(
                 paths: ["data.path", "data.set"], message: "data.set \(data.set.rawValue) needs data.path, the folder of its files"))
+        }
+        if data.set == .none, tokenizer.from == nil {
+            found.append(Conflict(
+                paths: ["data.set", "tokenizer.from"],
+                message: "data.set none has no images to train a tokenizer on; it needs tokenizer.from"))
         }
         if data.channels != 1, data.channels != 3 {
             found.append(Conflict(
@@ -33,12 +41,15 @@ extension RunSettings {
     private func headConflicts() -> [Conflict] {
         let decoder = tokenizer.decoderSize
         let joint = tokenizer.jointAr
-        let networks: [(path: String, prefix: String, dim: Int, heads: Int, axes: [Int])] = [
-            ("tokenizer", "", tokenizer.dim, tokenizer.heads, tokenizer.ropeAxes),
-            ("tokenizer", "decoder_", decoder.dim, decoder.heads, tokenizer.ropeAxes),
-            ("tokenizer.joint_ar", "", joint.dim, joint.heads, joint.ropeAxes),
-            ("prior", "", prior.dim, prior.heads, prior.ropeAxes),
-        ]
+        var networks: [(path: String, prefix: String, dim: Int, heads: Int, axes: [Int])] = []
+        if tokenizer.from == nil {
+            networks += [
+                ("tokenizer", "", tokenizer.dim, tokenizer.heads, tokenizer.ropeAxes),
+                ("tokenizer", "decoder_", decoder.dim, decoder.heads, tokenizer.ropeAxes),
+                ("tokenizer.joint_ar", "", joint.dim, joint.heads, joint.ropeAxes),
+            ]
+        }
+        if prior.from == nil { networks.append(("prior", "", prior.dim, prior.heads, prior.ropeAxes)) }
         return networks.flatMap { path, prefix, dim, heads, axes -> [Conflict] in
             let (dimPath, headsPath, axesPath) = ("\(path).\(prefix)dim", "\(path).\(prefix)heads", "\(path).rope_axes")
             // A decoder that is not given apart has the encoder's keys.

@@ -5,6 +5,7 @@ public struct DataSettings: SettingsSection {
         case shapes
         case cifar10
         case imageFolder = "image-folder"
+        case none
     }
 
     /// What is done about a file in an image folder that is no readable picture.
@@ -27,7 +28,7 @@ public struct DataSettings: SettingsSection {
     public static let help = "The images: which, how large, how many."
     public static let fields: [Field<Self>] = [
         .value("set", \.set, "Data set: Fashion-MNIST; procedural colour shapes that need no files; CIFAR-10, binary version; or "
-                + "PNG and JPEG pictures in train/CLASS/ and test/CLASS/, or in CLASS/ alone, of which a tenth is held out."),
+                + "PNG and JPEG pictures in train/CLASS/ and test/CLASS/, or in CLASS/ alone, of which a tenth is held out; none: only samples are drawn, from imported models."),
         .value("path", \.path, "Folder of the data set's files; null: where the system installs them."),
         .value("image_size", \.imageSize, "Side of the square images; smaller ones are padded to it, those of an image folder scaled and cropped.",
             .between(8, 1024), unit: "pixels"),
