@@ -33,8 +33,8 @@ let package = Package(
         .target(name: "Models", dependencies: ["TensorCore", "NN", "Files"]),
 
         // Data, measures, records: no engine needed.
-        .target(name: "ImageData", dependencies: ["CPNG", "CTurboJPEG", "CZlib", "Files"]),
         .target(name: "Archives", dependencies: ["CZlib", "Files"]),
+        .target(name: "ImageData", dependencies: ["Archives", "CPNG", "CTurboJPEG", "CZlib", "Files"]),
         .target(name: "Evaluation", dependencies: ["COpenBLAS", "Files"]),
         .target(
             name: "RunStore",
@@ -52,7 +52,7 @@ let package = Package(
                 "TensorCore", "NN", "Models", "Archives", "Evaluation", "RunStore", "Sweep", "ImageData", "Files",
                 .product(name: "Logging", package: "swift-log"),
             ]),
-        .target(name: "Report", dependencies: ["Experiment", "Evaluation", "RunStore", "Files"]),
+        .target(name: "Report", dependencies: ["Experiment", "Evaluation", "RunStore", "Sweep", "Files"]),
         .executableTarget(
             name: "prologue",
             dependencies: [
@@ -61,17 +61,17 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 
-        .testTarget(name: "TensorCoreTests", dependencies: ["NN"]),
+        .testTarget(name: "TensorCoreTests", dependencies: ["NN", "Files"]),
         .testTarget(name: "ModelsTests", dependencies: ["Models", "Files"]),
         .testTarget(name: "VerificationTests", dependencies: ["Verification", "Models", "Files"]),
-        .testTarget(name: "ImageDataTests", dependencies: ["ImageData", "Files"]),
+        .testTarget(name: "ImageDataTests", dependencies: ["Archives", "ImageData", "Files"]),
         .testTarget(name: "ArchivesTests", dependencies: ["Archives", "Files"]),
         .testTarget(name: "FilesTests", dependencies: ["Files"]),
         .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "Files"]),
         .testTarget(name: "RunStoreTests", dependencies: ["RunStore", "Files"]),
         .testTarget(name: "SweepTests", dependencies: ["Sweep"]),
-        .testTarget(name: "ReportTests", dependencies: ["Report", "Files"]),
-        .testTarget(name: "ExperimentTests", dependencies: ["Experiment", "Files", "ImageData", "RunStore", "Sweep"]),
+        .testTarget(name: "ReportTests", dependencies: ["Report", "Experiment", "Evaluation", "Files"]),
+        .testTarget(name: "ExperimentTests", dependencies: ["Experiment", "Evaluation", "Files", "ImageData", "RunStore", "Sweep"]),
         .testTarget(name: "CommandLineTests", dependencies: ["prologue", "Files"]),
     ],
     swiftLanguageModes: [.v6]

@@ -5,58 +5,72 @@ import Foundation
 enum NPY {
     private static let mark: [UInt8] = [0x93] + Array("NUMPY".utf8)
 
-    /// The array in `bytes`.
-    /// - Throws: `InputError` naming `file` and `member`, and what was expected.
-    static func parse(_ bytes: [UInt8], file: String, member: String) throws -> NumpyArray {
-        func mistake(_ what: String) -> InputError { InputError(file: file, "member '\(member)' \(what)") }
-        guard bytes.count >= 10, Array(bytes[..<6]) == mark else {
-            throw mistake("is not an array of numpy's: it does not begin with its mark")
-        }
-        let version = bytes[6]
-        guard version == 1 || version == 2 else {
-            throw mistake("is in version \(version).\(bytes[7]) of the NPY format; expected 1 or 2")
-        }
-        let lengthBytes = version == 1 ? 2 : 4
-        guard bytes.count >= 8 + lengthBytes else { throw mistake("breaks off in its header") }
-        let start = 8 + lengthBytes + Data(bytes[8..<8 + lengthBytes]).number(at: 0, bytes: lengthBytes)
-        guard start <= bytes.count else { throw mistake("breaks off in its header") }
-        let header = String(decoding: bytes[(8 + lengthBytes)..<start], as: UTF8.self)
+    /// What the header says of an array.
+    struct Header {
+        let shape: [Int]
+        /// numpy's type text with the byte order, such as `<f4`.
+        let type: String
+        /// Bytes of a value.
+        let valueBytes: Int
+        /// Bytes before the values.
+        let length: Int
 
-        guard let order = value(of: "fortran_order", in: header), let shapeText = value(of: "shape", in: header),
-            let type = value(of: "descr", in: header)
-        else { throw mistake("has a header without 'descr', 'fortran_order' and 'shape': \(header)") }
-        guard order.hasPrefix("False") else {
-            throw mistake("is in column-major order; expected row-major (numpy.ascontiguousarray makes it so)")
-        }
-        guard let shape = shape(shapeText) else { throw mistake("has a shape that cannot be read: \(header)") }
-        guard let count = product(shape) else { throw mistake("has shape \(shape), which is more than fits a file") }
-        let body = bytes[start...]
-
-        func numbers<Element: NumpyElement>(_: Element.Type) throws -> [Element] {
-            let size = MemoryLayout<Element>.size
-            let (needed, overflow) = count.multipliedReportingOverflow(by: size)
-            guard !overflow, body.count == needed else {
-                throw mistake("has \(body.count) bytes of values; its shape \(shape) needs \(count) of \(size) bytes")
+        /// - Parameter read: gives the next bytes, fewer only where there are no more.
+        /// - Throws: `InputError` naming `file` and `member`, and what was expected.
+        init(file: String, member: String, _ read: (Int) throws -> [UInt8]) throws {
+            func mistake(_ what: String) -> InputError { InputError(file: file, "member '\(member)' \(what)") }
+            let start = try read(8)
+            guard start.count == 8, Array(start[..<6]) == NPY.mark else {
+                throw mistake("is not an array of numpy's: it does not begin with its mark")
             }
-            return body.withUnsafeBytes { raw in
-                [Element](unsafeUninitializedCapacity: count) { buffer, filled in
-                    UnsafeMutableRawBufferPointer(buffer).copyMemory(from: raw)
+            let version = start[6]
+            guard version == 1 || version == 2 else {
+                throw mistake("is in version \(version).\(start[7]) of the NPY format; expected 1 or 2")
+            }
+            let lengthBytes = version == 1 ? 2 : 4
+            let count = try read(lengthBytes)
+            guard count.count == lengthBytes else { throw mistake("breaks off in its header") }
+            let wanted = Data(count).number(at: 0, bytes: lengthBytes)
+            let bytes = try read(wanted)
+            guard bytes.count == wanted else { throw mistake("breaks off in its header") }
+            let header = String(decoding: bytes, as: UTF8.self)
+
+            guard let order = NPY.value(of: "fortran_order", in: header), let shapeText = NPY.value(of: "shape", in: header),
+                let typeText = NPY.value(of: "descr", in: header)
+            else { throw mistake("has a header without 'descr', 'fortran_order' and 'shape': \(header)") }
+            guard order.hasPrefix("False") else {
+                throw mistake("is in column-major order; expected row-major (numpy.ascontiguousarray makes it so)")
+            }
+            guard let shape = NPY.shape(shapeText) else { throw mistake("has a shape that cannot be read: \(header)") }
+            guard NPY.product(shape) != nil else { throw mistake("has shape \(shape), which is more than fits a file") }
+            type = String(typeText.dropFirst().prefix { $0 != "'" && $0 != "\"" })
+            guard let size = NPY.valueBytes[type] else {
+                let found = typeText.hasPrefix("[") ? "a structured type" : "numbers of type '\(type)'"
+                throw mistake("holds \(found); expected |u1, <i4, <i8, <f4 or <f8")
+            }
+            (self.shape, valueBytes, length) = (shape, size, 8 + lengthBytes + wanted)
+        }
+
+        /// The values in `bytes`, whose number fits `shape`.
+        func array(_ bytes: [UInt8], shape: [Int]) -> NumpyArray {
+            func numbers<Element: NumpyElement>(_: Element.Type) -> [Element] {
+                let count = bytes.count / MemoryLayout<Element>.size
+                return [Element](unsafeUninitializedCapacity: count) { buffer, filled in
+                    bytes.withUnsafeBytes { UnsafeMutableRawBufferPointer(buffer).copyMemory(from: $0) }
                     filled = count
                 }
             }
-        }
-        let name = String(type.dropFirst().prefix { $0 != "'" && $0 != "\"" })
-        switch name {
-        case "|u1", "<u1": return NumpyArray(shape: shape, .uint8(try numbers(UInt8.self)))
-        case "<i4": return NumpyArray(shape: shape, .int32(try numbers(Int32.self)))
-        case "<i8": return NumpyArray(shape: shape, .int64(try numbers(Int64.self)))
-        case "<f4": return NumpyArray(shape: shape, .float32(try numbers(Float.self)))
-        case "<f8": return NumpyArray(shape: shape, .float64(try numbers(Double.self)))
-        default:
-            let found = type.hasPrefix("[") ? "a structured type" : "numbers of type '\(name)'"
-            throw mistake("holds \(found); expected |u1, <i4, <i8, <f4 or <f8")
+            switch type {
+            case "<i4": return NumpyArray(shape: shape, .int32(numbers(Int32.self)))
+            case "<i8": return NumpyArray(shape: shape, .int64(numbers(Int64.self)))
+            case "<f4": return NumpyArray(shape: shape, .float32(numbers(Float.self)))
+            case "<f8": return NumpyArray(shape: shape, .float64(numbers(Double.self)))
+            default: return NumpyArray(shape: shape, .uint8(bytes))
+            }
         }
     }
+
+    private static let valueBytes = ["|u1": 1, "<u1": 1, "<i4": 4, "<i8": 8, "<f4": 4, "<f8": 8]
 
     /// The header of an array in version 1, padded so that the values begin at a multiple of 64 bytes.
     static func header(of array: NumpyArray) -> Data {
@@ -106,7 +120,7 @@ enum NPY {
         return numbers.count == parts.count ? numbers : nil
     }
 
-    private static func product(_ shape: [Int]) -> Int? {
+    static func product(_ shape: [Int]) -> Int? {
         var product = 1
         for extent in shape {
             let (next, overflow) = product.multipliedReportingOverflow(by: extent)

@@ -17,12 +17,15 @@ public struct Npz: Sendable {
     /// One array.
     /// - Throws: `InputError` naming file and member if it is not there, damaged, in column-major or big-endian order, or
     ///   of another type than u1, i4, i8, f4, f8.
-    public func array(_ name: String) throws -> NumpyArray {
+    public func array(_ name: String) throws -> NumpyArray { try rows(name).rest() }
+
+    /// One array, read some rows at a time. Throws as `array` does, in part only while reading.
+    public func rows(_ name: String) throws -> NumpyRows {
         guard names.contains(name) else {
             let hint = nearest(to: name, among: names).map { "; did you mean '\($0)'?" } ?? "; it has \(names)"
             throw InputError(file: archive.file, "has no array '\(name)'\(hint)")
         }
-        return try NPY.parse(archive.content(of: name + ".npy"), file: archive.file, member: name)
+        return try NumpyRows(archive.reader(of: name + ".npy"), file: archive.file, member: name)
     }
 
     /// Writes a whole file of uncompressed arrays; what was there stays until the new one is complete.

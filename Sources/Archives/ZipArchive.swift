@@ -1,4 +1,3 @@
-import CZlib
 import Files
 import Foundation
 
@@ -40,26 +39,33 @@ public struct ZipArchive: Sendable {
     /// - Throws: `InputError` naming file and member if there is none of that name (and the nearest one that there is), it
     ///   is compressed in another way than by deflate, or damaged.
     public func content(of name: String) throws -> [UInt8] {
+        let reader = try reader(of: name)
+        // The size is what the directory claims: memory is asked for as the content comes.
+        var content = try reader.read(Self.part)
+        while content.count < reader.size { content += try reader.read(Self.part) }
+        return content
+    }
+
+    private static let part = 1 << 24
+
+    /// Reads a member part by part. Throws as `content(of:)` does, in part only while reading.
+    public func reader(of name: String) throws -> ZipMemberReader {
+        let member = try member(name)
+        return try ZipMemberReader(member, compressedBytes(of: member), file: file)
+    }
+
+    /// Size and CRC-32 of a member's content, as the directory says.
+    public func checksum(of name: String) throws -> String {
+        let member = try member(name)
+        return "\(member.size) \(String(member.crc, radix: 16))"
+    }
+
+    private func member(_ name: String) throws -> Member {
         guard let member = members[name] else {
             let hint = nearest(to: name, among: names).map { "; did you mean '\($0)'?" } ?? "; it has \(names)"
             throw InputError(file: file, "has no member '\(name)'\(hint)")
         }
-        let compressed = try compressedBytes(of: member)
-        let content: [UInt8]
-        switch member.method {
-        case 0: content = [UInt8](compressed)
-        case 8: content = try inflate(compressed, of: member)
-        default:
-            throw damaged(member, "is compressed by method \(member.method); expected stored (0) or deflated (8)")
-        }
-        guard content.count == member.size else {
-            throw damaged(member, "holds \(content.count) bytes where the directory says \(member.size)")
-        }
-        let crc = content.withUnsafeBufferPointer { crc32_z(0, $0.baseAddress, $0.count) }
-        guard UInt32(truncatingIfNeeded: crc) == member.crc else {
-            throw damaged(member, "is damaged: its content does not match its checksum")
-        }
-        return content
+        return member
     }
 
     private func damaged(_ member: Member, _ what: String) -> InputError {
@@ -77,45 +83,6 @@ public struct ZipArchive: Sendable {
             throw damaged(member, "ends beyond the end of the file: truncated")
         }
         return data[data.startIndex + start..<data.startIndex + start + member.compressedSize]
-    }
-
-    private func inflate(_ compressed: Data, of member: Member) throws -> [UInt8] {
-        var stream = z_stream()
-        // Negative: deflate data without a header of their own.
-        guard inflateInit2_(&stream, -MAX_WBITS, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK else {
-            throw damaged(member, "cannot be inflated: zlib cannot start")
-        }
-        defer { inflateEnd(&stream) }
-        var content: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 1 << 18)
-        var input = [UInt8](compressed)
-        try input.withUnsafeMutableBufferPointer { input in
-            stream.next_in = input.baseAddress
-            var left = input.count
-            var status = Z_OK
-            while status != Z_STREAM_END {
-                if stream.avail_in == 0 {
-                    stream.avail_in = UInt32(min(left, 1 << 30))
-                    left -= Int(stream.avail_in)
-                }
-                let produced = chunk.withUnsafeMutableBufferPointer { chunk in
-                    stream.next_out = chunk.baseAddress
-                    stream.avail_out = UInt32(chunk.count)
-                    status = CZlib.inflate(&stream, Z_NO_FLUSH)
-                    return chunk.count - Int(stream.avail_out)
-                }
-                guard status == Z_OK || status == Z_STREAM_END else {
-                    let reason = stream.msg.map { String(cString: $0) } ?? "it breaks off"
-                    throw damaged(member, "is damaged after \(content.count) bytes of content: \(reason)")
-                }
-                content.append(contentsOf: chunk[..<produced])
-                // A small file may claim to unfold without end; the directory says how much to expect.
-                guard content.count <= member.size else {
-                    throw damaged(member, "unfolds to more than the \(member.size) bytes that the directory says")
-                }
-            }
-        }
-        return content
     }
 }
 

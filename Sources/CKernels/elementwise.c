@@ -41,6 +41,15 @@ KERNEL void relu_backward(float *restrict dx, const float *restrict dy, const fl
     for (long i = 0; i < n; i++) dx[i] = y[i] > 0 ? dy[i] : 0;
 }
 
+KERNEL void leaky_relu_forward(float *restrict y, const float *restrict x, float slope, long n) {
+    for (long i = 0; i < n; i++) y[i] = x[i] > 0 ? x[i] : slope * x[i];
+}
+
+KERNEL void leaky_relu_backward(float *restrict dx, const float *restrict dy, const float *restrict x, float slope,
+                                long n) {
+    for (long i = 0; i < n; i++) dx[i] = x[i] > 0 ? dy[i] : slope * dy[i];
+}
+
 KERNEL void geglu_forward(float *restrict y, const float *restrict gated, long rows, long hidden) {
     for (long r = 0; r < rows; r++) {
         const float *gate = gated + r * 2 * hidden, *value = gate + hidden;

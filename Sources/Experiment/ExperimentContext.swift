@@ -1,6 +1,7 @@
 import Foundation
 import Logging
 import RunStore
+import Sweep
 import Synchronization
 
 /// What all stages work with: the store, who we are, and someone to tell.
@@ -12,6 +13,11 @@ public struct ExperimentContext {
     /// Diagnostics: what was saved, resumed, repaired. Silent below warnings unless asked for.
     let log = Logger(label: "prologue")
     let datasets = DatasetCache()
+
+    /// The images that `settings` describe, loaded once.
+    func dataset(_ settings: DataSettings) throws -> Dataset {
+        try datasets.dataset(settings, kept: store.directory.appendingPathComponent("data"), progress)
+    }
 
     public init(store: Store, code: CodeVersion, machine: Machine, progress: any ProgressReporter) {
         self.store = store
@@ -27,8 +33,12 @@ public protocol ProgressReporter {
     func note(_ line: String)
     /// A step of long work is done.
     func update(_ progress: StageProgress)
-    /// The stage that was updated last has ended.
-    func finish()
+    /// The stage that was updated last in this lane has ended.
+    func finish(lane: Int)
+}
+
+extension ProgressReporter {
+    public func finish() { finish(lane: 0) }
 }
 
 /// How far one stage is.
@@ -39,6 +49,15 @@ public struct StageProgress: Sendable {
     public let rate: Double?
     /// Last losses and the like.
     public let values: [(name: String, value: Double)]
+    /// The number of the worker that makes it; 0 for this process itself.
+    public let lane: Int
+
+    public init(
+        stage: String, step: Int, steps: Int, rate: Double?, values: [(name: String, value: Double)], lane: Int = 0
+    ) {
+        (self.stage, self.step, self.steps, self.rate) = (stage, step, steps, rate)
+        (self.values, self.lane) = (values, lane)
+    }
 
     public var secondsLeft: Double? { rate.map { Double(steps - step) / max($0, 1e-9) } }
 }
@@ -48,5 +67,5 @@ public struct SilentProgress: ProgressReporter {
     public init() {}
     public func note(_ line: String) {}
     public func update(_ progress: StageProgress) {}
-    public func finish() {}
+    public func finish(lane: Int) {}
 }

@@ -13,10 +13,10 @@ extension TokenizerSettings {
     func config(imageSize: Int, channels: Int, labels: Int) -> TokenizerConfig {
         let decoder = decoderSize
         let prologue: TokenizerConfig.Prologue =
-            switch variant {
-            case .prologue, .prologueOneStage: .shared
-            case .prologuePost: .separate(layers: prologueEncoderLayers)
-            case .baseline1D, .baseline2D, .coupled1D, .coupled2D: .none
+            switch (hasPrologue, resolvedPrologueEncoder) {
+            case (false, _): .none
+            case (true, .shared): .shared
+            case (true, .separate): .separate(layers: prologueEncoderLayers)
             }
         var config = TokenizerConfig(
             visual: variant.isLatent ? .latent : .grid, prologue: prologue, imageSize: imageSize,
@@ -29,6 +29,12 @@ extension TokenizerSettings {
         config.commitment = commitment
         config.couplingTemperature = variant.isCoupled ? couplingTemperature : nil
         config.conditionWidth = condDim
+        config.visualQuantizer = visualQuantizer.kind(levels: visualLevels, gumbelTemperature: gumbelTemperature)
+        config.prologueQuantizer = prologueQuantizer.kind(levels: prologueLevels, gumbelTemperature: gumbelTemperature)
+        config.visualTemperature = visualTemperature
+        config.visualEntropyTemperature = loss.visualEntropy == 0 ? nil : entropyTemperature
+        config.prologueEntropyTemperature = loss.prologueEntropy == 0 ? nil : entropyTemperature
+        config.hasEOS = eos
         return config
     }
 
@@ -40,6 +46,7 @@ extension TokenizerSettings {
                 width: jointAr.dim, layers: jointAr.layers, heads: jointAr.heads, axes: jointAr.ropeAxes),
             labels: classes + 1)
         config.tied = jointAr.tied
+        config.positions = jointAr.positions.positions
         config.conditionWidth = condDim
         return config
     }
@@ -51,6 +58,9 @@ extension TokenizerSettings {
         weights.l1 = isFrozen ? 0 : loss.l1
         weights.l2 = isFrozen ? 0 : loss.l2
         weights.quantizer = isFrozen ? 0 : loss.quantizer
+        weights.prologueQuantizer = loss.prologueQuantizer
+        weights.visualEntropy = isFrozen ? 0 : loss.visualEntropy
+        weights.prologueEntropy = loss.prologueEntropy
         weights.prologueCrossEntropy = loss.cePrologue
         weights.visualCrossEntropy = variant.isCoupled ? loss.ceCoupled : loss.ceVisual
         return weights
@@ -63,17 +73,58 @@ extension TokenizerSettings {
         func drop(_ keys: [String], unless needed: Bool) {
             if !needed { for key in keys { members[key] = nil } }
         }
-        drop(["prologue_tokens", "prologue_codebook", "prologue_temperature", "visual_dropout"], unless: variant.hasPrologue)
+        let isFrozen = variant == .prologuePost
+        drop(
+            [
+                "prologue_tokens", "prologue_codebook", "prologue_temperature", "prologue_quantizer", "prologue_restart",
+                "visual_dropout", "eos",
+            ], unless: hasPrologue)
         drop(["joint_ar"], unless: variant.hasJointAR && variant != .prologueOneStage)
-        drop(["from"], unless: from != nil)
-        drop(["prologue_encoder_layers"], unless: variant == .prologuePost)
+        drop(["prologue_encoder_layers"], unless: hasPrologue && resolvedPrologueEncoder == .separate)
+        // What null means need not be said.
+        drop(["prologue_encoder"], unless: variant != .prologuePost && hasPrologue && resolvedPrologueEncoder == .separate)
         drop(["coupling_temperature"], unless: variant.isCoupled)
-        if !variant.hasPrologue { loss["ce_prologue"] = nil }
-        if !variant.hasPrologue { loss["ce_visual"] = nil }
+        drop(["crop", "crop_min"], unless: crop == .random)
+
+        // Quantizers of both kinds of token; without a prologue, that of the image.
+        let quantizers = [visualQuantizer] + (hasPrologue ? [prologueQuantizer] : [])
+        drop(["visual_temperature"], unless: visualQuantizer == .probq || visualQuantizer == .gumbel)
+        drop(["visual_levels"], unless: visualQuantizer == .fsq)
+        drop(["visual_restart"], unless: !isFrozen)
+        drop(["prologue_levels"], unless: hasPrologue && prologueQuantizer == .fsq)
+        drop(["gumbel_temperature"], unless: quantizers.contains(.gumbel))
+        drop(["z_dim"], unless: quantizers.contains(where: \.isLearned))
+        drop(["commitment"], unless: quantizers.contains(where: \.hasLoss))
+        let hasEntropy = self.loss.visualEntropy != 0 && !isFrozen || self.loss.prologueEntropy != 0 && hasPrologue
+        drop(["entropy_temperature"], unless: hasEntropy)
+        // Which weights are read afterwards is for those who read them.
+        members["ema"] = nil
+
+        if !hasPrologue { for key in ["ce_prologue", "ce_visual", "prologue_entropy"] { loss[key] = nil } }
+        if !hasPrologue || !prologueQuantizer.hasLoss { loss["prologue_quantizer"] = nil }
+        if !visualQuantizer.hasLoss { loss["quantizer"] = nil }
         if !variant.isCoupled { loss["ce_coupled"] = nil }
-        if variant == .prologuePost { for key in ["l1", "l2", "quantizer"] { loss[key] = nil } }
+        if isFrozen { for key in ["l1", "l2", "quantizer", "visual_entropy"] { loss[key] = nil } }
         members["loss"] = .object(loss)
+        drop(["gan"], unless: usesAdversary)
+        drop(["perceptual"], unless: usesPerceptual)
+        // Which network it is, the stage adds: another stage, or a digest of a file.
+        if case .object(var perceptual)? = members["perceptual"] {
+            for key in ["seed", "weights"] { perceptual[key] = nil }
+            members["perceptual"] = .object(perceptual)
+        }
         return .object(members)
+    }
+
+    /// On a frozen visual path there are no reconstructions to train.
+    var usesAdversary: Bool { gan.weight > 0 && variant != .prologuePost }
+    var usesPerceptual: Bool { perceptual.weight > 0 && variant != .prologuePost }
+
+    /// The same with its variant named for what it is: a prologue of no tokens is no prologue.
+    var named: TokenizerSettings {
+        var named = self
+        if variant.hasPrologue, !hasPrologue { named.variant = .baseline2D }
+        return named
     }
 
     /// The 2D tokenizer that `prologue-post` is trained on: the same settings as a baseline.
@@ -86,12 +137,9 @@ extension TokenizerSettings {
 }
 
 extension PriorSettings {
-    /// Settings that training reads.
-    var stageIdentity: JSONValue { .object((identity.objectValue ?? [:]).filter { $0.key != "from" }) }
-
     /// What `prologue-onestage` reads of these settings while it trains its tokenizer.
     var networkIdentity: JSONValue {
-        let keys = ["dim", "layers", "heads", "rope_axes", "cond_dim", "tied", "label_drop"]
+        let keys = ["dim", "layers", "heads", "rope_axes", "cond_dim", "tied", "positions", "label_drop"]
         return .object((identity.objectValue ?? [:]).filter { keys.contains($0.key) })
     }
 
@@ -100,8 +148,42 @@ extension PriorSettings {
             layout: layout, network: .init(width: dim, layers: layers, heads: heads, axes: ropeAxes),
             labels: classes + 1)
         config.tied = tied
+        config.positions = positions.positions
         config.conditionWidth = condDim
         return config
+    }
+}
+
+extension AdversarySettings {
+    var settings: Adversary.Settings {
+        let loss: AdversarialLoss =
+            switch loss {
+            case .vanilla: .vanilla
+            case .hinge: .hinge
+            case .nonSaturating: .nonSaturating
+            }
+        return Adversary.Settings(weight: weight, loss: loss, lecam: lecam, startStep: startStep)
+    }
+}
+
+extension TokenizerSettings.Quantizer {
+    func kind(levels: [Int], gumbelTemperature: Double) -> QuantizerKind {
+        switch self {
+        case .vq: .vq
+        case .probq: .probq
+        case .lfq: .lfq
+        case .fsq: .fsq(levels: levels)
+        case .gumbel: .gumbel(temperature: gumbelTemperature)
+        }
+    }
+}
+
+extension Sweep.ARPositions {
+    var positions: ARConfig.Positions {
+        switch self {
+        case .sequence: .sequence
+        case .hybrid: .hybrid
+        }
     }
 }
 

@@ -18,10 +18,12 @@ public struct RunPlan {
         var settings = adopted?.adopted(by: given) ?? given
         let dataset = try Self.dataset(settings, adopted, context)
         try adopted?.require(dataset)
+        // What is taken is not trained, and no loss looks at its images.
+        let perceptual = try adopted == nil ? PerceptualNetwork(settings, dataset: dataset) : nil
         let tokenizer = TokenizerStage(
-            settings: settings.tokenizer, prior: settings.prior, seed: settings.seeds.tokenizer, dataset: dataset,
-            adopted: adopted)
-        let tokens = TokenStage(tokenizer: tokenizer)
+            settings: settings.tokenizer.named, prior: settings.prior, seed: settings.seeds.tokenizer, dataset: dataset,
+            perceptual: perceptual, adopted: adopted)
+        let tokens = TokenStage(settings: settings.tokens, tokenizer: tokenizer)
         var prior = PriorStage(settings: settings.prior, seed: settings.seeds.prior, tokens: tokens)
         if let from = settings.prior.from {
             let model = try AdoptedPrior(from, tokenizer: tokenizer, in: context.store)
@@ -29,19 +31,26 @@ public struct RunPlan {
             settings = model.adopted(by: settings)
             prior = PriorStage(settings: settings.prior, seed: settings.seeds.prior, tokens: tokens, adopted: model)
         }
+        // Rules between what was given and what the models brought.
+        if adopted != nil, let conflict = settings.conflicts().first { throw InputError(conflict.message) }
         (self.settings, self.tokens, self.prior) = (settings, tokens, prior)
         stages = dataset.isEmpty
             ? Self.stagesWithoutImages(settings, tokenizer, prior)
-            : Self.stages(settings, tokens, prior)
+            : Self.stages(settings, tokens, prior, perceptual)
     }
 
-    private static func stages(_ settings: RunSettings, _ tokens: TokenStage, _ prior: PriorStage) -> [any Stage] {
+    private static func stages(
+        _ settings: RunSettings, _ tokens: TokenStage, _ prior: PriorStage, _ perceptual: PerceptualNetwork?
+    ) -> [any Stage] {
         let tokenizer = tokens.tokenizer
         let features = FeatureStage(settings: settings.features, dataset: tokenizer.dataset)
         let reconstructions = ReconstructionStage(
             scores: settings.scores, features: features, tokenizer: tokenizer)
-        var stages: [any Stage] = [features] + (tokenizer.base.map { [$0] } ?? []) + [tokenizer, reconstructions, tokens]
-        if settings.probe.enabled {
+        var stages: [any Stage] = [features]
+        if case .classifier(let network) = perceptual, network.id != features.id { stages.append(network) }
+        stages += (tokenizer.base.map { [$0 as any Stage] } ?? []) + [tokenizer, reconstructions, tokens]
+        // Without a prologue the probe reads as many visual tokens as a prologue would have: of none it reads nothing.
+        if settings.probe.enabled, settings.tokenizer.prologueTokens > 0 {
             stages.append(
                 ProbeStage(
                     settings: settings.probe, tokenCount: settings.tokenizer.prologueTokens, tokens: tokens))
@@ -49,7 +58,8 @@ public struct RunPlan {
         stages.append(prior)
         for samples in samples(settings, prior) {
             stages.append(samples)
-            stages.append(ScoreStage(samples: samples, reconstructions: reconstructions, features: features))
+            stages.append(ScoreStage(
+                samples: samples, settings: settings.scores, reconstructions: reconstructions, features: features))
         }
         if settings.resample.enabled {
             stages.append(
@@ -79,7 +89,7 @@ public struct RunPlan {
     private static func dataset(
         _ settings: RunSettings, _ adopted: AdoptedTokenizer?, _ context: ExperimentContext
     ) throws -> Dataset {
-        guard settings.data.set == .none else { return try context.datasets.dataset(settings.data, context.progress) }
+        guard settings.data.set == .none else { return try context.dataset(settings.data) }
         guard let adopted, let imageSize = adopted.imageSize, let channels = adopted.channels else {
             throw InputError("data.set none needs tokenizer.from an imported tokenizer: a trained one has its data")
         }
@@ -87,7 +97,8 @@ public struct RunPlan {
         if let from = settings.prior.from {
             let without = Dataset(withoutImagesOf: imageSize, channels: channels, classes: adopted.labels - 1)
             let tokenizer = TokenizerStage(
-                settings: settings.tokenizer, prior: settings.prior, seed: 0, dataset: without, adopted: adopted)
+                settings: settings.tokenizer, prior: settings.prior, seed: 0, dataset: without, perceptual: nil,
+                adopted: adopted)
             labels = try AdoptedPrior(from, tokenizer: tokenizer, in: context.store).labels
         }
         guard let labels else { throw InputError("data.set none has no tokens to train a prior on; it needs prior.from") }

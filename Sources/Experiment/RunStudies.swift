@@ -42,6 +42,9 @@ extension RunPlan {
 
     /// Probes the tokens of the run; returns accuracies by metric name.
     public func probe(_ probe: ProbeSettings, _ context: ExperimentContext) throws -> [String: Double?] {
+        guard settings.tokenizer.prologueTokens > 0 else {
+            throw InputError("the run has tokenizer.prologue_tokens 0, and a probe of no tokens tells nothing")
+        }
         let stage = ProbeStage(settings: probe, tokenCount: settings.tokenizer.prologueTokens, tokens: tokens)
         return try require(stage, context).stage.scores()["probe"]?.values ?? [:]
     }

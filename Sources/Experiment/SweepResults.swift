@@ -3,7 +3,7 @@ import Foundation
 import RunStore
 import Sweep
 
-/// What the runs of a sweep measured, read from the store's files.
+/// What runs measured, by arm: all that share every setting but those that are averaged over, seeds as a rule.
 public struct SweepResults: Sendable {
     /// One measured number of one run.
     public struct Metric: Sendable, Equatable {
@@ -12,71 +12,144 @@ public struct SweepResults: Sendable {
         /// What must be equal for two values to stand in one column.
         public let `protocol`: JSONValue
         public let stage: String
+
+        public init(value: Double?, protocol: JSONValue, stage: String) {
+            self.value = value
+            self.protocol = `protocol`
+            self.stage = stage
+        }
+    }
+
+    /// What a finished stage took.
+    public struct StageSummary: Sendable {
+        public let summary: JSONValue
+        public let wallSeconds: Double
+        /// The whole record; nil where the results were read from the index.
+        public let record: StageRecord?
+
+        public init(summary: JSONValue, wallSeconds: Double, record: StageRecord? = nil) {
+            self.summary = summary
+            self.wallSeconds = wallSeconds
+            self.record = record
+        }
     }
 
     /// One run of an arm.
     public struct Run: Sendable {
         public let id: String
         public let seed: Int
+        /// What is averaged over, with this run's values: runs of two arms that share it are a pair.
+        public let replicate: String
         public let state: Status.State?
         public let metrics: [String: Metric]
-        /// Summaries of its finished stages, by role.
-        public let stages: [String: StageRecord]
+        /// Its finished stages, by role.
+        public let stages: [String: StageSummary]
+        public let settings: FlatSettings
+        /// Beside settings: `arm` and other named axes, `label`, `sweep`, `cell`.
+        public let names: [String: JSONValue]
         public let pictures: [Artifact]
+
+        public init(
+            id: String, seed: Int, replicate: String, state: Status.State?, metrics: [String: Metric],
+            stages: [String: StageSummary], settings: FlatSettings, names: [String: JSONValue], pictures: [Artifact] = []
+        ) {
+            self.id = id
+            self.seed = seed
+            self.replicate = replicate
+            self.state = state
+            self.metrics = metrics
+            self.stages = stages
+            self.settings = settings
+            self.names = names
+            self.pictures = pictures
+        }
+
+        /// The value of a setting, with or without `config.` before it, or of one of its names.
+        public func value(of key: String) -> JSONValue? {
+            names[key] ?? settings[key.hasPrefix("config.") ? String(key.dropFirst(7)) : key]
+        }
     }
 
-    /// All seeds of one arm.
+    /// All replicates of one arm.
     public struct Arm: Sendable {
         public let label: String
         public let isBaseline: Bool
         public let runs: [Run]
 
-        /// Values of a metric over the runs that have it, with the seeds they belong to.
-        public func values(_ metric: String) -> [(seed: Int, value: Double)] {
-            runs.compactMap { run in run.metrics[metric]?.value.map { (run.seed, $0) } }
+        public init(label: String, isBaseline: Bool, runs: [Run]) {
+            self.label = label
+            self.isBaseline = isBaseline
+            self.runs = runs
+        }
+
+        /// Values of a metric over the runs that have it, with the replicates they belong to.
+        public func values(_ metric: String) -> [(replicate: String, value: Double)] {
+            runs.compactMap { run in run.metrics[metric]?.value.map { (run.replicate, $0) } }
         }
     }
 
     public let name: String
     public let question: String?
     public let arms: [Arm]
+    /// Scores by whose values the runs were chosen, as a query to the history may have it.
+    public let chosenBy: [String]
 
-    public init(_ sweep: SweepFile, _ context: ExperimentContext) throws {
-        name = sweep.name
-        question = sweep.question
+    public init(name: String, question: String? = nil, arms: [Arm], chosenBy: [String] = []) {
+        self.name = name
+        self.question = question
+        self.arms = arms
+        self.chosenBy = chosenBy
+    }
+
+    /// The cells of a sweep file, from the store's files.
+    ///
+    /// - Parameter over: what is averaged over; empty: what the sweep says.
+    public init(_ sweep: SweepFile, _ context: ExperimentContext, over: [String] = []) throws {
+        let over = over.isEmpty ? sweep.compare.over : over
         let runner = SweepRunner(sweep, context)
         var labels: [String] = []
         var grouped: [String: [(cell: Cell, run: Run)]] = [:]
         for cell in sweep.cells {
             let plan = try RunPlan(cell.settings, context)
-            let id = runner.record(of: cell, plan).id
-            if grouped[cell.label] == nil { labels.append(cell.label) }
-            grouped[cell.label, default: []].append((cell, try Self.run(plan, id, cell.seed, context.store)))
+            let kept = cell.choices.filter { !over.contains($0.axis) }
+            let label = kept.count == cell.choices.count ? cell.label : kept.map(\.label).joined(separator: ",")
+            if grouped[label] == nil { labels.append(label) }
+            let run = try Self.run(cell, plan, runner.record(of: cell, plan).id, sweep, over, context.store)
+            grouped[label, default: []].append((cell, run))
         }
-        arms = labels.map { label in
+        let arms = labels.map { label in
             let members = grouped[label] ?? []
             return Arm(
-                label: label, isBaseline: members.contains { sweep.compare.isBaseline($0.cell) },
-                runs: members.map(\.run))
+                label: label.isEmpty ? sweep.name : label,
+                isBaseline: members.contains { sweep.compare.isBaseline($0.cell) }, runs: members.map(\.run))
         }
+        self.init(name: sweep.name, question: sweep.question, arms: arms)
     }
 
-    private static func run(_ plan: RunPlan, _ id: String, _ seed: Int, _ store: Store) throws -> Run {
+    private static func run(
+        _ cell: Cell, _ plan: RunPlan, _ id: String, _ sweep: SweepFile, _ over: [String], _ store: Store
+    ) throws -> Run {
         var metrics: [String: Metric] = [:]
-        var records: [String: StageRecord] = [:]
+        var summaries: [String: StageSummary] = [:]
         for stage in plan.stages {
             let handle = store.stage(stage.identity)
             guard let record = handle.record else { continue }
-            records[stage.role] = record
+            summaries[stage.role] = StageSummary(summary: record.summary, wallSeconds: record.wallSeconds, record: record)
             for measured in try handle.measurements().values {
                 for (name, value) in measured.values {
                     metrics[name] = Metric(value: value, protocol: measured.protocol, stage: stage.id)
                 }
             }
         }
+        let settings = FlatSettings(cell.resolved)
+        var names = Dictionary(cell.choices.map { ($0.axis, $0.value) }, uniquingKeysWith: { first, _ in first })
+        names["label"] = .string(cell.label)
+        names["cell"] = .string(cell.label)
+        names["sweep"] = .string(sweep.name)
         return Run(
-            id: id, seed: seed, state: (try? store.status(ofRun: id))?.state, metrics: metrics,
-            stages: records, pictures: plan.pictures(in: store))
+            id: id, seed: cell.seed, replicate: settings.split(over: over).replicate,
+            state: (try? store.status(ofRun: id))?.state, metrics: metrics, stages: summaries, settings: settings,
+            names: names, pictures: plan.pictures(in: store))
     }
 
     /// Names of all metrics of any run, sorted.
@@ -100,7 +173,7 @@ public struct SweepResults: Sendable {
     }
 
     /// `gfid@space.name` → `gfid.name`.
-    static func withoutSpace(_ name: String) -> String {
+    public static func withoutSpace(_ name: String) -> String {
         guard let at = name.firstIndex(of: "@") else { return name }
         let rest = name[at...]
         return String(name[..<at]) + (rest.firstIndex(of: ".").map { String(rest[$0...]) } ?? "")

@@ -3,29 +3,38 @@ import Foundation
 import RunStore
 import Sweep
 
-/// How far the runs of a sweep are, as their status files say. Reads no data and disturbs nobody.
+/// How far the runs of a sweep are, as their status files say. Reads no data, no index, and disturbs nobody.
 public struct SweepStatus: Sendable {
-    public struct Cell: Sendable {
-        public let name, run: String
-        public let state: Status.State
-        /// Stages that are complete, and how many the run has; nil before it is first begun.
-        public let stagesDone, stages: Int?
-        /// The stage that is worked on, or was when the work stopped.
-        public let role: String?
-        /// How far that stage is.
-        public let step, steps: Int?
+    /// How far one stage of a run is.
+    public struct Work: Sendable {
+        public let role: String
+        public let step: Int
+        public let steps: Int?
         /// Steps a second, lately; nil where nobody works on it.
         public let rate: Double?
         /// The last losses and the like.
         public let values: [String: Double]
         public let message: String
-        /// Who works on the stage.
+        /// Who works on the stage; nil where somebody did.
         public let owner: StageOwner?
 
         public var secondsLeft: Double? {
-            guard let rate, rate > 0, let step, let steps else { return nil }
+            guard let rate, rate > 0, let steps else { return nil }
             return Double(steps - step) / rate
         }
+    }
+
+    public struct Cell: Sendable {
+        public let name, run: String
+        public let state: Status.State
+        /// Stages that are complete, and how many the run has; nil before it is first begun.
+        public let stagesDone, stages: Int?
+        /// The stages that are worked on now; where there are none, the one at which the work stopped.
+        public let work: [Work]
+        /// What went wrong, or else what there is to say.
+        public let message: String
+        /// Stages that cannot be made, with the failed stage that each would need; by role.
+        public let skipped: [String: String]
     }
 
     public let sweep: String
@@ -33,33 +42,51 @@ public struct SweepStatus: Sendable {
 
     public init(of sweep: SweepFile, in store: Store) throws {
         self.sweep = sweep.name
-        cells = try sweep.cells.map { try Self.status(of: $0, sweep: sweep.name, in: store) }
+        let known = Set(store.runIDs())
+        cells = try sweep.cells.map { try Self.status(of: $0, sweep: sweep.name, known, in: store) }
     }
 
     /// How many cells are in each state.
     public var counts: [Status.State: Int] { cells.reduce(into: [:]) { $0[$1.state, default: 0] += 1 } }
 
-    private static func status(of cell: Sweep.Cell, sweep: String, in store: Store) throws -> Cell {
+    /// Whether someone works on it.
+    public var isUnderWay: Bool { cells.contains { $0.state == .running } }
+
+    private static func status(of cell: Sweep.Cell, sweep: String, _ known: Set<String>, in store: Store) throws -> Cell {
         let id = RunRecord.makeID(sweep: sweep, cell: cell.label, seed: cell.seed, config: cell.resolved)
-        guard store.runIDs().contains(id) else {
+        guard known.contains(id) else {
             return Cell(
-                name: cell.name, run: id, state: .planned, stagesDone: nil, stages: nil, role: nil, step: nil, steps: nil,
-                rate: nil, values: [:], message: "", owner: nil)
+                name: cell.name, run: id, state: .planned, stagesDone: nil, stages: nil, work: [], message: "", skipped: [:])
         }
         let run = try store.run(id)
         let status = try store.status(ofRun: id)
-        let done = run.stages.values.filter { store.stage(id: $0).isComplete }.count
-
-        // While a run is under way, its message names the stage it is at.
-        let stage = status.state == .done ? nil : run.stages[status.message].map(store.stage(id:))
-        let owner = stage?.owner
-        let progress = stage?.status
+        let done = status.state == .done ? run.stages.count : run.stages.values.filter { store.stage(id: $0).isComplete }.count
+        let work = status.state == .done ? [] : Self.work(on: run, status, in: store)
+        let isWorkedOn = work.contains { $0.owner != nil }
         // A killed process leaves 'running' behind.
-        let isAbandoned = status.state == .running && owner == nil && stage?.isComplete == false
+        let isSeenTo = isWorkedOn || status.owner?.mayLive ?? false
+        // Another sweep may be making a stage of a run that this one has not come to yet.
+        let state: Status.State = status.state == .running && !isSeenTo ? .interrupted : status.state
+        let message = run.stages[status.message] == nil ? status.message : work.first?.message ?? ""
         return Cell(
-            name: cell.name, run: id, state: isAbandoned ? .interrupted : status.state, stagesDone: done,
-            stages: run.stages.count, role: stage == nil ? nil : status.message, step: progress?.step,
-            steps: progress?.steps, rate: owner == nil ? nil : progress?.rate, values: progress?.values ?? [:],
-            message: stage == nil ? status.message : progress?.message ?? "", owner: owner)
+            name: cell.name, run: id, state: state, stagesDone: done, stages: run.stages.count, work: work,
+            message: message, skipped: status.skipped ?? [:])
+    }
+
+    private static func work(on run: RunRecord, _ status: Status, in store: Store) -> [Work] {
+        func work(_ role: String, _ stage: StageHandle, _ owner: StageOwner?) -> Work? {
+            guard let progress = stage.status else { return nil }
+            return Work(
+                role: role, step: progress.step, steps: progress.steps, rate: owner == nil ? nil : progress.rate,
+                values: progress.values, message: progress.message, owner: owner)
+        }
+        let live = run.stages.sorted { $0.key < $1.key }.compactMap { role, id -> Work? in
+            let stage = store.stage(id: id)
+            return stage.owner.flatMap { work(role, stage, $0) }
+        }
+        if !live.isEmpty { return live }
+        // While a run is under way, its message names the stage it is at.
+        guard let id = run.stages[status.message] else { return [] }
+        return work(status.message, store.stage(id: id), nil).map { [$0] } ?? []
     }
 }

@@ -118,7 +118,7 @@ public struct SafetensorsFile: Sendable {
     }
 
     /// The same as a new array.
-    public func floats(streaming name: String) throws -> [Float] {
+    public func streamedFloats(_ name: String) throws -> [Float] {
         let count = try shape(name).reduce(1, *)
         return try Array(unsafeUninitializedCapacity: count) { buffer, written in
             try read(name, into: UnsafeMutableBufferPointer(rebasing: buffer[..<count]))

@@ -71,13 +71,6 @@ public struct ImageGrid: Sendable {
         }
         return canvas.picture
     }
-
-    /// The picture of the first `count` images of `set` (all where nil).
-    public func picture(_ set: ImageSet, count: Int? = nil) -> Picture {
-        let shown = min(count ?? set.count, set.count)
-        return picture(
-            Array(set.pixels.prefix(shown * set.pixelsPerImage)), height: set.height, width: set.width, channels: set.channels)
-    }
 }
 
 private struct Canvas {

@@ -2,7 +2,7 @@ import Files
 import Foundation
 import Synchronization
 
-/// Labelled 8-bit images of one size, held in memory.
+/// Labelled 8-bit images of one size: held in memory, or read when they are wanted.
 public struct ImageSet: Sendable {
     /// Something known about every image besides its class, such as where its object lies.
     public struct Factor: Sendable, Equatable {
@@ -21,13 +21,28 @@ public struct ImageSet: Sendable {
     public let width: Int
     /// 1 (grey) or 3 (red, green, blue).
     public let channels: Int
-    /// In (image, row, column, channel) order.
-    public let pixels: [UInt8]
+    private let storage: Storage
     /// One per image, in 0..<classNames.count.
     public let labels: [Int32]
     public let classNames: [String]
     public let factors: [Factor]
     private let digest = LazyDigest()
+
+    private enum Storage: Sendable {
+        /// (image, row, column, channel)
+        case memory([UInt8])
+        case source(any PictureSource, places: [Int])
+    }
+
+    /// All pixels of a set that is in memory, in (image, row, column, channel) order.
+    public var pixels: [UInt8] {
+        guard case .memory(let pixels) = storage else {
+            preconditionFailure("\(name) is not in memory: ask for the pixels of some of its images")
+        }
+        return pixels
+    }
+
+    public var isInMemory: Bool { if case .memory = storage { true } else { false } }
 
     public var count: Int { labels.count }
     public var pixelsPerImage: Int { height * width * channels }
@@ -48,34 +63,95 @@ public struct ImageSet: Sendable {
                 "factor \(factor.name) has \(factor.values.count) values for \(labels.count) images")
         }
         (self.name, self.height, self.width, self.channels) = (name, height, width, channels)
-        (self.pixels, self.labels, self.classNames, self.factors) = (pixels, labels, classNames, factors)
+        (storage, self.labels, self.classNames, self.factors) = (.memory(pixels), labels, classNames, factors)
     }
 
-    /// SHA-256 over size, pixels and labels: two sets with the same one train the same model. Computed when first asked for.
+    /// Images that are squares of side `size` cut from the pictures of `source`, whose place i has class `labels[i]`.
+    public init(
+        name: String, size: Int, channels: Int, source: any PictureSource, labels: [Int32], classNames: [String]
+    ) {
+        self.init(
+            name: name, size: size, channels: channels, source: source, places: Array(labels.indices), labels: labels,
+            classNames: classNames, factors: [])
+    }
+
+    private init(
+        name: String, size: Int, channels: Int, source: any PictureSource, places: [Int], labels: [Int32],
+        classNames: [String], factors: [Factor]
+    ) {
+        (self.name, height, width, self.channels) = (name, size, size, channels)
+        (storage, self.labels, self.classNames) = (.source(source, places: places), labels, classNames)
+        self.factors = factors
+    }
+
+    /// SHA-256 over size, pictures and labels: two sets with the same one train the same model. Computed when first asked for.
     public var fingerprint: String {
         digest.value {
+            let pictures =
+                switch storage {
+                case .memory(let pixels): pixels.withUnsafeBytes { sha256(Data($0)) }
+                case .source(let source, let places): source.digest(of: places)
+                }
             let parts = [
-                "\(count)×\(height)×\(width)×\(channels)",
-                pixels.withUnsafeBytes { sha256(Data($0)) },
-                labels.withUnsafeBytes { sha256(Data($0)) },
+                "\(count)×\(height)×\(width)×\(channels)", pictures, labels.withUnsafeBytes { sha256(Data($0)) },
             ]
             return sha256(Data(parts.joined(separator: " ").utf8))
         }
     }
 
-    /// The images at `indices`, in that order.
-    public func subset(_ indices: [Int]) -> ImageSet {
+    /// The pixels (image, row, column, channel) of the images at `indices`, in that order. What is not in memory is read
+    /// and decoded on all cores.
+    /// - Parameter views: what each of them shows; empty: the middle of every picture.
+    /// - Throws: `InputError` naming the first file that cannot be read.
+    public func pixels(of indices: some Collection<Int>, views: [PictureView] = []) throws -> [UInt8] {
+        precondition(views.isEmpty || views.count == indices.count, "\(views.count) views of \(indices.count) images")
+        for index in indices { precondition(index >= 0 && index < count, "image \(index) of \(count)") }
         var chosen: [UInt8] = []
         chosen.reserveCapacity(indices.count * pixelsPerImage)
-        for index in indices {
-            chosen.append(contentsOf: pixels[index * pixelsPerImage..<(index + 1) * pixelsPerImage])
+        if case .memory(let pixels) = storage, views.allSatisfy({ $0 == PictureView() }) {
+            for index in indices { chosen += pixels[index * pixelsPerImage..<(index + 1) * pixelsPerImage] }
+            return chosen
         }
-        return ImageSet(
-            name: name, height: height, width: width, channels: channels, pixels: chosen, labels: indices.map { labels[$0] },
-            classNames: classNames,
-            factors: factors.map { factor in
-                Factor(name: factor.name, values: indices.map { factor.values[$0] }, unit: factor.unit)
-            })
+        let wanted = indices.enumerated().map { (index: $1, view: views.isEmpty ? PictureView() : views[$0]) }
+        for image in try concurrentMap(wanted, { index, view in try self.image(index, view) }) { chosen += image }
+        return chosen
+    }
+
+    private func image(_ index: Int, _ view: PictureView) throws -> [UInt8] {
+        let picture: Picture
+        switch storage {
+        case .memory(let pixels):
+            let range = index * pixelsPerImage..<(index + 1) * pixelsPerImage
+            picture = Picture(height: height, width: width, channels: channels, pixels: Array(pixels[range]))
+        case .source(let source, let places):
+            picture = try source.picture(places[index]).converted(toChannels: channels)
+        }
+        if view.crop == .centre, picture.height == height, picture.width == width {
+            return view.isMirrored ? picture.mirrored().pixels : picture.pixels
+        }
+        precondition(height == width, "crops of \(name), whose images are \(height)×\(width)")
+        return picture.square(height, view).pixels
+    }
+
+    /// The images at `indices`, in that order.
+    public func subset(_ indices: [Int]) -> ImageSet {
+        let labels = indices.map { self.labels[$0] }
+        let factors = factors.map { factor in
+            Factor(name: factor.name, values: indices.map { factor.values[$0] }, unit: factor.unit)
+        }
+        switch storage {
+        case .memory(let pixels):
+            var chosen: [UInt8] = []
+            chosen.reserveCapacity(indices.count * pixelsPerImage)
+            for index in indices { chosen += pixels[index * pixelsPerImage..<(index + 1) * pixelsPerImage] }
+            return ImageSet(
+                name: name, height: height, width: width, channels: channels, pixels: chosen, labels: labels,
+                classNames: classNames, factors: factors)
+        case .source(let source, let places):
+            return ImageSet(
+                name: name, size: height, channels: channels, source: source, places: indices.map { places[$0] },
+                labels: labels, classNames: classNames, factors: factors)
+        }
     }
 
     /// The first images of every class, equally many of each (the first classes get one more where `count` does not divide),
@@ -116,6 +192,7 @@ public struct ImageSet: Sendable {
         let left = (size - width) / 2
         var wider = [UInt8](repeating: 0, count: count * size * size * channels)
         let row = width * channels
+        let pixels = pixels
         wider.withUnsafeMutableBufferPointer { wider in
             pixels.withUnsafeBufferPointer { pixels in
                 for i in 0..<count {

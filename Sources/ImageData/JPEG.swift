@@ -10,8 +10,13 @@ public enum JPEG {
         guard let data = FileManager.default.contents(atPath: url.path) else {
             throw InputError(file: url.path, "no such file, or it cannot be read")
         }
+        return try decode(data, file: url.path)
+    }
+
+    /// The same from the content of a file, which errors call `name`.
+    static func decode(_ data: Data, file name: String) throws -> Picture {
         guard let decoder = tjInitDecompress() else {
-            throw InputError(file: url.path, "libjpeg-turbo cannot be started: \(message(nil))")
+            throw InputError(file: name, "libjpeg-turbo cannot be started: \(message(nil))")
         }
         defer { tjDestroy(decoder) }
         let file = [UInt8](data)
@@ -19,10 +24,10 @@ public enum JPEG {
         guard
             tjDecompressHeader3(decoder, file, CUnsignedLong(file.count), &width, &height, &subsampling, &space) == 0,
             width > 0, height > 0
-        else { throw InputError(file: url.path, "is not a readable JPEG: \(message(decoder))") }
+        else { throw InputError(file: name, "is not a readable JPEG: \(message(decoder))") }
         let count = Int(width) * Int(height)
         guard count <= Picture.mostPixels else {
-            throw InputError(file: url.path, "has \(height)×\(width) pixels, more than the \(Picture.mostPixels) that are read")
+            throw InputError(file: name, "has \(height)×\(width) pixels, more than the \(Picture.mostPixels) that are read")
         }
         let format: TJPF
         let channels: Int
@@ -36,7 +41,7 @@ public enum JPEG {
         guard
             tjDecompress2(
                 decoder, file, CUnsignedLong(file.count), &pixels, width, 0, height, Int32(format.rawValue), 0) == 0
-        else { throw InputError(file: url.path, "is a damaged JPEG: \(message(decoder))") }
+        else { throw InputError(file: name, "is a damaged JPEG: \(message(decoder))") }
         if channels == 4 { pixels = colours(ofInverted: pixels) }
         return Picture(height: Int(height), width: Int(width), channels: min(channels, 3), pixels: pixels)
     }

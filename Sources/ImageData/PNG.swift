@@ -26,25 +26,36 @@ public enum PNG {
     /// Any PNG as 8 bits a channel: grey stays grey, everything else becomes red, green and blue, transparency turns white.
     /// - Throws: `InputError` where the file is missing, damaged or no PNG.
     public static func read(_ url: URL) throws -> Picture {
-        guard FileManager.default.fileExists(atPath: url.path) else { throw InputError(file: url.path, "no such file") }
+        guard let data = FileManager.default.contents(atPath: url.path) else {
+            throw InputError(file: url.path, "no such file, or it cannot be read")
+        }
+        return try decode(data, file: url.path)
+    }
+
+    /// The same from the content of a file, which errors call `name`.
+    static func decode(_ data: Data, file name: String) throws -> Picture {
         var image = png_image()
         image.version = UInt32(PNG_IMAGE_VERSION)
         defer { png_image_free(&image) }
-        guard png_image_begin_read_from_file(&image, url.path) != 0 else {
-            throw InputError(file: url.path, "is not a readable PNG: \(message(of: image))")
+        // libpng reads from this memory until the picture is finished.
+        let content = [UInt8](data)
+        return try content.withUnsafeBytes { bytes in
+            guard png_image_begin_read_from_memory(&image, bytes.baseAddress, bytes.count) != 0 else {
+                throw InputError(file: name, "is not a readable PNG: \(message(of: image))")
+            }
+            let channels = image.format & UInt32(PNG_FORMAT_FLAG_COLOR) == 0 ? 1 : 3
+            image.format = format(channels: channels)
+            let (height, width) = (Int(image.height), Int(image.width))
+            guard height * width <= Picture.mostPixels else {
+                throw InputError(file: name, "has \(height)×\(width) pixels, more than the \(Picture.mostPixels) that are read")
+            }
+            var pixels = [UInt8](repeating: 0, count: height * width * channels)
+            var white = png_color(red: 255, green: 255, blue: 255)
+            guard png_image_finish_read(&image, &white, &pixels, 0, nil) != 0 else {
+                throw InputError(file: name, "is a damaged PNG: \(message(of: image))")
+            }
+            return Picture(height: height, width: width, channels: channels, pixels: pixels)
         }
-        let channels = image.format & UInt32(PNG_FORMAT_FLAG_COLOR) == 0 ? 1 : 3
-        image.format = format(channels: channels)
-        let (height, width) = (Int(image.height), Int(image.width))
-        guard height * width <= Picture.mostPixels else {
-            throw InputError(file: url.path, "has \(height)×\(width) pixels, more than the \(Picture.mostPixels) that are read")
-        }
-        var pixels = [UInt8](repeating: 0, count: height * width * channels)
-        var white = png_color(red: 255, green: 255, blue: 255)
-        guard png_image_finish_read(&image, &white, &pixels, 0, nil) != 0 else {
-            throw InputError(file: url.path, "is a damaged PNG: \(message(of: image))")
-        }
-        return Picture(height: height, width: width, channels: channels, pixels: pixels)
     }
 
     private static func format(channels: Int) -> UInt32 {

@@ -55,44 +55,18 @@ public struct PatchLayout: Sendable, Equatable {
     public func images(fromPatches patches: [Float]) -> [UInt8] {
         patches.withUnsafeBufferPointer { images(fromPatches: $0) }
     }
-}
 
-extension ImageSet {
-    public func layout(patch: Int) -> PatchLayout {
-        PatchLayout(height: height, width: width, channels: channels, patch: patch)
-    }
-
-    /// Writes the images at `indices` as patches (n, (H/p)(W/p), p·p·C) of x/127.5 − 1 (METHOD §3).
-    /// - Parameter flipped: where true, the image at that place of the batch is mirrored left to right.
-    public func batch(
-        _ indices: [Int], into values: UnsafeMutableBufferPointer<Float>, patch: Int, flipped: [Bool] = []
-    ) {
-        let layout = layout(patch: patch)
+    /// Writes pixels (n, row, column, channel) as patches (n, (H/p)(W/p), p·p·C) of x/127.5 − 1 (METHOD §3).
+    public func patches(ofImages images: [UInt8], into values: UnsafeMutableBufferPointer<Float>) {
         precondition(
-            values.count == indices.count * pixelsPerImage,
-            "\(indices.count) images of \(pixelsPerImage) values are to go into \(values.count)")
-        precondition(flipped.isEmpty || flipped.count == indices.count, "\(flipped.count) flips for \(indices.count) images")
-        pixels.withUnsafeBufferPointer { pixels in
+            values.count == images.count && images.count % valuesPerImage == 0,
+            "\(images.count) pixels of \(height)×\(width)×\(channels) images are to go into \(values.count) patch values")
+        images.withUnsafeBufferPointer { images in
             Self.scaled.withUnsafeBufferPointer { scaled in
-                for (place, index) in indices.enumerated() {
-                    precondition(index >= 0 && index < count, "image \(index) of \(count)")
-                    let image = index * pixelsPerImage
-                    let out = place * pixelsPerImage
-                    if flipped.isEmpty || !flipped[place] {
-                        layout.forEachRun { value, pixel in
-                            for j in 0..<patch * channels {
-                                values[out + value + j] = scaled[Int(pixels[image + pixel + j])]
-                            }
-                        }
-                    } else {
-                        layout.forEachRun { value, pixel in
-                            let (row, left) = (pixel / channels).quotientAndRemainder(dividingBy: width)
-                            for j in 0..<patch {
-                                let mirrored = image + (row * width + width - 1 - left - j) * channels
-                                for c in 0..<channels {
-                                    values[out + value + j * channels + c] = scaled[Int(pixels[mirrored + c])]
-                                }
-                            }
+                for image in stride(from: 0, to: images.count, by: valuesPerImage) {
+                    forEachRun { value, pixel in
+                        for j in 0..<patch * channels {
+                            values[image + value + j] = scaled[Int(images[image + pixel + j])]
                         }
                     }
                 }
@@ -102,4 +76,10 @@ extension ImageSet {
 
     /// x/127.5 − 1 for x = 0…255, each step rounded to float32.
     private static let scaled = (0...255).map { Float($0) / 127.5 - 1 }
+}
+
+extension ImageSet {
+    public func layout(patch: Int) -> PatchLayout {
+        PatchLayout(height: height, width: width, channels: channels, patch: patch)
+    }
 }

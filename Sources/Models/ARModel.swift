@@ -10,6 +10,17 @@ public struct ARConfig: Equatable, Sendable {
     public var labels: Int
     /// Whether the head is the embedding table.
     public var tied: Bool = false
+    public var positions = Positions.sequence
+
+    /// Where tokens stand for the rotary embedding.
+    public enum Positions: Equatable, Sendable {
+        /// All in one line, BOS at 0: (l, 0, 0).
+        case sequence
+        /// Visual tokens where their patches are, (row, column, 0) with the base frequency of image positions; BOS,
+        /// prologue and EOS in a line on the third axis, (0, 0, l): as patches and queries in the encoder. Needs a
+        /// square grid of visual tokens.
+        case hybrid
+    }
 
     public init(layout: SequenceLayout, network: TokenizerConfig.Network, labels: Int) {
         self.layout = layout
@@ -52,11 +63,12 @@ extension SequenceLayout {
             "indices \(indices.shape) are not [batch, \(prologueTokens) + \(visualTokens)]")
         guard hasPrologue else { return indices }
         let (batch, k, width) = (indices.shape[0], prologueTokens, prologueTokens + visualTokens)
+        let between = hasEOS ? [Int32(eos)] : []
         var ids: [Int32] = []
         ids.reserveCapacity(batch * length)
         for b in 0..<batch {
             ids += indices.ids[b * width..<b * width + k].map { $0 + Int32(visualCodes) }
-            ids.append(Int32(eos))
+            ids += between
             ids += indices.ids[b * width + k..<(b + 1) * width]
         }
         return TokenTensor(ids, shape: [batch, length])
@@ -109,7 +121,17 @@ public struct ARModel {
             ? nil
             : Linear("ar_model.out", from: network.width, to: layout.vocabulary, bias: false, in: builder)
         parameters = builder.parameters
-        positions = RotaryTable((0..<layout.length).map { .sequence($0) }, axisWidths: network.axes)
+        positions = RotaryTable(Self.positions(config), axisWidths: network.axes)
+    }
+
+    /// Positions of the T inputs: BOS, then all tokens but the last.
+    private static func positions(_ config: ARConfig) -> [RotaryTable.Position] {
+        let layout = config.layout
+        guard config.positions == .hybrid else { return (0..<layout.length).map { .sequence($0) } }
+        let side = Int(Double(layout.visualTokens).squareRoot().rounded())
+        require(side * side == layout.visualTokens, "\(layout.visualTokens) visual tokens are no square grid")
+        let line = (0...layout.visualStart).map { RotaryTable.Position.query($0) }
+        return line + (0..<layout.visualTokens - 1).map { .grid(row: $0 / side, column: $0 % side) }
     }
 
     /// The label that stands for "any class".
@@ -139,7 +161,7 @@ public struct ARModel {
             input.targets.shape == [batch, length] && input.labels.shape == [batch],
             "targets \(input.targets.shape) and labels \(input.labels.shape) do not fit a sequence of \(length)")
         require(
-            input.visualDropped.isEmpty || layout.hasPrologue && input.visualDropped.count == batch,
+            input.visualDropped.isEmpty || layout.hasEOS && input.visualDropped.count == batch,
             "visual dropout of \(input.visualDropped.count) sequences needs an EOS token and a batch of as many")
         let table = table(on: tape)
         let start = embedding(input.labels.reshaped([batch, 1]), table: bos(on: tape))

@@ -17,7 +17,7 @@ public struct Decoder {
         self.config = config
         let builder = ParameterBuilder(source)
         let width = config.decoder.width
-        inputLayer = Linear("dec.input_layer", from: config.codeWidth, to: width, in: builder)
+        inputLayer = Linear("dec.input_layer", from: config.visualCodeWidth, to: width, in: builder)
         let n = config.visualTokens
         queries = config.visual == .latent ? builder.normal("dec.learnable_query", [1, n, width]) : nil
         transformer = Transformer(

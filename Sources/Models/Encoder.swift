@@ -29,9 +29,9 @@ public struct Encoder {
     let inputLayer: Linear
     let queries: Parameter?
     let transformer: Transformer
-    let quantizer: VectorQuantizer
+    let quantizer: Quantizer
     let prologueEncoder: PrologueEncoder?
-    let prologueQuantizer: ProbabilityQuantizer?
+    let prologueQuantizer: Quantizer?
     private let table: RotaryTable
 
     public init(_ config: TokenizerConfig, stream: RandomStream) { self.init(config, parameters: .random(stream)) }
@@ -55,10 +55,10 @@ public struct Encoder {
                 width: width, layers: config.encoder.layers, heads: config.encoder.heads,
                 feedForwardRatio: 8.0 / 3, biases: true, causal: false),
             labels: config.labels, conditionWidth: config.conditionWidth, outputNorm: false, in: builder)
-        quantizer = VectorQuantizer(
-            codebook: SphericalCodebook(
-                "quantizer", from: width, codes: config.codebook, codeWidth: config.codeWidth, in: builder),
-            commitment: Float(config.commitment), couplingTemperature: config.couplingTemperature.map { Float($0) })
+        quantizer = Quantizer(
+            "quantizer", config.visualQuantizer, for: .visual, from: width, codes: config.codebook,
+            codeWidth: config.codeWidth, commitment: config.commitment, temperature: config.visualTemperature,
+            pathTemperature: config.couplingTemperature, entropyTemperature: config.visualEntropyTemperature, in: builder)
         if case .separate(let layers) = config.prologue {
             prologueEncoder = PrologueEncoder(config, layers: layers, in: builder)
         } else {
@@ -67,11 +67,11 @@ public struct Encoder {
         prologueQuantizer =
             config.prologue == .none
             ? nil
-            : ProbabilityQuantizer(
-                codebook: SphericalCodebook(
-                    "semantic_quantizer", from: width, codes: config.prologueCodebook, codeWidth: config.codeWidth,
-                    in: builder),
-                temperature: Float(config.prologueTemperature))
+            : Quantizer(
+                "semantic_quantizer", config.prologueQuantizer, for: .prologue, from: width,
+                codes: config.prologueCodebook, codeWidth: config.codeWidth, commitment: config.commitment,
+                temperature: config.prologueTemperature, pathTemperature: config.prologueTemperature,
+                entropyTemperature: config.prologueEntropyTemperature, in: builder)
         parameters = builder.parameters
         table = RotaryTable(
             config.gridPositions + (0..<queryCount).map { .query($0) }, axisWidths: config.encoder.axes)
@@ -80,18 +80,31 @@ public struct Encoder {
     /// What makes prologue tokens only: their quantizer, and their encoder where they have one of their own.
     public var prologueParameters: [Parameter] { parameters.filter { $0.name.hasPrefix("semantic_") } }
 
-    /// patches [B, N, p·p·C] in [−1, 1] → codes.
-    public func callAsFunction(_ patches: Tensor) -> Encoding {
+    /// The learned codes of each kind of token; nil where they are not learned.
+    public var codebooks: (visual: Parameter?, prologue: Parameter?) {
+        (quantizer.embedding, prologueQuantizer?.embedding)
+    }
+
+    /// patches [B, N, p·p·C] in [−1, 1] → codes; with `noise`, those of Gumbel quantizers are drawn.
+    public func callAsFunction(_ patches: Tensor, noise: GumbelNoise? = nil) -> Encoding {
         let (tape, n) = (patches.tape, config.visualTokens)
         var x = inputLayer(patches, on: tape)
         if let queries { x = concatTokens([x, queries(on: tape)]) }
         let hidden = transformer(x, table: table, on: tape)
         let fromPatches = queries == nil ? hidden : sliceTokens(hidden, 0..<n)
         let fromQueries = queries == nil ? nil : sliceTokens(hidden, n..<hidden.shape[1])
-        let visual = quantizer(config.visual == .latent ? fromQueries ?? hidden : fromPatches, on: tape)
+        let visual = quantize(
+            config.visual == .latent ? fromQueries ?? hidden : fromPatches, quantizer, noise?.visual, on: tape)
         let prologueHidden = prologueEncoder?(fromPatches) ?? (config.prologue == .shared ? fromQueries : nil)
-        let prologue = prologueHidden.flatMap { hidden in prologueQuantizer?(hidden, on: tape) }
+        let prologue = prologueHidden.flatMap { hidden in
+            prologueQuantizer.map { quantize(hidden, $0, noise?.prologue, on: tape) }
+        }
         return Encoding(visual: visual, prologue: prologue)
+    }
+
+    private func quantize(_ h: Tensor, _ quantizer: Quantizer, _ stream: RandomStream?, on tape: Tape?) -> Quantized {
+        guard case .gumbel = quantizer.kind, let stream else { return quantizer(h, on: tape) }
+        return quantizer(h, on: tape, noise: GumbelNoise.values(stream, count: h.rows * quantizer.codebook.codes))
     }
 
     /// Code vectors of visual indices [B, N] → [B, N, z], what the decoder reads.

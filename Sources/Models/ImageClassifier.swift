@@ -36,15 +36,57 @@ public struct ImageClassifier {
     }
 
     /// images [B, H, W, C] in [−1, 1] → features [B, features], not negative.
-    public func features(_ images: Tensor) -> Tensor {
+    public func features(_ images: Tensor) -> Tensor { features(ofMaps: maps(images)) }
+
+    /// What each convolution gives, [B, ⌈H/2ⁱ⌉, ⌈W/2ⁱ⌉, w·2ⁱ⁻¹] for i = 1, 2, 3, not negative.
+    public func maps(_ images: Tensor) -> [Tensor] {
         let tape = images.tape
         var x = images
-        for (weight, bias) in convolutions {
-            x = relu(conv2d(x, weight: weight(on: tape), bias: bias(on: tape), kernel: 3, stride: 2, padding: 1))
+        return convolutions.map { weight, bias in
+            x = relu(conv2d(x, weight: weight(on: tape), bias: bias(on: tape), window: Window(3, stride: 2, padding: 1)))
+            return x
         }
-        return relu(hidden(x.reshaped([x.shape[0], x.count / x.shape[0]]), on: tape))
+    }
+
+    /// Features [B, features] of the maps of the same images.
+    public func features(ofMaps maps: [Tensor]) -> Tensor {
+        let last = maps[2]
+        return relu(hidden(last.reshaped([last.shape[0], last.count / last.shape[0]]), on: last.tape))
     }
 
     /// Class logits [B, classes] of features [B, features].
     public func logits(_ features: Tensor) -> Tensor { head(features, on: features.tape) }
+
+    /// The features of a distance that sees where things are (sFID): the first 7 channels of the second map, averaged over
+    /// at most 8×8 cells, [B, cells·cells·7] in the order row, column, channel.
+    ///
+    /// Cell i of g along an axis of n covers ⌊i·n/g⌋ ..< ⌈(i+1)·n/g⌉, so a map of 8×8 or less is taken as it is. A classifier
+    /// whose second map has fewer channels gives those. Not differentiable.
+    public static func spatialFeatures(ofMaps maps: [Tensor]) -> Tensor {
+        let map = maps[1]
+        let (batch, height, width, channels) = (map.shape[0], map.shape[1], map.shape[2], map.shape[3])
+        let (rows, columns, kept) = (min(8, height), min(8, width), min(7, channels))
+        let result = Tensor(uninitialized: [batch, rows * columns * kept])
+        func cell(_ i: Int, of cells: Int, _ length: Int) -> Range<Int> {
+            i * length / cells..<((i + 1) * length + cells - 1) / cells
+        }
+        var place = result.pointer
+        for image in 0..<batch {
+            for row in 0..<rows {
+                let ys = cell(row, of: rows, height)
+                for column in 0..<columns {
+                    let xs = cell(column, of: columns, width)
+                    for channel in 0..<kept {
+                        var sum: Float = 0
+                        for y in ys {
+                            for x in xs { sum += map.pointer[((image * height + y) * width + x) * channels + channel] }
+                        }
+                        place.pointee = sum / Float(ys.count * xs.count)
+                        place += 1
+                    }
+                }
+            }
+        }
+        return result
+    }
 }

@@ -1,6 +1,22 @@
 import Foundation
-import TensorCore
 import NN
+import TensorCore
+
+/// How tokens are chosen among codes, and how codes and encoder learn from it. With s the similarity of an encoder
+/// output with a code (a cosine, except for `fsq`; see `Codebook`) and P = softmax(s/τ):
+public enum QuantizerKind: Equatable, Sendable {
+    /// Nearest code; output z + sg(e − z); loss mean((e − sg z)²) + β·mean((sg e − z)²) (METHOD §3).
+    case vq
+    /// Nearest code; output y·E with the one-hot y = P + sg(onehot − P); no loss (METHOD §3, `ProbQ`).
+    case probq
+    /// Signs instead of a codebook; output z + sg(e − z); loss β·mean((sg e − z)²).
+    case lfq
+    /// A grid of levels per channel instead of a codebook; output z + sg(e − z); no loss.
+    case fsq(levels: [Int])
+    /// As `probq`, with a code drawn from P in training (Jang et al. 2017, arXiv 1611.01144): s + τ·g in the place of s,
+    /// g Gumbel noise, and P = softmax((s/τ + g)/τ') with the temperature τ' of the relaxation. Without noise elsewhere.
+    case gumbel(temperature: Double)
+}
 
 /// What a quantizer makes of encoder outputs.
 public struct Quantized {
@@ -8,95 +24,141 @@ public struct Quantized {
     public let indices: TokenTensor
     /// Code vectors for the decoder, [B, L, z]; gradients pass straight through to the encoder.
     public let codes: Tensor
-    /// Cosine similarity of every output with every code, [B·L, codes], off the tape.
-    public let cosines: Tensor
+    /// Encoder outputs among the codes, [B, L, z], off the tape.
+    public let points: Tensor
+    /// Similarity of every output with every code, [B·L, codes], off the tape; nil where codes are not compared one by
+    /// one, as with `lfq` and `fsq` unless something asks for P.
+    public let cosines: Tensor?
     /// Codebook and commitment loss, a scalar; nil where the quantizer has none.
     public let loss: Tensor?
-    /// P = softmax(cos/τ), [B, L, codes], the path of the AR model's gradient; nil where there is none.
+    /// Sample minus batch entropy of the assignment, a scalar; nil unless asked for.
+    public let entropyLoss: Tensor?
+    /// P, [B, L, codes], the path of the AR model's gradient; nil where there is none.
     public let probabilities: Tensor?
 }
 
-/// A codebook on the unit sphere: z = linear(h), L2-normalised; index = argmax cosine with normalised rows.
-struct SphericalCodebook {
-    let projection: Linear
-    let embedding: Parameter
-
-    init(_ name: String, from width: Int, codes: Int, codeWidth: Int, in builder: ParameterBuilder) {
-        projection = Linear("\(name).proj_in", from: width, to: codeWidth, in: builder)
-        embedding = builder.normal(
-            "\(name).embedding.weight", [codes, codeWidth], deviation: 1 / Float(codeWidth).squareRoot())
+/// A quantizer of either kind of token.
+package struct Quantizer {
+    /// What it is for.
+    package enum Use: Equatable {
+        /// A decoder reads the codes.
+        case visual
+        /// Nothing but an AR model's cross-entropy trains the codes, through P.
+        case prologue
     }
 
-    /// Unit vectors of h [B, L, D] → [B, L, z], and the unit rows of the codebook.
-    func unitVectors(_ h: Tensor, on tape: Tape?) -> (z: Tensor, rows: Tensor) {
-        (l2Normalize(projection(h, on: tape)), l2Normalize(embedding(on: tape)))
-    }
-
-    /// Code vectors of indices, [..., z].
-    func vectors(_ indices: TokenTensor) -> Tensor {
-        TensorCore.embedding(indices, table: l2Normalize(embedding.value))
-    }
-}
-
-/// Vector quantizer of the visual tokens: output z + sg(e − z), loss mean((e − sg z)²) + β·mean((sg e − z)²).
-public struct VectorQuantizer {
-    let codebook: SphericalCodebook
+    let kind: QuantizerKind
+    let use: Use
+    let codebook: any Codebook
+    /// The embedding of a learned codebook.
+    let embedding: Parameter?
+    /// β.
     let commitment: Float
-    /// τ of the probabilities; nil: none are kept.
-    let couplingTemperature: Float?
+    /// τ of the choice, where that is made or trained by P.
+    let temperature: Double
+    /// τ of the P through which cross-entropy flows; nil: none does.
+    let pathTemperature: Double?
+    /// Temperature of the entropy loss; nil: there is none.
+    let entropyTemperature: Double?
 
-    func callAsFunction(_ h: Tensor, on tape: Tape?) -> Quantized {
-        let (z, rows) = codebook.unitVectors(h, on: tape)
-        let isCoupled = couplingTemperature != nil
-        let cosines = linear(isCoupled ? z : z.detached(), weight: isCoupled ? rows : rows.detached())
-        let indices = argmax(cosines)
-        let e = embedding(indices, table: rows)
-        let loss =
-            meanSquaredDifference(e, z.detached()) + commitment * meanSquaredDifference(e.detached(), z)
-        return Quantized(
-            indices: indices, codes: straightThrough(z, value: e), cosines: cosines.detached(), loss: loss,
-            probabilities: couplingTemperature.map { softmax(cosines, scale: 1 / $0) })
-    }
-}
-
-/// Probability quantizer of the prologue tokens: P = softmax(cos/τ), one-hot P + sg(onehot − P), no loss of its own.
-/// The AR model's cross-entropy reaches the encoder through P alone (METHOD §3).
-public struct ProbabilityQuantizer {
-    let codebook: SphericalCodebook
-    let temperature: Float
-
-    func callAsFunction(_ h: Tensor, on tape: Tape?) -> Quantized {
-        let (z, rows) = codebook.unitVectors(h, on: tape)
-        let cosines = linear(z, weight: rows)
-        let indices = argmax(cosines)
-        return Quantized(
-            indices: indices, codes: codebook.vectors(indices), cosines: cosines.detached(), loss: nil,
-            probabilities: softmax(cosines, scale: 1 / temperature))
-    }
-}
-
-/// Entropies of soft code assignments, in nats, with P = softmax(cos/0.01) (METHOD §3, "Monitored").
-public struct AssignmentEntropy: Sendable {
-    /// Mean over tokens of −ΣP log P: how undecided a token is.
-    public let sample: Double
-    /// −ΣP̄ log(P̄ + 1e-5), P̄ the mean over the batch's tokens: how much of the codebook is in use.
-    public let batch: Double
-    public var loss: Double { sample - batch }
-
-    public init(cosines: Tensor) {
-        let logits = 100 * cosines.detached()
-        let (logP, p) = (logSoftmax(logits), softmax(logits))
-        let (rows, codes) = (p.rows, p.width)
-        var sample = 0.0
-        var mean = [Double](repeating: 0, count: codes)
-        for row in 0..<rows {
-            for code in 0..<codes {
-                let i = row * codes + code
-                sample -= Double(p.pointer[i]) * Double(logP.pointer[i])
-                mean[code] += Double(p.pointer[i])
-            }
+    package init(
+        _ name: String, _ kind: QuantizerKind, for use: Use, from width: Int, codes: Int, codeWidth: Int,
+        commitment: Double, temperature: Double, pathTemperature: Double?, entropyTemperature: Double?,
+        in builder: ParameterBuilder
+    ) {
+        (self.kind, self.use, self.commitment) = (kind, use, Float(commitment))
+        (self.temperature, self.pathTemperature) = (temperature, pathTemperature)
+        self.entropyTemperature = entropyTemperature
+        switch kind {
+        case .vq, .probq, .gumbel:
+            let learned = SphericalCodebook(name, from: width, codes: codes, codeWidth: codeWidth, in: builder)
+            (codebook, embedding) = (learned, learned.embedding)
+        case .lfq:
+            (codebook, embedding) = (BinaryCodebook(name, from: width, codes: codes, in: builder), nil)
+        case .fsq(let levels):
+            (codebook, embedding) = (GridCodebook(name, from: width, levels: levels, in: builder), nil)
         }
-        self.sample = sample / Double(rows)
-        batch = mean.reduce(0) { $0 - $1 / Double(rows) * log($1 / Double(rows) + 1e-5) }
+        require(codebook.codes == codes, "\(kind) has \(codebook.codes) codes, not \(codes)")
+    }
+
+    /// h [B, L, D] → codes. `noise` [B·L, codes] is Gumbel noise, for `gumbel` in training.
+    package func callAsFunction(_ h: Tensor, on tape: Tape?, noise: Tensor? = nil) -> Quantized {
+        let points = codebook.points(h, on: tape)
+        let rows = codebook.rows(on: tape)
+        let isRelaxed = relaxation != nil
+        // A gradient passes through the similarities where P or an entropy is trained; VQ alone only compares them.
+        let isTrained = isRelaxed && use == .visual || pathTemperature != nil || entropyTemperature != nil
+        var cosines: Tensor?
+        if isTrained {
+            cosines = codebook.similarities(points, rows: rows)
+        } else if embedding != nil {
+            cosines = codebook.similarities(points.detached(), rows: rows.detached())
+        }
+        let chosen = cosines.map { disturbed($0, by: noise) }
+        let indices = choose(points, chosen)
+
+        let codes: Tensor
+        var loss: Tensor?
+        switch (use, kind) {
+        case (.prologue, .vq), (.visual, .vq):
+            let e = TensorCore.embedding(indices, table: rows)
+            loss = meanSquaredDifference(e, points.detached()) + commitment * meanSquaredDifference(e.detached(), points)
+            codes = use == .visual ? straightThrough(points, value: e) : e.detached()
+        case (_, .lfq), (_, .fsq):
+            let e = codebook.vectors(indices)
+            if kind == .lfq { loss = commitment * meanSquaredDifference(e, points) }
+            codes = use == .visual ? straightThrough(points, value: e) : e
+        case (.prologue, .probq), (.prologue, .gumbel):
+            codes = codebook.vectors(indices)
+        case (.visual, .probq), (.visual, .gumbel):
+            guard let p = chosen.map({ probabilities($0, temperature) }) else { fatalError("P was not computed") }
+            codes = straightThroughEmbedding(p, ids: indices, table: rows)
+        }
+        return Quantized(
+            indices: indices, codes: codes, points: points.detached(), cosines: cosines?.detached(), loss: loss,
+            entropyLoss: entropyTemperature.flatMap { t in cosines.map { assignmentEntropyLoss($0, scale: Float(1 / t)) } },
+            probabilities: pathTemperature.flatMap { t in chosen.map { probabilities($0, t) } })
+    }
+
+    /// τ' where codes learn through P alone; nil where they do not.
+    private var relaxation: Double? {
+        switch kind {
+        case .probq: 1
+        case .gumbel(let temperature): temperature
+        case .vq, .lfq, .fsq: nil
+        }
+    }
+
+    private func disturbed(_ cosines: Tensor, by noise: Tensor?) -> Tensor {
+        guard case .gumbel = kind, let noise else { return cosines }
+        return cosines + Float(temperature) * noise.reshaped(cosines.shape)
+    }
+
+    private func choose(_ points: Tensor, _ similarities: Tensor?) -> TokenTensor {
+        if let product = codebook as? any ProductCodebook { return product.nearest(points) }
+        guard let similarities else { fatalError("learned codes were not compared") }
+        return argmax(similarities)
+    }
+
+    private func probabilities(_ similarities: Tensor, _ temperature: Double) -> Tensor {
+        softmax(similarities, scale: 1 / Float(temperature * (relaxation ?? 1)))
+    }
+}
+
+/// Gumbel noise −log(−log u) of one training step.
+public struct GumbelNoise {
+    let visual, prologue: RandomStream?
+
+    /// A stream for each kind of token that is drawn; nil: the likeliest codes are taken.
+    public init(visual: RandomStream?, prologue: RandomStream?) {
+        self.visual = visual
+        self.prologue = prologue
+    }
+
+    package static func values(_ stream: RandomStream, count: Int) -> Tensor {
+        var stream = stream
+        let noise = Tensor(uninitialized: [count])
+        for i in 0..<count { noise.pointer[i] = Float(-log(-log((Double(stream.nextBits()) + 0.5) * 0x1p-32))) }
+        return noise
     }
 }

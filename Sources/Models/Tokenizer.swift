@@ -31,6 +31,11 @@ public struct Tokenizer {
         public var l1 = 1.0
         public var l2 = 1.0
         public var quantizer = 1.0
+        /// Of a prologue quantizer that has a loss of its own.
+        public var prologueQuantizer = 1.0
+        /// Of sample minus batch entropy, where the configuration gives those a temperature.
+        public var visualEntropy = 0.0
+        public var prologueEntropy = 0.0
         /// Weight of the prologue's and EOS's cross-entropy, and of the visual tokens'.
         public var prologueCrossEntropy = 0.0
         public var visualCrossEntropy = 0.0
@@ -44,6 +49,8 @@ public struct Tokenizer {
         /// Nil where no term needs it: all reconstruction weights are 0.
         public let reconstruction: Tensor?
         public let l1, l2, quantizer: Tensor
+        /// Present where losses of whole images were given and there is a reconstruction.
+        public let images: ImageLosses.Terms?
         /// Present where an AR model was given.
         public let crossEntropy: SegmentedCrossEntropy?
         public let total: Tensor
@@ -51,23 +58,27 @@ public struct Tokenizer {
 
     /// Reconstruction, quantizer and cross-entropy terms for patches [B, N, p·p·C] on a tape that differentiates
     /// `parameters`. `ar` is frozen: its cross-entropy reaches the encoder through the prologue's inputs only.
-    /// `labels` [B] and `visualDropped` are the AR model's.
+    /// `labels` [B] and `visualDropped` are the AR model's, `noise` is the quantizers'; `step` tells which of the
+    /// `imageLosses` have begun.
     public func stepA(
         patches: Tensor, weights: LossWeights, ar: ARModel? = nil, labels: TokenTensor? = nil,
-        visualDropped: [Bool] = []
+        visualDropped: [Bool] = [], noise: GumbelNoise? = nil, imageLosses: ImageLosses? = nil, step: Int = 0
     ) -> StepA {
-        let encoding = encoder(patches)
+        let encoding = encoder(patches, noise: noise)
         let quantizer = encoding.visual.loss ?? .zeros([1])
         var total = Float(weights.quantizer) * quantizer
         var (l1, l2) = (Tensor.zeros([1]), Tensor.zeros([1]))
         var reconstruction: Tensor?
-        if weights.l1 != 0 || weights.l2 != 0 {
+        var images: ImageLosses.Terms?
+        if weights.l1 != 0 || weights.l2 != 0 || imageLosses != nil {
             let rebuilt = decoder(encoding.visual.codes)
             let target = patches.detached()
             l1 = meanAbsoluteDifference(rebuilt, target)
             l2 = meanSquaredDifference(rebuilt, target)
             total = Float(weights.l1) * l1 + Float(weights.l2) * l2 + total
             reconstruction = rebuilt
+            images = imageLosses?(real: target, rebuilt: rebuilt, config, step: step)
+            if let term = images?.total { total = total + term }
         }
         var crossEntropy: SegmentedCrossEntropy?
         if let ar {
@@ -82,8 +93,13 @@ public struct Tokenizer {
                 + Float(weights.visualCrossEntropy) * parts.visual
             crossEntropy = parts
         }
+        let extra = [
+            (weights.prologueQuantizer, encoding.prologue?.loss), (weights.visualEntropy, encoding.visual.entropyLoss),
+            (weights.prologueEntropy, encoding.prologue?.entropyLoss),
+        ]
+        for case (let weight, let term?) in extra where weight != 0 { total = total + Float(weight) * term }
         return StepA(
-            encoding: encoding, reconstruction: reconstruction, l1: l1, l2: l2, quantizer: quantizer,
+            encoding: encoding, reconstruction: reconstruction, l1: l1, l2: l2, quantizer: quantizer, images: images,
             crossEntropy: crossEntropy, total: total)
     }
 }

@@ -34,10 +34,20 @@ public struct TokenizerConfig: Equatable, Sendable {
     public var prologue: Prologue
     public var imageSize, channels, patch: Int
     public var encoder, decoder: Network
+    /// Channels of a learned code, and visual codes.
     public var codeWidth, codebook: Int
     public var prologueTokens, prologueCodebook: Int
+    /// Whether an EOS token stands between prologue and image.
+    public var hasEOS = true
+    public var visualQuantizer = QuantizerKind.vq
+    public var prologueQuantizer = QuantizerKind.probq
+    /// τ of a visual quantizer whose codes learn through P (`probq`, `gumbel`).
+    public var visualTemperature: Double = 0.1
+    /// τ of the prologue's P.
     public var prologueTemperature: Double = 0.1
     public var commitment: Double = 0.25
+    /// Temperatures of the entropy losses; nil: there are none.
+    public var visualEntropyTemperature, prologueEntropyTemperature: Double?
     /// τ of the probabilities through which an AR model's cross-entropy reaches the visual tokens themselves (the
     /// `coupled-*` controls); nil: it does not.
     public var couplingTemperature: Double?
@@ -68,19 +78,30 @@ public struct TokenizerConfig: Equatable, Sendable {
     public var visualTokens: Int { grid * grid }
     /// Numbers in a patch: patch·patch·channels.
     public var patchWidth: Int { patch * patch * channels }
+    /// Channels of a visual code, which the decoder reads.
+    public var visualCodeWidth: Int {
+        switch visualQuantizer {
+        case .vq, .probq, .gumbel: codeWidth
+        case .lfq: BinaryCodebook.bits(codebook)
+        case .fsq(let levels): levels.count
+        }
+    }
     public var layout: SequenceLayout {
         SequenceLayout(
             prologueTokens: prologueTokens, visualTokens: visualTokens, visualCodes: codebook,
-            prologueCodes: prologueCodebook)
+            prologueCodes: prologueCodebook, hasEOS: hasEOS)
     }
 }
 
 /// The AR model's sequence and vocabulary: visual ids 0…Kv−1, prologue ids Kv…Kv+Ks−1, EOS = Kv+Ks;
-/// [BOS] prologue… EOS visual… with a prologue, [BOS] visual… without (METHOD §3).
+/// [BOS] prologue… EOS visual… with a prologue, [BOS] visual… without (METHOD §3). Without EOS, its id and place are gone.
 public struct SequenceLayout: Equatable, Sendable {
     public let prologueTokens, visualTokens, visualCodes, prologueCodes: Int
+    /// Whether there is an EOS token; there is none without a prologue.
+    public let hasEOS: Bool
 
-    public init(prologueTokens: Int, visualTokens: Int, visualCodes: Int, prologueCodes: Int) {
+    public init(prologueTokens: Int, visualTokens: Int, visualCodes: Int, prologueCodes: Int, hasEOS: Bool = true) {
+        self.hasEOS = hasEOS && prologueTokens > 0
         self.prologueTokens = prologueTokens
         self.visualTokens = visualTokens
         self.visualCodes = visualCodes
@@ -90,9 +111,9 @@ public struct SequenceLayout: Equatable, Sendable {
     public var hasPrologue: Bool { prologueTokens > 0 }
     /// Id of the token between prologue and image.
     public var eos: Int { visualCodes + prologueCodes }
-    public var vocabulary: Int { hasPrologue ? eos + 1 : visualCodes }
+    public var vocabulary: Int { hasPrologue ? eos + (hasEOS ? 1 : 0) : visualCodes }
     /// T, tokens predicted (BOS not counted).
-    public var length: Int { hasPrologue ? prologueTokens + 1 + visualTokens : visualTokens }
+    public var length: Int { prologueTokens + (hasEOS ? 1 : 0) + visualTokens }
     /// Position of the first visual token.
     public var visualStart: Int { length - visualTokens }
 

@@ -1,19 +1,22 @@
 import NN
 import TensorCore
 
-/// Steps A and B on one batch (METHOD §4): A updates the autoencoder with the joint AR model frozen, B the joint AR
-/// model on step A's indices.
+/// Steps A and B on one batch (METHOD §4): A updates the autoencoder with the joint AR model and the discriminator frozen,
+/// B the joint AR model on step A's indices and the discriminator on step A's images.
 public struct TokenizerUpdate {
     public let tokenizer: Tokenizer
     public let weights: Tokenizer.LossWeights
     public let autoencoder: AdamW
     /// The AR model that is trained beside the tokenizer, with its optimiser; nil for plain baselines.
     public let joint: (model: ARModel, optimizer: AdamW)?
+    /// Losses of whole images, if there are any.
+    public let imageLosses: ImageLosses?
 
     public init(
         _ tokenizer: Tokenizer, weights: Tokenizer.LossWeights, autoencoder: AdamW,
-        joint: (model: ARModel, optimizer: AdamW)?
+        joint: (model: ARModel, optimizer: AdamW)?, imageLosses: ImageLosses? = nil
     ) {
+        self.imageLosses = imageLosses
         self.tokenizer = tokenizer
         self.weights = weights
         self.autoencoder = autoencoder
@@ -24,6 +27,8 @@ public struct TokenizerUpdate {
         public let stepA: Tokenizer.StepA
         /// Step B's loss, mean cross-entropy in nats.
         public let jointLoss: Float?
+        /// The discriminator's step, where it has begun.
+        public let adversary: Adversary.Report?
         public let gradientNorm: Double
     }
 
@@ -37,44 +42,63 @@ public struct TokenizerUpdate {
         return isShared && weight > 0 ? weight : nil
     }
 
-    /// One pair of updates at learning rate `rate`; patches [B, N, p·p·C], labels [B] and dropout as the AR model's.
+    /// One pair of updates at learning rate `rate`, the discriminator's at `adversaryRate`; patches [B, N, p·p·C], labels
+    /// [B] and dropout as the AR model's; noise for Gumbel quantizers.
     public func callAsFunction(
-        patches: Tensor, labels: TokenTensor?, visualDropped: [Bool], rate: Double
+        patches: Tensor, labels: TokenTensor?, visualDropped: [Bool], noise: GumbelNoise? = nil, rate: Double,
+        adversaryRate: Double = 0, step: Int = 0
     ) -> Report {
-        guard let joint else {
-            let (a, norm) = stepA(patches, nil, labels, visualDropped, on: Tape(differentiating: autoencoder.parameters), rate)
-            return Report(stepA: a, jointLoss: nil, gradientNorm: norm)
+        let batch = Batch(patches: patches, labels: labels, visualDropped: visualDropped, noise: noise, step: step)
+        let (a, jointLoss, norm) = autoencoderAndJoint(batch, rate)
+        var adversary: Adversary.Report?
+        if let trained = imageLosses?.adversary, trained.isActive(at: step), let images = a.images {
+            adversary = trained.update(real: images.real, rebuilt: images.rebuilt, rate: adversaryRate)
         }
-        guard let weight = sharedWeight else {
-            let tape = Tape(differentiating: autoencoder.parameters)
-            let (a, norm) = stepA(patches, joint.model, labels, visualDropped, on: tape, rate)
-            return Report(
-                stepA: a, jointLoss: stepB(a.encoding.indices, joint, labels, visualDropped, rate), gradientNorm: norm)
-        }
-        let tape = Tape(differentiating: autoencoder.parameters + joint.model.parameters)
-        let (a, norm) = stepA(patches, joint.model, labels, visualDropped, on: tape, rate)
-        joint.optimizer.step(tape, rate: rate, gradientScale: 1 / weight)
-        return Report(stepA: a, jointLoss: a.crossEntropy?.total.scalar, gradientNorm: norm)
+        return Report(stepA: a, jointLoss: jointLoss, adversary: adversary, gradientNorm: norm)
     }
 
-    private func stepA(
-        _ patches: Tensor, _ ar: ARModel?, _ labels: TokenTensor?, _ visualDropped: [Bool], on tape: Tape, _ rate: Double
-    ) -> (Tokenizer.StepA, Double) {
+    /// What both steps read.
+    private struct Batch {
+        let patches: Tensor
+        let labels: TokenTensor?
+        let visualDropped: [Bool]
+        let noise: GumbelNoise?
+        let step: Int
+    }
+
+    private func autoencoderAndJoint(
+        _ batch: Batch, _ rate: Double
+    ) -> (stepA: Tokenizer.StepA, jointLoss: Float?, gradientNorm: Double) {
+        guard let joint else {
+            let (a, norm) = stepA(batch, nil, on: Tape(differentiating: autoencoder.parameters), rate)
+            return (a, nil, norm)
+        }
+        guard let weight = sharedWeight else {
+            let (a, norm) = stepA(batch, joint.model, on: Tape(differentiating: autoencoder.parameters), rate)
+            return (a, stepB(a.encoding.indices, joint, batch, rate), norm)
+        }
+        let tape = Tape(differentiating: autoencoder.parameters + joint.model.parameters)
+        let (a, norm) = stepA(batch, joint.model, on: tape, rate)
+        joint.optimizer.step(tape, rate: rate, gradientScale: 1 / weight)
+        return (a, a.crossEntropy?.total.scalar, norm)
+    }
+
+    private func stepA(_ batch: Batch, _ ar: ARModel?, on tape: Tape, _ rate: Double) -> (Tokenizer.StepA, Double) {
         let a = tokenizer.stepA(
-            patches: tape.constant(patches), weights: weights, ar: ar, labels: labels, visualDropped: visualDropped)
+            patches: tape.constant(batch.patches), weights: weights, ar: ar, labels: batch.labels,
+            visualDropped: batch.visualDropped, noise: batch.noise, imageLosses: imageLosses, step: batch.step)
         tape.backward(from: a.total)
         return (a, autoencoder.step(tape, rate: rate).gradientNorm)
     }
 
     private func stepB(
-        _ indices: TokenTensor, _ joint: (model: ARModel, optimizer: AdamW), _ labels: TokenTensor?,
-        _ visualDropped: [Bool], _ rate: Double
+        _ indices: TokenTensor, _ joint: (model: ARModel, optimizer: AdamW), _ batch: Batch, _ rate: Double
     ) -> Float {
         let tape = Tape(differentiating: joint.model.parameters)
         let input = ARInput(
             targets: tokenizer.config.layout.targets(indices),
-            labels: labels ?? TokenTensor(repeating: joint.model.unconditionalLabel, shape: [indices.shape[0]]),
-            visualDropped: visualDropped)
+            labels: batch.labels ?? TokenTensor(repeating: joint.model.unconditionalLabel, shape: [indices.shape[0]]),
+            visualDropped: batch.visualDropped)
         let loss = joint.model.meanCrossEntropy(input, on: tape)
         tape.backward(from: loss)
         joint.optimizer.step(tape, rate: rate)

@@ -117,6 +117,24 @@ public final class AdamW {
         return Report(gradientNorm: scale * sum.squareRoot(), replacedEntries: bad)
     }
 
+    /// Sets one row of a parameter to `values`, as if it began there: moments 0, the average the values themselves.
+    public func restart(_ parameter: Parameter, row: Int, at values: [Float]) {
+        guard let index = parameters.firstIndex(where: { $0 === parameter }) else {
+            fatalError("\(parameter.name) is not trained by this optimiser")
+        }
+        let width = parameter.count / max(1, parameter.shape[0])
+        require(
+            values.count == width && row >= 0 && row < parameter.shape[0],
+            "restart: \(values.count) values for row \(row) of \(parameter.name) \(parameter.shape)")
+        for (channel, value) in values.enumerated() {
+            let at = row * width + channel
+            parameter.value.pointer[at] = value
+            average?[index].pointer[at] = value
+            moment1[index].pointer[at] = 0
+            moment2[index].pointer[at] = 0
+        }
+    }
+
     /// Runs `body` with the averaged values in the parameters, then puts the trained ones back.
     public func withAverages<Result>(_ body: () throws -> Result) rethrows -> Result {
         guard let average else { return try body() }

@@ -23,12 +23,14 @@ public final class ParameterBuilder {
     /// Standard deviation that matrices and embeddings start with (METHOD §3).
     public static let deviation: Float = 0.02
 
-    /// Normal, cut at ±2 (which at this deviation cuts nothing), times `scale`.
-    public func normal(_ name: String, _ shape: Shape, deviation: Float = deviation, scale: Float = 1) -> Parameter {
+    /// Normal around `mean`, cut at ±2 of it (which at this deviation cuts nothing), times `scale`.
+    public func normal(
+        _ name: String, _ shape: Shape, mean: Float = 0, deviation: Float = deviation, scale: Float = 1
+    ) -> Parameter {
         guard case .random(var stream) = source else { return add(name, withoutValues(shape)) }
         let value = Tensor(uninitialized: shape)
         for i in 0..<value.count {
-            value.pointer[i] = max(-2, min(2, stream.normal() * deviation)) * scale
+            value.pointer[i] = (mean + max(-2, min(2, stream.normal() * deviation))) * scale
         }
         source = .random(stream)
         return add(name, value)
@@ -37,6 +39,11 @@ public final class ParameterBuilder {
     public func zeros(_ name: String, _ shape: Shape) -> Parameter {
         if case .random = source { return add(name, .zeros(shape)) }
         return add(name, withoutValues(shape))
+    }
+
+    /// Values of `shape` that belong to the model and are not learned: made where the model is more than an outline.
+    public func constant(_ shape: Shape, _ make: () -> Tensor) -> Tensor {
+        if case .outline = source { Tensor(outline: shape) } else { make() }
     }
 
     private func withoutValues(_ shape: Shape) -> Tensor {

@@ -22,11 +22,14 @@ public struct LinePlot: Sendable {
         public var name: String
         public var points: [Point]
         public var isDashed: Bool
+        /// Place in the palette, so that an arm keeps its colour over several plots; by default its place in the plot.
+        public var colour: Int?
 
-        public init(_ name: String, points: [Point], isDashed: Bool = false) {
+        public init(_ name: String, points: [Point], isDashed: Bool = false, colour: Int? = nil) {
             self.name = name
             self.points = points
             self.isDashed = isDashed
+            self.colour = colour
         }
     }
 
@@ -67,9 +70,9 @@ public struct LinePlot: Sendable {
             <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 \(number(width)) \(number(height))" \
             width="\(number(width))" height="\(number(height))" role="img" \
             font-family="system-ui, 'Segoe UI', 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif" font-size="13" fill="#333">
-            <title>\(escaped(title))</title>
+            <title>\(escapedForXML(title))</title>
             <rect width="100%" height="100%" fill="#fff"/>
-            <text x="20" y="28" font-size="16" font-weight="600" fill="#111">\(escaped(title))</text>
+            <text x="20" y="28" font-size="16" font-weight="600" fill="#111">\(escapedForXML(title))</text>
 
             """
         svg += legend.svg(colour: colour)
@@ -91,7 +94,7 @@ public struct LinePlot: Sendable {
         return svg + "</svg>\n"
     }
 
-    private func colour(_ index: Int) -> String { Self.colours[index % Self.colours.count] }
+    private func colour(_ index: Int) -> String { Self.colours[(series[index].colour ?? index) % Self.colours.count] }
 
     private func axes(_ x: Axis, _ y: Axis, in frame: Frame) -> String {
         var svg = ""
@@ -112,7 +115,7 @@ public struct LinePlot: Sendable {
         let middle = (frame.top + frame.bottom) / 2
         return svg + """
             <text x="20" y="\(number(middle))" text-anchor="middle" transform="rotate(-90 20 \(number(middle)))">\
-            \(escaped(yLabel))</text>
+            \(escapedForXML(yLabel))</text>
 
             """
     }
@@ -210,27 +213,11 @@ private func line(
 }
 
 private func text(_ text: String, x: Double, y: Double, anchor: String) -> String {
-    "<text x=\"\(number(x))\" y=\"\(number(y))\" text-anchor=\"\(anchor)\">\(escaped(text))</text>\n"
+    "<text x=\"\(number(x))\" y=\"\(number(y))\" text-anchor=\"\(anchor)\">\(escapedForXML(text))</text>\n"
 }
 
 /// Coordinates to a hundredth of a pixel; far outside the picture any value serves.
 private func number(_ value: Double) -> String {
     let rounded = (min(max(value, -1e6), 1e6) * 100).rounded() / 100
     return rounded == rounded.rounded() ? String(Int(rounded)) : String(rounded)
-}
-
-/// Text for XML; characters that XML forbids become U+FFFD.
-private func escaped(_ text: String) -> String {
-    var result = ""
-    for scalar in text.unicodeScalars {
-        switch scalar {
-        case "&": result += "&amp;"
-        case "<": result += "&lt;"
-        case ">": result += "&gt;"
-        case "\"": result += "&quot;"
-        case _ where scalar.value < 0x20 && scalar != "\n" && scalar != "\t": result += "\u{FFFD}"
-        default: result.unicodeScalars.append(scalar)
-        }
-    }
-    return result
 }

@@ -100,15 +100,32 @@ public struct Table: Sendable, Equatable {
 
     public mutating func add(footnote: String) { footnotes.append(footnote) }
 
-    /// Whether this cell is the best of its column. Cells that look equal are equally good; where all do, or only one
-    /// row has a value, none is marked.
+    /// Whether this cell is the best of its column.
+    ///
+    /// Among plain numbers, cells that look equal are equally good; where all do, or only one row has a value, none is
+    /// marked. Among estimates the best mean is marked only if its interval overlaps no other: else another choice of
+    /// seeds might have marked another one. A value of a single seed has no interval, so that nothing is known to be
+    /// better or worse than it.
     func isBest(row: Int, column: Int) -> Bool {
         guard let better = columns[column].better else { return false }
+        let isEstimated = rows.contains { if case .estimate = $0[column] { true } else { false } }
+        if isEstimated { return isClearlyBest(row: row, column: column, better) }
         func shownRank(_ row: Int) -> Double? {
             rows[row][column].rank.map { Double(NumberFormat.fixed($0, decimals: columns[column].decimals)) ?? $0 }
         }
         let ranks = rows.indices.compactMap(shownRank)
         guard let low = ranks.min(), let high = ranks.max(), low < high else { return false }
         return shownRank(row) == (better == .lower ? low : high)
+    }
+
+    private func isClearlyBest(row: Int, column: Int, _ better: Better) -> Bool {
+        func interval(_ row: Int) -> Interval? {
+            if case .estimate(let value) = rows[row][column] { value.interval } else { nil }
+        }
+        let others = rows.indices.filter { $0 != row && rows[$0][column].rank != nil }
+        guard let own = interval(row), !others.isEmpty else { return false }
+        return others.allSatisfy { other in
+            interval(other).map { better == .lower ? own.high < $0.low : own.low > $0.high } ?? false
+        }
     }
 }

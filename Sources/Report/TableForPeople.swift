@@ -43,14 +43,14 @@ extension Table {
             case .center: ":-:"
             }
         }
-        var lines = [line(columns.map { Self.escapeMarkdown($0.heading) }), line(rules)]
+        var lines = [line(columns.map { escapedForMarkdown($0.heading) }), line(rules)]
         for row in rows.indices {
             lines.append(line(columns.indices.map { column in
-                let text = Self.escapeMarkdown(shown(row, column))
+                let text = escapedForMarkdown(shown(row, column))
                 return isBest(row: row, column: column) ? "**\(text)**" : text
             }))
         }
-        for footnote in footnotes { lines += ["", Self.escapeMarkdown(footnote)] }
+        for footnote in footnotes { lines += ["", escapedForMarkdown(footnote)] }
         return lines.joined(separator: "\n") + "\n"
     }
 
@@ -91,18 +91,6 @@ extension Table {
 
     private func trimmingEnd(_ text: String) -> String {
         String(text.reversed().drop { $0 == " " }.reversed())
-    }
-
-    private static func escapeMarkdown(_ text: String) -> String {
-        var result = ""
-        for character in text {
-            switch character {
-            case "\\", "|", "*", "_", "`", "<", "[", "]": result += "\\\(character)"
-            case "\n": result += " "
-            default: result.append(character)
-            }
-        }
-        return result
     }
 
     private static func escapeLatex(_ text: String) -> String {

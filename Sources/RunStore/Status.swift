@@ -19,10 +19,15 @@ public struct Status: Codable, Equatable, Sendable {
     /// Seconds of work spent so far, in this process and those before it.
     public var wallSeconds: Double
     public var updated: Date
+    /// Of a run: who sees to it, while it is running.
+    public var owner: StageOwner?
+    /// Of a run: stages that cannot be made, with the failed stage that each would need; by role.
+    public var skipped: [String: String]?
 
     public init(
         _ state: State, step: Int = 0, of steps: Int? = nil, rate: Double? = nil, values: [String: Double] = [:],
-        message: String = "", wallSeconds: Double = 0, updated: Date = Date()
+        message: String = "", wallSeconds: Double = 0, updated: Date = Date(), owner: StageOwner? = nil,
+        skipped: [String: String] = [:]
     ) {
         self.state = state
         self.step = step
@@ -33,10 +38,12 @@ public struct Status: Codable, Equatable, Sendable {
         self.message = message
         self.wallSeconds = wallSeconds
         self.updated = updated
+        self.owner = owner
+        self.skipped = skipped.isEmpty ? nil : skipped
     }
 
     enum CodingKeys: String, CodingKey {
-        case state, step, steps, rate, values, message, updated
+        case state, step, steps, rate, values, message, updated, owner, skipped
         case wallSeconds = "wall_seconds"
     }
 }

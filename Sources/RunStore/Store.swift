@@ -21,6 +21,13 @@ public struct Store: Sendable {
     var stages: URL { directory.appendingPathComponent("stages", isDirectory: true) }
     var runs: URL { directory.appendingPathComponent("runs", isDirectory: true) }
 
+    /// Throws an `InputError` where nothing can be written.
+    public func requireWritable() throws {
+        guard access(directory.path, W_OK) != 0 else { return }
+        let reason = errno == EROFS ? "is on a read-only file system" : "cannot be written: \(String(cString: strerror(errno)))"
+        throw InputError(file: directory.path, "the store \(reason); what is in it can be listed, shown and compared")
+    }
+
     // MARK: Stages
 
     public func stage(_ identity: StageIdentity) -> StageHandle {
@@ -49,10 +56,11 @@ public struct Store: Sendable {
     /// the folder stays, the claim is released and the error goes on.
     ///
     /// - Parameters:
+    ///   - takingOver: an owner on another host counts as dead, whatever its heartbeat does.
     ///   - waiting: called about four times a second while another process works on it; may throw to give up.
     ///   - work: returns the summary for `stage.json`. What an earlier owner left in the folder is there to resume.
     public func perform(
-        _ identity: StageIdentity, code: CodeVersion = .unknown, machine: Machine = .current(),
+        _ identity: StageIdentity, code: CodeVersion = .unknown, machine: Machine = .current(), takingOver: Bool = false,
         waiting: (String) throws -> Void = { _ in }, work: (StageWork) throws -> JSONValue
     ) throws -> StageResult {
         let stage = stage(identity)
@@ -61,7 +69,9 @@ public struct Store: Sendable {
             throw InputError(file: stage.directory.path, "needs stage '\(id)' as its \(role), which is not complete")
         }
         try RecordFile.makeDirectory(stage.directory)
-        let lock = try StageLock.acquire(stage.url(StageHandle.lockFile), timing: lockTiming) {
+        var timing = lockTiming
+        if takingOver { timing.staleAfter = 0 }
+        let lock = try StageLock.acquire(stage.url(StageHandle.lockFile), timing: timing) {
             try completed(stage) != nil
         } waiting: { owner in
             let step = stage.status.map { " (step \($0.step)\($0.steps.map { " of \($0)" } ?? ""))" } ?? ""
@@ -75,6 +85,10 @@ public struct Store: Sendable {
         }
         let claimed = StageWork(stage, lock: lock)
         do {
+            if let reason = stage.record.flatMap(stage.damage(to:)) {
+                try claimed.log("made again: \(reason)")
+                try stage.invalidate(because: reason)
+            }
             try claimed.report(stage.status.map { Status(.running, step: $0.step, of: $0.steps) } ?? Status(.running))
             let summary = try work(claimed)
             let record = try claimed.complete(summary: summary, code: code, machine: machine)
@@ -88,8 +102,9 @@ public struct Store: Sendable {
         }
     }
 
-    private func completed(_ stage: StageHandle) throws -> StageRecord? {
-        guard let record = stage.record else { return nil }
+    /// The record of a stage that is complete; nil where it is not, or has lost a file. An edited record is an `InputError`.
+    public func completed(_ stage: StageHandle) throws -> StageRecord? {
+        guard let record = stage.record, stage.damage(to: record) == nil else { return nil }
         guard record.identity == stage.identity else {
             throw InputError(
                 file: stage.url(StageHandle.recordFile).path,

@@ -131,7 +131,8 @@ public enum PackVerifier {
     }
 
     private static func entropies(_ key: String, _ quantized: Quantized, _ c: inout PackComparison) throws {
-        let entropy = AssignmentEntropy(cosines: quantized.cosines)
+        guard let cosines = quantized.cosines else { return c.add(key, false, "codes were not compared") }
+        let entropy = AssignmentEntropy(cosines: cosines)
         try c.values(
             key, [entropy.sample, entropy.batch, entropy.loss].map(Float.init), tolerance: Tolerance.output)
     }

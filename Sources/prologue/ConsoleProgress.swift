@@ -1,57 +1,73 @@
 import Experiment
 import Foundation
 
-/// Progress for people: a bar that redraws itself on a terminal, a line now and then in a pipe. Goes to standard error,
-/// so that tables on standard output stay clean.
+/// Progress for people: a line for each worker that redraws itself on a terminal, a line now and then in a pipe. Goes to
+/// standard error, so that tables on standard output stay clean.
 final class ConsoleProgress: ProgressReporter {
     private let isTerminal = isatty(STDERR_FILENO) == 1
     private let isQuiet: Bool
-    private var lastLine = ContinuousClock.now - .seconds(60)
-    private var barIsShown = false
+    /// The last word of each lane that has something in the making.
+    private var lanes: [Int: StageProgress] = [:]
+    private var lastLines: [Int: ContinuousClock.Instant] = [:]
+    /// Lines on the screen that are to be drawn anew.
+    private var drawn = 0
 
     init(isQuiet: Bool = false) { self.isQuiet = isQuiet }
 
     func note(_ line: String) {
-        clearBar()
-        if !isQuiet { write(line + "\n") }
+        guard !isQuiet else { return }
+        erase()
+        write(line + "\n")
+        draw()
     }
 
     func update(_ progress: StageProgress) {
         guard !isQuiet else { return }
         let isLast = progress.step == progress.steps
         let interval: Duration = isTerminal ? .milliseconds(100) : .seconds(10)
-        guard isLast || ContinuousClock.now - lastLine >= interval else { return }
-        lastLine = .now
+        lanes[progress.lane] = progress
+        if !isLast, let last = lastLines[progress.lane], ContinuousClock.now - last < interval { return }
+        lastLines[progress.lane] = .now
         if isTerminal {
-            write("\r\u{1B}[2K" + bar(progress))
-            barIsShown = true
+            erase()
+            draw()
         } else {
-            write(text(progress) + "\n")
+            write(Self.text(progress) + "\n")
         }
     }
 
-    func finish() {
-        guard barIsShown else { return }
-        write("\n")
-        barIsShown = false
+    func finish(lane: Int) {
+        guard let last = lanes.removeValue(forKey: lane), isTerminal else { return }
+        // What it came to stays, above what goes on.
+        erase()
+        write(Self.bar(last) + "\n")
+        draw()
     }
 
-    private func clearBar() {
-        if barIsShown { write("\r\u{1B}[2K") }
-        barIsShown = false
+    private func erase() {
+        if drawn > 0 { write("\r" + String(repeating: "\u{1B}[2K\u{1B}[1A", count: drawn - 1) + "\u{1B}[2K") }
+        drawn = 0
     }
 
-    private func bar(_ progress: StageProgress) -> String {
+    private func draw() {
+        guard isTerminal, !lanes.isEmpty else { return }
+        let lines = lanes.sorted { $0.key < $1.key }.map { Self.fitted(Self.bar($0.value)) }
+        write(lines.joined(separator: "\n"))
+        drawn = lines.count
+    }
+
+    private static func bar(_ progress: StageProgress) -> String {
         let width = 24
         let filled = progress.steps == 0 ? width : width * progress.step / progress.steps
         return "[" + String(repeating: "█", count: filled) + String(repeating: "·", count: width - filled) + "] "
             + text(progress)
     }
 
-    private func text(_ progress: StageProgress) -> String {
-        var parts = ["\(progress.stage) \(progress.step)/\(progress.steps)"]
+    private static func text(_ progress: StageProgress) -> String {
+        let lane = progress.lane == 0 ? "" : "[\(progress.lane)] "
+        var parts = ["\(lane)\(progress.stage) \(progress.step)/\(progress.steps)"]
         if let rate = progress.rate { parts.append(String(format: "%.1f/s", rate)) }
-        if let left = progress.secondsLeft, progress.step < progress.steps { parts.append("\(Self.time(left)) left") }
+        if let left = progress.secondsLeft, progress.step < progress.steps { parts.append("\(time(left)) left") }
         parts += progress.values.map { String(format: "%@ %.4g", $0.name, $0.value) }
         return parts.joined(separator: "  ")
     }
@@ -61,5 +77,15 @@ final class ConsoleProgress: ProgressReporter {
         return s < 60 ? "\(s) s" : s < 3600 ? "\(s / 60) min \(s % 60) s" : "\(s / 3600) h \(s % 3600 / 60) min"
     }
 
-    private func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
+    /// A reader that is gone is no reason to stop.
+    private func write(_ text: String) {
+        _ = text.withCString { Foundation.write(STDERR_FILENO, $0, strlen($0)) }
+    }
+
+    /// Cut to the terminal's width: a line that wraps could not be erased.
+    private static func fitted(_ line: String) -> String {
+        var size = winsize()
+        guard ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 1 else { return line }
+        return String(line.prefix(Int(size.ws_col) - 1))
+    }
 }

@@ -32,11 +32,19 @@ struct StoreOptions: ParsableArguments {
     }
 
     /// The store and all that stages need.
-    func context() throws -> ExperimentContext {
-        ExperimentContext(
-            store: try Store(directory: directory),
-            code: Self.code,
-            machine: Machine.current(blasCore: BLAS.core, blasThreads: String(Parallel.threads)),
+    ///
+    /// - Parameter threads: that each stage is made with, here or in a worker.
+    func context(threads: Int? = nil) throws -> ExperimentContext {
+        if let threads { Parallel.threads = threads }
+        return ExperimentContext(
+            store: try Store(directory: directory), code: Self.code, machine: Self.machine,
             progress: ConsoleProgress(isQuiet: quiet))
+    }
+
+    /// This process as a worker on the store.
+    func worker() throws -> Worker { Worker(store: try Store(directory: directory), code: Self.code, machine: Self.machine) }
+
+    private static var machine: Machine {
+        Machine.current(blasCore: BLAS.core, blasThreads: String(Parallel.threads))
     }
 }

@@ -18,6 +18,15 @@ import Testing
         numpy.savez("statistics.npz", arr_0=numpy.zeros((1, 4, 4, 3), "u1"), mu=mu, sigma=sigma)
         with h5py.File("statistics.h5", "w") as f: f["mean"], f["covariance"] = mu, sigma
         with h5py.File("drawn.h5", "w") as f: f["features"] = drawn
+        places = [(g.normal(size=(n, 9)) * g.uniform(0.5, 2, 9) + shift).astype("f4") for n, shift in [(150, 0), (130, 0.4)]]
+        mu_s, sigma_s = places[0].astype("f8").mean(0), numpy.cov(places[0].astype("f8"), rowvar=False)
+        numpy.savez("reference.npz", features=real, mu=mu, sigma=sigma, mu_s=mu_s, sigma_s=sigma_s)
+        with h5py.File("reference.h5", "w") as f:
+            f["mean"], f["covariance"], f["spatial_mean"], f["spatial_covariance"] = mu, sigma, mu_s, sigma_s
+        logits = g.normal(size=(130, 7)) * 2
+        numpy.savez("all.npz", features=drawn, spatial=places[1], logits=logits.astype("f4"))
+        p = numpy.exp(logits.astype("f4").astype("f8")); p /= p.sum(1, keepdims=True)
+        with h5py.File("all.h5", "w") as f: f["features"], f["spatial"], f["probabilities"] = drawn, places[1], p
         """
 
     /// Fréchet distance by a matrix square root, precision and recall by all distances.
@@ -61,6 +70,36 @@ import Testing
         #expect(text.contains("–") && text.contains("statistics only"), "\(text)")
     }
 
+    /// sFID and inception score, from statistics, features, logits or probabilities.
+    @Test func spatialDistanceAndInceptionScoreAgreeWithScipy() throws {
+        let place = try Workplace()
+        let expected = try place.python(
+            Self.makeFeatures + """
+
+            from scipy.linalg import sqrtm
+            from scipy.special import rel_entr
+            x = places[1].astype("f8")
+            s = numpy.cov(x, rowvar=False)
+            print(((x.mean(0) - mu_s) ** 2).sum() + numpy.trace(s + sigma_s - 2 * sqrtm(s @ sigma_s).real))
+            print(numpy.mean([numpy.exp(rel_entr(q, q.mean(0)).sum(1).mean()) for q in numpy.split(p, 10)]))
+            """).split(separator: "\n").compactMap { Double($0) }
+        try #require(expected.count == 2)
+        for (reference, samples) in [
+            ("reference.npz", "all.npz"), ("reference.npz", "all.h5"), ("reference.h5", "all.npz"),
+        ] {
+            let row = try #require(try place.json("score", reference, samples, "--json")["rows"]?.arrayValue?.first)
+            for (key, value) in zip(["spatial_frechet", "inception_score"], expected) {
+                let found = try #require(row[key]?.doubleValue)
+                #expect(abs(found - value) < 1e-6 * value, "\(reference) \(samples) \(key): \(found), \(value)")
+            }
+        }
+        let without = try place.json("score", "reference.npz", "drawn.npz", "--json")
+        let row = try #require(without["rows"]?.arrayValue?.first)
+        #expect(row["spatial_frechet"] == .null && row["inception_score"] == .null, "missing is never 0")
+        let notes = try #require(without["footnotes"]?.arrayValue).compactMap(\.stringValue)
+        #expect(notes.contains { $0.contains("keep places") } && notes.contains { $0.contains("'logits'") }, "\(notes)")
+    }
+
     @Test func filesThatCannotBeScoredAreNamed() throws {
         let place = try Workplace()
         _ = try place.python(
@@ -74,10 +113,11 @@ import Testing
             numpy.savez("narrow.npz", features=real[:, :4])
             numpy.savez("nan.npz", features=real * numpy.nan)
             numpy.savez("one.npz", features=real[:1])
+            numpy.savez("half_s.npz", features=real, mu_s=mu_s)
             open("cut.npz", "wb").write(open("real.npz", "rb").read()[:-40])
             """)
         for (file, says) in [
-            ("images.npz", "Inception weights"), ("half.npz", "sigma"), ("flat.npz", "[images, features]"),
+            ("images.npz", "Inception weights"), ("half.npz", "sigma"), ("half_s.npz", "sigma_s"), ("flat.npz", "[images, features]"),
             ("whole.npz", "int64"), ("crooked.npz", "[d, d]"), ("narrow.npz", "of 4: they cannot"), ("nan.npz", "finite"),
             ("one.npz", "at least 2"), ("cut.npz", "truncated"), ("none.npz", "none.npz"), ("sweep.yaml", ".npz or .h5"),
         ] {

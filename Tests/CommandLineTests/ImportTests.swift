@@ -22,24 +22,73 @@ import Testing
     @Test func importAfterExportIsTheIdentity() throws {
         let variants = "axes: {tokenizer.variant: [baseline-1d, baseline-2d, prologue, prologue-post, prologue-onestage]}\n"
         let place = try Workplace(sweep: Self.sweep + variants)
+        try Self.roundTrip(place, runs: 5, tensors: 500)
+        let imported = try #require(Self.runs(place).first { $0.hasPrefix("imported") })
+        let garbage = try place.json("gc", "--json")
+        #expect(garbage["items"]?.arrayValue?.isEmpty == true, "\(garbage)")
+        #expect(try place.run("sample", imported, "--count", "4").code == 0)
+        let probed = try place.run("probe", imported)
+        #expect(probed.code == 2 && probed.errors.contains("tokenizer.from"), "\(probed.errors)")
+    }
+
+    /// What tensors do not tell of quantizers, places and EOS comes back from what the export noted, and only from there.
+    @Test func notesSayWhatTensorsDoNot() throws {
+        let place = try Workplace(sweep: Self.sweep + """
+            arms:
+              signs: {tokenizer: {visual_quantizer: lfq, prologue_quantizer: gumbel}}
+              grid:
+                tokenizer:
+                  {visual_quantizer: fsq, codebook: 12, visual_levels: [3, 4], prologue_quantizer: lfq, prologue_encoder: separate,
+                   eos: false, visual_dropout: 0, joint_ar: {positions: hybrid}}
+                prior: {positions: hybrid}
+
+            """)
+        try Self.roundTrip(place, runs: 2, tensors: 100)
+        let kept = try place.python(Self.settings)
+        #expect(kept == "fsq [3, 4] lfq separate False hybrid hybrid\nlfq gumbel", "\(kept)")
+
+        let run = try #require(Self.runs(place).first { !$0.hasPrefix("imported") })
+        _ = try place.python("""
+            import glob, shutil
+            from safetensors.torch import load_file, save_file
+            shutil.copytree("out/\(run)", "bare")
+            for file in glob.glob("bare/*/*.safetensors"): save_file(load_file(file), file)
+            """)
+        let bare = try place.run("import", "bare")
+        #expect(bare.code == 2 && bare.errors.contains("nothing in the file says which"), "\(bare.errors)")
+    }
+
+    private static let settings = """
+        import json, os, sys
+        lines = []
+        for run in os.listdir(sys.argv[1] + "/runs"):
+            if not run.startswith("imported"): continue
+            config = json.load(open(f"{sys.argv[1]}/runs/{run}/run.json"))["config"]
+            t, joint, prior = config["tokenizer"], config["tokenizer"]["joint_ar"]["positions"], config["prior"]["positions"]
+            if t["visual_quantizer"] == "fsq":
+                lines.append(f"fsq {t['visual_levels']} {t['prologue_quantizer']} {t['prologue_encoder']} {t['eos']} {joint} {prior}")
+            else: lines.append(f"{t['visual_quantizer']} {t['prologue_quantizer']}")
+        print("\\n".join(sorted(lines)))
+        """
+
+    private static func runs(_ place: Workplace) throws -> [String] {
+        try FileManager.default.contentsOfDirectory(atPath: place.store.appendingPathComponent("runs").path).sorted()
+    }
+
+    /// Trains, exports, imports, and compares at least so many tensors.
+    private static func roundTrip(_ place: Workplace, runs count: Int, tensors: Int) throws {
         let trained = try place.run("train", place.sweep)
         try #require(trained.code == 0, "\(trained.errors)")
-        let runs = try FileManager.default.contentsOfDirectory(atPath: place.store.appendingPathComponent("runs").path)
-        #expect(runs.count == 5)
+        let runs = try runs(place)
+        #expect(runs.count == count)
         for run in runs {
             _ = try place.run("export", "checkpoint", run, "out/\(run)")
             let text = try place.start(["import", "out/\(run)", "--json"]).wait()
             try #require(text.code == 0, "\(run): \(text.errors)")
             try Data(text.output.utf8).write(to: place.folder.appendingPathComponent("\(run).json"))
         }
-        let count = try place.python(Self.compare)
-        #expect(try #require(Int(count)) > 500)
-        let imported = try #require(
-            FileManager.default.contentsOfDirectory(atPath: place.store.appendingPathComponent("runs").path)
-                .first { $0.hasPrefix("imported") })
-        #expect(try place.run("sample", imported, "--count", "4").code == 0)
-        let probed = try place.run("probe", imported)
-        #expect(probed.code == 2 && probed.errors.contains("tokenizer.from"), "\(probed.errors)")
+        let compared = try place.python(compare)
+        #expect(try #require(Int(compared)) > tensors)
     }
 
     private static let compare = """
@@ -60,6 +109,64 @@ import Testing
                     count += len(x)
         print(count)
         """
+
+    /// The weights that training left, as if they were the averaged ones of another checkpoint.
+    @Test func rawWeightsAreTakenWhereAskedFor() throws {
+        let place = try Workplace(sweep: Self.sweep)
+        try #require(try place.run("train", place.sweep).code == 0)
+        let run = try #require(Self.runs(place).first)
+        _ = try place.run("export", "checkpoint", run, "good")
+        _ = try place.python("""
+            import shutil
+            shutil.copytree("good", "swapped")
+            for part, raw, averaged in [("tokenizer", "", "_2"), ("tokenizer", "_1", "_3"), ("tokenizer", "_5", "_6"), ("prior", "", "_1")]:
+                shutil.copy(f"good/{part}/model{raw}.safetensors", f"swapped/{part}/model{averaged}.safetensors")
+            """)
+        for (name, arguments) in [("ema", ["good"]), ("raw", ["good", "--weights", "raw"]), ("swapped", ["swapped"])] {
+            let imported = try place.json(["import", "--name", name, "--json"] + arguments)
+            let rows = try #require(imported["rows"]?.arrayValue)
+            let id = try #require(rows.first { $0["role"] == "run" }?["id"]?.stringValue)
+            let drawn = try place.run("sample", id, "--count", "8")
+            try #require(drawn.code == 0, "\(drawn.errors)")
+            let path = try #require(drawn.output.split(whereSeparator: \.isWhitespace).first { $0.hasSuffix("samples.h5") })
+            try Data(contentsOf: URL(fileURLWithPath: String(path), relativeTo: place.folder))
+                .write(to: place.folder.appendingPathComponent("\(name).h5"))
+        }
+        let same = try place.python("""
+            import h5py
+            a, b, c = (h5py.File(n + ".h5")["images"][:].tobytes() for n in ["ema", "raw", "swapped"])
+            print(a == b, b == c)
+            """)
+        #expect(same == "False True")
+    }
+
+    /// The file that a stage keeps, networks under prefixes, is a checkpoint too.
+    @Test func oneFileOfSeveralNetworksIsTaken() throws {
+        let place = try Workplace(sweep: Self.sweep)
+        try #require(try place.run("train", place.sweep).code == 0)
+        let made = try #require(place.stages("tokenizer").first)
+        let file = made.appendingPathComponent("model_ema.safetensors").path
+        let imported = try place.json("import", file, "--image-size", "16", "--json")
+        let id = try #require(imported["rows"]?.arrayValue?.first { $0["role"] == "tokenizer" }?["id"]?.stringValue)
+        #expect(id != made.lastPathComponent)
+        let same = try place.python("""
+            import sys
+            from safetensors.numpy import load_file
+            x, y = load_file("\(file)"), load_file(sys.argv[1] + "/stages/\(id)/model_ema.safetensors")
+            print(len(x) > 50, x.keys() == y.keys() and all(x[k].tobytes() == y[k].tobytes() for k in x))
+            """)
+        #expect(same == "True True")
+        // A prior trained on its tokens has the same images to train on: this is the same tokenizer.
+        try Data((Self.sweep + "tokenizer.from: \(id)\n").utf8).write(to: place.folder.appendingPathComponent("more.yaml"))
+        let more = try place.run("train", "more.yaml")
+        try #require(more.code == 0, "\(more.errors)")
+        let losses = place.stages("prior").map { $0.appendingPathComponent("model.safetensors").path }
+        let equal = try place.python("""
+            a, b = (open(p, "rb").read() for p in \(losses))
+            print(a == b)
+            """)
+        #expect(losses.count == 2 && equal == "True")
+    }
 
     /// A tokenizer and an AR model from elsewhere: prefixed names, buffers, half precision; and what is wrong with each
     /// of the others.

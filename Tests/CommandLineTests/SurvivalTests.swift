@@ -4,22 +4,7 @@ import Testing
 
 /// Interrupted, killed and damaged runs end where an undisturbed one does, bit for bit.
 @Suite(.serialized) struct SurvivalTests {
-    /// One arm, trained long enough to be interrupted in the middle.
-    private static let settings = [
-        "--only", "arm = 'prologue'", "--set", "tokenizer.steps=120", "--set", "prior.steps=120",
-        "--set", "tokenizer.checkpoint_every=15", "--set", "prior.checkpoint_every=15",
-    ]
-
-    private static let undisturbed: Result<Workplace, any Error> = Result {
-        let place = try Workplace()
-        let run = try start(place).wait()
-        try #require(run.code == 0, "\(run.errors)")
-        return place
-    }
-
-    private static func start(_ place: Workplace) throws -> RunningProgram {
-        try place.start(["sweep", "run", place.sweep] + settings)
-    }
+    private let scenario = Scenario.long
 
     @Test func killsAndInterruptionsChangeNothing() throws {
         let place = try Workplace()
@@ -28,8 +13,8 @@ import Testing
             (SIGKILL, "prior", 80),
         ]
         for (signal, kind, step) in plan {
-            let program = try Self.start(place)
-            #expect(reaches(step, kind, place, program))
+            let program = try scenario.start(place)
+            #expect(place.reaches(step, kind, program))
             program.send(signal)
             let ended = try program.wait()
             if signal == SIGKILL {
@@ -38,29 +23,29 @@ import Testing
                 #expect(!ended.wasKilled && ended.code == 130, "\(kind) \(step): \(ended)")
                 #expect(ended.errors.hasSuffix("interrupted; run the same command to go on\n"), "\(ended.errors)")
             }
-            let status = try place.json(["sweep", "status", place.sweep, "--json"] + Self.settings)
+            let status = try place.json(["sweep", "status", place.sweep, "--json"] + scenario.settings)
             #expect(status["counts"] == ["interrupted": 1], "\(status)")
         }
         // And at moments that nobody chose.
         for _ in 0..<4 {
-            let program = try Self.start(place)
+            let program = try scenario.start(place)
             Thread.sleep(forTimeInterval: .random(in: 0.02...0.4))
             program.send(SIGKILL)
             _ = try program.wait()
         }
-        try expectUndisturbedEnd(place)
-        #expect(try log("tokenizer", place).contains("resuming at step"))
-        #expect(try log("prior", place).contains("resuming at step"))
+        try scenario.expectUndisturbedEnd(place)
+        #expect(try place.log("tokenizer").contains("resuming at step"))
+        #expect(try place.log("prior").contains("resuming at step"))
     }
 
-    @Test(arguments: ["cut", "altered"])
-    func aDamagedCheckpointStartsOver(_ damage: String) throws {
+    @Test(arguments: [("checkpoint.h5", "cut"), ("checkpoint.h5", "altered"), ("metrics.h5", "cut")])
+    func aDamagedCheckpointStartsOver(_ file: String, _ damage: String) throws {
         let place = try Workplace()
-        let program = try Self.start(place)
-        #expect(reaches(50, "tokenizer", place, program))
+        let program = try scenario.start(place)
+        #expect(place.reaches(50, "tokenizer", program))
         program.send(SIGKILL)
         #expect(try program.wait().wasKilled)
-        let checkpoint = try #require(place.stages("tokenizer").first).appendingPathComponent("checkpoint.h5")
+        let checkpoint = try #require(place.stages("tokenizer").first).appendingPathComponent(file)
         var data = try Data(contentsOf: checkpoint)
         if damage == "cut" {
             data.removeLast(data.count / 3)
@@ -68,8 +53,9 @@ import Testing
             for i in data.count / 2..<data.count / 2 + 4096 { data[i] ^= 0x5A }
         }
         try data.write(to: checkpoint)
-        try expectUndisturbedEnd(place)
-        #expect(try log("tokenizer", place).contains("starting over: "))
+        try scenario.expectUndisturbedEnd(place)
+        let log = try place.log("tokenizer")
+        #expect(log.contains("starting over: ") && log.contains(file), "\(log)")
     }
 
     /// While training runs: h5py reads its metrics, SQLite reads the index, the status says how far it is.
@@ -77,7 +63,7 @@ import Testing
         let place = try Workplace()
         let long = ["--only", "arm = 'prologue'", "--set", "tokenizer.steps=100000"]
         let program = try place.start(["train", place.sweep, "--stage", "tokenizer"] + long)
-        #expect(reaches(3, "tokenizer", place, program))
+        #expect(place.reaches(3, "tokenizer", program))
         let answer = try place.python(
             """
             import glob, h5py, math, sqlite3, sys, time
@@ -112,66 +98,5 @@ import Testing
         let stopped = try place.json(arguments)
         #expect(stopped["counts"] == ["interrupted": 1])
         #expect(stopped["cells"]?.arrayValue?.first?["worker"] == .null)
-    }
-
-    // MARK: What the tests share
-
-    /// Waits until the stage of this kind has done `step` steps.
-    private func reaches(_ step: Int, _ kind: String, _ place: Workplace, _ program: RunningProgram) -> Bool {
-        program.waits {
-            guard let stage = place.stages(kind).first,
-                let data = try? Data(contentsOf: stage.appendingPathComponent("status.json")),
-                let status = try? JSONValue(parsing: data)
-            else { return false }
-            return (status["step"]?.intValue ?? 0) >= step
-        }
-    }
-
-    private func log(_ kind: String, _ place: Workplace) throws -> String {
-        let stage = try #require(place.stages(kind).first)
-        return (try? String(contentsOf: stage.appendingPathComponent("log.txt"), encoding: .utf8)) ?? ""
-    }
-
-    /// Runs to the end and compares every file that results are read from with those of the undisturbed run.
-    private func expectUndisturbedEnd(_ place: Workplace) throws {
-        let last = try Self.start(place).wait()
-        try #require(last.code == 0, "\(last.errors)")
-        let expected = try Self.undisturbed.get()
-        var compared: Set<String> = []
-        for kind in [
-            "features", "tokenizer", "reconstructions", "tokens", "probe", "prior", "samples", "scores", "resample",
-        ] {
-            let (these, those) = (place.stages(kind), expected.stages(kind))
-            #expect(!those.isEmpty && these.map(\.lastPathComponent) == those.map(\.lastPathComponent))
-            for (this, that) in zip(these, those) {
-                let (left, wanted) = (try files(in: this), try files(in: that))
-                #expect(left == wanted, "\(this.lastPathComponent)")
-                for file in wanted {
-                    let (a, b) = (this.appendingPathComponent(file), that.appendingPathComponent(file))
-                    let isEqual = try Data(contentsOf: a) == Data(contentsOf: b)
-                    #expect(isEqual, "\(this.lastPathComponent)/\(file) differs")
-                    compared.insert(file)
-                }
-            }
-        }
-        for name in [
-            "model.safetensors", "model_ema.safetensors", "tokens.h5", "samples.h5", "scores/shapes-cnn.nocfg.json",
-        ] { #expect(compared.contains(name), "\(name) was not compared") }
-        let series = """
-            import glob, h5py, sys
-            for path in sorted(glob.glob(sys.argv[1] + "/stages/*/metrics.h5")):
-                with h5py.File(path, "r") as f:
-                    print(path.split("/")[-2], f["step"][:].tolist(), [f[c][:].tobytes().hex() for c in f.attrs["columns"]])
-            """
-        let curves = try place.python(series)
-        #expect(curves.split(separator: "\n").count == 3)
-        let undisturbedCurves = try expected.python(series)
-        #expect(curves == undisturbedCurves)
-    }
-
-    /// The files of a stage, but for those that tell of times and processes: records, and the metrics with their clock.
-    private func files(in stage: URL) throws -> Set<String> {
-        let all = try FileManager.default.subpathsOfDirectory(atPath: stage.path)
-        return Set(all).subtracting(["stage.json", "status.json", "log.txt", "metrics.h5", "scores"])
     }
 }

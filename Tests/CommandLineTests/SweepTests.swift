@@ -69,19 +69,22 @@ import Testing
 
     @Test func aFailedRunLeavesTheOthersAloneAndFailsTheCommand() throws {
         let place = try Workplace()
-        #expect(try place.run("train", place.sweep, "--stage", "tokenizer").code == 0)
-        // A tokenizer whose weights are gone cannot encode.
+        // A folder is in the way of a file.
         let plan = try place.json("sweep", "plan", place.sweep, "--json")
         let stages = try #require(plan["cells"]?.arrayValue?.first?["stages"]?.arrayValue)
-        let tokenizer = try #require(stages.first { $0["role"] == "tokenizer" }?["id"]?.stringValue)
-        let weights = place.store.appendingPathComponent("stages/\(tokenizer)/model_ema.safetensors")
-        try FileManager.default.removeItem(at: weights)
+        let tokens = try #require(stages.first { $0["role"] == "tokens" }?["id"]?.stringValue)
+        let obstacle = place.store.appendingPathComponent("stages/\(tokens)/tokens.h5")
+        try FileManager.default.createDirectory(at: obstacle, withIntermediateDirectories: true)
 
         let run = try place.run("sweep", "run", place.sweep)
         #expect(run.code == 1)
         #expect(run.output.contains("1 runs done, 1 failed"), "\(run.output)")
-        #expect(run.output.contains("model_ema.safetensors"), "\(run.output)")
+        #expect(run.output.contains("tokens.h5"), "\(run.output)")
         let status = try place.json("sweep", "status", place.sweep, "--json")
         #expect(status["counts"] == ["done": 1, "failed": 1])
+        let failed = try #require(status["cells"]?.arrayValue?.first)
+        #expect(failed["skipped"]?["prior"] == "tokens" && failed["skipped"]?["reconstructions"] == nil, "\(failed)")
+        let shown = try place.run("sweep", "status", place.sweep).output
+        #expect(shown.contains("skipped because of tokens: prior, probe, "), "\(shown)")
     }
 }

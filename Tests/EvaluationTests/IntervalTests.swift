@@ -39,7 +39,9 @@ import Testing
         #expect(ArmComparison(paired: [], baseline: []) == nil)
         #expect(ArmComparison(unpaired: [1, 2], baseline: []) == nil)
         let single = ArmComparison(unpaired: [3], baseline: [1, 2])
-        #expect(single?.difference.mean == 1.5 && single?.difference.interval == nil && single?.pValue == nil)
+        #expect(single?.difference.mean == 1.5 && single?.difference.interval == nil)
+        // Three divisions into one and two, two of which are as far apart.
+        #expect(single?.test.pValue == 2.0 / 3)
     }
 
     @Test func pairedComparisonAgreesWithScipy() throws {
@@ -57,7 +59,7 @@ import Testing
         #expect(comparison.pairing == .paired)
         #expect(relativeError(interval.low, try expected.number("low")) < 1e-9)
         #expect(relativeError(interval.high, try expected.number("high")) < 1e-9)
-        #expect(relativeError(try #require(comparison.pValue), try expected.number("p")) < 1e-12)
+        #expect(relativeError(comparison.test.pValue, try expected.number("p")) < 1e-12)
     }
 
     @Test func unpairedComparisonAgreesWithScipy() throws {
@@ -66,14 +68,17 @@ import Testing
             from scipy import stats
             t = stats.ttest_ind(f64("a"), f64("b"), equal_var=False)
             ci = t.confidence_interval()
-            print(json.dumps(dict(low=ci.low, high=ci.high, p=t.pvalue)))
+            p = stats.permutation_test((f64("a"), f64("b")), lambda x, y: abs(x.mean() - y.mean()), n_resamples=np.inf,
+                                       alternative="greater").pvalue
+            print(json.dumps(dict(low=ci.low, high=ci.high, p=p)))
             """, doubles: ["a": arm + [12.5], "b": baseline])
         let comparison = try #require(ArmComparison(unpaired: arm + [12.5], baseline: baseline))
         let interval = try #require(comparison.difference.interval)
         #expect(comparison.pairing == .unpaired && comparison.difference.count == 5)
         #expect(relativeError(interval.low, try expected.number("low")) < 1e-9)
         #expect(relativeError(interval.high, try expected.number("high")) < 1e-9)
-        #expect(relativeError(try #require(comparison.pValue), try expected.number("p")) < 1e-9)
+        #expect(comparison.test.isExact && comparison.test.kind == .permutations)
+        #expect(relativeError(comparison.test.pValue, try expected.number("p")) < 1e-12)
     }
 
     @Test func signFlipsAreCountedExactly() {
@@ -84,6 +89,34 @@ import Testing
         #expect(signFlipTest([0.1, 0.2, -0.3]).pValue == 1)
         #expect(signFlipTest([0, 0]).pValue == 1)
         #expect(signFlipTest([5]).pValue == 1)
+    }
+
+    @Test func permutationsAreCountedExactly() {
+        // Only the observed division and its mirror are as extreme; unequal groups have no mirror.
+        #expect(permutationTest([1, 2, 3], [7, 8, 9]).pValue == 2.0 / 20)
+        #expect(permutationTest([1, 2], [7, 8, 9]).pValue == 1.0 / 10)
+        #expect(permutationTest([1, 2], [7, 8, 9]).smallest == 1.0 / 10)
+        #expect(permutationTest([1, 2, 3], [7, 8, 9]).smallest == 2.0 / 20)
+        // Sums that are equal but for rounding are ties.
+        #expect(permutationTest([0.1, 0.2], [0.3, 0]).pValue == 1)
+        #expect(permutationTest([5], [5]).pValue == 1)
+    }
+
+    @Test func manyPermutationsAreDrawn() throws {
+        var data = RandomData(seed: 24)
+        let (a, b) = (data.normals(12).map { $0 + 0.6 }, data.normals(14))
+        let test = permutationTest(a, b)
+        #expect(!test.isExact)
+        let expected = try Python.run(
+            """
+            from scipy import stats
+            p = stats.permutation_test((f64("a"), f64("b")), lambda x, y, axis: abs(x.mean(axis) - y.mean(axis)), n_resamples=100000,
+                                       alternative="greater", vectorized=True, rng=1).pvalue
+            print(json.dumps(dict(p=p)))
+            """, doubles: ["a": a, "b": b]).number("p")
+        // Both are drawn: their difference has a standard error of sqrt(2 p (1 − p) / 100 000).
+        #expect(abs(test.pValue - expected) < 5 * (2 * expected / 100_000).squareRoot())
+        #expect(expected > 0.001 && expected < 0.9)
     }
 
     @Test func manySignFlipsAreDrawn() throws {

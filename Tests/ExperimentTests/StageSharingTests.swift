@@ -21,10 +21,14 @@ import Testing
             ("features.steps=5", ["features", "reconstructions", "scores.nocfg", "scores.cool"]),
             ("sampling.settings.cool.temperature=0.8", ["samples.cool", "scores.cool"]),
             ("sampling.count=30", samples), ("probe.l2_grid=[0.1]", ["probe"]), ("resample.rows=3", ["resample"]),
+            ("scores.precision_recall=false", ["scores.nocfg", "scores.cool"]),
             ("scores.reference_count=30", ["reconstructions", "scores.nocfg", "scores.cool"]),
             ("seeds: {tokenizer: 1, prior: 0, sampler: 0}", tokenizer),
             ("seeds: {tokenizer: 0, prior: 1, sampler: 0}", prior),
             ("seeds: {tokenizer: 0, prior: 0, sampler: 1}", drawn),
+            // Losses of whole images, once they have a weight; without one nobody reads what else they say.
+            ("tokenizer.gan.weight=0.1", tokenizer), ("tokenizer.gan={loss: hinge, width: 4, layers: 1, learning_rate: 0.1}", []),
+            ("tokenizer.gan={start_step: 2, lecam: 0}", []), ("tokenizer.perceptual={seed: 3, network: lpips, weights: file}", []),
             // Bookkeeping changes no result, and so no stage.
             ("tokenizer.checkpoint_every=3", []), ("prior.log_every=2", []), ("sampling.batch=7", []),
         ]

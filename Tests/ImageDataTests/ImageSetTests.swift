@@ -20,7 +20,10 @@ import Testing
         let flips = [false, true, true, false]
         for flipped in [[], flips] {
             var values = [Float](repeating: .nan, count: indices.count * set.pixelsPerImage)
-            values.withUnsafeMutableBufferPointer { set.batch(indices, into: $0, patch: size.patch, flipped: flipped) }
+            let views = flipped.map { PictureView(isMirrored: $0) }
+            let batch = try set.batch(indices, views: views)
+            #expect(batch.labels == indices.map { set.labels[$0] })
+            values.withUnsafeMutableBufferPointer { set.layout(patch: size.patch).patches(ofImages: batch.pixels, into: $0) }
             try withTemporaryFolder { folder in
                 let url = folder.appendingPathComponent("batch.safetensors")
                 try SafetensorsFile.write(

@@ -79,7 +79,8 @@ import Testing
 
     @Test func aGridHoldsItsImagesWhereTheyBelong() throws {
         let set = ImageSetTests.numbered(count: 5, height: 4, width: 3, channels: 3)
-        let picture = ImageGrid(columns: 2, gap: 1, scale: 2).picture(set)
+        let picture = ImageGrid(columns: 2, gap: 1, scale: 2).picture(
+            set.pixels, height: set.height, width: set.width, channels: set.channels)
         #expect(picture.width == 2 + 2 * (6 + 2) && picture.height == 2 + 3 * (8 + 2))
         var wrong: [[Int]] = []
         for y in 0..<picture.height {

@@ -103,6 +103,68 @@ import Testing
         #expect(!differs, "step B depends on the weights of step A")
     }
 
+    /// Step A takes the generator's and the perceptual loss, each with its weight; step B trains the discriminator on step
+    /// A's images as if there had been no step A.
+    @Test(arguments: [true, false])
+    func imageLossesTrainTheirOwnSideOnly(_ prologue: Bool) throws {
+        let settings = AdamW.Settings(beta1: 0, beta2: 0.9, epsilon: 10)
+        let classifier = ImageClassifier(
+            imageSize: 12, channels: 1, classes: 3, width: 4, features: 5, stream: RandomStream(seed: 6, "classifier"))
+        func adversary() -> Adversary {
+            let network = PatchDiscriminator(channels: 1, width: 3, layers: 2, stream: RandomStream(seed: 7, "d"))
+            return Adversary(
+                network, .init(weight: 0.7, loss: .hinge, lecam: 0.5, startStep: 3),
+                optimizer: AdamW(network.parameters, settings))
+        }
+        func values(_ parameters: [Parameter]) -> [Float] { parameters.flatMap(\.value.values) }
+        /// Tokenizer, joint AR model, discriminator after one update at `step`.
+        func updated(_ losses: ImageLosses?, step: Int) -> (tokenizer: [Float], ar: [Float], report: TokenizerUpdate.Report) {
+            let example = Example(prologue: prologue)
+            let update = TokenizerUpdate(
+                example.tokenizer, weights: example.weights(0.25, 0.25),
+                autoencoder: AdamW(example.tokenizer.parameters, settings),
+                joint: (example.ar, AdamW(example.ar.parameters, settings)), imageLosses: losses)
+            let report = update(
+                patches: example.patches, labels: example.labels, visualDropped: example.dropped, rate: 1,
+                adversaryRate: 0.5, step: step)
+            return (values(example.tokenizer.parameters), values(example.ar.parameters), report)
+        }
+        let plain = updated(nil, step: 3)
+        let (early, trained) = (adversary(), adversary())
+        let initial = values(early.discriminator.parameters)
+        let before = updated(ImageLosses(adversary: early, perceptual: nil), step: 2)
+        #expect(before.tokenizer == plain.tokenizer && before.report.adversary == nil, "before the start step")
+        #expect(values(early.discriminator.parameters) == initial && early.lecam.averages.values == [0, 0])
+
+        let full = updated(ImageLosses(adversary: trained, perceptual: (PerceptualLoss(classifier), 0.4)), step: 3)
+        #expect(full.tokenizer != plain.tokenizer)
+        let differs = zip(full.ar, plain.ar).contains { abs($0 - $1) > 1e-6 * (1 + abs($1)) }
+        #expect(!differs, "image losses reach the joint AR model")
+        // Step A as the sum of its terms.
+        let example = Example(prologue: prologue)
+        let tape = Tape(differentiating: example.tokenizer.parameters)
+        let a = example.stepA(on: tape, example.weights(0.25, 0.25))
+        let rebuilt = imagesFromPatches(try #require(a.reconstruction), rows: 3, columns: 3, patch: 4)
+        let real = imagesFromPatches(example.patches, rows: 3, columns: 3, patch: 4)
+        let fresh = adversary()
+        tape.backward(
+            from: a.total + 0.7 * fresh.generatorLoss(rebuilt) + 0.4 * PerceptualLoss(classifier)(rebuilt: rebuilt, real: real))
+        AdamW(example.tokenizer.parameters, settings).step(tape, rate: 1)
+        let off = zip(values(example.tokenizer.parameters), full.tokenizer).map { abs($0 - $1) }.max() ?? 1
+        let moved = zip(full.tokenizer, plain.tokenizer).map { abs($0 - $1) }.max() ?? 0
+        #expect(off < 1e-4 * moved, "\(off) of \(moved)")
+        // Step B alone on the same images.
+        let report = fresh.update(real: real, rebuilt: rebuilt, rate: 0.5)
+        #expect(values(fresh.discriminator.parameters) == values(trained.discriminator.parameters))
+        #expect(values(trained.discriminator.parameters) != initial)
+        #expect(report.loss == full.report.adversary?.loss)
+        for (mine, its) in zip(fresh.state, trained.state) {
+            #expect(mine.name == its.name && mine.tensor.values == its.tensor.values)
+        }
+        #expect(values(classifier.parameters) == values(ImageClassifier(
+            imageSize: 12, channels: 1, classes: 3, width: 4, features: 5, stream: RandomStream(seed: 6, "classifier")).parameters))
+    }
+
     private func compare(_ parameters: [Parameter], _ a: Tape, _ b: Tape, scale: Float) throws {
         for parameter in parameters {
             guard let expected = b.gradient(of: parameter)?.values else { continue }

@@ -26,7 +26,7 @@ import Testing
             ───────────────  ─────────────────  ─────────  ─────
             baseline-2d      28.6 ± 2.3 (n=3)       56.0    1000
             prologue, "K=8"  25.4 ± 0.9 (n=3)       74.9*   1000
-            post                   25.0 (n=1)*         –    1000
+            post                   25.0 (n=1)          –    1000
 
             ± is the 95 % interval over seeds_n.
 
@@ -40,14 +40,15 @@ import Testing
         #expect(lines[1] == "| :-- | --: | --: | --: |")
         #expect(lines[2] == "| baseline-2d | 28.6 ± 2.3 (n=3) | 56.0 | 1000 |")
         #expect(lines[3] == "| prologue, \"K=8\" | 25.4 ± 0.9 (n=3) | **74.9** | 1000 |")
-        #expect(lines[4] == "| post | **25.0 (n=1)** | – | 1000 |")
+        #expect(lines[4] == "| post | 25.0 (n=1) | – | 1000 |")
         #expect(lines[6] == "± is the 95 % interval over seeds\\_n.")
     }
 
     @Test func latexEscapesAndMarks() {
         let latex = table().latex()
         #expect(latex.hasPrefix("\\begin{tabular}{lrrr}\n\\toprule\narm & gFID & probe [\\%] & steps \\\\\n\\midrule\n"))
-        #expect(latex.contains("post & \\textbf{25.0 (n=1)} & -- & 1000 \\\\\n\\bottomrule\n\\end{tabular}\n"))
+        #expect(latex.contains("post & 25.0 (n=1) & -- & 1000 \\\\\n\\bottomrule\n\\end{tabular}\n"))
+        #expect(latex.contains("& \\textbf{74.9} &"))
         #expect(latex.contains("25.4 $\\pm$ 0.9 (n=3)"))
         #expect(latex.contains("seeds\\_n."))
     }
@@ -93,6 +94,20 @@ import Testing
         #expect(marked([1, nil], .lower) == [], "nothing to compare with")
         #expect(marked([.nan, 5, 7], .lower) == [1])
         #expect(marked([-0.01, 0.01, 3], .lower) == [0, 1], "minus zero is zero")
+    }
+
+    /// An estimate is best only where its interval overlaps no other.
+    @Test func bestEstimateIsMarkedWhereItIsClear() {
+        func marked(_ values: [[Double]], _ better: Table.Better) -> [Int] {
+            var table = Table(columns: [.text("arm"), .number("x", decimals: 1, better: better)])
+            for value in values { table.add([.text("a"), .estimate(Estimate(of: value))]) }
+            return table.markdown().split(separator: "\n").dropFirst(2).enumerated().filter { $1.contains("**") }.map(\.offset)
+        }
+        let (low, high, wide) = ([1.0, 1.1, 0.9], [5.0, 5.1, 4.9], [1.0, 5, 9])
+        #expect(marked([high, low], .lower) == [1] && marked([high, low], .higher) == [0])
+        #expect(marked([high, low, wide], .lower) == [], "the wide one may be better than either")
+        #expect(marked([low, [5]], .lower) == [], "nothing is known of how one seed spreads")
+        #expect(marked([low], .lower) == [] && marked([low, []], .lower) == [], "nothing to compare with")
     }
 
     @Test(arguments: [

@@ -65,11 +65,16 @@ struct ExampleStore {
             """
             import sqlite3, sys
             db = sqlite3.connect(sys.argv[1])
+            # Tables that refer by number: the views say what they hold, and the two lines at the end.
+            internal = ('config_values', 'config_keys', 'config_sections', 'run_sections', 'run_parts', 'run_values',
+                        'metric_names', 'protocols', 'scores')
             kinds = [r[0] for r in db.execute("select name from sqlite_master where type in ('table', 'view') order by name")]
             for name in kinds:
-                if name in ('filled',) or name.startswith('sqlite_') or name in ('config_values', 'config_keys', 'protocols', 'scores'): continue
+                if name in ('filled',) or name.startswith('sqlite_') or name in internal: continue
                 columns = [c[1] for c in db.execute(f'pragma table_info({name})') if c[1] != 'number']
                 for row in sorted(db.execute(f"select {', '.join(columns)} from {name}"), key=repr): print(name, row)
+            print('values', db.execute('''select runs.id, metric_names.name, value from run_values
+                join runs on runs.number = run join metric_names on metric_names.number = metric order by 1, 2''').fetchall())
             print(db.execute('select count(*) from scores').fetchone(), db.execute('select count(*) from config_values').fetchone())
             """, indexFile.path)
     }

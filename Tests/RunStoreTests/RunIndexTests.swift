@@ -87,6 +87,13 @@ import Testing
             try example.store.stage(id: example.tokenizer).invalidate(because: "cut short")
             try index.refresh(stage: example.tokenizer)
             #expect(try index.query("SELECT status FROM stages WHERE id = ?", [.string(example.tokenizer)]).rows == [["failed"]])
+
+            // Scores that change are found by value too.
+            let score = "SELECT value FROM run_values JOIN metric_names ON metric = metric_names.number"
+            #expect(try index.query(score).rows == [[13.5]])
+            try example.store.stage(id: example.priors[1]).invalidate(because: "cut short")
+            try index.refresh(stage: example.priors[1])
+            #expect(try index.query(score).rows == [])
         }
     }
 
@@ -97,7 +104,7 @@ import Testing
             let example = try ExampleStore(in: folder)
             for run in example.runs { try early.refresh(run: run.id) }
             let before = try example.dump()
-            #expect(before.contains("looks good") && before.contains("gfid.nocfg") && before.contains("(4,) (16,)"))
+            #expect(before.contains("looks good") && before.contains("gfid.nocfg") && before.contains("(4,) (9,)"))
             try RunIndex(example.store).reindex()
             #expect(try example.dump() == before)
 
@@ -106,6 +113,41 @@ import Testing
             _ = try RunIndex(example.store, warning: { warnings.add($0) })
             #expect(try example.dump() == before)
             #expect(warnings.all.count == 1 && warnings.all[0].contains("missing"))
+        }
+    }
+
+    /// An index of the first version, with another layout, is brought up to date from the files.
+    @Test func anOldIndexIsMadeAgain() throws {
+        try withTemporaryFolder { folder in
+            let example = try ExampleStore(in: folder)
+            do { _ = try RunIndex(example.store) }
+            let before = try example.dump()
+            // As the first version left it: its tables, and no word of later migrations.
+            _ = try python(
+                """
+                import sqlite3, sys
+                db = sqlite3.connect(sys.argv[1])
+                for name in ('run_config', 'metrics', 'run_stages'): db.execute(f'drop view {name}')
+                for name in ('run_sections', 'config_values', 'config_sections', 'config_keys', 'run_parts', 'run_roles',
+                             'run_values', 'metric_names'):
+                    db.execute(f'drop table {name}')
+                for name in ('runs_by_created', 'runs_by_status', 'runs_by_sweep_and_date'): db.execute(f'drop index {name}')
+                db.executescript('''
+                    create index runs_by_status on runs(status);
+                    create index runs_by_created on runs(created);
+                    create table config_keys (number integer primary key, key text not null unique);
+                    create table config_values (run integer not null, key integer not null, value, primary key (run, key));
+                    create table run_stages (run_id text not null, role text not null, stage_id text not null);
+                    create view run_config as select 1 as run_id;
+                    create view metrics as select 1 as run_id;
+                    delete from grdb_migrations where identifier like '2%';
+                ''')
+                db.commit()
+                """, example.indexFile.path)
+            let warnings = Warnings()
+            let index = try RunIndex(example.store, warning: { warnings.add($0) })
+            #expect(try example.dump() == before)
+            #expect(try index.isIntact() && warnings.all.count == 1)
         }
     }
 

@@ -26,10 +26,11 @@ import Testing
             let example = try ExampleStore(in: folder)
             let index = try RunIndex(example.store)
             let tables = try blocks("sql").map { try index.query($0) }
-            #expect(tables.count == 3)
+            #expect(tables.count == 4)
             #expect(tables[0].columns == ["id", "gfid"] && tables[0].rows.map { $0[1] } == [12.5, 13.5])
             #expect(tables[1].rows.count == 3)
             #expect(tables[2].rows.map { $0[0] } == [.string(example.tokenizer)])
+            #expect(tables[3].rows == [[.string(example.runs[0].id), 12.5]])
         }
     }
 

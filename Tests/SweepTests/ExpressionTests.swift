@@ -20,6 +20,11 @@ import Testing
                 form = random.random()
                 if form < .15: return f'{name} is null'
                 if form < .3: return f'{name} IS NOT NULL'
+                if form < .37 and kind == 'text':
+                    pattern = random.choice(['%', 'r%', '%E%', 'gr__n', '_', '%''t%', "it''s", 'GREEN', '%r%e%', ''])
+                    return f"{name} {random.choice(['like', 'not like', 'LIKE'])} '{pattern}'"
+                if form < .37:
+                    return f"{name} {random.choice(['between', 'not between'])} {literal(kind)} and {literal(kind)}"
                 if form < .5:
                     values = [literal(kind) for _ in range(random.randint(1, 3))] + (['null'] if random.random() < .2 else [])
                     return f"{name} {random.choice(['in', 'not in'])} ({', '.join(values)})"

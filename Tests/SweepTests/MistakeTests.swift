@@ -41,13 +41,13 @@ import Testing
         Mistake("prior.rope_axes: [16, 16]", "sweep.yaml:2: prior.rope_axes needs 3 entries, not 2"),
         Mistake("probe.l2_grid: []", "sweep.yaml:2: probe.l2_grid is an empty list"),
         Mistake("data.set: fashion", "sweep.yaml:2: data.set is 'fashion', but must be one of fashion-mnist, shapes, "
-            + "cifar10, image-folder"),
+            + "cifar10, image-folder, image-hdf5"),
         Mistake("data.set: shape", "sweep.yaml:2: data.set is 'shape', but must be one of fashion-mnist, shapes, "
-            + "cifar10, image-folder; did you mean shapes?"),
+            + "cifar10, image-folder, image-hdf5; did you mean shapes?"),
         Mistake("prior.dim: = tokenizer.dim * 2", "sweep.yaml:2: prior.dim is '= tokenizer.dim * 2', but a value cannot depend on "
             + "another setting; write the value, and to vary settings together use zip or arms"),
         Mistake("prior: 3", "sweep.yaml:2: prior must be a map, not 3; keys: dim, layers, heads, rope_axes, cond_dim, tied, "
-            + "dropout, label_drop, steps, batch, optimizer, ema_half_life, checkpoint_every, log_every"),
+            + "positions, dropout, label_drop, steps, batch, optimizer, ema_half_life, checkpoint_every, log_every"),
         Mistake("prior: {dim: 64}\nprior.dim: 65", "sweep.yaml:3: prior.dim is given twice, first at sweep.yaml:2"),
     ])
     func wrongValues(mistake: Mistake) throws {
@@ -63,11 +63,36 @@ import Testing
         Mistake("prior.optimizer.decay_start: 100", "sweep.yaml:2: prior.optimizer.decay_start 100 must lie between "
             + "prior.optimizer.warmup 200 and prior.steps 1000"),
         Mistake("tokenizer.optimizer.lr: 1e-5", "sweep.yaml:2: tokenizer.optimizer.end_lr 2.5e-05 must not exceed tokenizer.optimizer.lr 1e-05"),
-        Mistake("data.set: cifar10", "sweep.yaml:2: data.set cifar10 needs data.path, the folder of its files"),
+        Mistake("data.set: cifar10", "sweep.yaml:2: data.set cifar10 needs data.path, the place of its files"),
         Mistake("data: {set: image-folder, path: pictures, channels: 2}", "sweep.yaml:2: data.channels 2 must be 1 (grey) or 3 (colour)"),
+        Mistake("tokenizer.gan: {weight: 0.1, layers: 4}", "sweep.yaml:2: tokenizer.gan.layers 4 leaves nothing of images of "
+            + "data.image_size 32; 32 >> layers must be at least 3"),
+        Mistake("tokenizer.gan: {weight: 0.1, start_step: 2000}", "sweep.yaml:2: tokenizer.gan.start_step 2000 must be less than "
+            + "tokenizer.steps 2000"),
+        Mistake("tokenizer.perceptual: {weight: 1, network: lpips}", "sweep.yaml:2: tokenizer.perceptual.network lpips needs "
+            + "tokenizer.perceptual.weights, a safetensors file"),
+        Mistake("data.image_size: 12\ntokenizer.perceptual: {weight: 1, network: lpips, weights: a.safetensors}",
+            "sweep.yaml:3: tokenizer.perceptual.network lpips halves images four times, and data.image_size 12 is less than 16"),
         Mistake("tokenizer.patch: 5", "sweep.yaml:2: tokenizer.patch 5 must divide data.image_size 32"),
-        Mistake("axes:\n  tokenizer.prologue_tokens: [8, 0]", "sweep.yaml:3: tokenizer.prologue_tokens must be at least 1 for "
-            + "variant prologue; without any, use baseline-2d (in prologue_tokens=0)"),
+        Mistake("tokenizer: {visual_quantizer: lfq, codebook: 500}", "sweep.yaml:2: tokenizer.codebook 500 must be a power of two "
+            + "for lfq, such as 512"),
+        Mistake("tokenizer: {prologue_quantizer: lfq, prologue_codebook: 90}", "sweep.yaml:2: tokenizer.prologue_codebook 90 must "
+            + "be a power of two for lfq, such as 64"),
+        Mistake("tokenizer.visual_quantizer: fsq\ntokenizer.visual_levels: [8, 8]", "sweep.yaml:3: tokenizer.visual_levels [8, 8] "
+            + "multiply to 64, but must multiply to tokenizer.codebook 512"),
+        Mistake("tokenizer: {visual_quantizer: fsq, visual_levels: [256, 2]}", "sweep.yaml:2: tokenizer.visual_levels is 2, but "
+            + "must be ≥ 3; nearest: 3"),
+        Mistake("axes:\n  tokenizer.prologue_quantizer: [probq, lfq]\ntokenizer.prologue_restart: 100", "sweep.yaml:4: "
+            + "tokenizer.prologue_restart needs learned codes (vq, probq, gumbel): those of lfq are fixed "
+            + "(in tokenizer.prologue_quantizer=lfq)"),
+        Mistake("tokenizer.eos: false", "sweep.yaml:2: tokenizer.eos false leaves nothing to put in the place of dropped visual "
+            + "tokens; set tokenizer.visual_dropout to 0 instead of 0.5"),
+        Mistake("tokenizer: {variant: prologue-post, prologue_encoder: shared}", "sweep.yaml:2: tokenizer.prologue_encoder shared is "
+            + "impossible in prologue-post, whose visual encoder is frozen; use separate"),
+        Mistake("tokenizer.variant: baseline-1d\nprior.positions: hybrid", "sweep.yaml:3: prior.positions hybrid needs visual "
+            + "tokens with a row and a column, which baseline-1d has not; use 1d"),
+        Mistake("tokenizer.joint_ar: {positions: hybrid, rope_axes: [16, 16, 0]}", "sweep.yaml:2: tokenizer.joint_ar.rope_axes "
+            + "[16, 16, 0] leaves an axis out, but tokenizer.joint_ar.positions hybrid uses all three"),
         Mistake("prior.label_drop: 0\nsampling.settings.u.unconditional: true", "sweep.yaml:2: sampling.settings.u needs the "
             + "unconditional label, which is never trained with prior.label_drop 0"),
         Mistake("sampling.settings.u: {unconditional: true, guidance.scale: 2}", "sweep.yaml:2: sampling.settings.u is "

@@ -74,7 +74,7 @@ import Testing
         #expect(settings.identity != before)
         let named = Schema.settings.filter { !$0.setting.affectsResults }.map(\.path)
         #expect(named == [
-            "tokenizer.checkpoint_every", "tokenizer.log_every", "prior.checkpoint_every", "prior.log_every",
+            "data.prefetch", "tokenizer.checkpoint_every", "tokenizer.log_every", "prior.checkpoint_every", "prior.log_every",
         ])
     }
 

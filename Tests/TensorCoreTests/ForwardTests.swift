@@ -152,7 +152,7 @@ import Testing
         let (h, w, c, out, kernel, stride, padding) = (7, 5, 3, 4, 3, 2, 1)
         let x = random([2, h, w, c], "x")
         let (weight, bias) = (random([out, kernel * kernel * c], "w"), random([out], "b"))
-        let y = conv2d(x, weight: weight, bias: bias, kernel: kernel, stride: stride, padding: padding)
+        let y = conv2d(x, weight: weight, bias: bias, window: Window(kernel, stride: stride, padding: padding))
         #expect(y.shape == [2, 4, 3, out])
         var expected: [Double] = []
         for b in 0..<2 { for oy in 0..<4 { for ox in 0..<3 { for o in 0..<out {

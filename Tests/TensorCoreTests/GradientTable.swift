@@ -17,7 +17,7 @@ struct GradientRow: Sendable, CustomStringConvertible {
 /// A row for every differentiable op. Sizes: 1, odd ones, and such as are split into several chunks
 /// (65536 multiplications in a product, 16384 elements, 64 rows of a sum, 128 queries of attention).
 enum GradientTable {
-    static let rows = elementwise + products + norms + softmaxes + attentions + tokens + losses + images
+    static let rows = elementwise + products + norms + softmaxes + quantizers + attentions + tokens + losses + images
 
     /// Shapes of an elementwise op.
     private static let shapes: [Shape] = [[1], [7], [3, 33], [2, 3, 5], [5, 20_011]]
@@ -40,6 +40,12 @@ enum GradientTable {
         },
         GradientRow("relu(_:)") {
             shapes.dropFirst().map { GradientCase(random($0, atLeast: 0.25)) { relu($0[0]) } }
+        },
+        GradientRow("leakyReLU(_:slope:)") {
+            shapes.dropFirst().map { GradientCase(random($0, atLeast: 0.25)) { leakyReLU($0[0], slope: 0.2) } }
+        },
+        GradientRow("softplus(_:)") {
+            shapes.map { GradientCase(random($0)) { softplus($0[0]) } }
         },
         GradientRow("dropout(_:p:key:)") {
             shapes.dropFirst().flatMap { shape in
@@ -151,6 +157,27 @@ enum GradientTable {
                 let targets = randomIds(Array(shape.dropLast()), below: shape[shape.count - 1])
                 return GradientCase(random(shape)) { crossEntropy($0[0], targets: targets) }
             } + [flat(GradientCase(random([3, 1])) { crossEntropy($0[0], targets: randomIds([3], below: 1)) })]
+        },
+    ]
+
+    private static let quantizers = [
+        GradientRow("scaledTanh(_:scale:shift:offset:)") {
+            [[1], [2, 5, 7], [31, 4], [300, 70]].map { (shape: Shape) in
+                let width = [shape[shape.count - 1]]
+                let (scale, shift) = (random(width, "scale", atLeast: 0.5).values, random(width, "shift").values)
+                return GradientCase(random(shape)) {
+                    scaledTanh($0[0], scale: scale, shift: shift, offset: random(width, "offset").values)
+                }
+            }
+        },
+        GradientRow("assignmentEntropyLoss(_:scale:)") {
+            [[3, 7], [2, 3, 33], [5, 2], [90, 203]].flatMap { (shape: Shape) in
+                [Float(1), 4].map { scale in
+                    var example = GradientCase(random(shape)) { assignmentEntropyLoss($0[0], scale: scale) }
+                    example.step /= scale > 1 ? 4 : 1
+                    return example
+                }
+            }
         },
     ]
 

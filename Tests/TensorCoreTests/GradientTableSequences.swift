@@ -136,26 +136,4 @@ extension GradientTable {
             }
         },
     ]
-
-    static let images = [
-        GradientRow("conv2d(_:weight:bias:kernel:stride:padding:)") {
-            let sizes: [(x: Shape, out: Int, kernel: Int, stride: Int, padding: Int)] = [
-                ([1, 1, 1, 1], 1, 1, 1, 0), ([2, 5, 6, 3], 4, 3, 1, 1), ([1, 7, 5, 2], 3, 4, 2, 1),
-                ([2, 4, 4, 1], 2, 2, 3, 0), ([1, 3, 3, 2], 2, 3, 2, 2), ([3, 17, 15, 7], 9, 3, 2, 1),
-            ]
-            return sizes.map { size in
-                GradientCase(
-                    random(size.x, "x"), random([size.out, size.kernel * size.kernel * size.x[3]], "w"),
-                    random([size.out], "b")
-                ) {
-                    conv2d(
-                        $0[0], weight: $0[1], bias: $0[2], kernel: size.kernel, stride: size.stride,
-                        padding: size.padding)
-                }
-            }
-        },
-        GradientRow("globalAveragePool(_:)") {
-            [[1, 1, 1, 1], [2, 3, 5, 7], [3, 9, 11, 33]].map { GradientCase(random($0)) { globalAveragePool($0[0]) } }
-        },
-    ]
 }

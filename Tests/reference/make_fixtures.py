@@ -18,7 +18,9 @@ from safetensors.torch import save_file
 from scipy.linalg import sqrtm
 
 from check_packs import judge
+from image_ops import make_image_ops
 from metrics import frechet_distance, metrics
+from quantizer_menu import make_quantizer_fixture
 from tokenizer import Sizes
 from twin import Twin
 
@@ -194,9 +196,11 @@ def main(arguments):
     if len(arguments) != 1:
         sys.exit(__doc__)
     out = Path(arguments[0])
-    out.mkdir(parents=True, exist_ok=True)
+    (out / "ops").mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
+    make_image_ops(out / "ops" / "images.safetensors")
     make_metrics_fixture(out)
+    make_quantizer_fixture(out)
     for name, fixture in FIXTURES.items():
         make_model_fixture(name, fixture, out)
 

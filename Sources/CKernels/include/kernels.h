@@ -32,6 +32,8 @@ void gelu_forward(float *y, const float *x, long n);                          /*
 void gelu_backward(float *dx, const float *dy, const float *x, long n);
 void relu_forward(float *y, const float *x, long n);
 void relu_backward(float *dx, const float *dy, const float *y, long n);
+void leaky_relu_forward(float *y, const float *x, float slope, long n);
+void leaky_relu_backward(float *dx, const float *dy, const float *x, float slope, long n);
 /* gated [rows, 2·hidden] = [gate ; value] → y [rows, hidden] = gelu(value)·gate */
 void geglu_forward(float *y, const float *gated, long rows, long hidden);
 void geglu_backward(float *dgated, const float *dy, const float *gated, long rows, long hidden);
@@ -121,12 +123,44 @@ void adamw_step(float *value, float *moment1, float *moment2, float *average, co
 double gradient_sum_of_squares(const float *gradient, long *bad, long n);
 void average_step(float *average, const float *value, float rate, long n);
 
-/* ---- Convolution helpers (convolution.c), images are [n, height, width, channels] ------------------------ */
+/* ---- Windows over images (convolution.c), images are [height, width, channels] --------------------------- */
 
-/* columns [out_h·out_w, k·k·channels] of one image, zero padding */
-void im2col(float *columns, const float *image, long height, long width, long channels, long kernel, long stride,
-            long padding, long out_height, long out_width);
-void col2im(float *image, const float *columns, long height, long width, long channels, long kernel, long stride,
-            long padding, long out_height, long out_width); /* accumulates */
+/* What a convolution or a pool moves over an image; pixels outside the image are padding. */
+typedef struct {
+    long height, width, channels;       /* of the image */
+    long kernel_height, kernel_width, stride, top, left;
+    long out_height, out_width;
+} image_window;
+
+/* columns [rows·out_width, kernel_height·kernel_width·channels] of output rows first_row..<first_row+rows; padding is 0 */
+void im2col(float *columns, const float *image, image_window window, long first_row, long rows);
+void col2im(float *image, const float *columns, image_window window);         /* accumulates */
+/* y [out_height, out_width, channels]; padding never wins a maximum */
+void max_pool_forward(float *y, const float *x, image_window window);
+/* dx accumulates; the first of equal maxima gets the gradient */
+void max_pool_backward(float *dx, const float *dy, const float *x, const float *y, image_window window);
+/* mean over the window: padding counts as zeros, or does not count at all */
+void average_pool_forward(float *y, const float *x, image_window window, int counts_padding);
+void average_pool_backward(float *dx, const float *dy, image_window window, int counts_padding); /* accumulates */
+
+/* ---- Image norms (image_norms.c): per-channel statistics over rows of [rows, channels] ------------------- */
+
+void add_squared_deviations(float *sum, const float *x, const float *mean, long rows, long channels); /* accumulates */
+/* y = (x − mean)·inverse·weight + bias */
+void channel_norm_forward(float *y, const float *x, const float *mean, const float *inverse, const float *weight,
+                          const float *bias, long rows, long channels);
+/* sums [2, channels] accumulates Σ dy and Σ dy·x̂, x̂ = (x − mean)·inverse */
+void channel_norm_sums(float *sums, const float *dy, const float *x, const float *mean, const float *inverse,
+                       long rows, long channels);
+/* dx = inverse·(weight·dy − shift − x̂·slope) */
+void channel_norm_backward(float *dx, const float *dy, const float *x, const float *mean, const float *inverse,
+                           const float *weight, const float *shift, const float *slope, long rows, long channels);
+
+/* ---- Resizing (resize.c) --------------------------------------------------------------------------------- */
+
+/* Bilinear, pixel (i, j) of y read at (i·height/out_height, j·width/out_width) of x: TensorFlow 1 without aligned corners */
+void bilinear_forward(float *y, const float *x, long height, long width, long channels, long out_height, long out_width);
+void bilinear_backward(float *dx, const float *dy, long height, long width, long channels, long out_height,
+                       long out_width); /* accumulates */
 
 #endif

@@ -79,9 +79,9 @@ extension ExperimentContext {
             settings.prior.from = prior.identity.id
         }
         let hasPrior = settings.prior.from != nil || tokenizer.settings.variant == .prologueOneStage
-        if hasPrior, tokenizer.imageSize != nil {
-            result.run = try record(settings, name: name ?? Self.name(of: url))
-        }
+        let run = try record(
+            settings, result.stages, canBeSampled: hasPrior && tokenizer.imageSize != nil, name: name ?? Self.name(of: url))
+        if hasPrior, tokenizer.imageSize != nil { result.run = run }
         return result
     }
 
@@ -92,16 +92,22 @@ extension ExperimentContext {
         return ["tokenizer", "prior"].contains(last) ? url.deletingLastPathComponent().lastPathComponent : last
     }
 
-    /// Keeps a finished run of these models.
-    private func record(_ given: RunSettings, name: String) throws -> String {
-        let plan = try RunPlan(given, self)
-        for stage in plan.stages { _ = try perform(stage) }
+    /// Keeps a finished run of these models, which is also what refers to them.
+    private func record(
+        _ given: RunSettings, _ imported: [ImportedCheckpoint.Stage], canBeSampled: Bool, name: String
+    ) throws -> String {
+        var (config, ids) = (given, Dictionary(imported.map { ($0.role, $0.id) }) { $1 })
+        if canBeSampled {
+            let plan = try RunPlan(given, self)
+            for stage in plan.stages { _ = try perform(stage) }
+            (config, ids) = (plan.settings, plan.stageIDs)
+        }
         let record = RunRecord(
             sweep: "imported", cell: name, seed: 0, seeds: ["tokenizer": 0, "prior": 0, "sampler": 0],
-            config: try JSONValue(encoding: plan.settings), stages: plan.stageIDs, codeVersion: code, machine: machine)
+            config: try JSONValue(encoding: config), stages: ids, codeVersion: code, machine: machine)
         let index = IndexFollower(store, progress)
         try store.save(record)
-        try store.setStatus(Status(.done, step: plan.stages.count, of: plan.stages.count), ofRun: record.id)
+        try store.setStatus(Status(.done, step: ids.count, of: ids.count), ofRun: record.id)
         index.refresh(run: record.id)
         return record.id
     }

@@ -41,7 +41,10 @@ struct TokenizerSizes {
         }
         let condition = try encoder.shape("enc.cond_proj.0.weight", rank: 2)
         (settings.condDim, labels) = (condition[0], condition[1])
-        (settings.codebook, settings.zDim) = try Self.pair(encoder.shape("quantizer.embedding.weight", rank: 2))
+        let visual = try CodeSizes(
+            encoder, "quantizer", noted: noted == nil ? nil : settings.visualQuantizer, levels: settings.visualLevels)
+        (settings.codebook, settings.visualQuantizer) = (visual.codes, visual.quantizer)
+        if visual.quantizer.isLearned { settings.zDim = visual.width }
 
         (channels, settings.patch) = try Self.patch(of: input[1], models)
         let latentTokens = decoder.contains("dec.learnable_query")
@@ -50,10 +53,16 @@ struct TokenizerSizes {
         settings.variant = try Self.choose(
             hints.variant ?? (noted == nil ? nil : settings.variant), among: found, models)
         if settings.variant.hasPrologue {
-            let queries = settings.variant == .prologuePost ? "semantic_enc.learnable_query" : "enc.learnable_query"
+            let isSeparate = encoder.contains("semantic_enc.input_layer.weight")
+            let queries = isSeparate ? "semantic_enc.learnable_query" : "enc.learnable_query"
             settings.prologueTokens = try encoder.shape(queries, rank: 3)[1]
-            settings.prologueCodebook = try encoder.shape("semantic_quantizer.embedding.weight", rank: 2)[0]
-            if settings.variant == .prologuePost { settings.prologueEncoderLayers = encoder.layers("semantic_enc") }
+            settings.prologueEncoder = isSeparate && settings.variant != .prologuePost ? .separate : nil
+            if isSeparate { settings.prologueEncoderLayers = encoder.layers("semantic_enc") }
+            let prologue = try CodeSizes(
+                encoder, "semantic_quantizer", noted: noted == nil ? nil : settings.prologueQuantizer,
+                levels: settings.prologueLevels, foreign: .probq)
+            (settings.prologueCodebook, settings.prologueQuantizer) = (prologue.codes, prologue.quantizer)
+            if prologue.quantizer.isLearned { settings.zDim = prologue.width }
         }
         imageSize = try Self.imageSize(
             hints.imageSize ?? noted?["image_size"]?.intValue, patch: settings.patch, latentTokens: latentTokens, models)
@@ -62,11 +71,12 @@ struct TokenizerSizes {
         if let temperature = hints.prologueTemperature { settings.prologueTemperature = temperature }
 
         if let joint {
-            let notedAxes = noted?["prior"]?["rope_axes"] ?? noted?["tokenizer"]?["joint_ar"]?["rope_axes"]
-            let sizes = try PriorSizes(joint, axes: hints.arRopeAxes ?? (try? notedAxes?.decode(as: [Int].self)), models)
+            let sizes = try PriorSizes(
+                joint, noted: noted?["prior"] ?? noted?["tokenizer"]?["joint_ar"], axes: hints.arRopeAxes, models)
             var own = JointARSettings()
             let read = sizes.settings
             (own.dim, own.layers, own.heads, own.ropeAxes, own.tied) = (read.dim, read.layers, read.heads, read.ropeAxes, read.tied)
+            own.positions = read.positions
             settings.jointAr = own
             jointLabels = sizes.labels
         } else {
@@ -88,8 +98,6 @@ struct TokenizerSizes {
         return (width, network.layers(prefix), width / head)
     }
 
-    private static func pair(_ shape: [Int]) -> (Int, Int) { (shape[0], shape[1]) }
-
     /// Channels and side of a patch of `width` numbers: no number is both a square and three times one.
     private static func patch(of width: Int, _ models: ReleasedModels) throws -> (channels: Int, side: Int) {
         for channels in [3, 1] where width.isMultiple(of: channels) {
@@ -104,10 +112,9 @@ struct TokenizerSizes {
     private static func variant(
         _ encoder: ReleasedNetwork, latent: Bool, hasJoint: Bool
     ) -> [TokenizerSettings.Variant] {
-        if encoder.contains("semantic_enc.input_layer.weight") { return [.prologuePost] }
-        if encoder.contains("semantic_quantizer.embedding.weight") {
-            return hasJoint ? [.prologue, .prologueOneStage] : [.prologue]
-        }
+        let shared: [TokenizerSettings.Variant] = hasJoint ? [.prologue, .prologueOneStage] : [.prologue]
+        if encoder.contains("semantic_enc.input_layer.weight") { return [.prologuePost] + shared }
+        if encoder.contains("semantic_quantizer.proj_in.weight") { return shared }
         return latent ? (hasJoint ? [.coupled1D] : [.baseline1D]) : (hasJoint ? [.coupled2D] : [.baseline2D])
     }
 
@@ -169,8 +176,13 @@ struct PriorSizes {
     var settings: PriorSettings
     let labels, vocabulary: Int
 
-    init(_ network: ReleasedNetwork, axes: [Int]?, _ models: ReleasedModels) throws {
+    /// - Parameters:
+    ///   - noted: what the export noted of this model.
+    ///   - hint: position axes, where the user says them.
+    init(_ network: ReleasedNetwork, noted: JSONValue?, axes hint: [Int]?, _ models: ReleasedModels) throws {
         var settings = PriorSettings()
+        let axes = hint ?? (try? noted?["rope_axes"]?.decode(as: [Int].self))
+        settings.positions = noted?["positions"]?.stringValue.flatMap(ARPositions.init) ?? .sequence
         let table = try network.shape("semantic_emb.weight", rank: 2)
         (settings.dim, settings.layers, settings.heads) = try TokenizerSizes.network(network, "ar_model", width: table[1])
         settings.condDim = try network.shape("ar_model.cond_proj.0.weight", rank: 2)[0]

@@ -1,125 +1,96 @@
-import Archives
 import Evaluation
 import Files
 import Foundation
-import RunStore
 
 /// Features of images that someone has extracted, or their statistics, from a file.
 ///
-/// `.npz`: `features` [n, d], or `mu` [d] and `sigma` [d, d]. `.h5`: `features`, or `mean` and `covariance`. A file that
-/// has both gives its stored statistics to the Fréchet distance (METHOD section 6: rather than recomputed ones) and its
-/// features to precision and recall.
+/// | | `.npz` | `.h5` |
+/// |---|---|---|
+/// | features of each image, [n, d] | `features` | `features` |
+/// | their statistics, [d] and [d, d] | `mu`, `sigma` | `mean`, `covariance` |
+/// | features that keep places (sFID), [n, s] | `spatial` | `spatial` |
+/// | their statistics | `mu_s`, `sigma_s` | `spatial_mean`, `spatial_covariance` |
+/// | class scores of each image, [n, classes] | `logits` or `probabilities` | the same |
+/// | images, uint8 [n, height, width, 1 or 3] | `arr_0` | `images` |
+///
+/// Features of images are taken from an Inception network, if there is one.
+/// Where a file has features and statistics, distances take the stored statistics (METHOD section 6: rather than
+/// recomputed ones), precision and recall the features.
 public struct FeatureFile: Sendable {
     public let path: String
     /// SHA-256 of the file.
     public let digest: String
     public let statistics: Gaussian
-    /// Nil where the file has statistics only.
-    public let features: DoubleFeatureMatrix?
     /// Whether the statistics were in the file, rather than computed from its features.
     public let hasStoredStatistics: Bool
+    /// Nil where the file has statistics only.
+    public let features: (any FeatureRows)?
+    /// Of features that keep places; nil where the file has none.
+    public let spatial: Gaussian?
+    /// Softmax outputs in the order of the file; nil where it has none.
+    public let probabilities: (any FeatureRows)?
 
+    /// What is wanted of a file.
+    public enum Wanted: Sendable {
+        /// All that the file allows.
+        case everything
+        /// Statistics alone: where they are stored, images need not be looked at.
+        case statistics
+    }
+
+    /// - Parameter inception: takes features of images, where the file has images.
     /// - Throws: `InputError` naming the file and the array that is missing or not what it should be.
-    public init(reading url: URL) throws {
+    public init(reading url: URL, _ wanted: Wanted = .everything, inception: InceptionExtractor? = nil) throws {
         path = url.path
         let source: any ArraySource
         switch url.pathExtension.lowercased() {
-        case "npz": source = NpzSource(file: try Npz(reading: url), path: url.path)
-        case "h5", "hdf5": source = try HDF5Source(file: HDF5File(reading: url))
+        case "npz": source = try NpzSource(url)
+        case "h5", "hdf5": source = try HDF5Source(url)
         default: throw InputError(file: url.path, "expected a file whose name ends in .npz or .h5")
         }
         do { digest = sha256(try Data(contentsOf: url, options: .alwaysMapped)) } catch {
             throw InputError(file: url.path, "cannot be read: \(error.localizedDescription)")
         }
-        func mistake(_ what: String) -> InputError { InputError(file: url.path, what) }
-
-        let (meanName, covarianceName) = source.statisticsNames
-        let present = [meanName, covarianceName].filter(source.has)
-        if source.has("features") {
-            let (shape, values) = try source.doubles("features")
-            guard shape.count == 2, shape[0] > 0, shape[1] > 0 else {
-                throw mistake("'features' has shape \(shape); expected [images, features]")
-            }
-            features = DoubleFeatureMatrix(rows: shape[0], columns: shape[1], values: values)
-        } else {
-            features = nil
-        }
-        hasStoredStatistics = present.count == 2
-        if present.count == 1 {
-            throw mistake("has '\(present[0])' but not both of '\(meanName)' and '\(covarianceName)'")
-        }
         do {
-            if hasStoredStatistics {
-                let (mean, covariance) = (try source.doubles(meanName), try source.doubles(covarianceName))
-                guard mean.shape.count == 1, covariance.shape == [mean.shape[0], mean.shape[0]] else {
-                    throw InputError(
-                        "'\(meanName)' has shape \(mean.shape) and '\(covarianceName)' \(covariance.shape); expected [d] "
-                            + "and [d, d]")
-                }
-                statistics = try Gaussian(mean: mean.values, covariance: covariance.values)
-            } else if let features {
-                statistics = try FeatureStatistics(of: features).gaussian()
+            let names = source.statisticsNames
+            let stored = try source.statistics(names.pooled)
+            let storedSpatial = try source.statistics(names.spatial)
+            let isEnough = wanted == .statistics && stored != nil && storedSpatial != nil
+            let extracted = source.hasImages && !isEnough ? try inception?.features(of: source) : nil
+            features = try extracted?.pool ?? (source.has("features") ? source.matrix("features") : nil)
+            hasStoredStatistics = stored != nil
+            if let found = try stored ?? features.map({ try FeatureStatistics(of: $0).gaussian() }) {
+                statistics = found
             } else {
                 throw InputError(Self.whatIsMissing(in: source))
             }
+            spatial = try storedSpatial ?? extracted?.spatial
+                ?? (source.has("spatial") ? source.statistics(of: "spatial") : nil)
+            probabilities = try extracted.map { SoftmaxRows($0.logits) } ?? Self.probabilities(in: source)
         } catch let error as InputError {
-            throw error.message.hasPrefix(url.path) ? error : mistake(error.message)
+            throw error.message.hasPrefix(url.path) ? error : InputError(file: url.path, error.message)
         }
         if let features, features.columns != statistics.dimensions {
-            throw mistake("has \(features.columns) features an image but statistics of \(statistics.dimensions)")
+            throw InputError(
+                file: url.path,
+                "has \(features.columns) features an image but statistics of \(statistics.dimensions)")
         }
+    }
+
+    private static func probabilities(in source: any ArraySource) throws -> (any FeatureRows)? {
+        if source.has("probabilities") { return try source.matrix("probabilities") }
+        guard source.has("logits") else { return nil }
+        func softmax(_ logits: some FeatureRows) -> any FeatureRows { SoftmaxRows(logits) }
+        return softmax(try source.matrix("logits"))
     }
 
     private static func whatIsMissing(in source: any ArraySource) -> String {
-        let (mean, covariance) = source.statisticsNames
+        let (mean, covariance) = source.statisticsNames.pooled
         let expected = "expected 'features' [images, features], or '\(mean)' [d] and '\(covariance)' [d, d]"
-        if source.has("arr_0") || source.has("images") {
-            return "has images but no features of them; scoring images needs Inception weights, which are not supported "
-                + "yet: extract features first (\(expected))"
+        if source.hasImages {
+            return "has images but no features of them; scoring images needs Inception weights, --inception "
+                + "WEIGHTS.safetensors, or features that were extracted before (\(expected))"
         }
         return "has no features (it has \(source.names)); \(expected)"
-    }
-}
-
-/// Named arrays of floating-point numbers.
-private protocol ArraySource {
-    var names: [String] { get }
-    /// What mean and covariance are called.
-    var statisticsNames: (mean: String, covariance: String) { get }
-    func doubles(_ name: String) throws -> (shape: [Int], values: [Double])
-}
-
-extension ArraySource {
-    func has(_ name: String) -> Bool { names.contains(name) }
-}
-
-private struct NpzSource: ArraySource {
-    let file: Npz
-    let path: String
-    var names: [String] { file.names }
-    var statisticsNames: (mean: String, covariance: String) { ("mu", "sigma") }
-
-    func doubles(_ name: String) throws -> (shape: [Int], values: [Double]) {
-        let array = try file.array(name)
-        guard let values = array.doubles else {
-            throw InputError(file: path, "member '\(name)' holds \(array.typeName); expected float32 or float64")
-        }
-        return (array.shape, values)
-    }
-}
-
-private struct HDF5Source: ArraySource {
-    let file: HDF5File
-    let names: [String]
-    var statisticsNames: (mean: String, covariance: String) { ("mean", "covariance") }
-
-    init(file: HDF5File) throws {
-        self.file = file
-        names = try file.datasets()
-    }
-
-    func doubles(_ name: String) throws -> (shape: [Int], values: [Double]) {
-        let array = try file.read(name, as: Double.self)
-        return (array.shape, array.values)
     }
 }

@@ -17,6 +17,7 @@ enum ReleasedCheckpoint {
         Part(file: "model_1.safetensors", prefix: "decoder.", isAveraged: false),
         Part(file: "model_2.safetensors", prefix: "encoder.", isAveraged: true),
         Part(file: "model_3.safetensors", prefix: "decoder.", isAveraged: true),
+        Part(file: "model_4.safetensors", prefix: "discriminator.", isAveraged: false),
         Part(file: "model_5.safetensors", prefix: "ar.", isAveraged: false),
         Part(file: "model_6.safetensors", prefix: "ar.", isAveraged: true),
     ]
@@ -44,12 +45,12 @@ enum ReleasedCheckpoint {
             guard FileManager.default.fileExists(atPath: url.path) else { continue }
             let weights = try SafetensorsFile(reading: url)
             let names = weights.names.filter { $0.hasPrefix(part.prefix) }
-            // A tokenizer without a joint AR model has no such files.
+            // A tokenizer without a discriminator or a joint AR model has no such files.
             if names.isEmpty { continue }
             let tensors = try names.map { (name: String($0.dropFirst(part.prefix.count)), shape: try weights.shape($0)) }
             try SafetensorsFile.write(
                 float32: tensors, metadata: [metadataKey: notes.canonical], to: folder.appendingPathComponent(part.file)
-            ) { try weights.floats(streaming: names[$0]) }
+            ) { try weights.streamedFloats(names[$0]) }
         }
     }
 }

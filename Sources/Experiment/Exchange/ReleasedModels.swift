@@ -8,6 +8,9 @@ struct ReleasedModels {
     /// Which weights are used: averaged ones, or those that the optimiser left.
     enum Weights: String { case ema, raw }
 
+    /// What trained a tokenizer and is no part of it.
+    private static let discriminator = "discriminator."
+
     let kind: Kind
     let url: URL
     let weights: Weights
@@ -54,7 +57,7 @@ struct ReleasedModels {
         let kind: Kind = first.contains("bos_emb.weight") ? .prior : .tokenizer
         let parts = kind == .prior ? ReleasedCheckpoint.prior : ReleasedCheckpoint.tokenizer
         var prefixes: [String] = []
-        for part in parts where !prefixes.contains(part.prefix) { prefixes.append(part.prefix) }
+        for part in parts where part.prefix != Self.discriminator && !prefixes.contains(part.prefix) { prefixes.append(part.prefix) }
         networks = try prefixes.map { prefix in
             func part(_ isAveraged: Bool) throws -> ReleasedNetwork? {
                 try parts.first { $0.prefix == prefix && $0.isAveraged == isAveraged }.flatMap { try network($0.file) }
@@ -62,7 +65,7 @@ struct ReleasedModels {
             return (prefix, try part(false), try part(true))
         }
         self.kind = kind
-        let known = Set(parts.map(\.file))
+        let known = Set(parts.filter { $0.prefix != Self.discriminator }.map(\.file))
         let files = try FileManager.default.contentsOfDirectory(atPath: url.path).sorted()
         notes = files.filter { $0.hasSuffix(".safetensors") && !known.contains($0) }.map {
             $0 == "model_4.safetensors" && kind == .tokenizer
@@ -120,7 +123,7 @@ struct ReleasedModels {
                 }
             }
             if tensors.isEmpty { continue }
-            try SafetensorsFile.write(float32: tensors, to: folder(name)) { try sources[$0].file.floats(streaming: sources[$0].name) }
+            try SafetensorsFile.write(float32: tensors, to: folder(name)) { try sources[$0].file.streamedFloats(sources[$0].name) }
         }
     }
 }

@@ -32,14 +32,13 @@ public struct AdoptedPrior {
     init(released url: URL, raw: Bool, hints: ImportHints, tokenizer: String, layout: SequenceLayout) throws {
         let models = try ReleasedModels(reading: url, weights: raw ? .raw : .ema)
         guard models.kind == .prior else { throw InputError(file: url.path, "holds a tokenizer, not an AR model") }
-        let noted = try models.noted()?["prior"]?["rope_axes"]
         let network = try models.chosen("ar.")
-        let sizes = try PriorSizes(network, axes: hints.arRopeAxes ?? (try? noted?.decode(as: [Int].self)), models)
+        let sizes = try PriorSizes(network, noted: models.noted()?["prior"], axes: hints.arRopeAxes, models)
         guard sizes.vocabulary == layout.vocabulary else {
             throw InputError(
                 file: network.file.url.path, "'semantic_emb.weight' has \(sizes.vocabulary) ids; with \(tokenizer) it must have "
                     + "\(layout.vocabulary): \(layout.visualCodes) visual, \(layout.prologueCodes) prologue"
-                    + (layout.hasPrologue ? ", EOS" : ""))
+                    + (layout.hasEOS ? ", EOS" : ""))
         }
         let config = sizes.settings.config(layout: layout, classes: sizes.labels - 1)
         let outline = ARModel(config, parameters: .outline)
@@ -94,6 +93,7 @@ public struct AdoptedPrior {
         let own = self.settings
         (result.prior.dim, result.prior.layers, result.prior.heads) = (own.dim, own.layers, own.heads)
         (result.prior.ropeAxes, result.prior.tied, result.prior.condDim) = (own.ropeAxes, own.tied, own.condDim)
+        result.prior.positions = own.positions
         result.prior.from = own.from
         return result
     }

@@ -66,7 +66,8 @@ public struct AdoptedTokenizer {
             ]
         ]
         if settings.variant == .prologueOneStage, let joint = models.network("ar.") {
-            let own = try PriorSizes(joint, axes: settings.jointAr.ropeAxes, models).settings
+            let noted = try models.noted()?["prior"]
+            let own = try PriorSizes(joint, noted: noted, axes: settings.jointAr.ropeAxes, models).settings
             read["prior"] = .object((own.networkIdentity.objectValue ?? [:]).filter { $0.key != "label_drop" })
             prior = own
         }
@@ -109,10 +110,12 @@ public struct AdoptedTokenizer {
     func adopted(by settings: RunSettings) -> RunSettings {
         var result = settings
         result.tokenizer = self.settings
+        result.tokenizer.ema = settings.tokenizer.ema
         if !self.settings.variant.hasPrologue { result.tokenizer.prologueTokens = settings.tokenizer.prologueTokens }
         if let prior {
             (result.prior.dim, result.prior.layers, result.prior.heads) = (prior.dim, prior.layers, prior.heads)
             (result.prior.ropeAxes, result.prior.tied, result.prior.condDim) = (prior.ropeAxes, prior.tied, prior.condDim)
+            result.prior.positions = prior.positions
         }
         return result
     }
@@ -122,6 +125,11 @@ public struct AdoptedTokenizer {
         if let imageSize, imageSize != dataset.imageSize {
             throw InputError(
                 "tokenizer.from: \(identity.id) reads images of \(imageSize) pixels, data.image_size is \(dataset.imageSize)")
+        }
+        if !dataset.imageSize.isMultiple(of: settings.patch) {
+            throw InputError(
+                "tokenizer.from: \(identity.id) has patches of \(settings.patch) pixels, which do not divide data.image_size "
+                    + "\(dataset.imageSize)")
         }
         if let channels, channels != dataset.channels {
             throw InputError("tokenizer.from: \(identity.id) reads \(channels) channels, the images have \(dataset.channels)")

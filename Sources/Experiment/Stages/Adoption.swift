@@ -6,7 +6,8 @@ import RunStore
 enum Adoption {
     /// Settings of training, which an imported checkpoint says nothing of.
     static let trainingKeys: Set<String> = [
-        "steps", "batch", "optimizer", "ema_half_life", "flip", "loss", "commitment", "visual_dropout",
+        "steps", "batch", "optimizer", "ema_half_life", "flip", "crop", "crop_min", "loss", "commitment", "visual_dropout",
+        "entropy_temperature", "visual_restart", "prologue_restart", "gan", "perceptual",
     ]
 
     /// The one complete stage of `kind` whose id begins with `source`; nil where `source` does not look like an id.

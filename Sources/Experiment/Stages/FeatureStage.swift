@@ -10,18 +10,17 @@ struct FeatureStage: Stage {
     let settings: FeatureSettings
     let dataset: Dataset
 
-    var role: String { "features" }
+    var role = "features"
 
     var identity: StageIdentity {
         StageIdentity(
-            kind: "features", settings: ["data": dataset.identity, "features": settings.identity], formatVersion: 1)
+            kind: "features", settings: ["data": dataset.identity, "features": settings.identity], formatVersion: 2)
     }
 
-    /// What scores in this feature space are called: `gfid@fashion-cnn`, never plain FID.
-    var spaceName: String { "\(dataset.name.split(separator: "-").first ?? "")-cnn" }
+    var spaceName: String { dataset.featureSpace }
 
     func perform(_ work: StageWork, _ context: ExperimentContext) throws -> JSONValue {
-        try ClassifierTraining(settings: settings, dataset: dataset).run(work, context)
+        dataset.noted(in: try ClassifierTraining(settings: settings, dataset: dataset).run(work, context))
     }
 
     func extractor(_ context: ExperimentContext) throws -> FeatureExtractor {
@@ -30,4 +29,9 @@ struct FeatureStage: Stage {
         try ParameterFiles.load(model.parameters, from: file)
         return FeatureExtractor(model: model, dataset: dataset)
     }
+}
+
+extension Dataset {
+    /// What scores in its classifier's features are called: `gfid@fashion-cnn`, never plain FID.
+    var featureSpace: String { "\(name.split(separator: "-").first ?? "")-cnn" }
 }

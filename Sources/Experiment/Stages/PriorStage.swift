@@ -24,11 +24,15 @@ struct PriorStage: Stage {
         let read: JSONValue =
             isJoint
             ? ["joint": true, "prior": settings.networkIdentity]
-            : ["prior": settings.stageIdentity, "seed": .int(seed)]
+            : ["prior": settings.identity, "seed": .int(seed)]
         // Without images there are no tokens either.
         let inputs = tokenizer.dataset.isEmpty ? ["tokenizer": tokenizer.id] : ["tokens": tokens.id]
         return StageIdentity(kind: "prior", settings: read, inputs: inputs, formatVersion: 1)
     }
+
+    /// What a stage that decodes this model's tokens adds to its settings: an adopted model's key does not cover which weights
+    /// of the tokenizer are read.
+    var decodingIdentity: [String: JSONValue] { adopted == nil ? [:] : tokenizer.weightIdentity }
 
     func perform(_ work: StageWork, _ context: ExperimentContext) throws -> JSONValue {
         if let adopted { return try adopted.perform(work, context) }
@@ -36,17 +40,18 @@ struct PriorStage: Stage {
             settings: settings, seed: seed, layout: tokenizer.layout, classes: tokenizer.dataset.classes,
             tokens: tokenizer.dataset.isEmpty ? .empty(width: tokenizer.layout) : try tokens.load(context))
         guard isJoint else { return try training.run(work, context) }
-        let weights = context.store.stage(tokenizer.identity).url(tokenizer.weightFile)
+        let weights = context.store.stage(tokenizer.identity).url(tokenizer.adopted?.weightFile ?? WeightFile.averaged)
         return try training.adopt(SafetensorsFile(reading: weights), work)
     }
 
-    /// The AR model with its averaged weights, or those that were asked for when it was imported.
-    func load(_ context: ExperimentContext) throws -> ARModel {
+    /// The AR model with its averaged weights, or those last trained; of an imported one, those that were asked for then.
+    func load(averaged: Bool = true, _ context: ExperimentContext) throws -> ARModel {
         let model = ARModel(
-            settings.config(layout: tokenizer.layout, classes: tokenizer.dataset.classes),
-            parameters: .unfilled)
+            settings.config(layout: tokenizer.layout, classes: tokenizer.dataset.classes), parameters: .unfilled)
+        // A joint AR model that was taken over left its last trained weights with the tokenizer.
+        let holder = isJoint && adopted == nil && !averaged ? tokenizer.identity : identity
         let file = try SafetensorsFile(
-            reading: context.store.stage(identity).url(adopted?.weightFile ?? WeightFile.averaged))
+            reading: context.store.stage(holder).url(averaged ? adopted?.weightFile ?? WeightFile.averaged : WeightFile.trained))
         try ParameterFiles.load(model.parameters, from: file, prefix: "ar.")
         return model
     }

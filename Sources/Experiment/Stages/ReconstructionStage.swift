@@ -2,11 +2,12 @@ import Evaluation
 import Files
 import Foundation
 import ImageData
+import Models
 import RunStore
 import Sweep
 
-/// Reconstructions of the held-out images and their distance to the originals: rFID, and the statistics that
-/// samples are scored against.
+/// Reconstructions of the held-out images and their distance to the originals, in features and in pixels; and what
+/// samples are scored against: features and statistics of the originals, statistics of the reconstructions.
 struct ReconstructionStage: Stage {
     let scores: ScoreSettings
     let features: FeatureStage
@@ -15,9 +16,12 @@ struct ReconstructionStage: Stage {
     var role: String { "reconstructions" }
 
     var identity: StageIdentity {
-        StageIdentity(
-            kind: "reconstructions", settings: ["scores": scores.identity],
-            inputs: ["tokenizer": tokenizer.id, "features": features.id], formatVersion: 1)
+        // Of the settings of scores, the reference alone is read here.
+        let reference = scores.identity["reference_count"] ?? .null
+        let read: [String: JSONValue] = ["scores": ["reference_count": reference]]
+        return StageIdentity(
+            kind: "reconstructions", settings: .object(read.merging(tokenizer.weightIdentity) { $1 }),
+            inputs: ["tokenizer": tokenizer.id, "features": features.id], formatVersion: 2)
     }
 
     /// The held-out images that scores refer to.
@@ -26,86 +30,85 @@ struct ReconstructionStage: Stage {
     }
 
     static let pictureFile = "reconstructions.png"
-    private static let statisticsFile = "features.h5"
 
     func perform(_ work: StageWork, _ context: ExperimentContext) throws -> JSONValue {
         let dataset = tokenizer.dataset
         let set = try references
         context.progress.note("reconstructions: \(set.count) held-out images")
         let model = try tokenizer.load(context)
-        let pixels = model.decode(model.config.layout.visualHalf(of: model.encode(set, of: dataset)))
-        let extractor = try features.extractor(context)
-        let real = try FeatureStatistics(of: extractor.features(set).matrix)
-        let rebuilt = try FeatureStatistics(of: extractor.features(pixels, count: set.count).matrix)
-        try save(real: real, rebuilt: rebuilt, to: work.url(Self.statisticsFile))
-        try picture(set, pixels, to: work.url(Self.pictureFile))
-
-        let name = "rfid@\(features.spaceName)"
-        let values: [String: Double?] = [
-            name: try? frechetDistance(rebuilt, real), "l1": Self.meanAbsoluteError(set.pixels, pixels),
-        ]
-        let record = Scores(
-            protocol: [
-                "features": .string(features.id), "reference": .string(set.fingerprint), "count": .int(set.count),
-            ], values: values)
-        try work.save(record, named: features.spaceName)
+        var real = try features.extractor(context).gathering()
+        var rebuilt = real
+        var errors = PixelErrors()
+        try dataset.forEachBatch(set, of: FeatureExtractor.batch) { batch in
+            let others = model.reconstruct(batch.pixels, of: dataset)
+            real.add(batch.pixels)
+            rebuilt.add(others)
+            errors.add(batch.pixels, others, height: set.height, width: set.width, channels: set.channels)
+            try Interruption.check()
+        }
+        let (original, copy) = (real.features, rebuilt.features)
+        let reference = try ScoreReference(images: original, reconstructions: copy)
+        try reference.write(to: work.url(ScoreReference.file), features: features.id)
+        try picture(set, model, to: work.url(Self.pictureFile))
+        try save(reference, errors, set, work)
         return ["count": .int(set.count)]
     }
 
-    /// Means and covariances of held-out images and of their reconstructions.
-    func statistics(_ context: ExperimentContext) throws -> (real: Gaussian, rebuilt: Gaussian, count: Int) {
-        let file = try HDF5File(reading: context.store.stage(identity).url(Self.statisticsFile))
-        func gaussian(_ name: String) throws -> Gaussian {
-            try Gaussian(
-                mean: file.read("\(name)/mean", as: Double.self).values,
-                covariance: file.read("\(name)/covariance", as: Double.self).values)
+    private func save(
+        _ reference: ScoreReference, _ errors: PixelErrors, _ set: ImageSet, _ work: StageWork
+    ) throws {
+        let space = features.spaceName
+        var read: [String: JSONValue] = ["reference": .string(set.fingerprint), "count": .int(set.count)]
+        let pixels = errors.values
+        for (name, value) in pixels where !value.isFinite {
+            try work.log("\(name) is missing: \(value.isNaN ? "the images are too small for it" : "an image came back equal")")
         }
-        let count = try file.attribute("count")?.intValue ?? 0
-        return (try gaussian("real"), try gaussian("reconstruction"), count)
+        try work.save(Scores(protocol: .object(read), values: pixels.mapValues(Optional.some)), named: "pixels")
+        read["features"] = .string(features.id)
+        try work.save(
+            Scores(
+                protocol: .object(read),
+                values: [
+                    "rfid@\(space)": try work.measured("rFID") {
+                        try frechetDistance(reference.reconstructions.pooled, reference.images.pooled)
+                    },
+                    "rsfid@\(space)": try work.measured("rsFID") {
+                        try frechetDistance(reference.reconstructions.spatial, reference.images.spatial)
+                    },
+                ]), named: space)
     }
 
-    private func save(real: FeatureStatistics, rebuilt: FeatureStatistics, to url: URL) throws {
-        try HDF5File.write(atomicallyTo: url) { file in
-            for (name, statistics) in [("real", real), ("reconstruction", rebuilt)] {
-                let gaussian = try statistics.gaussian()
-                let d = gaussian.dimensions
-                try file.makeGroup(name)
-                try file.write(gaussian.mean, to: "\(name)/mean", shape: [d], attributes: ["axes": ["feature"]])
-                try file.write(
-                    gaussian.covariance, to: "\(name)/covariance", shape: [d, d],
-                    attributes: ["axes": ["feature", "feature"]])
-            }
-            try file.setAttribute("count", .int(real.count))
-            try file.setAttribute("features", .string(features.id))
-        }
-    }
-
-    /// Mean absolute difference of pixels, in levels of 0…255.
-    private static func meanAbsoluteError(_ a: [UInt8], _ b: [UInt8]) -> Double {
-        var sum = 0
-        for i in a.indices { sum += abs(Int(a[i]) - Int(b[i])) }
-        return Double(sum) / Double(a.count)
+    /// What samples are scored against.
+    func reference(_ context: ExperimentContext) throws -> ScoreReference {
+        try ScoreReference(reading: context.store.stage(identity).url(ScoreReference.file))
     }
 
     /// Two originals and their reconstructions per class: a row of originals above a row of reconstructions.
-    private func picture(_ set: ImageSet, _ rebuilt: [UInt8], to url: URL) throws {
-        let classes = set.classNames.count
-        var rows: [[Int]] = []
-        for repetition in 0..<2 {
-            rows.append((0..<classes).compactMap { label in
-                set.labels.indices.filter { set.labels[$0] == label }.dropFirst(repetition).first
-            })
+    private func picture(_ set: ImageSet, _ model: Tokenizer, to url: URL) throws {
+        var rows: [[Int]] = [[], []]
+        for label in set.classNames.indices {
+            let first = set.labels.indices.lazy.filter { set.labels[$0] == Int32(label) }.prefix(2)
+            for (row, index) in first.enumerated() { rows[row].append(index) }
         }
-        let size = set.pixelsPerImage
         var pixels: [UInt8] = []
-        for row in rows {
-            for source in [set.pixels, rebuilt] {
-                for index in row { pixels += source[index * size..<(index + 1) * size] }
-            }
+        for row in rows where row.count == rows[0].count {
+            let originals = try set.pixels(of: row)
+            pixels += originals
+            pixels += model.reconstruct(originals, of: tokenizer.dataset)
         }
         let grid = ImageGrid(
             columns: rows[0].count, rowLabels: ["original", "rebuilt", "original", "rebuilt"],
             title: "\(tokenizer.settings.variant.rawValue): reconstructions of held-out images")
         try PNG.write(grid.picture(pixels, height: set.height, width: set.width, channels: set.channels), to: url)
+    }
+}
+
+extension StageWork {
+    /// A measure that fails is missing, and the stage's log says why.
+    func measured(_ what: String, _ measure: () throws -> Double) throws -> Double? {
+        do { return try measure() } catch let error as InputError {
+            try log("\(what) is missing: \(error)")
+            return nil
+        }
     }
 }

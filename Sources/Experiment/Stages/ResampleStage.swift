@@ -19,9 +19,9 @@ struct ResampleStage: Stage {
     private var tokenizer: TokenizerStage { prior.tokenizer }
 
     var identity: StageIdentity {
-        StageIdentity(
-            kind: "resample",
-            settings: ["resample": settings.identity, "tokens": .int(tokenCount), "seed": .int(seed)],
+        let read: [String: JSONValue] = ["resample": settings.identity, "tokens": .int(tokenCount), "seed": .int(seed)]
+        return StageIdentity(
+            kind: "resample", settings: .object(read.merging(prior.decodingIdentity) { $1 }),
             inputs: ["prior": prior.id], formatVersion: 1)
     }
 
@@ -78,7 +78,7 @@ struct ResampleStage: Stage {
         let size = set.pixelsPerImage
         var all: [UInt8] = []
         for (row, source) in sources.enumerated() {
-            all += set.pixels[source * size..<(source + 1) * size]
+            all += try set.pixels(of: [source])
             all += pixels[row * settings.columns * size..<(row + 1) * settings.columns * size]
         }
         let what = tokenizer.layout.hasPrologue ? "prologue" : "first \(kept) tokens"

@@ -20,9 +20,9 @@ struct SampleStage: Stage {
     private var tokenizer: TokenizerStage { prior.tokenizer }
 
     var identity: StageIdentity {
-        StageIdentity(
-            kind: "samples",
-            settings: ["sampler": settings.identity, "count": .int(count), "seed": .int(seed)],
+        let read: [String: JSONValue] = ["sampler": settings.identity, "count": .int(count), "seed": .int(seed)]
+        return StageIdentity(
+            kind: "samples", settings: .object(read.merging(prior.decodingIdentity) { $1 }),
             inputs: ["prior": prior.id], formatVersion: 1)
     }
 
@@ -31,7 +31,7 @@ struct SampleStage: Stage {
 
     func perform(_ work: StageWork, _ context: ExperimentContext) throws -> JSONValue {
         let dataset = tokenizer.dataset
-        let (ar, model) = (try prior.load(context), try tokenizer.load(context))
+        let (ar, model) = (try prior.load(averaged: settings.ema, context), try tokenizer.load(context))
         let sampler = Sampler(ar, settings.sampler)
         let classes = (0..<count).map { Int32($0 % dataset.classes) }
         var ids: [Int32] = []
@@ -69,6 +69,19 @@ struct SampleStage: Stage {
         }
         try picture(pixels, to: work.url(Self.pictureFile))
         return ["count": .int(count)]
+    }
+
+    /// Hands over the pixels of all samples in order, at most `size` images at a time; returns their labels.
+    func forEachBatch(
+        of size: Int, _ context: ExperimentContext, _ body: (_ pixels: [UInt8]) throws -> Void
+    ) throws -> [Int32] {
+        let file = try HDF5File(reading: context.store.stage(identity).url(Self.samplesFile))
+        let labels = try file.read("labels", as: Int32.self).values
+        for lower in stride(from: 0, to: labels.count, by: size) {
+            let rows = lower..<min(labels.count, lower + size)
+            try body(file.read(rows: rows, of: "images", as: UInt8.self).values)
+        }
+        return labels
     }
 
     func load(_ context: ExperimentContext) throws -> (pixels: [UInt8], labels: [Int32]) {

@@ -3,56 +3,66 @@ import Files
 import Foundation
 import Models
 import RunStore
+import Sweep
 import TensorCore
 
-/// Scores of one set of samples: gFID against held-out images, and against their reconstructions (the prior gap,
-/// METHOD §7), with the noise that drawing other samples would make.
+/// Scores of one set of samples, in the feature space of the data set's classifier: distance to held-out images (gFID, and
+/// sFID on features that keep places) and to their reconstructions (the prior gap, METHOD §7), the noise that drawing
+/// other samples would make, inception score, precision and recall.
 struct ScoreStage: Stage {
     let samples: SampleStage
+    let settings: ScoreSettings
     let reconstructions: ReconstructionStage
     let features: FeatureStage
+
+    /// Parts of the samples that the inception score averages over, in the order drawn: classes in turn.
+    static let splits = 10
+    /// k of precision and recall (METHOD §6).
+    static let neighbours = 3
 
     var role: String { "scores.\(samples.name)" }
 
     var identity: StageIdentity {
         StageIdentity(
-            kind: "scores", settings: [:],
+            kind: "scores", settings: ["precision_recall": .bool(settings.precisionRecall)],
             inputs: ["samples": samples.id, "reconstructions": reconstructions.id, "features": features.id],
-            formatVersion: 2)
+            formatVersion: 3)
     }
 
     func perform(_ work: StageWork, _ context: ExperimentContext) throws -> JSONValue {
         context.progress.note("\(role): \(samples.count) samples on \(features.spaceName)")
-        let (pixels, labels) = try samples.load(context)
-        let extracted = try features.extractor(context).features(pixels, count: labels.count)
-        let references = try reconstructions.statistics(context)
-        let statistics = try FeatureStatistics(of: extracted.matrix).gaussian()
+        var gathered = try features.extractor(context).gathering()
+        let labels = try samples.forEachBatch(of: FeatureExtractor.batch, context) { gathered.add($0) }
+        let drawn = gathered.features
+        let reference = try reconstructions.reference(context)
+        let statistics = try ScoreReference.Statistics(drawn)
         let (space, name) = (features.spaceName, samples.name)
-        // A measure that fails is missing, and the log says why.
-        func measured(_ what: String, _ measure: () throws -> Double) throws -> Double? {
-            do { return try measure() } catch let error as InputError {
-                try work.log("\(what) is missing: \(error)")
-                return nil
-            }
+        var values: [String: Double?] = [:]
+        func measure(_ score: String, _ value: () throws -> Double) throws {
+            values["\(score)@\(space).\(name)"] = .some(try work.measured(score, value))
         }
-        var values: [String: Double?] = [
-            "gfid@\(space).\(name)": try measured("gFID") { try frechetDistance(statistics, references.real) },
-            "prior_gap@\(space).\(name)": try measured("prior gap") {
-                try frechetDistance(statistics, references.rebuilt)
-            },
-            "gfid_noise@\(space).\(name)": try measured("gFID noise") {
-                try resamplingNoise(extracted.matrix, references.real)
-            },
-        ]
+        try measure("gfid") { try frechetDistance(statistics.pooled, reference.images.pooled) }
+        try measure("sfid") { try frechetDistance(statistics.spatial, reference.images.spatial) }
+        try measure("prior_gap") { try frechetDistance(statistics.pooled, reference.reconstructions.pooled) }
+        try measure("gfid_noise") { try resamplingNoise(drawn.pooled, reference.images.pooled) }
+        try measure("is") { try InceptionScore(probabilities: drawn.probabilities, splits: Self.splits).mean }
+        if settings.precisionRecall {
+            let found = Result {
+                try PrecisionRecall(reference: reference.features, samples: drawn.pooled, neighbours: Self.neighbours)
+            }
+            try measure("precision") { try found.get().precision }
+            try measure("recall") { try found.get().recall }
+        }
         if !samples.settings.unconditional {
-            let right = zip(extracted.predictions, labels).filter { $0 == $1 }.count
-            values["class_agreement@\(space).\(name)"] = Double(right) / Double(labels.count)
+            let right = zip(drawn.predictions, labels).filter { $0 == $1 }.count
+            try measure("class_agreement") { Double(right) / Double(labels.count) }
         }
         try work.save(
             Scores(
                 protocol: [
                     "features": .string(features.id), "reference": .string(try reconstructions.references.fingerprint),
-                    "reference_count": .int(references.count), "count": .int(labels.count),
+                    "reference_count": .int(reference.count), "count": .int(labels.count),
+                    "splits": .int(Self.splits), "order": "classes in turn", "neighbours": .int(Self.neighbours),
                     "seed": .int(samples.seed), "sampler": samples.settings.identity,
                 ], values: values), named: "\(space).\(name)")
         return ["count": .int(labels.count)]

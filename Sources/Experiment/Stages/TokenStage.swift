@@ -1,33 +1,48 @@
 import Files
 import Foundation
+import ImageData
 import Models
 import RunStore
+import Sweep
 import TensorCore
 
-/// Stage 2: one pass over the data with the averaged tokenizer; indices and labels of both halves.
+/// Stage 2: one pass over the data with the trained tokenizer; indices and labels of both halves. With ten crops the
+/// training half has the middle of every image first, then every next crop of them all; held-out images show their middle.
 struct TokenStage: Stage {
+    let settings: TokenSettings
     let tokenizer: TokenizerStage
 
     var role: String { "tokens" }
 
     var identity: StageIdentity {
-        StageIdentity(kind: "tokens", settings: [:], inputs: ["tokenizer": tokenizer.id], formatVersion: 1)
+        var read = tokenizer.weightIdentity
+        if settings.crops == .ten { read["crops"] = 10 }
+        return StageIdentity(
+            kind: "tokens", settings: .object(read), inputs: ["tokenizer": tokenizer.id], formatVersion: 1)
     }
 
     func perform(_ work: StageWork, _ context: ExperimentContext) throws -> JSONValue {
         let model = try tokenizer.load(context)
         let dataset = tokenizer.dataset
-        context.progress.note("tokens: encoding \(dataset.train.count + dataset.test.count) images")
+        let views = settings.crops == .ten ? PictureView.ten : [PictureView()]
+        context.progress.note("tokens: encoding \(views.count * dataset.train.count + dataset.test.count) images")
         try HDF5File.write(atomicallyTo: work.url(TokenFile.name)) { file in
-            for (half, set) in [("train", dataset.train), ("test", dataset.test)] {
-                let indices = model.encode(set, of: dataset)
+            for (half, set, views) in [("train", dataset.train, views), ("test", dataset.test, [PictureView()])] {
+                var ids: [Int32] = []
+                var labels: [Int32] = []
+                for view in views {
+                    ids += try model.encode(set, of: dataset, view: view).ids
+                    labels += set.labels
+                }
                 try file.write(
-                    indices.ids, to: "\(half)_indices", shape: indices.shape, compressed: true,
+                    ids, to: "\(half)_indices", shape: [labels.count, ids.count / max(1, labels.count)], compressed: true,
                     attributes: ["axes": ["image", "token"], "content": "prologue then visual codes"])
-                try file.write(set.labels, to: "\(half)_labels", shape: [set.count], attributes: ["axes": ["image"]])
+                try file.write(labels, to: "\(half)_labels", shape: [labels.count], attributes: ["axes": ["image"]])
             }
         }
-        return ["train": .int(dataset.train.count), "test": .int(dataset.test.count)]
+        return dataset.noted(in: [
+            "train": .int(views.count * dataset.train.count), "test": .int(dataset.test.count),
+        ])
     }
 
     func load(_ context: ExperimentContext) throws -> TokenFile {

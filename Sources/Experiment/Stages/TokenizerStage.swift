@@ -13,6 +13,8 @@ struct TokenizerStage: Stage {
     let prior: PriorSettings
     let seed: Int
     let dataset: Dataset
+    /// What a perceptual loss would look with.
+    let perceptual: PerceptualNetwork?
     var role = "tokenizer"
     /// What is taken instead of training one.
     var adopted: AdoptedTokenizer?
@@ -21,7 +23,7 @@ struct TokenizerStage: Stage {
     var base: TokenizerStage? {
         guard adopted == nil else { return nil }
         return settings.base.map {
-            TokenizerStage(settings: $0, prior: prior, seed: seed, dataset: dataset, role: "base-tokenizer")
+            TokenizerStage(settings: $0, prior: prior, seed: seed, dataset: dataset, perceptual: perceptual, role: "base-tokenizer")
         }
     }
 
@@ -32,8 +34,6 @@ struct TokenizerStage: Stage {
     }
 
     var layout: SequenceLayout { config.layout }
-
-    var weightFile: String { adopted?.weightFile ?? WeightFile.averaged }
 
     /// What importing cannot read off the tensors of its checkpoint.
     var notes: JSONValue {
@@ -51,20 +51,36 @@ struct TokenizerStage: Stage {
             "data": dataset.identity, "tokenizer": settings.stageIdentity, "seed": .int(seed),
         ]
         if settings.variant == .prologueOneStage { read["prior"] = prior.networkIdentity }
-        return StageIdentity(
-            kind: "tokenizer", settings: .object(read), inputs: base.map { ["base": $0.id] } ?? [:], formatVersion: 2)
+        if base != nil { read.merge(weightIdentity) { $1 } }
+        var inputs = base.map { ["base": $0.id] } ?? [:]
+        switch usedPerceptual {
+        case .classifier(let stage): inputs["perceptual"] = stage.id
+        case .lpips(_, let digest): read["perceptual_weights"] = .string(digest)
+        case nil: break
+        }
+        return StageIdentity(kind: "tokenizer", settings: .object(read), inputs: inputs, formatVersion: 2)
     }
+
+    private var usedPerceptual: PerceptualNetwork? { settings.usesPerceptual ? perceptual : nil }
 
     func perform(_ work: StageWork, _ context: ExperimentContext) throws -> JSONValue {
         if let adopted { return try adopted.perform(work, context) }
         let frozen = try base.map {
-            try SafetensorsFile(reading: context.store.stage($0.identity).url(WeightFile.averaged))
+            try SafetensorsFile(reading: context.store.stage($0.identity).url($0.weightFile))
         }
-        return try TokenizerTraining(settings: settings, seed: seed, dataset: dataset, prior: prior, base: frozen)
-            .run(work, context)
+        let training = TokenizerTraining(
+            settings: settings, seed: seed, dataset: dataset, prior: prior, base: frozen,
+            perceptual: try usedPerceptual?.loss(context))
+        return dataset.noted(in: try training.run(work, context))
     }
 
-    /// The tokenizer with its averaged weights, or those that were asked for when it was imported.
+    /// Which of the weights others read; of an imported tokenizer, those that were asked for then.
+    var weightFile: String { settings.ema ? adopted?.weightFile ?? WeightFile.averaged : WeightFile.trained }
+
+    /// What a stage that reads the weights adds to its settings: nothing where they are the averaged ones.
+    var weightIdentity: [String: JSONValue] { settings.ema ? [:] : ["ema": false] }
+
+    /// The tokenizer with the weights that others read.
     func load(_ context: ExperimentContext) throws -> Tokenizer {
         let tokenizer = Tokenizer(config, parameters: .unfilled)
         let file = try SafetensorsFile(reading: context.store.stage(identity).url(weightFile))
@@ -74,18 +90,57 @@ struct TokenizerStage: Stage {
     }
 }
 
+/// The network in whose layers a perceptual loss compares images.
+enum PerceptualNetwork {
+    /// A classifier of the data set, trained by a stage of its own.
+    case classifier(FeatureStage)
+    /// LPIPS on VGG-16, whose weights are the user's.
+    case lpips(URL, digest: String)
+
+    /// - Throws: `InputError` if the file of weights cannot be read.
+    init?(_ settings: RunSettings, dataset: Dataset) throws {
+        let perceptual = settings.tokenizer.perceptual
+        guard perceptual.weight > 0 else { return nil }
+        switch perceptual.network {
+        case .classifier:
+            var features = settings.features
+            features.seed = perceptual.seed
+            self = .classifier(FeatureStage(settings: features, dataset: dataset, role: "perceptual-features"))
+        case .lpips:
+            guard let path = perceptual.weights else { throw InputError("lpips needs tokenizer.perceptual.weights") }
+            let url = URL(fileURLWithPath: path)
+            do { self = .lpips(url, digest: sha256(try Data(contentsOf: url, options: .alwaysMapped))) } catch {
+                throw InputError(
+                    file: path, "cannot be read as tokenizer.perceptual.weights: \(error.localizedDescription)")
+            }
+        }
+    }
+
+    func loss(_ context: ExperimentContext) throws -> PerceptualLoss {
+        switch self {
+        case .classifier(let stage): PerceptualLoss(try stage.extractor(context).model)
+        case .lpips(let url, _): PerceptualLoss(try LPIPS(weights: SafetensorsFile(reading: url)))
+        }
+    }
+}
+
 extension Tokenizer {
     /// Images per batch when encoding or decoding; results do not depend on it beyond rounding.
     static let batch = 250
 
-    /// Indices [n, K + N] of all images of a set.
-    func encode(_ set: ImageSet, of dataset: Dataset) -> TokenTensor {
+    /// Indices [n, K + N] of all images of a set, as `view` shows them.
+    func encode(_ set: ImageSet, of dataset: Dataset, view: PictureView = PictureView()) throws -> TokenTensor {
         var ids: [Int32] = []
-        for lower in stride(from: 0, to: set.count, by: Self.batch) {
-            let range = Array(lower..<min(set.count, lower + Self.batch))
-            ids += encoder(dataset.patches(set, range, patch: config.patch)).indices.ids
+        try dataset.forEachBatch(set, of: Self.batch, view: view) { batch in
+            ids += encoder(dataset.patches(batch.pixels, patch: config.patch)).indices.ids
+            try Interruption.check()
         }
         return TokenTensor(ids, shape: [set.count, ids.count / max(1, set.count)])
+    }
+
+    /// Images after encoding and decoding; both are pixels (n, row, column, channel).
+    func reconstruct(_ pixels: [UInt8], of dataset: Dataset) -> [UInt8] {
+        decode(config.layout.visualHalf(of: encoder(dataset.patches(pixels, patch: config.patch)).indices))
     }
 
     /// Pixels (n, row, column, channel) of visual indices [n, N].

@@ -29,70 +29,50 @@ struct ClassifierTraining {
             base: settings.lr, end: settings.lr / 100, warmup: min(100, settings.steps / 10),
             decayStart: min(100, settings.steps / 10), total: settings.steps)
         var orderStream = RandomStream(seed: settings.seed, "classifier/order")
-        var order = BatchOrder(seed: orderStream.nextKey(), count: dataset.train.count)
+        let batches = TrainingBatches(
+            dataset, order: BatchOrder(seed: orderStream.nextKey(), count: dataset.train.count), batch: settings.batch,
+            steps: settings.steps)
         let loop = TrainingLoop(
             name: "classifier", steps: settings.steps, checkpointEvery: 500, logEvery: 20, columns: Self.columns,
             optimizers: [("classifier", optimizer)])
         _ = try loop.run(work, context) { step, logs in
-            let indices = order.indices(step: step, batch: settings.batch)
-            let labels = TokenTensor(indices.map { dataset.train.labels[$0] }, shape: [indices.count])
+            let batch = try batches.batch(step)
+            let labels = TokenTensor(batch.labels, shape: [batch.labels.count])
             let tape = Tape(differentiating: model.parameters)
-            let logits = model.logits(model.features(tape.constant(dataset.train.tensor(indices))))
+            let logits = model.logits(model.features(tape.constant(dataset.images(batch.pixels))))
             let loss = mean(crossEntropy(logits, targets: labels))
             tape.backward(from: loss)
             optimizer.step(tape, rate: schedule.rate(at: step))
             guard logs else { return [:] }
             let right = zip(argmax(logits).ids, labels.ids).filter { $0 == $1 }.count
             return [
-                "loss": loss.scalar, "accuracy": Float(right) / Float(indices.count),
+                "loss": loss.scalar, "accuracy": Float(right) / Float(labels.count),
                 "rate": Float(schedule.rate(at: step)),
             ]
         } save: {
             try ParameterFiles.save([("", model.parameters)], to: work.url(WeightFile.trained))
         }
 
-        // How good the features are, and how far apart two sets of real images are in them.
+        // How good the features are, how far apart two sets of real images are in them, and what real images score.
         let extractor = FeatureExtractor(model: model, dataset: dataset)
-        let test = extractor.features(dataset.test)
+        let test = try extractor.features(dataset.test)
         let right = zip(test.predictions, dataset.test.labels).filter { $0 == $1 }.count
-        let floorSet = try dataset.train.balanced(min(dataset.train.count, dataset.test.count))
-        let floor = try frechetDistance(
-            FeatureStatistics(of: extractor.features(floorSet).matrix), FeatureStatistics(of: test.matrix))
-        return [
-            "test_accuracy": .number(Double(right) / Double(dataset.test.count)),
-            "metrics": [
-                "classifier.accuracy": .number(Double(right) / Double(dataset.test.count)),
-                "fid_floor": .number(floor),
-            ],
-        ]
-    }
-}
-
-/// Features and class predictions of images, in batches of fixed size.
-struct FeatureExtractor {
-    let model: ImageClassifier
-    let dataset: Dataset
-
-    struct Features {
-        let matrix: FeatureMatrix
-        let predictions: [Int32]
-    }
-
-    func features(_ set: ImageSet) -> Features { features(set.pixels, count: set.count) }
-
-    /// Pixels (n, row, column, channel) of the data set's image size.
-    func features(_ pixels: [UInt8], count: Int) -> Features {
-        let shape = [dataset.imageSize, dataset.imageSize, dataset.channels]
-        var values: [Float] = []
-        values.reserveCapacity(count * model.features)
-        var predictions: [Int32] = []
-        for lower in stride(from: 0, to: count, by: 250) {
-            let batch = ImageSet.tensor(pixels, Array(lower..<min(count, lower + 250)), shape)
-            let features = model.features(batch)
-            values += features.values
-            predictions += argmax(model.logits(features)).ids
+        let accuracy = Double(right) / Double(dataset.test.count)
+        let floorSet = try dataset.train.random(
+            min(dataset.train.count, dataset.test.count), seed: UInt64(settings.seed))
+        let other = try extractor.features(floorSet)
+        let space = dataset.featureSpace
+        var metrics: [String: JSONValue] = ["classifier.accuracy": .number(accuracy)]
+        func measure(_ name: String, _ value: () throws -> Double) throws {
+            do { metrics["\(name)@\(space)"] = .number(try value()) } catch let error as InputError {
+                metrics["\(name)@\(space)"] = .null
+                try work.log("\(name) is missing: \(error)")
+            }
         }
-        return Features(
-            matrix: FeatureMatrix(rows: count, columns: model.features, values: values), predictions: predictions)
+        try measure("fid_floor") {
+            try frechetDistance(FeatureStatistics(of: other.pooled), FeatureStatistics(of: test.pooled))
+        }
+        try measure("is_real") { try InceptionScore(probabilities: test.probabilities).mean }
+        return ["test_accuracy": .number(accuracy), "metrics": .object(metrics)]
     }
 }

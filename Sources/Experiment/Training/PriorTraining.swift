@@ -30,7 +30,7 @@ struct PriorTraining {
 
         let loop = TrainingLoop(
             name: "prior", steps: settings.steps, checkpointEvery: settings.checkpointEvery,
-            logEvery: settings.logEvery, columns: Self.columns, optimizers: [("prior", optimizer)])
+            logEvery: settings.logEvery, keeps: settings.keepCheckpoints, columns: Self.columns, optimizers: [("prior", optimizer)])
         BufferPool.shared.resetPeak()
         var held: [String: Double] = [:]
         let last = try loop.run(work, context) { step, logs in

@@ -8,11 +8,13 @@ import Sweep
 import TensorCore
 
 /// Stage 1 (METHOD §4): trains a tokenizer; with a prologue, alternates step A (encoder, decoder; joint AR frozen) and
-/// step B (joint AR on step A's indices) on the same batch. So do the coupled controls.
+/// step B (joint AR on step A's indices) on the same batch. So do the coupled controls. A discriminator, where there is one,
+/// learns in step B from step A's images.
 struct TokenizerTraining {
     static let columns = [
         "loss", "l1", "l2", "quantizer", "ce_prologue", "ce_eos", "ce_visual", "ce_joint", "rate", "gradient_norm",
-        "visual_usage", "prologue_usage",
+        "visual_usage", "prologue_usage", "visual_entropy", "visual_batch_entropy", "prologue_entropy",
+        "prologue_batch_entropy", "visual_restarts", "prologue_restarts",
     ]
 
     let settings: TokenizerSettings
@@ -22,6 +24,8 @@ struct TokenizerTraining {
     let prior: PriorSettings
     /// Averaged weights of the frozen 2D tokenizer that `prologue-post` builds on.
     let base: SafetensorsFile?
+    /// The perceptual loss, where its weight is not 0.
+    let perceptual: PerceptualLoss?
 
     func run(_ work: StageWork, _ context: ExperimentContext) throws -> JSONValue {
         // Models.
@@ -42,33 +46,68 @@ struct TokenizerTraining {
                 optimizer.adamW(decay: settings.jointAr.weightDecay, averageHalfLife: settings.emaHalfLife))
         }
 
+        let adversary = self.adversary
         let update = TokenizerUpdate(
             tokenizer, weights: settings.lossWeights, autoencoder: autoencoderStep,
-            joint: joint.flatMap { model in jointStep.map { (model, $0) } })
+            joint: joint.flatMap { model in jointStep.map { (model, $0) } },
+            imageLosses: ImageLosses(
+                adversary: adversary, perceptual: perceptual.map { ($0, settings.perceptual.weight) }))
+        // The discriminator's rate follows the same schedule.
+        let adversaryRate = (settings.gan.learningRate ?? optimizer.lr) / optimizer.lr
+
+        // Codes that go out of use begin anew; those of a frozen visual path are left alone.
+        let (visualCodes, prologueCodes) = tokenizer.encoder.codebooks
+        func restart(_ codebook: Parameter?, _ patience: Int?) -> CodeRestart? {
+            codebook.flatMap { codebook in patience.map { CodeRestart(codebook, patience: $0) } }
+        }
+        let visualRestart = restart(base == nil ? visualCodes : nil, settings.visualRestart)
+        let prologueRestart = restart(prologueCodes, settings.prologueRestart)
 
         // Data order.
         let batch = settings.batch
         var orderStream = RandomStream(seed: seed, "tokenizer/order")
-        var order = BatchOrder(seed: orderStream.nextKey(), count: dataset.train.count)
+        let augmentation = Augmentation(settings, seed: seed, imageSize: dataset.imageSize)
+        let batches = TrainingBatches(
+            dataset, order: BatchOrder(seed: orderStream.nextKey(), count: dataset.train.count), batch: batch,
+            steps: settings.steps, views: { augmentation.views($0) })
 
         let loop = TrainingLoop(
             name: "tokenizer \(settings.variant.rawValue)", steps: settings.steps,
-            checkpointEvery: settings.checkpointEvery, logEvery: settings.logEvery, columns: Self.columns,
-            optimizers: [("autoencoder", autoencoderStep)] + (jointStep.map { [("joint", $0)] } ?? []))
+            checkpointEvery: settings.checkpointEvery, logEvery: settings.logEvery, keeps: settings.keepCheckpoints,
+            columns: columns,
+            optimizers: [("autoencoder", autoencoderStep)] + (jointStep.map { [("joint", $0)] } ?? [])
+                + (adversary.map { [("discriminator", $0.optimizer)] } ?? []),
+            state: (adversary?.state ?? [])
+                + [("restart/visual", visualRestart), ("restart/prologue", prologueRestart)].compactMap { name, restart in
+                    restart.map { (name, $0.idle) }
+                })
         BufferPool.shared.resetPeak()
         let last = try loop.run(work, context) { step, logs in
             let rate = schedule.rate(at: step)
-            let images = order.indices(step: step, batch: batch)
-            let patches = dataset.patches(
-                dataset.train, images, patch: settings.patch, flipped: settings.flip ? flips(step) : [])
-            let dropped = config.layout.hasPrologue ? droppedSequences(step) : []
-            let classes = joint.map { self.labels(images, step, unconditional: $0.unconditionalLabel) }
+            let images = try batches.batch(step)
+            let patches = dataset.patches(images.pixels, patch: settings.patch)
+            let dropped = config.layout.hasEOS ? droppedSequences(step) : []
+            let classes = joint.map { self.labels(images.labels, step, unconditional: $0.unconditionalLabel) }
 
-            let report = update(patches: patches, labels: classes, visualDropped: dropped, rate: rate)
+            let report = update(
+                patches: patches, labels: classes, visualDropped: dropped, noise: noise(step), rate: rate,
+                adversaryRate: adversaryRate * rate, step: step)
             let a = report.stepA
-            guard a.total.scalar.isFinite else {
-                throw InputError("the tokenizer's loss became \(a.total.scalar) at step \(step); lower the learning rate")
+            for (name, loss) in [("tokenizer", a.total.scalar), ("discriminator", report.adversary?.loss ?? 0)] {
+                guard loss.isFinite else {
+                    throw InputError("the \(name)'s loss became \(loss) at step \(step); lower the learning rate")
+                }
             }
+
+            func restarts(_ restart: CodeRestart?, _ quantized: Quantized?, _ name: String) -> Float? {
+                guard let restart, let quantized else { return nil }
+                let stream = RandomStream(seed: seed, "tokenizer/restart-\(name)", step: step)
+                return Float(restart(quantized, autoencoderStep, stream: stream))
+            }
+            let restarted = (
+                restarts(visualRestart, a.encoding.visual, "visual"),
+                restarts(prologueRestart, a.encoding.prologue, "prologue")
+            )
 
             guard logs else { return [:] }
             var values: [String: Float] = [
@@ -76,6 +115,10 @@ struct TokenizerTraining {
                 "rate": Float(rate), "gradient_norm": Float(report.gradientNorm),
                 "visual_usage": usage(a.encoding.visual, of: config.codebook),
             ]
+            values["visual_restarts"] = restarted.0
+            values["prologue_restarts"] = restarted.1
+            entropies(a.encoding.visual, "visual", &values)
+            entropies(a.encoding.prologue, "prologue", &values)
             if let parts = a.crossEntropy, let jointLoss = report.jointLoss {
                 values["ce_visual"] = parts.visual.scalar
                 values["ce_joint"] = jointLoss
@@ -85,13 +128,22 @@ struct TokenizerTraining {
                     values["prologue_usage"] = usage(prologue, of: config.prologueCodebook)
                 }
             }
+            values["perceptual"] = a.images?.perceptual?.scalar
+            if let generator = a.images?.generator, let judged = report.adversary {
+                values["gan_generator"] = generator.scalar
+                values["gan_discriminator"] = judged.loss
+                values["gan_real"] = judged.real
+                values["gan_rebuilt"] = judged.rebuilt
+            }
             return values
         } save: {
             // Trained values, and the averages that everything downstream reads.
             let groups =
                 [("encoder.", tokenizer.encoder.parameters), ("decoder.", tokenizer.decoder.parameters)]
                 + (joint.map { [("ar.", $0.parameters)] } ?? [])
-            try ParameterFiles.save(groups, to: work.url(WeightFile.trained))
+            // A discriminator has no averages.
+            let judge = adversary.map { [("discriminator.", $0.discriminator.parameters + $0.discriminator.buffers)] } ?? []
+            try ParameterFiles.save(groups + judge, to: work.url(WeightFile.trained))
             try autoencoderStep.withAverages {
                 try (jointStep?.withAverages ?? { try $0() }) {
                     try ParameterFiles.save(groups, to: work.url(WeightFile.averaged))
@@ -108,6 +160,23 @@ struct TokenizerTraining {
         ]
     }
 
+    /// Columns of the metrics: those of the terms that there are.
+    private var columns: [String] {
+        Self.columns + (perceptual == nil ? [] : ["perceptual"])
+            + (settings.usesAdversary ? ["gan_generator", "gan_discriminator", "gan_real", "gan_rebuilt"] : [])
+    }
+
+    /// The discriminator with its optimiser: the tokenizer's, at a rate of its own and without averages.
+    private var adversary: Adversary? {
+        guard settings.usesAdversary else { return nil }
+        let discriminator = PatchDiscriminator(
+            channels: dataset.channels, width: settings.gan.width, layers: settings.gan.layers,
+            stream: RandomStream(seed: seed, "discriminator/initial"))
+        return Adversary(
+            discriminator, settings.gan.settings,
+            optimizer: AdamW(discriminator.parameters, settings.optimizer.adamW(decay: 0, averageHalfLife: nil)))
+    }
+
     /// The AR model trained in step B: small and unconditional, except where it is the final one.
     private func jointModel(_ layout: SequenceLayout) -> ARModel? {
         guard settings.variant.hasJointAR else { return nil }
@@ -118,14 +187,13 @@ struct TokenizerTraining {
         return ARModel(config, stream: RandomStream(seed: seed, "joint-ar/initial"))
     }
 
-    /// Classes of a batch for the joint AR model: all unconditional, or with the prior's label drop where it is the
-    /// final model.
-    private func labels(_ images: [Int], _ step: Int, unconditional: Int32) -> TokenTensor {
+    /// Classes of a batch for the joint AR model, some or all of them dropped; by the prior's share where it is the final
+    /// model.
+    private func labels(_ classes: [Int32], _ step: Int, unconditional: Int32) -> TokenTensor {
         var stream = RandomStream(seed: seed, "joint-ar/label-drop", step: step)
-        let drop = settings.variant == .prologueOneStage ? prior.labelDrop : 1
+        let drop = settings.variant == .prologueOneStage ? prior.labelDrop : settings.jointAr.labelDrop
         return TokenTensor(
-            images.map { Double(stream.uniform()) < drop ? unconditional : dataset.train.labels[$0] },
-            shape: [images.count])
+            classes.map { Double(stream.uniform()) < drop ? unconditional : $0 }, shape: [classes.count])
     }
 
     /// Fills everything but the prologue's own parameters with the base tokenizer's.
@@ -145,9 +213,19 @@ struct TokenizerTraining {
         return dropped
     }
 
-    private func flips(_ step: Int) -> [Bool] {
-        var stream = RandomStream(seed: seed, "tokenizer/flip", step: step)
-        return (0..<settings.batch).map { _ in stream.uniform() < 0.5 }
+    /// Noise for Gumbel quantizers; the visual tokens of a frozen tokenizer are what they will be.
+    private func noise(_ step: Int) -> GumbelNoise {
+        GumbelNoise(
+            visual: base == nil ? RandomStream(seed: seed, "tokenizer/gumbel-visual", step: step) : nil,
+            prologue: RandomStream(seed: seed, "tokenizer/gumbel-prologue", step: step))
+    }
+
+    /// Sample and batch entropy of the assignment, where codes are compared one by one (METHOD §3, "Monitored").
+    private func entropies(_ quantized: Quantized?, _ name: String, _ values: inout [String: Float]) {
+        guard let cosines = quantized?.cosines else { return }
+        let entropy = AssignmentEntropy(cosines: cosines)
+        values["\(name)_entropy"] = Float(entropy.sample)
+        values["\(name)_batch_entropy"] = Float(entropy.batch)
     }
 
     /// Share of the codebook that this batch used.

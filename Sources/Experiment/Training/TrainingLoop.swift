@@ -2,31 +2,34 @@ import Files
 import Foundation
 import NN
 import RunStore
+import Sweep
 import TensorCore
 
 /// The part that every training shares: steps, metrics, progress, checkpoints, resuming.
 ///
-/// A checkpoint holds all that the next step depends on (parameters, moments, averages, update counts); random draws
+/// A checkpoint holds all that the next step depends on (parameters, moments, averages, update counts, `state`); random draws
 /// and data order follow from seed and step. So a resumed training is the undisturbed one, bit for bit.
 struct TrainingLoop {
     let name: String
     let steps: Int
     let checkpointEvery, logEvery: Int
+    var keeps = KeptCheckpoints.none
     /// Names of the values a step reports, in the order of the columns of `metrics.h5`.
     let columns: [String]
     let optimizers: [(name: String, optimizer: AdamW)]
+    /// What steps change beside what optimisers hold, such as running moments.
+    var state: [(name: String, tensor: Tensor)] = []
 
     static let checkpointFile = "checkpoint.h5"
     static let metricsFile = "metrics.h5"
 
     /// Runs `body` for every step not yet done; its values are kept every `logEvery` steps, when `logs` is true.
-    /// Afterwards the checkpoint is gone: the caller has saved the weights that others read.
+    /// The checkpoint goes when the stage is complete, unless it is to stay: until then a kill costs no more than its steps.
     func run(
         _ work: StageWork, _ context: ExperimentContext,
         step body: (_ step: Int, _ logs: Bool) throws -> [String: Float], save: () throws -> Void
     ) throws -> [String: Float] {
-        let first = try restore(work, context)
-        let metrics = try openMetrics(work, from: first)
+        let (first, metrics) = try restore(work, context)
         var last: [String: Float] = [:]
         var rate = RateMeter()
         for step in first..<steps {
@@ -47,26 +50,28 @@ struct TrainingLoop {
             }
             let interrupted = Result { try Interruption.check() }
             if case .failure = interrupted, step + 1 < steps {
-                try checkpoint(work, context, metrics, step: step + 1)
+                try checkpoint(work, context, metrics: metrics, step: step + 1)
                 try metrics.close()
                 context.progress.finish()
             }
             if step + 1 < steps { try interrupted.get() }
-            if (step + 1) % checkpointEvery == 0, step + 1 < steps { try checkpoint(work, context, metrics, step: step + 1) }
+            if (step + 1) % checkpointEvery == 0, step + 1 < steps { try checkpoint(work, context, metrics: metrics, step: step + 1) }
         }
+        try metrics.sync()
         try metrics.close()
         context.progress.finish()
         if last.isEmpty { last = try lastValues(work) }
+        if first < steps { try checkpoint(work, context, metrics: nil, step: steps) }
         try save()
-        try? FileManager.default.removeItem(at: work.url(Self.checkpointFile))
+        if keeps == .none { work.discardWhenComplete(Self.checkpointFile) }
         return last
     }
 
     private func checkpoint(
-        _ work: StageWork, _ context: ExperimentContext, _ metrics: MetricsFile, step: Int
+        _ work: StageWork, _ context: ExperimentContext, metrics: MetricsFile?, step: Int
     ) throws {
         // A checkpoint must not be younger than the rows that it continues.
-        try metrics.sync()
+        try metrics?.sync()
         var checkpoint = Checkpoint()
         for (name, optimizer) in optimizers {
             checkpoint.counters["\(name)/updates"] = Int64(optimizer.steps)
@@ -74,46 +79,74 @@ struct TrainingLoop {
                 checkpoint.tensors["\(name)/\(tensorName)"] = HDF5Array(shape: tensor.shape, values: tensor.values)
             }
         }
+        for (name, tensor) in state {
+            checkpoint.tensors["state/\(name)"] = HDF5Array(shape: tensor.shape, values: tensor.values)
+        }
         checkpoint.counters["step"] = Int64(step)
+        checkpoint.metadata = ["threads": .int(Parallel.threads)]
         let digest = try checkpoint.write(to: work.url(Self.checkpointFile))
+        if keeps == .all { try keep(work, step: step) }
         context.log.debug("checkpoint", metadata: ["stage": "\(work.stage.id)", "step": "\(step)", "sha256": "\(digest)"])
         var status = work.stage.status ?? Status(.running)
         (status.step, status.steps, status.updated) = (step, steps, Date())
         try work.report(status)
     }
 
-    /// The step to go on with. A damaged checkpoint is noted and the training starts over.
-    private func restore(_ work: StageWork, _ context: ExperimentContext) throws -> Int {
-        let url = work.url(Self.checkpointFile)
-        guard FileManager.default.fileExists(atPath: url.path) else { return 0 }
+    /// Gives the checkpoint a second name, under which the next one does not replace it.
+    private func keep(_ work: StageWork, step: Int) throws {
+        let folder = work.url("checkpoints")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        let digits = String(step)
+        let name = "step-" + String(repeating: "0", count: max(0, 8 - digits.count)) + digits + ".h5"
+        let kept = folder.appendingPathComponent(name).path
+        unlink(kept)
+        guard link(work.url(Self.checkpointFile).path, kept) == 0 else {
+            throw InputError(file: kept, "cannot keep the checkpoint: \(String(cString: strerror(errno)))")
+        }
+    }
+
+    /// The step to go on with, and the metrics up to it. Where either file is damaged, that is noted and the training
+    /// starts over.
+    private func restore(_ work: StageWork, _ context: ExperimentContext) throws -> (step: Int, metrics: MetricsFile) {
+        let (url, series) = (work.url(Self.checkpointFile), work.url(Self.metricsFile))
+        func startOver(because error: InputError? = nil) throws -> (Int, MetricsFile) {
+            if let error {
+                try work.log("starting over: \(error)")
+                context.log.warning("starting over: \(error)", metadata: ["stage": "\(work.stage.id)"])
+            }
+            return (0, try MetricsFile.create(at: series, columns: columns))
+        }
+        guard FileManager.default.fileExists(atPath: url.path) else { return try startOver() }
         let checkpoint: Checkpoint
+        let metrics: MetricsFile
         do {
             checkpoint = try Checkpoint(reading: url)
+            let step = Int(checkpoint.counters["step"] ?? 0)
+            metrics = try MetricsFile.resume(at: series, through: step - 1, columns: columns)
         } catch let error as InputError {
-            try work.log("starting over: \(error)")
-            context.log.warning("starting over: \(error)", metadata: ["stage": "\(work.stage.id)"])
-            return 0
+            return try startOver(because: error)
+        }
+        func values(_ name: String, _ shape: Shape) throws -> [Float] {
+            guard let saved = checkpoint.tensors[name], saved.shape == shape else {
+                throw InputError(file: url.path, "holds no '\(name)' of shape \(shape)")
+            }
+            return saved.values
         }
         for (name, optimizer) in optimizers {
             try optimizer.restore(steps: Int(checkpoint.counters["\(name)/updates"] ?? 0)) { tensorName, shape in
-                guard let saved = checkpoint.tensors["\(name)/\(tensorName)"], saved.shape == shape else {
-                    throw InputError(file: url.path, "holds no '\(name)/\(tensorName)' of shape \(shape)")
-                }
-                return saved.values
+                try values("\(name)/\(tensorName)", shape)
             }
         }
-        let step = Int(checkpoint.counters["step"] ?? 0)
-        try work.log("resuming at step \(step)")
-        context.log.info("resuming", metadata: ["stage": "\(work.stage.id)", "step": "\(step)"])
-        return step
-    }
-
-    private func openMetrics(_ work: StageWork, from first: Int) throws -> MetricsFile {
-        let url = work.url(Self.metricsFile)
-        if first > 0, FileManager.default.fileExists(atPath: url.path) {
-            return try MetricsFile.resume(at: url, through: first - 1, columns: columns)
+        for (name, tensor) in state {
+            let saved = try values("state/\(name)", tensor.shape)
+            saved.withUnsafeBufferPointer { tensor.pointer.update(from: $0.baseAddress!, count: $0.count) }
         }
-        return try MetricsFile.create(at: url, columns: columns)
+        let step = Int(checkpoint.counters["step"] ?? 0)
+        let threads = checkpoint.metadata["threads"]?.intValue ?? Parallel.threads
+        let other = threads == Parallel.threads ? "" : ", made with \(threads) threads, with \(Parallel.threads): equal to rounding only"
+        try work.log("resuming at step \(step)\(other)")
+        context.log.info("resuming", metadata: ["stage": "\(work.stage.id)", "step": "\(step)"])
+        return (step, metrics)
     }
 
     private func lastValues(_ work: StageWork) throws -> [String: Float] {

@@ -57,6 +57,13 @@ final class IndexDatabase: @unchecked Sendable {
         }
     }
 
+    /// Puts records in place of everything, in one transaction.
+    func fill(stages: some Sequence<IndexedStage>, runs: some Sequence<IndexedRun>) throws {
+        try recovering { pool in
+            try pool.write { try IndexWriter(db: $0, store: store).fill(stages: stages, runs: runs) }
+        }
+    }
+
     /// Runs `body`; if the file turns out to be damaged, makes a new one from the store's files and runs it again.
     private func recovering<Result>(_ body: (DatabasePool) throws -> Result) throws -> Result {
         do {

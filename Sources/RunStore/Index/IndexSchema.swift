@@ -5,11 +5,88 @@ enum IndexSchema {
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("1 runs, stages, scores") { db in try db.execute(sql: first) }
+        migrator.registerMigration("2 configurations by section, values by run") { db in
+            try db.execute(sql: second)
+            try db.execute(sql: "DELETE FROM filled")
+        }
         return migrator
     }
 
-    /// Configuration entries are by far the most numerous rows, so that they refer to runs and keys by number;
-    /// protocols are long and few, so that they are stored once. The views `run_config` and `metrics` hide both.
+    /// Everything is made from the store's files again after this one, so that it may drop what it replaces.
+    ///
+    /// - A configuration is stored by its sections (`tokenizer`, `prior`, …), each once for all runs that share it:
+    ///   100 000 runs have some 10 million settings but few different sections.
+    /// - Runs are referred to by number: their ids are long.
+    /// - `run_values` says again, by metric and run, what `scores` says by stage, because conditions on scores and
+    ///   orders by them are what people ask for most. Of several values of one name it has the first by protocol
+    ///   name and role.
+    private static let second = """
+        DROP VIEW run_config;
+        DROP VIEW metrics;
+        DROP TABLE config_values;
+        DROP TABLE config_keys;
+        DROP TABLE run_stages;
+
+        DROP INDEX runs_by_status;
+        DROP INDEX runs_by_created;
+        CREATE INDEX runs_by_status ON runs(status, created DESC, id);
+        CREATE INDEX runs_by_created ON runs(created DESC, id);
+        CREATE INDEX runs_by_sweep_and_date ON runs(sweep, created DESC, id);
+
+        CREATE TABLE config_keys (number INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE);
+        CREATE TABLE config_sections (number INTEGER PRIMARY KEY, digest TEXT NOT NULL UNIQUE);
+        CREATE TABLE config_values (
+            key INTEGER NOT NULL REFERENCES config_keys(number),
+            section INTEGER NOT NULL REFERENCES config_sections(number),
+            value,
+            PRIMARY KEY (key, section)
+        ) WITHOUT ROWID;
+        CREATE INDEX config_values_by_section ON config_values(section, key, value);
+        -- `name` is the number of the section's name among the keys.
+        CREATE TABLE run_sections (
+            name INTEGER NOT NULL REFERENCES config_keys(number),
+            run INTEGER NOT NULL REFERENCES runs(number) ON DELETE CASCADE,
+            section INTEGER NOT NULL REFERENCES config_sections(number),
+            PRIMARY KEY (name, run)
+        ) WITHOUT ROWID;
+        CREATE INDEX run_sections_by_run ON run_sections(run, section);
+        CREATE INDEX run_sections_by_section ON run_sections(section, run);
+        CREATE VIEW run_config(run_id, key, value_text, value_num) AS
+            SELECT runs.id, config_keys.key,
+                CASE WHEN typeof(value) = 'text' THEN value END,
+                CASE WHEN typeof(value) IN ('integer', 'real') THEN value END
+            FROM run_sections JOIN runs ON runs.number = run_sections.run
+                JOIN config_values ON config_values.section = run_sections.section
+                JOIN config_keys ON config_keys.number = config_values.key;
+
+        CREATE TABLE run_parts (
+            run INTEGER NOT NULL REFERENCES runs(number) ON DELETE CASCADE,
+            role TEXT NOT NULL,
+            stage_id TEXT NOT NULL,
+            PRIMARY KEY (run, role)
+        ) WITHOUT ROWID;
+        CREATE INDEX run_parts_by_stage ON run_parts(stage_id, run, role);
+        CREATE TABLE run_roles (role TEXT PRIMARY KEY) WITHOUT ROWID;
+        CREATE VIEW run_stages(run_id, role, stage_id) AS
+            SELECT runs.id, role, stage_id FROM run_parts JOIN runs ON runs.number = run;
+        CREATE VIEW metrics(run_id, role, name, value, stage_id, protocol_name, protocol_json) AS
+            SELECT runs.id, run_parts.role, scores.name, scores.value, scores.stage_id,
+                scores.protocol_name, protocols.json
+            FROM scores JOIN run_parts ON run_parts.stage_id = scores.stage_id
+                JOIN runs ON runs.number = run_parts.run
+                JOIN protocols ON protocols.number = scores.protocol;
+
+        CREATE TABLE metric_names (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+        CREATE TABLE run_values (
+            metric INTEGER NOT NULL,
+            run INTEGER NOT NULL,
+            value REAL NOT NULL,
+            PRIMARY KEY (metric, run)
+        ) WITHOUT ROWID;
+        CREATE INDEX run_values_by_value ON run_values(metric, value, run);
+        """
+
+    /// Protocols are long and few, so that they are stored once. Views hide such savings from those who ask.
     private static let first = """
         CREATE TABLE runs (
             number INTEGER PRIMARY KEY,

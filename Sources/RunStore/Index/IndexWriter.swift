@@ -4,18 +4,55 @@ import Foundation
 
 /// Copies what the store's files say into the tables. Each call replaces all rows of one run or stage, so that the
 /// index after any number of them is the index a rebuild would make.
-struct IndexWriter {
-    let db: Database
-    let store: Store
+///
+/// One writer serves one transaction, and remembers the numbers of keys, sections and metrics it has met in it.
+final class IndexWriter {
+    private let db: Database
+    private let store: Store
+    private var keys: [String: Int64] = [:]
+    private var roles: Set<String> = []
+    private var metricNames: [String: Int64] = [:]
+    private var protocols: [String: Int64] = [:]
+    private var sections: [SectionContent: Int64] = [:]
+
+    /// A top-level member of a configuration.
+    private struct SectionContent: Hashable {
+        let name: String
+        let value: JSONValue
+    }
+
+    init(db: Database, store: Store) {
+        self.db = db
+        self.store = store
+    }
 
     /// Everything, from nothing. Damaged files are passed over and reported.
     func fill(warning: (String) -> Void) throws {
-        for table in ["runs", "stages", "config_values", "config_keys", "scores", "protocols", "filled"] {
-            try db.execute(sql: "DELETE FROM \(table)")
-        }
+        try clear()
         for id in store.stageIDs() { try attempt(warning) { try putStage(id) } }
         for id in store.runIDs() { try attempt(warning) { try putRun(id) } }
         try db.execute(sql: "INSERT INTO filled VALUES (?)", arguments: [Date().ISO8601Format()])
+        // Without knowing how many rows there are of what, SQLite takes all conditions to be as good as any.
+        try db.execute(sql: "ANALYZE")
+    }
+
+    /// Records that are not read from files: what a benchmark fills an index with.
+    func fill(stages: some Sequence<IndexedStage>, runs: some Sequence<IndexedRun>) throws {
+        try clear()
+        for stage in stages { try insert(stage) }
+        for run in runs { try insert(run) }
+        try db.execute(sql: "INSERT INTO filled VALUES (?)", arguments: [Date().ISO8601Format()])
+        try db.execute(sql: "ANALYZE")
+    }
+
+    private func clear() throws {
+        // Those that refer before those that are referred to, which else have to be looked for row by row.
+        for table in [
+            "run_values", "metric_names", "run_sections", "config_values", "config_sections", "config_keys", "run_parts",
+            "run_roles", "artifacts", "tags", "notes", "runs", "scores", "stage_inputs", "stages", "protocols", "filled",
+        ] {
+            try db.execute(sql: "DELETE FROM \(table)")
+        }
     }
 
     private func attempt(_ warning: (String) -> Void, _ body: () throws -> Void) throws {
@@ -35,46 +72,115 @@ struct IndexWriter {
         try putRun(id)
     }
 
+    // MARK: Runs
+
     /// One run; if its folder is gone, so are its rows.
     func putRun(_ id: String) throws {
-        try execute("DELETE FROM runs WHERE id = ?", id)
+        if let number = try Int64.fetchOne(
+            db.cachedStatement(sql: "SELECT number FROM runs WHERE id = ?"), arguments: [id])
+        {
+            try execute("DELETE FROM run_values WHERE run = ? AND metric IN (SELECT number FROM metric_names)", number)
+            try execute("DELETE FROM runs WHERE number = ?", number)
+        }
         guard FileManager.default.fileExists(atPath: store.directory(ofRun: id).path) else { return }
-        let run = try store.run(id)
-        let status = try store.status(ofRun: id)
-        let artifacts = try store.artifacts(ofRun: id)
-        let annotations = try store.annotations(ofRun: id)
+        try insert(
+            IndexedRun(
+                run: store.run(id), status: store.status(ofRun: id), artifacts: store.artifacts(ofRun: id),
+                annotations: store.annotations(ofRun: id)))
+    }
+
+    private func insert(_ entry: IndexedRun) throws {
+        let (run, status) = (entry.run, entry.status)
         try execute(
             "INSERT INTO runs VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             run.id, run.name, run.sweep, run.cell, run.seed, status.state.rawValue, status.step, status.steps,
             status.message, status.wallSeconds, run.created.ISO8601Format(), status.updated.ISO8601Format(),
             run.codeVersion.commit, run.codeVersion.hasLocalChanges, run.machine.host,
-            try JSONValue(encoding: run.seeds).canonical, try JSONValue(encoding: run.machine).canonical)
+            JSONValue.object(run.seeds.mapValues { .int($0) }).canonical, run.machine.json.canonical)
         let number = db.lastInsertedRowID
-        for (key, value) in run.config.flattened {
-            try execute("INSERT OR IGNORE INTO config_keys(key) VALUES (?)", key)
+        for (name, value) in run.config.objectValue ?? [:] {
             try execute(
-                "INSERT INTO config_values SELECT ?, number, ? FROM config_keys WHERE key = ?",
-                number, value.databaseValue, key)
+                "INSERT INTO run_sections VALUES (?, ?, ?)", key(name), number, section(SectionContent(name: name, value: value)))
         }
-        for (role, stage) in run.stages { try execute("INSERT INTO run_stages VALUES (?, ?, ?)", id, role, stage) }
-        for (position, item) in artifacts.enumerated() {
-            try execute(
-                "INSERT INTO artifacts VALUES (?, ?, ?, ?, ?)", id, position, item.kind, item.path, item.description)
+        for (role, stage) in run.stages {
+            try execute("INSERT INTO run_parts VALUES (?, ?, ?)", number, role, stage)
+            if roles.insert(role).inserted { try execute("INSERT OR IGNORE INTO run_roles VALUES (?)", role) }
         }
-        for tag in annotations.tags { try execute("INSERT INTO tags VALUES (?, ?)", id, tag) }
-        for (position, note) in annotations.notes.enumerated() {
+        try putValues(ofRun: number)
+        for (position, item) in entry.artifacts.enumerated() {
             try execute(
-                "INSERT INTO notes VALUES (?, ?, ?, ?)", id, position, note.written.ISO8601Format(), note.text)
+                "INSERT INTO artifacts VALUES (?, ?, ?, ?, ?)", run.id, position, item.kind, item.path, item.description)
+        }
+        for tag in entry.annotations.tags { try execute("INSERT INTO tags VALUES (?, ?)", run.id, tag) }
+        for (position, note) in entry.annotations.notes.enumerated() {
+            try execute(
+                "INSERT INTO notes VALUES (?, ?, ?, ?)", run.id, position, note.written.ISO8601Format(), note.text)
         }
     }
+
+    private func putValues(ofRun number: Int64) throws {
+        try execute(
+            """
+            INSERT OR IGNORE INTO run_values
+            SELECT metric_names.number, run_parts.run, scores.value
+            FROM run_parts CROSS JOIN scores ON scores.stage_id = run_parts.stage_id
+                CROSS JOIN metric_names ON metric_names.name = scores.name
+            WHERE run_parts.run = ? AND scores.value IS NOT NULL ORDER BY protocol_name, role
+            """, number)
+    }
+
+    private func section(_ content: SectionContent) throws -> Int64 {
+        if let known = sections[content] { return known }
+        let digest = sha256(Data("\(content.name) \(content.value.canonical)".utf8))
+        let (number, isNew) = try number(in: "config_sections", "digest", digest)
+        sections[content] = number
+        guard isNew else { return number }
+        for (path, value) in content.value.flattened(under: content.name) {
+            try execute("INSERT INTO config_values VALUES (?, ?, ?)", key(path), number, value.databaseValue)
+        }
+        return number
+    }
+
+    private func key(_ name: String) throws -> Int64 {
+        if let known = keys[name] { return known }
+        let number = try number(in: "config_keys", "key", name).number
+        keys[name] = number
+        return number
+    }
+
+    /// The number of a row by its one unique text, which is put in if it is not there.
+    private func number(in table: String, _ column: String, _ text: String) throws -> (number: Int64, isNew: Bool) {
+        let statement = try db.cachedStatement(sql: "SELECT number FROM \(table) WHERE \(column) = ?")
+        if let known = try Int64.fetchOne(statement, arguments: [text]) { return (known, false) }
+        try execute("INSERT INTO \(table)(\(column)) VALUES (?)", text)
+        return (db.lastInsertedRowID, true)
+    }
+
+    // MARK: Stages
 
     /// One stage with its scores; returns the ids of its inputs.
     @discardableResult
     func putStage(_ id: String) throws -> [String] {
         let stage = store.stage(id: id)
         try execute("DELETE FROM stages WHERE id = ?", id)
-        guard FileManager.default.fileExists(atPath: stage.directory.path) else { return [] }
-        let record = stage.record
+        var inputs: [String] = []
+        if FileManager.default.fileExists(atPath: stage.directory.path) {
+            let record = stage.record
+            inputs = Array((record?.identity.inputs ?? [:]).values)
+            try insert(IndexedStage(id: id, record: record, status: stage.status, measurements: stage.measurements()))
+        }
+        // Runs that are there already say what their stages say now.
+        let users = try Int64.fetchAll(
+            db.cachedStatement(sql: "SELECT DISTINCT run FROM run_parts WHERE stage_id = ?"), arguments: [id])
+        for run in users {
+            try execute("DELETE FROM run_values WHERE run = ? AND metric IN (SELECT number FROM metric_names)", run)
+            try putValues(ofRun: run)
+        }
+        return inputs
+    }
+
+    private func insert(_ stage: IndexedStage) throws {
+        let (id, record) = (stage.id, stage.record)
         let status = record != nil ? Status.State.done : stage.status?.state ?? .planned
         try execute(
             "INSERT INTO stages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -84,22 +190,25 @@ struct IndexWriter {
             "stages/\(id)", record?.identity.settings.canonical, record?.summary.canonical,
             record?.wallSeconds ?? stage.status?.wallSeconds, record?.peakMemoryBytes,
             record?.started.ISO8601Format(), record?.finished.ISO8601Format(), record?.codeVersion.commit,
-            record?.codeVersion.hasLocalChanges, record?.machine.host,
-            try record.map { try JSONValue(encoding: $0.machine).canonical })
-        guard let record else { return [] }
+            record?.codeVersion.hasLocalChanges, record?.machine.host, record?.machine.json.canonical)
+        guard let record else { return }
         for (role, input) in record.identity.inputs {
             try execute("INSERT INTO stage_inputs VALUES (?, ?, ?)", id, role, input)
         }
-        for (name, scores) in try stage.measurements() {
-            let text = scores.protocol.canonical
-            try execute("INSERT OR IGNORE INTO protocols(json) VALUES (?)", text)
+        for (name, scores) in stage.measurements {
+            let number = try protocolNumber(scores.protocol.canonical)
             for (metric, value) in scores.values {
-                try execute(
-                    "INSERT INTO scores SELECT ?, ?, ?, ?, number FROM protocols WHERE json = ?",
-                    id, name, metric, value, text)
+                if metricNames[metric] == nil { metricNames[metric] = try self.number(in: "metric_names", "name", metric).number }
+                try execute("INSERT INTO scores VALUES (?, ?, ?, ?, ?)", id, name, metric, value, number)
             }
         }
-        return Array(record.identity.inputs.values)
+    }
+
+    private func protocolNumber(_ text: String) throws -> Int64 {
+        if let known = protocols[text] { return known }
+        let number = try number(in: "protocols", "json", text).number
+        protocols[text] = number
+        return number
     }
 
     private func execute(_ sql: String, _ arguments: (any DatabaseValueConvertible)?...) throws {
@@ -108,9 +217,52 @@ struct IndexWriter {
     }
 }
 
+/// What the index is told about a run.
+public struct IndexedRun: Sendable {
+    public var run: RunRecord
+    public var status: Status
+    public var artifacts: [Artifact]
+    public var annotations: Annotations
+
+    public init(run: RunRecord, status: Status, artifacts: [Artifact] = [], annotations: Annotations = Annotations()) {
+        self.run = run
+        self.status = status
+        self.artifacts = artifacts
+        self.annotations = annotations
+    }
+}
+
+/// What the index is told about a stage.
+public struct IndexedStage: Sendable {
+    public var id: String
+    /// Nil while it is not complete.
+    public var record: StageRecord?
+    public var status: Status?
+    /// By protocol name, as `StageHandle.measurements` has them.
+    public var measurements: [String: Scores]
+
+    public init(id: String, record: StageRecord?, status: Status? = nil, measurements: [String: Scores] = [:]) {
+        self.id = id
+        self.record = record
+        self.status = status
+        self.measurements = measurements
+    }
+}
+
+extension Machine {
+    /// As its `run.json` has it.
+    fileprivate var json: JSONValue {
+        [
+            CodingKeys.host.stringValue: .string(host), CodingKeys.processor.stringValue: .string(processor),
+            CodingKeys.cores.stringValue: .int(cores), CodingKeys.memoryBytes.stringValue: .int(memoryBytes),
+            CodingKeys.blasCore.stringValue: .string(blasCore), CodingKeys.blasThreads.stringValue: .string(blasThreads),
+        ]
+    }
+}
+
 extension JSONValue {
-    /// The leaves under dotted keys. Lists are leaves, as JSON text.
-    var flattened: [(key: String, value: JSONValue)] {
+    /// The leaves under dotted keys that begin with `path`. Lists are leaves.
+    public func flattened(under path: String = "") -> [(key: String, value: JSONValue)] {
         var leaves: [(String, JSONValue)] = []
         func visit(_ value: JSONValue, _ path: String) {
             guard case .object(let members) = value else { return leaves.append((path, value)) }
@@ -118,7 +270,7 @@ extension JSONValue {
                 visit(member, path.isEmpty ? key : "\(path).\(key)")
             }
         }
-        visit(self, "")
+        visit(self, path)
         return leaves
     }
 

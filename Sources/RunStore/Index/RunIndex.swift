@@ -30,6 +30,12 @@ public final class RunIndex: Sendable {
     /// Reads every file of the store again.
     public func reindex() throws { try database.fill() }
 
+    /// Puts records in place of everything in the index, in one transaction, without looking for files: what
+    /// benchmarks fill an index with. The next `reindex` forgets them.
+    public func fill(stages: some Sequence<IndexedStage>, runs: some Sequence<IndexedRun>) throws {
+        try database.fill(stages: stages, runs: runs)
+    }
+
     // MARK: Runs
 
     /// Which runs to list; what is nil does not matter.
@@ -67,6 +73,8 @@ public final class RunIndex: Sendable {
         public let message: String
         /// In ISO 8601, as the index holds it.
         public let created: String
+        /// Sorted.
+        public let tags: [String]
     }
 
     /// The runs that the filter lets through, newest first.
@@ -91,14 +99,17 @@ public final class RunIndex: Sendable {
             try Row.fetchAll(
                 db,
                 sql: """
-                    SELECT id, name, sweep, cell, seed, status, step, steps, message, created FROM runs \(selection)
+                    SELECT id, name, sweep, cell, seed, status, step, steps, message, created,
+                        (SELECT group_concat(tag, char(10)) FROM (SELECT tag FROM tags WHERE run_id = id ORDER BY tag))
+                    FROM runs \(selection)
                     ORDER BY created DESC, id \(limit)
                     """, arguments: arguments
             ).map { row in
                 Run(
                     id: row[0], name: row[1], sweep: row[2], cell: row[3], seed: row[4],
                     state: Status.State(rawValue: row[5]) ?? .failed, step: row[6], steps: row[7], message: row[8],
-                    created: row[9])
+                    created: row[9],
+                    tags: (row[10] as String? ?? "").split(separator: "\n").map(String.init))
             }
         }
     }
@@ -147,12 +158,14 @@ public final class RunIndex: Sendable {
 
     /// The runs that name `stage` or anything made from it, sorted.
     public func runs(using stage: String) throws -> [String] {
-        let stages = try [stage] + descendants(of: stage)
-        return try database.read { db in
-            let marks = stages.map { _ in "?" }.joined(separator: ", ")
-            return try String.fetchAll(
-                db, sql: "SELECT DISTINCT run_id FROM run_stages WHERE stage_id IN (\(marks)) ORDER BY run_id",
-                arguments: StatementArguments(stages))
+        try database.read { db in
+            try String.fetchAll(
+                db,
+                sql: """
+                    WITH RECURSIVE reached(id) AS (
+                        VALUES (?) UNION SELECT stage_id FROM stage_inputs JOIN reached ON input_id = id)
+                    SELECT DISTINCT run_id FROM run_stages JOIN reached ON stage_id = reached.id ORDER BY run_id
+                    """, arguments: [stage])
         }
     }
 

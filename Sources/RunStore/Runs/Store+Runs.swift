@@ -10,6 +10,9 @@ extension Store {
     /// The folder of a run, for files such as `report/`.
     public func directory(ofRun id: String) -> URL { runs.appendingPathComponent(id, isDirectory: true) }
 
+    /// Held while what runs refer to changes, or is acted upon.
+    var referencesLock: URL { directory.appendingPathComponent(".references.lock") }
+
     /// All runs, sorted.
     public func runIDs() -> [String] { RecordFile.names(in: runs) }
 
@@ -20,7 +23,8 @@ extension Store {
         if let earlier = try? RecordFile.read(file(Self.recordFile, run.id), as: RunRecord.self) {
             run.created = earlier.created
         }
-        try RecordFile.write(run, to: file(Self.recordFile, run.id))
+        // What a run refers to must not be taken for garbage meanwhile.
+        try FileLock.exclusively(referencesLock) { try RecordFile.write(run, to: file(Self.recordFile, run.id)) }
     }
 
     /// The run; an `InputError` names the nearest one where there is none, or the file where it is damaged.

@@ -19,10 +19,24 @@ final class FileLock {
         return try withExtendedLifetime(lock, body)
     }
 
+    /// Whether someone holds the lock now. Asks with a shared lock, for a moment: who tries to claim it meanwhile finds
+    /// it taken and has to try again.
+    static func isHeld(_ url: URL) -> Bool {
+        let descriptor = open(url.path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return false }
+        defer { close(descriptor) }
+        return flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK
+    }
+
     private init?(_ url: URL, waiting: Bool) throws {
         self.url = url
         while true {
-            let descriptor = open(url.path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+            var descriptor = open(url.path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+            if descriptor < 0, errno == ENOENT {
+                // Its folder has been swept away since we made it.
+                try RecordFile.makeDirectory(url.deletingLastPathComponent())
+                descriptor = open(url.path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+            }
             guard descriptor >= 0 else { throw Self.failure("open", url) }
             var status: Int32
             repeat { status = flock(descriptor, LOCK_EX | (waiting ? 0 : LOCK_NB)) } while status != 0 && errno == EINTR

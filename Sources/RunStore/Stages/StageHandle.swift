@@ -16,10 +16,11 @@ public struct StageHandle: Sendable {
     /// Where a file of this stage is, such as `checkpoint.h5`.
     public func url(_ name: String) -> URL { directory.appendingPathComponent(name) }
 
-    /// Present and readable exactly if the stage is complete.
+    /// What the stage was, once it has been completed.
     public var record: StageRecord? { (try? RecordFile.read(url(Self.recordFile), as: StageRecord.self)) ?? nil }
 
-    public var isComplete: Bool { record != nil }
+    /// Whether it has been completed and its files are all there, in their length.
+    public var isComplete: Bool { record.map { damage(to: $0) == nil } ?? false }
 
     /// Where the work stands; nil before it begins.
     public var status: Status? { (try? RecordFile.read(url(Self.statusFile), as: Status.self)) ?? nil }
@@ -27,11 +28,10 @@ public struct StageHandle: Sendable {
     /// Who works on the stage now, as its lock file says; nil if nobody does, or who did is dead. A process on another
     /// host is taken at its word.
     public var owner: StageOwner? {
-        guard let data = try? Data(contentsOf: url(Self.lockFile)),
-            let owner = try? JSONDecoder().decode(StageOwner.self, from: data)
+        let file = url(Self.lockFile)
+        guard let data = try? Data(contentsOf: file), let owner = try? JSONDecoder().decode(StageOwner.self, from: data)
         else { return nil }
-        let isDead = owner.host == Machine.hostName && kill(owner.process, 0) != 0 && errno == ESRCH
-        return isDead ? nil : owner
+        return owner.host != Machine.hostName || FileLock.isHeld(file) ? owner : nil
     }
 
     /// The scores in `scores/`, by protocol name. A damaged file is an `InputError`.
@@ -56,13 +56,18 @@ public struct StageHandle: Sendable {
         return all
     }
 
-    /// Makes the stage incomplete, so that it is worked on again: for a stage one of whose files turned out damaged.
-    public func invalidate(because reason: String) throws {
+    /// Notes that the work on the stage failed, for a worker that cannot do so itself any more.
+    public func fail(because reason: String) throws {
         var status = status ?? Status(.failed)
         status.state = .failed
         status.message = reason
         status.updated = Date()
         try RecordFile.write(status, to: url(Self.statusFile))
+    }
+
+    /// Makes the stage incomplete, so that it is worked on again: for a stage one of whose files turned out damaged.
+    public func invalidate(because reason: String) throws {
+        try fail(because: reason)
         guard unlink(url(Self.recordFile).path) == 0 || errno == ENOENT else {
             throw InputError(file: url(Self.recordFile).path, "cannot remove: \(String(cString: strerror(errno)))")
         }

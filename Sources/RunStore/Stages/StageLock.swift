@@ -9,9 +9,12 @@ public struct StageOwner: Codable, Equatable, Sendable {
     /// Counts up while the owner lives. Watched for change only: clocks play no part.
     var beat: Int
 
-    static var current: StageOwner {
+    public static var current: StageOwner {
         StageOwner(host: Machine.hostName, process: getpid(), started: Date(), beat: 0)
     }
+
+    /// False where it is a process of this host that is no more. A process on another host is taken at its word.
+    public var mayLive: Bool { host != Machine.hostName || kill(process, 0) == 0 || errno != ESRCH }
 
     public var description: String { "process \(process) on \(host)" }
 }

@@ -65,9 +65,28 @@ public struct StageRecord: Codable, Equatable, Sendable {
     public var wallSeconds: Double
     /// The largest resident memory of the process that completed it.
     public var peakMemoryBytes: Int
+    /// The files that other stages and people read, by path in the folder, with their lengths in bytes. Nil in a record
+    /// that was written before lengths were kept.
+    public var files: [String: Int]?
+
+    public init(
+        id: String, identity: StageIdentity, summary: JSONValue, codeVersion: CodeVersion, machine: Machine, started: Date,
+        finished: Date, wallSeconds: Double, peakMemoryBytes: Int, files: [String: Int]? = nil
+    ) {
+        self.id = id
+        self.identity = identity
+        self.summary = summary
+        self.codeVersion = codeVersion
+        self.machine = machine
+        self.started = started
+        self.finished = finished
+        self.wallSeconds = wallSeconds
+        self.peakMemoryBytes = peakMemoryBytes
+        self.files = files
+    }
 
     enum CodingKeys: String, CodingKey {
-        case id, identity, summary, machine, started, finished
+        case id, identity, summary, machine, started, finished, files
         case codeVersion = "code_version"
         case wallSeconds = "wall_seconds"
         case peakMemoryBytes = "peak_memory_bytes"

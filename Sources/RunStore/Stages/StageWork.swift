@@ -13,6 +13,7 @@ public final class StageWork {
     private let started: Date
     private let clock = ContinuousClock.now
     private let earlierSeconds: Double
+    private var scaffolds: [String] = []
 
     init(_ stage: StageHandle, lock: StageLock) {
         self.stage = stage
@@ -41,16 +42,10 @@ public final class StageWork {
     }
 
     /// Adds a line to `log.txt`.
-    public func log(_ line: String) throws {
-        let url = stage.url("log.txt")
-        let descriptor = open(url.path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else { throw InputError(file: url.path, "cannot open: \(String(cString: strerror(errno)))") }
-        defer { close(descriptor) }
-        let bytes = Data((Date().ISO8601Format() + " " + line + "\n").utf8)
-        guard bytes.withUnsafeBytes({ Foundation.write(descriptor, $0.baseAddress, $0.count) }) == bytes.count else {
-            throw InputError(file: url.path, "cannot write: \(String(cString: strerror(errno)))")
-        }
-    }
+    public func log(_ line: String) throws { try stage.log(line) }
+
+    /// Says that a file is of no use once the stage is complete: it is removed then, and not before.
+    public func discardWhenComplete(_ name: String) { scaffolds.append(name) }
 
     /// Writes scores measured under one protocol to `scores/<name>.json`, replacing earlier ones of that name.
     public func save(_ scores: Scores, named name: String) throws {
@@ -69,8 +64,10 @@ public final class StageWork {
         try report(status)
         let record = StageRecord(
             id: stage.id, identity: identity, summary: summary, codeVersion: code, machine: machine, started: started,
-            finished: Date(), wallSeconds: wallSeconds, peakMemoryBytes: Self.peakMemoryBytes)
+            finished: Date(), wallSeconds: wallSeconds, peakMemoryBytes: Self.peakMemoryBytes,
+            files: stage.lengths(leavingOut: scaffolds))
         try RecordFile.write(record, to: stage.url(StageHandle.recordFile))
+        for name in scaffolds { unlink(stage.url(name).path) }
         return record
     }
 

@@ -12,18 +12,20 @@ extension RunSettings {
     /// All broken rules; empty when the settings can be run.
     public func conflicts() -> [Conflict] {
         // What is taken as it is brings its own sizes and is not trained.
-        dataConflicts() + headConflicts()
-            + (tokenizer.from == nil ? scheduleConflicts("tokenizer", tokenizer.optimizer, steps: tokenizer.steps) : [])
-            + (prior.from == nil ? scheduleConflicts("prior", prior.optimizer, steps: prior.steps) : [])
-            + (tokenizer.from == nil ? tokenConflicts() : []) + samplingConflicts()
+        let (isTrained, isPriorTrained) = (tokenizer.from == nil, prior.from == nil)
+        return dataConflicts() + headConflicts()
+            + (isTrained ? scheduleConflicts("tokenizer", tokenizer.optimizer, steps: tokenizer.steps) : [])
+            + (isPriorTrained ? scheduleConflicts("prior", prior.optimizer, steps: prior.steps) : [])
+            + (isTrained ? tokenConflicts() + quantizerConflicts() + imageLossConflicts() : [])
+            + positionConflicts() + samplingConflicts()
     }
 
     /// Data sets that nothing installs need their place; pictures are grey or coloured.
     private func dataConflicts() -> [Conflict] {
         var found: [Conflict] = []
-        if data.set == .cifar10 || data.set == .imageFolder, data.path == nil {
+        if [.cifar10, .imageFolder, .imageHDF5].contains(data.set), data.path == nil {
             found.append(Conflict(
-                paths: ["data.path", "data.set"], message: "data.set \(data.set.rawValue) needs data.path, the folder of its files"))
+                paths: ["data.path", "data.set"], message: "data.set \(data.set.rawValue) needs data.path, the place of its files"))
         }
         if data.set == .none, tokenizer.from == nil {
             found.append(Conflict(
@@ -102,12 +104,51 @@ extension RunSettings {
                 paths: ["tokenizer.patch", "data.image_size"],
                 message: "tokenizer.patch \(tokenizer.patch) must divide data.image_size \(data.imageSize)"))
         }
-        if tokenizer.variant.hasPrologue, tokenizer.prologueTokens < 1 {
+        guard tokenizer.hasPrologue else { return found }
+        if !tokenizer.eos, tokenizer.visualDropout > 0 {
             found.append(Conflict(
-                paths: ["tokenizer.prologue_tokens", "tokenizer.variant"],
-                message: "tokenizer.prologue_tokens must be at least 1 for variant "
-                    + "\(tokenizer.variant.rawValue); "
-                    + "without any, use baseline-2d"))
+                paths: ["tokenizer.eos", "tokenizer.visual_dropout"],
+                message: "tokenizer.eos false leaves nothing to put in the place of dropped visual tokens; set "
+                    + "tokenizer.visual_dropout to 0 instead of \(tokenizer.visualDropout)"))
+        }
+        if tokenizer.variant == .prologuePost, tokenizer.prologueEncoder == .shared {
+            found.append(Conflict(
+                paths: ["tokenizer.prologue_encoder", "tokenizer.variant"],
+                message: "tokenizer.prologue_encoder shared is impossible in prologue-post, whose visual encoder is frozen; "
+                    + "use separate"))
+        }
+        return found
+    }
+
+    /// Losses of whole images: a discriminator must get a logit out of an image, and LPIPS its weights.
+    private func imageLossConflicts() -> [Conflict] {
+        var found: [Conflict] = []
+        let (gan, perceptual) = (tokenizer.gan, tokenizer.perceptual)
+        // n halvings with padding leave size/2ⁿ, and two more 4×4 convolutions take one each.
+        let left = data.imageSize >> gan.layers
+        if gan.weight > 0, left < 3 {
+            found.append(Conflict(
+                paths: ["tokenizer.gan.layers", "data.image_size"],
+                message: "tokenizer.gan.layers \(gan.layers) leaves nothing of images of data.image_size \(data.imageSize); "
+                    + "\(data.imageSize) >> layers must be at least 3"))
+        }
+        if gan.weight > 0, gan.startStep >= tokenizer.steps {
+            found.append(Conflict(
+                paths: ["tokenizer.gan.start_step", "tokenizer.steps"],
+                message: "tokenizer.gan.start_step \(gan.startStep) must be less than tokenizer.steps \(tokenizer.steps)"))
+        }
+        if perceptual.weight > 0, perceptual.network == .lpips {
+            if perceptual.weights == nil {
+                found.append(Conflict(
+                    paths: ["tokenizer.perceptual.weights", "tokenizer.perceptual.network"],
+                    message: "tokenizer.perceptual.network lpips needs tokenizer.perceptual.weights, a safetensors file"))
+            }
+            if data.imageSize < 16 {
+                found.append(Conflict(
+                    paths: ["tokenizer.perceptual.network", "data.image_size"],
+                    message: "tokenizer.perceptual.network lpips halves images four times, and data.image_size "
+                        + "\(data.imageSize) is less than 16"))
+            }
         }
         return found
     }

@@ -8,7 +8,7 @@ import Files
 ///
 /// **Null** is as in SQL: a missing key is null; comparing with null, `in` included, gives *unknown*; `not unknown` is
 /// unknown, `unknown and false` is false, `unknown or true` is true; a condition that is unknown does not match.
-/// Only `is null` and `is not null` see nulls.
+/// Only `is null` and `is not null` see nulls. `like` is unknown of what is not text.
 ///
 /// **Types**: numbers compare as numbers, texts by their Unicode scalars, `false` before `true`. Values of different
 /// types are never equal, and their order is unknown.
@@ -17,6 +17,8 @@ public indirect enum Expression: Sendable, Equatable {
     /// Member of a list; `negated` for `not in`.
     case within(Operand, [JSONValue], negated: Bool)
     case null(Operand, negated: Bool)
+    /// Text of a pattern in which `%` stands for anything and `_` for one character; ASCII letters in either case.
+    case like(Operand, String, negated: Bool)
     /// A key or literal that is itself true or false.
     case truth(Operand)
     case not(Expression)
@@ -56,7 +58,8 @@ extension Expression {
     public var keys: [Key] {
         switch self {
         case .compare(let left, _, let right): [left, right].compactMap(\.key)
-        case .within(let operand, _, _), .null(let operand, _), .truth(let operand): [operand].compactMap(\.key)
+        case .within(let operand, _, _), .null(let operand, _), .truth(let operand), .like(let operand, _, _):
+            [operand].compactMap(\.key)
         case .not(let inner): inner.keys
         case .and(let left, let right), .or(let left, let right): left.keys + right.keys
         }
@@ -74,6 +77,8 @@ extension Expression {
             return Self.isMember(operand.value(lookup), of: values).map { $0 != negated }
         case .null(let operand, let negated):
             return (operand.value(lookup) == .null) != negated
+        case .like(let operand, let pattern, let negated):
+            return operand.value(lookup).stringValue.map { Self.matches($0, pattern) != negated }
         case .truth(let operand):
             let value = operand.value(lookup)
             return value == .null ? nil : value == .bool(true)
@@ -90,6 +95,32 @@ extension Expression {
             let second = right.evaluate(lookup: lookup)
             return second == true ? true : first == nil || second == nil ? nil : false
         }
+    }
+
+    /// As SQLite's `like` has it.
+    private static func matches(_ text: String, _ pattern: String) -> Bool {
+        func folded(_ text: String) -> [UInt32] {
+            text.unicodeScalars.map { (65...90).contains($0.value) ? $0.value + 32 : $0.value }
+        }
+        let (text, pattern) = (folded(text), folded(pattern))
+        let (any, one) = (UInt32(UInt8(ascii: "%")), UInt32(UInt8(ascii: "_")))
+        // Goes on with what follows the last %, which takes one character more each time that fails.
+        var (i, j) = (0, 0)
+        var retry: (text: Int, pattern: Int)?
+        while i < text.count {
+            if j < pattern.count, pattern[j] == any {
+                retry = (i, j)
+                j += 1
+            } else if j < pattern.count, pattern[j] == one || pattern[j] == text[i] {
+                (i, j) = (i + 1, j + 1)
+            } else if let last = retry {
+                retry = (last.text + 1, last.pattern)
+                (i, j) = (last.text + 1, last.pattern + 1)
+            } else {
+                return false
+            }
+        }
+        return pattern[j...].allSatisfy { $0 == any }
     }
 
     private static func isMember(_ value: JSONValue, of values: [JSONValue]) -> Bool? {

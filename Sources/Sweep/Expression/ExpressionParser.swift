@@ -5,7 +5,8 @@ import Files
 ///     condition := conjunction { or conjunction }
 ///     conjunction := negation { and negation }
 ///     negation := not negation | ( condition ) | test
-///     test := operand [ comparator operand | [not] in ( literal, … ) | is [not] null ]
+///     test := operand [ comparator operand | is [not] null
+///                     | [not] ( in ( literal, … ) | like text | between operand and operand ) ]
 struct ExpressionParser {
     let text: String
     private let tokens: [ExpressionToken]
@@ -14,6 +15,7 @@ struct ExpressionParser {
 
     static let keywords: Set<String> = [
         "and", "or", "not", "in", "is", "null", "true", "false", "order", "by", "asc", "desc", "limit",
+        "like", "between",
     ]
     /// Deeper nesting is refused rather than run out of stack.
     private static let deepest = 200
@@ -74,12 +76,35 @@ struct ExpressionParser {
         }
         let negated = accept(keyword: "not")
         if accept(keyword: "in") { return .within(left, try parseList(), negated: negated) }
-        if negated { throw error("expected 'in' after 'not', found \(found)") }
+        if accept(keyword: "like") {
+            guard case .literal(.string(let pattern)) = current.kind else {
+                throw error("expected a text after 'like', found \(found)")
+            }
+            index += 1
+            return .like(left, pattern, negated: negated)
+        }
+        if accept(keyword: "between") {
+            let low = try parseBound("a value after 'between'")
+            guard accept(keyword: "and") else { throw error("expected 'and' and the upper end, found \(found)") }
+            let high = try parseBound("the upper end after 'and'")
+            let inside = Expression.and(.compare(left, .greaterOrEqual, low), .compare(left, .lessOrEqual, high))
+            return negated ? .not(inside) : inside
+        }
+        if negated { throw error("expected 'in', 'like' or 'between' after 'not', found \(found)") }
         if case .literal(let value) = left, value.boolValue == nil {
             throw ExpressionLexer.error(
                 "a value alone is no condition; compare it with a key", in: text, at: start.offset)
         }
         return .truth(left)
+    }
+
+    private mutating func parseBound(_ expected: String) throws -> Expression.Operand {
+        let start = current
+        let bound = try parseOperand(expected)
+        guard bound != .literal(.null) else {
+            throw ExpressionLexer.error("nothing is between nulls; write 'is null'", in: text, at: start.offset)
+        }
+        return bound
     }
 
     private mutating func parseList() throws -> [JSONValue] {

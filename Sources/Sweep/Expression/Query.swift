@@ -5,6 +5,7 @@ public struct Query: Sendable, Equatable {
     public let filter: Expression?
     public let order: [Order]
     public let limit: Int?
+    private let text: String
 
     public struct Order: Sendable, Equatable {
         public let key: Expression.Key
@@ -28,9 +29,15 @@ public struct Query: Sendable, Equatable {
             } while parser.accept(sign: ",")
         }
         self.order = order
+        self.text = text
         limit = parser.accept(keyword: "limit") ? try parser.parseCount() : nil
         let expected = order.isEmpty ? "'and', 'or', 'order by', 'limit' or the end" : "',', 'limit' or the end"
         try parser.expectEnd(limit == nil ? expected : "the end")
+    }
+
+    /// The error about a key: the message, the query, and a caret below the key.
+    public func error(_ message: String, at key: Expression.Key) -> InputError {
+        ExpressionLexer.error(message, in: text, at: key.offset)
     }
 
     /// All keys, of the condition and of the order.

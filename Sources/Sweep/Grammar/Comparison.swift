@@ -70,7 +70,7 @@ extension Comparison {
 
 extension Sequence where Element: Hashable {
     /// Each element once, in order of first appearance.
-    func uniqued() -> [Element] {
+    package func uniqued() -> [Element] {
         var seen: Set<Element> = []
         return filter { seen.insert($0).inserted }
     }

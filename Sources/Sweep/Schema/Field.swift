@@ -9,12 +9,15 @@ public struct Field<Root: SettingsSection>: Sendable {
     /// The value as it enters a stage's hash; nil where it does not.
     let identity: @Sendable (JSONValue) -> JSONValue?
 
-    /// A single value.
+    /// A single value. `isLater`: the key came after there were results, and its default means what was done before;
+    /// at its default it enters no hash, so that what was made without it keeps its name.
     static func value<Value: SettingValue>(
         _ key: String, _ path: any WritableKeyPath<Root, Value> & Sendable, _ help: String,
-        _ bounds: Bounds? = nil, count: Int? = nil, unit: String? = nil, affectsResults: Bool = true
+        _ bounds: Bounds? = nil, count: Int? = nil, unit: String? = nil, affectsResults: Bool = true,
+        isLater: Bool = false
     ) -> Field {
-        Field(key, path, identity: { affectsResults ? $0 : nil }) { root in
+        let asBefore = isLater ? json(Root()[keyPath: path]) : nil
+        return Field(key, path, identity: { !affectsResults || $0 == asBefore ? nil : $0 }) { root in
             .setting(Setting(
                 kind: Value.kind, isNullable: Value.isNullable, default: json(root[keyPath: path]), bounds: bounds,
                 count: count, unit: unit, help: help, affectsResults: affectsResults))

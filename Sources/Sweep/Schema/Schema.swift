@@ -27,7 +27,7 @@ public enum Schema {
 
     /// The shortest end of `path` that no other setting shares: what a label calls it.
     /// Inside a map the entry's name comes first: `cfg.guidance.scale`.
-    static func shortName(of path: String) -> String {
+    public static func shortName(of path: String) -> String {
         let parts = path.split(separator: ".")
         for count in parts.indices {
             if case .map = node(at: parts[...count].joined(separator: ".")), count + 1 < parts.count {

@@ -5,6 +5,7 @@ public struct DataSettings: SettingsSection {
         case shapes
         case cifar10
         case imageFolder = "image-folder"
+        case imageHDF5 = "image-hdf5"
         case none
     }
 
@@ -22,17 +23,20 @@ public struct DataSettings: SettingsSection {
     public var trainCount: Int?
     public var testCount: Int?
     public var seed = 0
+    public var prefetch = 2
 
     public init() {}
 
     public static let help = "The images: which, how large, how many."
     public static let fields: [Field<Self>] = [
-        .value("set", \.set, "Data set: Fashion-MNIST; procedural colour shapes that need no files; CIFAR-10, binary version; or "
-                + "PNG and JPEG pictures in train/CLASS/ and test/CLASS/, or in CLASS/ alone, of which a tenth is held out; none: only samples are drawn, from imported models."),
-        .value("path", \.path, "Folder of the data set's files; null: where the system installs them."),
-        .value("image_size", \.imageSize, "Side of the square images; smaller ones are padded to it, those of an image folder scaled and cropped.",
+        .value("set", \.set, "Data set: Fashion-MNIST; procedural colour shapes that need no files; CIFAR-10, binary version; "
+                + "PNG and JPEG pictures in train/CLASS/ and test/CLASS/, or in CLASS/ alone, of which a tenth is held out, below "
+                + "a folder or in a zip file; or train_images, train_labels, test_images, test_labels, or images and labels "
+                + "alone, of which a tenth is held out, in an HDF5 file; none: only samples are drawn, from imported models."),
+        .value("path", \.path, "Folder of the data set's files, or its zip or HDF5 file; null: where the system installs them."),
+        .value("image_size", \.imageSize, "Side of the square images; smaller ones are padded to it; those of image-folder and image-hdf5 are scaled by the shorter side and cropped in the middle.",
             .between(8, 1024), unit: "pixels"),
-        .value("channels", \.channels, "Channels of an image folder's pictures: 1 (grey) or 3 (colour).", .between(1, 3),
+        .value("channels", \.channels, "Channels of the images of image-folder and image-hdf5: 1 (grey) or 3 (colour).", .between(1, 3),
             unit: "channels"),
         .value("broken", \.broken, "Files of an image folder that are no readable pictures: end with an error, or skip and "
             + "count them."),
@@ -42,6 +46,8 @@ public struct DataSettings: SettingsSection {
             .atLeast(1), unit: "images"),
         .value("seed", \.seed, "Seed of procedural images, and of which images are held out of class folders; shared by all runs, so that they see the same data.",
             .atLeast(0)),
+        .value("prefetch", \.prefetch, "Batches of pictures that are read and decoded ahead of a training step; 0: none.",
+            .between(0, 64), unit: "batches", affectsResults: false),
     ]
 }
 

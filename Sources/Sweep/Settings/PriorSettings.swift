@@ -7,6 +7,7 @@ public struct PriorSettings: SettingsSection {
     public var ropeAxes = [12, 12, 8]
     public var condDim = 32
     public var tied = false
+    public var positions = ARPositions.sequence
     public var dropout = 0.0
     public var labelDrop = 0.1
     public var steps = 1000
@@ -14,6 +15,7 @@ public struct PriorSettings: SettingsSection {
     public var optimizer = OptimizerSettings(beta2: 0.96, weightDecay: 0.03, clip: 1)
     public var emaHalfLife = 200.0
     public var checkpointEvery = 200
+    public var keepCheckpoints = KeptCheckpoints.none
     public var logEvery = 20
 
     public init() {}
@@ -22,7 +24,7 @@ public struct PriorSettings: SettingsSection {
     public static let fields: [Field<Self>] = [
         .value("from", \.from,
             "An AR model to take as it is: the id of a prior stage of this tokenizer (or its beginning), or the folder of a "
-                + "released checkpoint; its sizes are then taken from there. Null: train one."),
+                + "released checkpoint; its sizes are then taken from there. Null: train one.", isLater: true),
         .value("dim", \.dim, "Width.", .atLeast(2), unit: "channels"),
         .value("layers", \.layers, "Transformer layers.", .atLeast(1)),
         .value("heads", \.heads, "Attention heads.", .atLeast(1)),
@@ -31,6 +33,7 @@ public struct PriorSettings: SettingsSection {
             .atLeast(0), count: 3, unit: "channels"),
         .value("cond_dim", \.condDim, "Width of the condition embedding.", .atLeast(1), unit: "channels"),
         .value("tied", \.tied, "The head shares its weights with the embedding table."),
+        .value("positions", \.positions, ARPositions.help, isLater: true),
         .value("dropout", \.dropout, "Dropout of embeddings, attention and feed-forward outputs.", .fractionBelowOne),
         .value("label_drop", \.labelDrop, "Share of training labels replaced by the unconditional one.", .fraction),
         .value("steps", \.steps, "Training steps.", .atLeast(1), unit: "steps"),
@@ -39,6 +42,7 @@ public struct PriorSettings: SettingsSection {
         .value("ema_half_life", \.emaHalfLife, "Half-life of the averaged weights.", .positive, unit: "steps"),
         .value("checkpoint_every", \.checkpointEvery, "Steps between checkpoints.",
             .atLeast(1), unit: "steps", affectsResults: false),
+        .value("keep_checkpoints", \.keepCheckpoints, KeptCheckpoints.help, affectsResults: false),
         .value("log_every", \.logEvery, "Steps between rows of the metrics file.",
             .atLeast(1), unit: "steps", affectsResults: false),
     ]

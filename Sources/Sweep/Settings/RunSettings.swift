@@ -5,6 +5,7 @@ public struct RunSettings: SettingsSection {
     public var data = DataSettings()
     public var features = FeatureSettings()
     public var tokenizer = TokenizerSettings()
+    public var tokens = TokenSettings()
     public var prior = PriorSettings()
     public var sampling = SamplingSettings()
     public var scores = ScoreSettings()
@@ -21,6 +22,7 @@ public struct RunSettings: SettingsSection {
         .section("data", \.data),
         .section("features", \.features),
         .section("tokenizer", \.tokenizer),
+        .section("tokens", \.tokens),
         .section("prior", \.prior),
         .section("sampling", \.sampling),
         .section("scores", \.scores),

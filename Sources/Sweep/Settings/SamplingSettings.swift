@@ -21,6 +21,7 @@ public struct SamplerSettings: SettingsSection {
     public var topK = 0
     public var topP = 1.0
     public var unconditional = false
+    public var ema = true
     public var guidance = GuidanceSettings()
     public var prologueGuidance: SplitGuidanceSettings?
     public var visualGuidance: SplitGuidanceSettings?
@@ -38,6 +39,7 @@ public struct SamplerSettings: SettingsSection {
             "Keep the likeliest codes up to this probability, the one that crosses it included; 1: all.",
             Bounds(lower: 0, upper: 1, lowerIsOpen: true)),
         .value("unconditional", \.unconditional, "Give the unconditional label instead of a class."),
+        .value("ema", \.ema, "Draw from the prior's averaged weights; false: from the last trained.", isLater: true),
         .section("guidance", \.guidance),
         .section("prologue_guidance", \.prologueGuidance),
         .section("visual_guidance", \.visualGuidance),

@@ -1,13 +1,16 @@
 /// What samples and reconstructions are scored against.
 public struct ScoreSettings: SettingsSection {
     public var referenceCount: Int?
+    public var precisionRecall = true
 
     public init() {}
 
     public static let help = "Scores of samples and reconstructions."
     public static let fields: [Field<Self>] = [
         .value("reference_count", \.referenceCount, "Held-out images in the reference; null: all of them.",
-            .atLeast(2), unit: "images")
+            .atLeast(2), unit: "images"),
+        .value("precision_recall", \.precisionRecall,
+            "Measure precision and recall of samples, which compares every sample with every reference image."),
     ]
 }
 

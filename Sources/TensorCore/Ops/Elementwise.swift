@@ -1,4 +1,5 @@
 import CKernels
+import Foundation
 
 extension Tensor {
     /// a + b, equal shapes.
@@ -89,6 +90,35 @@ public func relu(_ x: Tensor) -> Tensor {
             relu_backward(dx.pointer + r.lowerBound, dy.pointer + r.lowerBound, y0.pointer + r.lowerBound, r.count)
         }
         tape.add(dx, to: slot)
+    }
+}
+
+/// x where it is positive, slope·x elsewhere.
+public func leakyReLU(_ x: Tensor, slope: Float) -> Tensor {
+    let y = Tensor(uninitialized: x.shape)
+    Parallel.elements(y.count) { r in
+        leaky_relu_forward(y.pointer + r.lowerBound, x.pointer + r.lowerBound, slope, r.count)
+    }
+    let (slot, x0) = (x.slot, x.detached())
+    return Tape.record(y, from: [x]) { dy, tape in
+        guard let slot else { return }
+        let dx = Tensor(uninitialized: x0.shape)
+        Parallel.elements(dx.count) { r in
+            leaky_relu_backward(
+                dx.pointer + r.lowerBound, dy.pointer + r.lowerBound, x0.pointer + r.lowerBound, slope, r.count)
+        }
+        tape.add(dx, to: slot)
+    }
+}
+
+/// log(1 + eˣ), for few values such as logits.
+public func softplus(_ x: Tensor) -> Tensor {
+    let y = Tensor(x.values.map { max($0, 0) + log1p(exp(-abs($0))) }, shape: x.shape)
+    let (slot, x0) = (x.slot, x.detached())
+    return Tape.record(y, from: [x]) { dy, tape in
+        guard let slot else { return }
+        let slopes = Tensor(x0.values.map { 1 / (1 + exp(-$0)) }, shape: x0.shape)
+        tape.add(product(dy, slopes), to: slot)
     }
 }
 

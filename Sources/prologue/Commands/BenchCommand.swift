@@ -6,25 +6,34 @@ import TensorCore
 
 struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "bench", abstract: "Time the engine on fixed workloads.",
+        commandName: "bench", abstract: "Time the engine on fixed workloads, or the run history.",
         discussion: """
             Unset OPENBLAS_CORETYPE when measuring; `make bench` runs the same workloads in PyTorch in turn with these.
 
               env -u OPENBLAS_CORETYPE prologue bench ar-step --repetitions 5
+              prologue bench --index 100000
             """)
 
     @Argument(help: "Workloads: \(Workload.allCases.map(\.rawValue).joined(separator: ", ")) (default: all).")
     var workloads: [String] = []
     @Option(help: "Timed repetitions of each, after two to warm up.") var repetitions = 5
     @Flag(help: "Answer requests '<workload> <repetitions>' on standard input with a JSON line each.") var serve = false
+    @Option(help: ArgumentHelp("Fill an index with so many made-up runs and time questions to it instead.", valueName: "runs"))
+    var index: Int?
+    @Option(help: ArgumentHelp("With --index: keep the store in this new folder (default: a temporary one).", valueName: "folder"))
+    var keep: String?
     @OptionGroup var output: TableOptions
 
     func validate() throws {
+        if let index, index < 1 { throw ValidationError("--index must be at least 1, not \(index)") }
+        if index != nil, serve || !workloads.isEmpty { throw ValidationError("--index goes with no workloads and no --serve") }
+        if index == nil, keep != nil { throw ValidationError("--keep goes with --index") }
         guard repetitions > 0 else { throw ValidationError("--repetitions must be at least 1, not \(repetitions)") }
     }
 
     func run() throws {
         if serve { return try answerRequests() }
+        if let index { return try benchIndex(index) }
         let chosen = try workloads.isEmpty ? Workload.allCases : workloads.map(Self.workload)
         var table = Table(columns: [
             .text("workload"), .number("median", key: "seconds", unit: "s", decimals: 3),
@@ -42,6 +51,17 @@ struct BenchCommand: ParsableCommand {
         }
         table.add(footnote: "OpenBLAS core \(BLAS.core), \(Parallel.threads) threads; GFLOP/s of matrix products alone")
         output.show(table)
+    }
+
+    private func benchIndex(_ runs: Int) throws {
+        let folder = keep.map { URL(fileURLWithPath: $0, isDirectory: true) }
+            ?? FileManager.default.temporaryDirectory.appendingPathComponent("index-bench-\(UUID().uuidString)")
+        // It would be filled over what is there.
+        guard !FileManager.default.fileExists(atPath: folder.path) else {
+            throw InputError(file: folder.path, "is there already; --keep wants a new folder")
+        }
+        defer { if keep == nil { try? FileManager.default.removeItem(at: folder) } }
+        output.show(try IndexBench(runs: runs, folder: folder).table(repetitions: repetitions))
     }
 
     private static func workload(_ name: String) throws -> Workload {

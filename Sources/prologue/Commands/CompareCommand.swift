@@ -3,32 +3,102 @@ import Experiment
 import Files
 import Foundation
 import Report
+import RunStore
+import Sweep
 
 struct CompareCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "compare", abstract: "Compare the arms of a sweep: scores with intervals, budgets, differences.",
+        commandName: "compare", abstract: "Compare arms: scores with intervals, budgets, differences to the baseline.",
         discussion: """
-            Groups runs by everything but the seed. Scores measured under different protocols are never put in one column.
+            Groups runs by everything but the seed: those of a sweep file, or those that a query to the history finds. Scores
+            measured under different protocols are not put in one column unless --mix-protocols is given.
 
               prologue compare Experiments/01-quickstart/sweep.yaml
               prologue compare sweep.yaml --metric gfid.nocfg --metric probe.top1 --markdown
+              prologue compare sweep.yaml --metric gfid.nocfg --rows tokenizer.variant --columns prior.dim --latex
+              prologue compare --where "tags.paper" --baseline "tokenizer.variant = 'baseline-2d'"
             """)
 
-    @OptionGroup var sweep: SweepCommand.FileOptions
+    @Argument(help: "Sweep file (YAML).", completion: .file(extensions: ["yaml", "yml"])) var file: String?
+    @Option(name: .customLong("set"), help: "Override a setting of the sweep file, such as prior.steps=500; may be repeated.")
+    var overrides: [String] = []
+    @Option(help: "Only cells of the sweep file that meet a condition.") var only: String?
+    @Option(name: .customLong("where"), help: "Compare the runs that a query finds, as in 'runs query', of any sweeps.")
+    var query: String?
     @Option(help: "A score to show, such as gfid.nocfg; may be repeated (default: the sweep's, else the usual ones).")
     var metric: [String] = []
+    @Option(help: "With --where: a condition that the baseline's settings meet.") var baseline: String?
+    @Option(help: "What is averaged over; may be repeated (default: the sweep's, else seed).") var over: [String] = []
+    @Option(help: "A row for each value of this setting; may be repeated.") var rows: [String] = []
+    @Option(help: "A column for each value of this setting; may be repeated.") var columns: [String] = []
+    @Option(help: "Where several arms share a place: the best by this score. How many were tried is said below.")
+    var select: String?
+    @Flag(help: "Put values measured under different protocols in one column; which is which is said below.")
+    var mixProtocols = false
+    @Flag(help: "With --csv: the differences to the baseline instead of the scores.") var differences = false
     @OptionGroup var store: StoreOptions
     @OptionGroup var output: TableOptions
 
+    func validate() throws {
+        guard (file == nil) != (query == nil) else {
+            throw ValidationError("compare either a sweep file or the runs that --where finds")
+        }
+        if query != nil, only != nil || !overrides.isEmpty {
+            throw ValidationError("--only and --set are for sweep files; write conditions into --where")
+        }
+        if file != nil, baseline != nil { throw ValidationError("--baseline is for --where; a sweep file has compare.baseline") }
+        if differences, output.format != .csv { throw ValidationError("--differences is for --csv; other formats show both") }
+    }
+
     func run() async throws {
-        let file = try sweep.load()
-        let context = try store.context()
-        let results = try SweepResults(file, context)
-        let comparison = try ComparisonTable(results, metrics: metric.isEmpty ? file.compare.metrics : metric)
-        output.show(comparison.table)
-        if output.format == nil {
-            print("\n" + comparison.noise)
-            SweepCommand.printPictures(results, in: context.store)
+        var request = ComparisonTable.Request(metrics: metric)
+        (request.rows, request.columns) = (rows, columns)
+        (request.select, request.mixesProtocols) = (select, mixProtocols)
+        let results: SweepResults
+        if let file {
+            let sweep = try SweepFile(loading: URL(fileURLWithPath: file), overrides: overrides, only: only)
+            results = try SweepResults(sweep, store.context(), over: over)
+            if metric.isEmpty { request.metrics = sweep.compare.metrics }
+        } else {
+            results = try found()
+        }
+        try show(ComparisonTable(results, request), results)
+    }
+
+    private func found() throws -> SweepResults {
+        let index = try RunsCommand.index(of: store.existing())
+        let keys = try HistoryKeys(index)
+        let settings = keys.settings
+        for key in over where key != "seed" && !settings.contains(where: { $0 == key || $0.hasPrefix("\(key).") }) {
+            let hint = nearest(to: key, among: settings).map { "; did you mean \($0)?" } ?? ""
+            throw InputError("--over: no run has a setting \(key)\(hint)")
+        }
+        let results = try SweepResults(
+            HistoryQuery(parsing: query ?? "", keys), of: index, named: "runs",
+            baseline: baseline.map { try Sweep.Expression(parsing: $0) }, over: over.isEmpty ? ["seed"] : over)
+        guard !results.arms.isEmpty else { throw InputError("no run meets the condition: \(query ?? "")") }
+        return results
+    }
+
+    private func show(_ comparison: ComparisonTable, _ results: SweepResults) throws {
+        switch output.format {
+        case .json:
+            guard case .object(var members) = comparison.table.json else { return }
+            members["differences"] = comparison.differences.json
+            members["noise"] = .string(comparison.noise)
+            print(JSONValue.object(members).pretty, terminator: "")
+        case .csv:
+            output.show(differences ? comparison.differences : comparison.table)
+        default:
+            output.show(comparison.table)
+            print()
+            if !comparison.differences.rows.isEmpty {
+                output.show(comparison.differences)
+                print()
+            }
+            // In Markdown and LaTeX the sentence goes below the table it belongs to as it is.
+            print(output.format == .latex ? comparison.noise.replacing("%", with: "\\%").replacing("±", with: "$\\pm$") : comparison.noise)
+            if output.format == nil, file != nil { SweepCommand.printPictures(results, in: try store.context().store) }
         }
     }
 }

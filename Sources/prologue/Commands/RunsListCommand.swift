@@ -18,19 +18,21 @@ extension RunsCommand {
         @Option(help: "Only runs of this sweep.") var sweep: String?
         @Option(help: "Only runs in this state.") var status: RunStore.Status.State?
         @Option(help: "Only runs with this tag.") var tag: String?
-        @Option(help: "At most so many.") var limit: Int?
+        @Option(help: "At most so many; 0 for all.") var limit = 100
         @OptionGroup var store: StoreOptions
         @OptionGroup var output: TableOptions
 
         func validate() throws {
-            if let limit, limit < 1 { throw ValidationError("--limit must be at least 1, not \(limit)") }
+            if limit < 0 { throw ValidationError("--limit must be at least 0, not \(limit)") }
         }
 
         func run() throws {
-            let store = try store.existing()
-            let index = try RunsCommand.index(of: store)
-            let runs = try index.runs(
-                RunIndex.Filter(sweep: sweep, states: status.map { [$0] }, tag: tag, limit: limit))
+            let index = try RunsCommand.index(of: store.existing())
+            // One more than asked for tells whether there are more.
+            let found = try index.runs(
+                RunIndex.Filter(
+                    sweep: sweep, states: status.map { [$0] }, tag: tag, limit: limit == 0 ? nil : limit + 1))
+            let runs = limit == 0 ? found[...] : found.prefix(limit)
             var table = Table(columns: [
                 .text("run"), .text("sweep"), .text("cell"), .number("seed", decimals: 0), .text("status"),
                 .text("created"), .text("tags"), .text("message"),
@@ -38,11 +40,13 @@ extension RunsCommand {
             for run in runs {
                 table.add([
                     .text(run.id), .text(run.sweep), .text(run.cell), .number(run.seed), .text(run.state.rawValue),
-                    .text(run.created), .text(try store.annotations(ofRun: run.id).tags.sorted().joined(separator: " ")),
-                    .text(run.message),
+                    .text(run.created), .text(run.tags.joined(separator: " ")), .text(run.message),
                 ])
             }
             output.show(table)
+            if found.count > runs.count {
+                FileHandle.standardError.write(Data("the newest \(limit); there are more: --limit 0 shows all\n".utf8))
+            }
         }
     }
 }

@@ -7,24 +7,42 @@ import Report
 
 struct ScoreCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "score", abstract: "Compare features of samples with those of a reference.",
+        commandName: "score", abstract: "Compare samples with a reference: images, their features, or statistics of these.",
         discussion: """
-            Prints the Fréchet distance, and precision and recall (k = 3) where both sides have features. Files are .npz \
-            with 'features' [images, features] or 'mu' and 'sigma', or .h5 with 'features' or 'mean' and 'covariance'.
+            Prints the Fréchet distance; that of features that keep places (sFID) where both sides have them; the inception \
+            score (10 parts in file order) where the samples have class scores; precision and recall (k = 3) where both \
+            sides have the features of each image. What cannot be measured is missing, and a footnote says why.
+
+            .npz files hold 'features' [images, features] or 'mu' and 'sigma', 'spatial' or 'mu_s' and 'sigma_s', 'logits' or \
+            'probabilities'; .h5 files the same, with 'mean' and 'covariance', 'spatial_mean' and 'spatial_covariance'. With \
+            --inception, images ('arr_0' in .npz, 'images' in .h5, uint8 [images, height, width, channels]) are scored by the \
+            Inception network of the published scores; its weights are a safetensors file of pytorch-fid's port. Statistics \
+            that a reference has stored are used as they are.
 
               prologue score reference.npz samples.npz
               prologue score VIRTUAL_statistics.npz features.h5 --json
+              prologue score VIRTUAL_imagenet256_labeled.npz samples.npz --inception pt_inception-2015-12-05.safetensors
             """)
 
-    @Argument(help: "Features or statistics of real images.") var reference: String
-    @Argument(help: "Features or statistics of samples.") var samples: String
+    @Argument(help: "Real images, their features, or statistics of these.") var reference: String
+    @Argument(help: "Samples, or their features.") var samples: String
+    @Option(help: ArgumentHelp("Weights of the Inception network, for images.", valueName: "weights")) var inception: String?
+    @Flag(help: "Leave out precision and recall, which need the features of all images of the reference.")
+    var withoutPrecisionRecall = false
+    @Flag(name: .shortAndLong, help: "No progress, results only.") var quiet = false
     @OptionGroup var output: TableOptions
 
     private static let neighbours = 3
+    private static let splits = 10
 
     func run() throws {
-        let reference = try FeatureFile(reading: URL(fileURLWithPath: reference))
-        let samples = try FeatureFile(reading: URL(fileURLWithPath: samples))
+        let extractor = try inception.map {
+            try InceptionExtractor(weights: URL(fileURLWithPath: $0), progress: ConsoleProgress(isQuiet: quiet))
+        }
+        let reference = try FeatureFile(
+            reading: URL(fileURLWithPath: reference), withoutPrecisionRecall ? .statistics : .everything,
+            inception: extractor)
+        let samples = try FeatureFile(reading: URL(fileURLWithPath: samples), inception: extractor)
         let dimensions = (reference.statistics.dimensions, samples.statistics.dimensions)
         guard dimensions.0 == dimensions.1 else {
             throw InputError(
@@ -39,34 +57,60 @@ struct ScoreCommand: ParsableCommand {
             }
         }
         let distance = measured("Fréchet distance") { try frechetDistance(samples.statistics, reference.statistics) }
-        let nearness = measured("Precision and recall") { try precisionRecall(reference, samples) }
+        let spatial = measured("sFID") { try spatialDistance(reference, samples) }
+        let inception = measured("Inception score") { try inceptionScore(samples) }
+        let nearness = withoutPrecisionRecall
+            ? nil : measured("Precision and recall") { try precisionRecall(reference, samples) }
 
         var table = Table(columns: [
             .number("images", key: "count", decimals: 0), .number("reference\nimages", key: "reference_count", decimals: 0),
             .number("dimensions", decimals: 0), .number("Fréchet\ndistance", key: "frechet", decimals: 4),
-            .number("precision", decimals: 4), .number("recall", decimals: 4),
+            .number("spatial\ndistance", key: "spatial_frechet", decimals: 4),
+            .number("inception\nscore", key: "inception_score", decimals: 4), .number("precision", decimals: 4), .number("recall", decimals: 4),
         ])
         table.add([
             .number(samples.features.map { Double($0.rows) }), .number(reference.features.map { Double($0.rows) }),
-            .number(dimensions.0), .number(distance), .number(nearness?.precision), .number(nearness?.recall),
+            .number(dimensions.0), .number(distance), .number(spatial), .number(inception),
+            .number(nearness?.precision), .number(nearness?.recall),
         ])
         for line in footnotes { table.add(footnote: line) }
-        output.show(table, json: json(table, reference, samples))
+        output.show(table, json: json(table, reference, samples, extractor))
+    }
+
+    private func spatialDistance(_ reference: FeatureFile, _ samples: FeatureFile) throws -> Double {
+        func statistics(_ file: FeatureFile) throws -> Gaussian {
+            guard let statistics = file.spatial else {
+                throw InputError("\(file.path) has no features that keep places")
+            }
+            return statistics
+        }
+        return try frechetDistance(statistics(samples), statistics(reference))
+    }
+
+    private func inceptionScore(_ samples: FeatureFile) throws -> Double {
+        guard let probabilities = samples.probabilities else {
+            throw InputError("\(samples.path) has neither 'logits' nor 'probabilities'")
+        }
+        return try InceptionScore(probabilities: probabilities, splits: Self.splits).mean
     }
 
     private func precisionRecall(_ reference: FeatureFile, _ samples: FeatureFile) throws -> PrecisionRecall {
-        func features(_ file: FeatureFile) throws -> DoubleFeatureMatrix {
+        func features(_ file: FeatureFile) throws -> any FeatureRows {
             guard let features = file.features else {
                 throw InputError("\(file.path) has statistics only, and these need the features of each image")
             }
             return features
         }
-        let (real, drawn) = (try features(reference), try features(samples))
-        return try PrecisionRecall(reference: real, samples: drawn, neighbours: Self.neighbours)
+        func compare(_ real: some FeatureRows, _ drawn: some FeatureRows) throws -> PrecisionRecall {
+            try PrecisionRecall(reference: real, samples: drawn, neighbours: Self.neighbours)
+        }
+        return try compare(features(reference), features(samples))
     }
 
     /// The table, and the protocol of its numbers.
-    private func json(_ table: Table, _ reference: FeatureFile, _ samples: FeatureFile) -> JSONValue {
+    private func json(
+        _ table: Table, _ reference: FeatureFile, _ samples: FeatureFile, _ inception: InceptionExtractor?
+    ) -> JSONValue {
         func describe(_ file: FeatureFile) -> JSONValue {
             [
                 "file": .string(file.path), "sha256": .string(file.digest),
@@ -76,6 +120,8 @@ struct ScoreCommand: ParsableCommand {
         guard case .object(var members) = table.json else { return table.json }
         members["protocol"] = [
             "reference": describe(reference), "samples": describe(samples), "neighbours": .int(Self.neighbours),
+            "splits": .int(Self.splits),
+            "inception": inception.map { ["sha256": .string($0.digest), "batch": .int(InceptionExtractor.batch)] } ?? .null,
         ]
         return .object(members)
     }

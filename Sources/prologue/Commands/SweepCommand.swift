@@ -47,22 +47,28 @@ struct SweepCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Run every cell; finished stages are reused, interrupted ones go on where they were.",
             discussion: """
+                A stage that fails leaves alone all that does not need it, and is tried again next time. The command may be \
+                given twice at once: the two share the work.
+
                   prologue sweep run Experiments/01-quickstart/sweep.yaml
                   prologue sweep run sweep.yaml --set prior.steps=500 --only "seed = 0"
+                  prologue sweep run sweep.yaml --workers 4 --threads 2
                 """)
 
         @OptionGroup var sweep: FileOptions
+        @OptionGroup var workforce: WorkforceOptions
         @OptionGroup var store: StoreOptions
 
         func run() async throws {
             let file = try sweep.load()
             Interruption.listen()
-            let context = try store.context()
-            let outcome = try SweepRunner(file, context).run()
+            let context = try store.context(threads: workforce.choice.threads)
+            let outcome = try workforce.run(SweepRunner(file, context), context)
             if !outcome.done.isEmpty {
                 let results = try SweepResults(file, context)
-                let comparison = try ComparisonTable(results, metrics: file.compare.metrics)
+                let comparison = try ComparisonTable(results, .init(metrics: file.compare.metrics))
                 print(comparison.table.text())
+                if !comparison.differences.rows.isEmpty { print(comparison.differences.text()) }
                 print(comparison.noise)
                 SweepCommand.printPictures(results, in: context.store)
             }

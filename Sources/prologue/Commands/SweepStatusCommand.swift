@@ -4,43 +4,78 @@ import Files
 import Foundation
 import Report
 import RunStore
+import Sweep
 
 extension SweepCommand {
     struct Status: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Show how far each cell of a sweep is, also while it runs.",
             discussion: """
-                A run whose process was killed is shown as interrupted; 'prologue sweep run' goes on with it.
+                A run whose process was killed is shown as interrupted; 'prologue sweep run' goes on with it. With --watch \
+                the table is shown again until nobody works on the sweep; with --watch --json each is one line.
 
                   prologue sweep status sweep.yaml
+                  prologue sweep status sweep.yaml --watch
                   prologue sweep status sweep.yaml --json
                 """)
 
         @OptionGroup var sweep: FileOptions
+        @Flag(help: "Show it again and again while somebody works on the sweep.") var watch = false
+        @Option(help: "Seconds between two looks with --watch.") var every = 2.0
         @OptionGroup var store: StoreOptions
         @OptionGroup var output: TableOptions
 
-        func run() throws {
-            let status = try SweepStatus(of: sweep.load(), in: Store(directory: store.directory))
-            output.show(table(status), json: json(status))
+        func validate() throws {
+            guard every >= 0.1, every <= 86_400 else { throw ValidationError("--every must be 0.1 to 86400, not \(every)") }
         }
 
-        private func table(_ status: SweepStatus) -> Table {
+        func run() throws {
+            let file = try sweep.load()
+            let store = try Store(directory: store.directory)
+            guard watch else {
+                let status = try SweepStatus(of: file, in: store)
+                return output.show(Self.table(status), json: Self.json(status))
+            }
+            let isTerminal = isatty(STDOUT_FILENO) == 1
+            while true {
+                let status = try SweepStatus(of: file, in: store)
+                if output.format == .json {
+                    print(Self.json(status).canonical)
+                } else {
+                    // Home, the table, and away with what was longer before.
+                    if isTerminal { print("\u{1B}[H\u{1B}[2J", terminator: "") }
+                    output.show(Self.table(status))
+                }
+                fflush(nil)
+                if !status.isUnderWay { return }
+                Thread.sleep(forTimeInterval: every)
+            }
+        }
+
+        private static func table(_ status: SweepStatus) -> Table {
             var table = Table(columns: [
                 .text("cell"), .text("state"), .text("stages", alignment: .right), .text("at"),
                 .text("step", alignment: .right), .number("rate", unit: "1/s", decimals: 1),
                 .text("time left", alignment: .right), .text("values"),
             ])
             for cell in status.cells {
-                let values = cell.values.sorted { $0.key < $1.key }
-                    .map { "\($0.key) \(String(format: "%.4g", $0.value))" }.joined(separator: ", ")
-                table.add([
-                    .text(cell.name), .text(cell.state.rawValue),
-                    text(cell.stages.map { "\(cell.stagesDone ?? 0)/\($0)" }), text(cell.role),
-                    text(cell.step.map { step in cell.steps.map { "\(step)/\($0)" } ?? "\(step)" }),
-                    .number(cell.rate), text(cell.secondsLeft.map(ConsoleProgress.time)),
-                    .text(values.isEmpty ? cell.message : values),
-                ])
+                let stages = cell.stages.map { "\(cell.stagesDone ?? 0)/\($0)" }
+                if cell.work.isEmpty {
+                    table.add([
+                        .text(cell.name), .text(cell.state.rawValue), text(stages), .missing, .missing, .missing, .missing,
+                        .text(words(of: cell)),
+                    ])
+                }
+                for (line, work) in cell.work.enumerated() {
+                    let values = work.values.sorted { $0.key < $1.key }
+                        .map { "\($0.key) \(String(format: "%.4g", $0.value))" }.joined(separator: ", ")
+                    table.add([
+                        .text(line == 0 ? cell.name : ""), .text(line == 0 ? cell.state.rawValue : ""),
+                        text(line == 0 ? stages : nil), .text(work.role),
+                        .text(work.steps.map { "\(work.step)/\($0)" } ?? "\(work.step)"), .number(work.rate),
+                        text(work.secondsLeft.map(ConsoleProgress.time)), .text(values.isEmpty ? words(of: cell) : values),
+                    ])
+                }
             }
             let counts = RunStore.Status.State.allCases.compactMap { state in
                 status.counts[state].map { "\($0) \(state.rawValue)" }
@@ -49,26 +84,47 @@ extension SweepCommand {
             return table
         }
 
-        private func text(_ text: String?) -> Table.Cell { text.map(Table.Cell.text) ?? .missing }
+        /// What there is to say of a cell that shows no numbers.
+        private static func words(of cell: SweepStatus.Cell) -> String {
+            let lost = Dictionary(grouping: cell.skipped.keys, by: { cell.skipped[$0] ?? "" }).sorted { $0.key < $1.key }
+                .map { "skipped because of \($0.key): \($0.value.sorted().joined(separator: ", "))" }
+            return ([cell.message] + lost).filter { !$0.isEmpty }.joined(separator: "; ")
+        }
 
-        private func json(_ status: SweepStatus) -> JSONValue {
-            func number(_ value: Double?) -> JSONValue { value.map(JSONValue.number) ?? .null }
-            func int(_ value: Int?) -> JSONValue { value.map(JSONValue.int) ?? .null }
-            return [
+        private static func text(_ text: String?) -> Table.Cell { text.map(Table.Cell.text) ?? .missing }
+
+        private static func json(_ status: SweepStatus) -> JSONValue {
+            [
                 "sweep": .string(status.sweep),
                 "cells": .array(status.cells.map { cell in
-                    [
+                    var members: [String: JSONValue] = [
                         "cell": .string(cell.name), "run": .string(cell.run), "state": .string(cell.state.rawValue),
-                        "stages_done": int(cell.stagesDone), "stages": int(cell.stages),
-                        "at": cell.role.map(JSONValue.string) ?? .null, "step": int(cell.step), "steps": int(cell.steps),
-                        "rate": number(cell.rate), "seconds_left": number(cell.secondsLeft),
-                        "values": .object(cell.values.mapValues { .number($0) }), "message": .string(cell.message),
-                        "worker": cell.owner.map { .string($0.description) } ?? .null,
+                        "stages_done": int(cell.stagesDone), "stages": int(cell.stages), "message": .string(cell.message),
+                        "skipped": .object(cell.skipped.mapValues { .string($0) }),
+                        "work": .array(cell.work.map { .object(json($0)) }),
                     ]
+                    // The first of them also by itself, for readers that want one.
+                    members.merge(cell.work.first.map { json($0) } ?? nothing) { own, _ in own }
+                    return .object(members)
                 }),
                 "counts": .object(
                     Dictionary(status.counts.map { ($0.key.rawValue, .int($0.value)) }, uniquingKeysWith: { $1 })),
             ]
         }
+
+        private static func json(_ work: SweepStatus.Work) -> [String: JSONValue] {
+            [
+                "at": .string(work.role), "step": .int(work.step), "steps": int(work.steps), "rate": number(work.rate),
+                "seconds_left": number(work.secondsLeft), "values": .object(work.values.mapValues { .number($0) }),
+                "worker": work.owner.map { .string($0.description) } ?? .null,
+            ]
+        }
+
+        private static let nothing: [String: JSONValue] = [
+            "at": .null, "step": .null, "steps": .null, "rate": .null, "seconds_left": .null, "values": [:], "worker": .null,
+        ]
+
+        private static func number(_ value: Double?) -> JSONValue { value.map(JSONValue.number) ?? .null }
+        private static func int(_ value: Int?) -> JSONValue { value.map(JSONValue.int) ?? .null }
     }
 }

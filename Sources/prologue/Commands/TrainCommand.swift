@@ -16,11 +16,13 @@ struct TrainCommand: AsyncParsableCommand {
 
     @OptionGroup var sweep: SweepCommand.FileOptions
     @Option(help: "The last stage to work on, such as tokenizer, tokens or prior.") var stage = "prior"
+    @OptionGroup var workforce: WorkforceOptions
     @OptionGroup var store: StoreOptions
 
     func run() async throws {
         let file = try sweep.load()
         Interruption.listen()
-        try report(SweepRunner(file, store.context()).run(upTo: stage))
+        let context = try store.context(threads: workforce.choice.threads)
+        try report(workforce.run(SweepRunner(file, context), context, upTo: stage))
     }
 }

@@ -19,6 +19,9 @@ public final class Dataset {
     public var channels: Int { train.channels }
     public var imageSize: Int { train.height }
 
+    /// Batches that are read ahead of a training step.
+    private var prefetch = 0
+
     /// No images, of these sizes: what a model is sampled for where no data is at hand.
     init(withoutImagesOf size: Int, channels: Int, classes: Int) {
         let none = ImageSet(
@@ -27,8 +30,12 @@ public final class Dataset {
         (name, train, test, skipped, identity) = (none.name, none, none, [], ["set": .string(none.name)])
     }
 
-    init(_ settings: DataSettings) throws {
+    /// - Parameters:
+    ///   - kept: folder that keeps what looking at files has found; nil: they are looked at anew.
+    ///   - progress: hears how many pictures have been looked at, and of how many; may throw to give up.
+    package init(_ settings: DataSettings, kept: URL?, progress: (Int, Int) throws -> Void = { _, _ in }) throws {
         name = settings.set.rawValue
+        prefetch = settings.prefetch
         var skipped: [String] = []
         let data: LabelledData
         switch settings.set {
@@ -37,13 +44,18 @@ public final class Dataset {
                 from: settings.path.map { URL(fileURLWithPath: $0) }, imageSize: settings.imageSize)
             data = try Self.limited(all, settings)
         case .cifar10:
-            data = try Self.limited(CIFAR10.load(from: Self.folder(settings), imageSize: settings.imageSize), settings)
+            data = try Self.limited(CIFAR10.load(from: Self.place(settings), imageSize: settings.imageSize), settings)
         case .imageFolder:
+            let place = try Self.place(settings)
             let folder = try ImageFolder(
-                loading: Self.folder(settings), imageSize: settings.imageSize, channels: settings.channels,
-                broken: settings.broken == .skip ? .skip : .refuse, seed: UInt64(settings.seed))
+                opening: place, imageSize: settings.imageSize, channels: settings.channels,
+                broken: settings.broken == .skip ? .skip : .refuse, seed: UInt64(settings.seed),
+                survey: kept?.appendingPathComponent("survey-\(sha256(Data(place.standardizedFileURL.path.utf8)).prefix(12)).tsv"),
+                progress: progress)
             skipped = folder.skipped
             data = try Self.limited(folder.data, settings)
+        case .imageHDF5:
+            data = try Self.limited(HDF5Images(opening: Self.place(settings), settings, kept: kept).load(), settings)
         case .none: throw InputError("data.set none has no images to train or test on")
         case .shapes:
             data = try Shapes.generate(
@@ -57,7 +69,7 @@ public final class Dataset {
         ]
     }
 
-    private static func folder(_ settings: DataSettings) throws -> URL {
+    private static func place(_ settings: DataSettings) throws -> URL {
         guard let path = settings.path else { throw InputError("data.set \(settings.set.rawValue) needs data.path") }
         return URL(fileURLWithPath: path)
     }
@@ -68,14 +80,31 @@ public final class Dataset {
             test: try settings.testCount.map(data.test.balanced) ?? data.test)
     }
 
-    /// Patches of the images at `indices`, [n, N, p·p·C].
-    func patches(_ set: ImageSet, _ indices: [Int], patch: Int, flipped: [Bool] = []) -> Tensor {
-        let layout = set.layout(patch: patch)
-        let patches = Tensor(uninitialized: [indices.count, layout.patchCount, layout.patchLength])
-        set.batch(
-            indices, into: UnsafeMutableBufferPointer(start: patches.pointer, count: patches.count), patch: patch,
-            flipped: flipped)
+    /// Pixels (n, row, column, channel) as patches [n, N, p·p·C].
+    func patches(_ pixels: [UInt8], patch: Int) -> Tensor {
+        let layout = train.layout(patch: patch)
+        let count = pixels.count / train.pixelsPerImage
+        let patches = Tensor(uninitialized: [count, layout.patchCount, layout.patchLength])
+        layout.patches(
+            ofImages: pixels, into: UnsafeMutableBufferPointer(start: patches.pointer, count: patches.count))
         return patches
+    }
+
+    /// Pixels (n, row, column, channel) as [n, H, W, C] in [−1, 1].
+    func images(_ pixels: [UInt8]) -> Tensor {
+        let count = pixels.count / train.pixelsPerImage
+        // A patch of one pixel leaves the order as it is.
+        return patches(pixels, patch: 1).reshaped([count, imageSize, imageSize, channels])
+    }
+
+    /// How many batches of a set are worth reading ahead.
+    func ahead(of set: ImageSet) -> Int { set.isInMemory ? 0 : prefetch }
+
+    /// What a stage that reads the data notes of it in its summary.
+    func noted(in summary: JSONValue) -> JSONValue {
+        guard !skipped.isEmpty, case .object(var members) = summary else { return summary }
+        members["skipped_files"] = .int(skipped.count)
+        return .object(members)
     }
 }
 
@@ -86,9 +115,15 @@ final class DatasetCache {
     private var loaded: [(settings: DataSettings, dataset: Dataset)] = []
 
     /// Files that were left out are counted and named to `progress` when they are first met.
-    func dataset(_ settings: DataSettings, _ progress: any ProgressReporter) throws -> Dataset {
+    ///
+    /// - Parameter kept: folder that keeps what looking at files has found.
+    func dataset(_ settings: DataSettings, kept: URL?, _ progress: any ProgressReporter) throws -> Dataset {
         if let found = loaded.first(where: { $0.settings == settings }) { return found.dataset }
-        let dataset = try Dataset(settings)
+        let dataset = try Dataset(settings, kept: kept) { done, all in
+            progress.update(StageProgress(stage: "data", step: done, steps: all, rate: nil, values: []))
+            if done == all { progress.finish() }
+            try Interruption.check()
+        }
         loaded.append((settings, dataset))
         if !dataset.skipped.isEmpty {
             progress.note("data: files skipped as no readable pictures: \(dataset.skipped.count)")
@@ -98,20 +133,5 @@ final class DatasetCache {
             }
         }
         return dataset
-    }
-}
-
-extension ImageSet {
-    /// Images at `indices` as [n, H, W, C] in [−1, 1].
-    func tensor(_ indices: [Int]) -> Tensor { Self.tensor(pixels, indices, [height, width, channels]) }
-
-    /// Pixels (n, row, column, channel) as x/127.5 − 1.
-    static func tensor(_ pixels: [UInt8], _ indices: [Int], _ shape: [Int]) -> Tensor {
-        let size = shape.reduce(1, *)
-        let result = Tensor(uninitialized: [indices.count] + shape)
-        for (place, index) in indices.enumerated() {
-            for i in 0..<size { result.pointer[place * size + i] = Float(pixels[index * size + i]) / 127.5 - 1 }
-        }
-        return result
     }
 }

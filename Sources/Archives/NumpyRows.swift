@@ -1,0 +1,50 @@
+import Files
+
+/// An array of a file, read from front to back some rows (entries of its first axis) at a time.
+public final class NumpyRows {
+    public let shape: [Int]
+    private let header: NPY.Header
+    private let reader: ZipMemberReader
+    /// Rows that have been read.
+    public private(set) var position = 0
+
+    /// numpy's name of the number type.
+    public var typeName: String { header.array([], shape: [0]).typeName }
+
+    init(_ reader: ZipMemberReader, file: String, member: String) throws {
+        let header = try NPY.Header(file: file, member: member) { try reader.read($0) }
+        let count = NPY.product(header.shape) ?? .max
+        let (needed, overflow) = count.multipliedReportingOverflow(by: header.valueBytes)
+        guard !overflow, reader.size - header.length == needed else {
+            throw InputError(
+                file: file,
+                "member '\(member)' has \(reader.size - header.length) bytes of values; its shape \(header.shape) needs "
+                    + "\(count) of \(header.valueBytes) bytes")
+        }
+        (self.header, self.reader, shape) = (header, reader, header.shape)
+    }
+
+    /// The next `count` rows, [rows, …], or those that are left; nil after the last.
+    /// - Throws: `InputError` naming file and member where it is damaged.
+    public func next(_ count: Int) throws -> NumpyArray? {
+        precondition(!shape.isEmpty && count > 0, "\(count) rows of an array of shape \(shape)")
+        let rows = min(count, shape[0] - position)
+        guard rows > 0 else { return nil }
+        let rowBytes = shape.dropFirst().reduce(header.valueBytes, *)
+        position += rows
+        return header.array(try bytes(rows * rowBytes), shape: [rows] + shape.dropFirst())
+    }
+
+    /// All that is left, in one array.
+    func rest() throws -> NumpyArray {
+        header.array(try bytes(reader.size - header.length), shape: shape)
+    }
+
+    private func bytes(_ count: Int) throws -> [UInt8] {
+        // Sizes are what the file claims: memory is asked for as the content comes.
+        let part = 1 << 24
+        var bytes = try reader.read(min(count, part))
+        while bytes.count < count { bytes += try reader.read(min(count - bytes.count, part)) }
+        return bytes
+    }
+}

@@ -1,0 +1,170 @@
+import Archives
+import Evaluation
+import Files
+import Foundation
+import RunStore
+
+/// Named arrays of floating-point numbers in a file, read in blocks of rows so that none need fit in memory.
+protocol ArraySource {
+    var path: String { get }
+    var names: [String] { get }
+    /// What mean and covariance are called: of the features, and of those that keep places.
+    var statisticsNames: (pooled: (mean: String, covariance: String), spatial: (mean: String, covariance: String)) { get }
+    func shape(of name: String) throws -> [Int]
+    /// A whole array, widened.
+    func doubles(_ name: String) throws -> (shape: [Int], values: [Double])
+    /// Blocks of rows of a matrix from first to last: `FeatureMatrix` where float32 is stored, else `DoubleFeatureMatrix`.
+    func forEachBlock(_ name: String, _ body: (any FeatureRows) throws -> Void) throws
+    /// What images are called, uint8 [images, height, width, 1 or 3].
+    var imagesName: String { get }
+    /// The images from first to last, at most `size` at a time, with the shape of the block.
+    func forEachImageBlock(of size: Int, _ body: (_ shape: [Int], _ pixels: [UInt8]) throws -> Void) throws
+}
+
+extension ArraySource {
+    func has(_ name: String) -> Bool { names.contains(name) }
+
+    /// Rows that are read at a time.
+    static var blockRows: Int { 1024 }
+
+    /// [images, features], checked to be that.
+    private func requireMatrix(_ name: String) throws -> (rows: Int, columns: Int) {
+        let shape = try shape(of: name)
+        guard shape.count == 2, shape[0] > 0, shape[1] > 0 else {
+            throw InputError(file: path, "'\(name)' has shape \(shape); expected [images, features]")
+        }
+        return (shape[0], shape[1])
+    }
+
+    /// A matrix in the precision it is stored in.
+    func matrix(_ name: String) throws -> any FeatureRows {
+        let (rows, columns) = try requireMatrix(name)
+        var (single, double): ([Float], [Double]) = ([], [])
+        try forEachBlock(name) { block in
+            if let block = block as? FeatureMatrix { single += block.values }
+            if let block = block as? DoubleFeatureMatrix { double += block.values }
+        }
+        return double.isEmpty
+            ? FeatureMatrix(rows: rows, columns: columns, values: single)
+            : DoubleFeatureMatrix(rows: rows, columns: columns, values: double)
+    }
+
+    /// Mean and covariance of a matrix that is not kept.
+    func statistics(of name: String) throws -> Gaussian {
+        var statistics = FeatureStatistics(columns: try requireMatrix(name).columns)
+        try forEachBlock(name) { try statistics.add($0) }
+        return try statistics.gaussian()
+    }
+
+    /// Stored statistics, if both are there.
+    func statistics(_ names: (mean: String, covariance: String)) throws -> Gaussian? {
+        let present = [names.mean, names.covariance].filter(has)
+        if present.isEmpty { return nil }
+        guard present.count == 2 else {
+            throw InputError(
+                file: path, "has '\(present[0])' but not both of '\(names.mean)' and '\(names.covariance)'")
+        }
+        let (mean, covariance) = (try doubles(names.mean), try doubles(names.covariance))
+        guard mean.shape.count == 1, covariance.shape == [mean.shape[0], mean.shape[0]] else {
+            throw InputError(
+                file: path,
+                "'\(names.mean)' has shape \(mean.shape) and '\(names.covariance)' \(covariance.shape); expected [d] "
+                    + "and [d, d]")
+        }
+        return try Gaussian(mean: mean.values, covariance: covariance.values)
+    }
+}
+
+struct NpzSource: ArraySource {
+    let file: Npz
+    let path: String
+
+    init(_ url: URL) throws { (file, path) = (try Npz(reading: url), url.path) }
+
+    var names: [String] { file.names }
+    var statisticsNames: (pooled: (mean: String, covariance: String), spatial: (mean: String, covariance: String)) {
+        (("mu", "sigma"), ("mu_s", "sigma_s"))
+    }
+
+    func shape(of name: String) throws -> [Int] { try file.rows(name).shape }
+
+    func doubles(_ name: String) throws -> (shape: [Int], values: [Double]) {
+        let array = try file.array(name)
+        guard let values = array.doubles else { throw wrongType(name, array.typeName) }
+        return (array.shape, values)
+    }
+
+    func forEachBlock(_ name: String, _ body: (any FeatureRows) throws -> Void) throws {
+        let rows = try file.rows(name)
+        while let block = try rows.next(Self.blockRows) {
+            let (count, width) = (block.shape[0], block.shape[1])
+            switch block.values {
+            case .float32(let values): try body(FeatureMatrix(rows: count, columns: width, values: values))
+            case .float64(let values): try body(DoubleFeatureMatrix(rows: count, columns: width, values: values))
+            default: throw wrongType(name, block.typeName)
+            }
+        }
+    }
+
+    var imagesName: String { "arr_0" }
+
+    func forEachImageBlock(of size: Int, _ body: ([Int], [UInt8]) throws -> Void) throws {
+        let rows = try file.rows(imagesName)
+        while let block = try rows.next(size) {
+            guard case .uint8(let pixels) = block.values else { throw wrongType(imagesName, block.typeName, "uint8") }
+            try body(block.shape, pixels)
+        }
+    }
+
+    private func wrongType(_ name: String, _ type: String, _ wanted: String = "float32 or float64") -> InputError {
+        InputError(file: path, "member '\(name)' holds \(type); expected \(wanted)")
+    }
+}
+
+struct HDF5Source: ArraySource {
+    let file: HDF5File
+    let path: String
+    let names: [String]
+
+    init(_ url: URL) throws {
+        (file, path) = (try HDF5File(reading: url), url.path)
+        names = try file.datasets()
+    }
+
+    var statisticsNames: (pooled: (mean: String, covariance: String), spatial: (mean: String, covariance: String)) {
+        (("mean", "covariance"), ("spatial_mean", "spatial_covariance"))
+    }
+
+    func shape(of name: String) throws -> [Int] { try file.shape(of: name) }
+
+    func doubles(_ name: String) throws -> (shape: [Int], values: [Double]) {
+        let array = try file.read(name, as: Double.self)
+        return (array.shape, array.values)
+    }
+
+    func forEachBlock(_ name: String, _ body: (any FeatureRows) throws -> Void) throws {
+        let shape = try shape(of: name)
+        // What is not float32 is read as float64, which says what is wrong with anything else.
+        let isSingle = (try? file.read(rows: 0..<1, of: name, as: Float.self)) != nil
+        for start in stride(from: 0, to: shape[0], by: Self.blockRows) {
+            let range = start..<min(shape[0], start + Self.blockRows)
+            if isSingle {
+                let block = try file.read(rows: range, of: name, as: Float.self)
+                try body(FeatureMatrix(rows: range.count, columns: shape[1], values: block.values))
+            } else {
+                let block = try file.read(rows: range, of: name, as: Double.self)
+                try body(DoubleFeatureMatrix(rows: range.count, columns: shape[1], values: block.values))
+            }
+        }
+    }
+
+    var imagesName: String { "images" }
+
+    func forEachImageBlock(of size: Int, _ body: ([Int], [UInt8]) throws -> Void) throws {
+        let count = try shape(of: imagesName)[0]
+        for start in stride(from: 0, to: count, by: size) {
+            let block = try file.read(rows: start..<min(count, start + size), of: imagesName, as: UInt8.self)
+            try body(block.shape, block.values)
+        }
+    }
+}

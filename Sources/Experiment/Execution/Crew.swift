@@ -1,0 +1,103 @@
+import Files
+import Foundation
+import RunStore
+
+/// A stage that is to be made, with the settings of a run that it is a stage of.
+struct StageJob {
+    let stage: any Stage
+    let config: JSONValue
+    /// Its owner on another host has been found dead.
+    let takesOver: Bool
+}
+
+/// How an attempt to make a stage ended.
+enum StageOutcome: Codable, Equatable {
+    case done(isReused: Bool, seconds: Double)
+    case failed(String)
+    /// Another process works on it.
+    case held(String)
+    /// A stage that it was to be made from could not be read, and has to be made again.
+    case damaged(input: String, reason: String)
+    case interrupted
+    /// The process that worked on it was ended from outside.
+    case killed(String)
+}
+
+/// Those who work on stages.
+protocol Crew: AnyObject {
+    /// Whether another stage can be begun now.
+    var hasRoom: Bool { get }
+    var isIdle: Bool { get }
+    func begin(_ job: StageJob) throws
+    /// The stages that have ended, by id; waits for `seconds` at most where there are none.
+    func ended(within seconds: Double) throws -> [(id: String, outcome: StageOutcome)]
+    /// Asks everyone to stop at the next step; what they come to is still to be asked for with `ended`.
+    func stop()
+    /// Sends everyone home. Nobody may be working any more.
+    func close()
+}
+
+/// This process itself: does one stage after the other.
+final class SingleHandedCrew: Crew {
+    private let context: ExperimentContext
+    private var finished: [(id: String, outcome: StageOutcome)] = []
+
+    init(_ context: ExperimentContext) { self.context = context }
+
+    var hasRoom: Bool { finished.isEmpty }
+    var isIdle: Bool { finished.isEmpty }
+
+    func begin(_ job: StageJob) {
+        finished.append((job.stage.id, context.attempt(job.stage, takingOver: job.takesOver)))
+    }
+
+    func ended(within seconds: Double) -> [(id: String, outcome: StageOutcome)] {
+        if finished.isEmpty { Thread.sleep(forTimeInterval: seconds) }
+        defer { finished = [] }
+        return finished
+    }
+
+    func stop() {}
+    func close() {}
+}
+
+extension ExperimentContext {
+    /// Makes sure that a stage is complete: reuses it, waits for another process that works on it, or does the work.
+    func perform(_ stage: any Stage) throws -> Store.StageResult {
+        var told = false
+        return try perform(stage, takingOver: false) { message in
+            if !told { progress.note(message) }
+            told = true
+            try Interruption.check()
+        }
+    }
+
+    /// Does the work of a stage, unless another process is doing it; says how it went.
+    func attempt(_ stage: any Stage, takingOver: Bool) -> StageOutcome {
+        struct Held: Error { let message: String }
+        do {
+            let result = try perform(stage, takingOver: takingOver) { throw Held(message: $0) }
+            return .done(isReused: result.isReused, seconds: result.record.wallSeconds)
+        } catch let held as Held {
+            return .held(held.message)
+        } catch is Interrupted {
+            return .interrupted
+        } catch {
+            if let damage = try? store.invalidateDamagedInput(of: stage.identity) {
+                return .damaged(input: damage.id, reason: damage.reason)
+            }
+            return .failed("\(error)")
+        }
+    }
+
+    private func perform(
+        _ stage: any Stage, takingOver: Bool, waiting: (String) throws -> Void
+    ) throws -> Store.StageResult {
+        try store.perform(
+            stage.identity, code: code, machine: machine, takingOver: takingOver, waiting: waiting,
+            work: { work in
+                try Interruption.check()
+                return try stage.perform(work, self)
+            })
+    }
+}

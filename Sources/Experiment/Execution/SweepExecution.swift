@@ -1,0 +1,150 @@
+import Files
+import Foundation
+import RunStore
+
+/// One execution of a graph of stages: hands out what can be begun, takes note of what has ended.
+struct SweepExecution {
+    private var graph: StageGraph
+    private let ledger: RunLedger
+    private let crew: any Crew
+    private let context: ExperimentContext
+    /// The resolved settings of each run.
+    private let configs: [JSONValue]
+    private let failsFast: Bool
+
+    private var watch = ClaimWatch()
+    /// Stages that another process has claimed, with when to look again.
+    private var heldUntil: [Int: ContinuousClock.Instant] = [:]
+    private var toldOf: Set<Int> = []
+    /// Nothing more is begun: someone asked to stop, or a stage failed where that ends all.
+    private var isStopping = false
+    private var isInterrupted = false
+
+    /// Between two looks at a stage that another process works on, and at requests to stop.
+    private static let pause = 0.2
+    /// A stage is begun again so often when files it needs are damaged, or its worker is killed from outside.
+    private static let mostRepeats = 1
+
+    init(
+        _ graph: StageGraph, _ ledger: RunLedger, _ crew: any Crew, _ context: ExperimentContext, configs: [JSONValue],
+        failsFast: Bool
+    ) {
+        (self.graph, self.ledger, self.crew, self.context) = (graph, ledger, crew, context)
+        (self.configs, self.failsFast) = (configs, failsFast)
+    }
+
+    /// Runs until every stage is settled. Throws `Interrupted` when asked to stop.
+    mutating func run() throws {
+        do {
+            while true {
+                try handOut()
+                if crew.isIdle, isStopping || graph.openCount == 0 { break }
+                for (id, outcome) in try crew.ended(within: Self.pause) {
+                    guard let node = graph.number(of: id) else { preconditionFailure("nobody asked for stage \(id)") }
+                    try take(outcome, of: node)
+                }
+                if Interruption.isRequested { stop() }
+            }
+            ledger.leave(graph)
+        } catch {
+            // The store itself cannot be written. Workers stop with what they have.
+            crew.stop()
+            while !crew.isIdle { _ = try crew.ended(within: Self.pause) }
+            throw error
+        }
+        if graph.openCount > 0, isInterrupted || Interruption.isRequested { throw Interrupted() }
+    }
+
+    /// Begins what can be begun.
+    private mutating func handOut() throws {
+        while !isStopping, crew.hasRoom {
+            if Interruption.isRequested { return stop() }
+            let held = heldUntil
+            guard let node = graph.next(where: { held[$0].map { $0 <= .now } ?? true }) else { return }
+            let (stage, run) = (graph.nodes[node].stage, graph.nodes[node].run)
+            let identity = stage.identity
+            try ledger.begin(run)
+            do {
+                if let record = try context.store.completed(context.store.stage(identity)) {
+                    try finish(node, isReused: true, seconds: record.wallSeconds)
+                    continue
+                }
+            } catch let error as InputError {
+                try fail(node, "\(error)")
+                continue
+            }
+            let claim = watch.claim(on: identity, in: context.store)
+            if case .held(let owner) = claim {
+                hold(node, "\(stage.id) is being made by \(owner?.description ?? "another process"); waiting for it")
+                continue
+            }
+            graph.begin(node)
+            ledger.update(run, graph, at: stage.role)
+            ledger.refreshIndex(run)
+            try crew.begin(StageJob(stage: stage, config: configs[run], takesOver: claim == .abandoned))
+        }
+    }
+
+    private mutating func take(_ outcome: StageOutcome, of node: Int) throws {
+        let stage = graph.nodes[node].stage
+        switch outcome {
+        case .done(let isReused, let seconds):
+            try finish(node, isReused: isReused, seconds: seconds)
+        case .held(let message):
+            graph.putBack(node)
+            hold(node, message)
+        case .failed(let error):
+            try fail(node, error)
+        case .damaged(let input, let reason):
+            // The input is there again once it has been made again; then this stage's turn comes.
+            guard let source = graph.number(of: input), graph.repeat(source, atMost: Self.mostRepeats) else {
+                return try fail(node, reason)
+            }
+            context.progress.note("\(stage.role): \(reason); \(graph.nodes[source].stage.role) is made again")
+            graph.putBack(node)
+        case .killed(let reason):
+            if isStopping { return graph.putBack(node) }
+            guard graph.repeat(node, atMost: Self.mostRepeats) else { return try fail(node, reason) }
+            context.progress.note("\(stage.role): \(reason); it goes on with another worker")
+        case .interrupted:
+            graph.putBack(node)
+            isInterrupted = isInterrupted || !isStopping
+            stop()
+        }
+    }
+
+    private mutating func finish(_ node: Int, isReused: Bool, seconds: Double) throws {
+        let (stage, run) = (graph.nodes[node].stage, graph.nodes[node].run)
+        let time = seconds.formatted(.number.precision(.fractionLength(1)))
+        context.progress.note("\(stage.role): " + (isReused ? "reused \(stage.id)" : "done in \(time) s, \(stage.id)"))
+        graph.finish(node, isReused: isReused, seconds: seconds)
+        if !isReused {
+            ledger.update(run, graph, at: stage.role)
+            ledger.refreshIndex(run)
+        }
+        try ledger.settle(graph, after: [node])
+    }
+
+    private mutating func fail(_ node: Int, _ error: String) throws {
+        let stage = graph.nodes[node].stage
+        let skipped = graph.fail(node, error)
+        context.progress.note("failed: \(stage.role) \(stage.id): \(error)")
+        if !skipped.isEmpty {
+            let roles = Set(skipped.map { graph.nodes[$0].stage.role }).sorted().joined(separator: ", ")
+            context.progress.note("skipped because of it: \(roles)")
+        }
+        ledger.update(graph.nodes[node].run, graph, at: stage.role)
+        try ledger.settle(graph, after: [node] + skipped)
+        if failsFast { stop() }
+    }
+
+    private mutating func hold(_ node: Int, _ message: String) {
+        heldUntil[node] = .now + .seconds(Self.pause)
+        if toldOf.insert(node).inserted { context.progress.note(message) }
+    }
+
+    private mutating func stop() {
+        if !isStopping { crew.stop() }
+        isStopping = true
+    }
+}

@@ -1,0 +1,46 @@
+import Files
+
+/// The settings of a run under dotted keys, by top-level section: runs share the sections that they share.
+public struct FlatSettings: Sendable, Equatable {
+    private var sections: [String: [String: JSONValue]]
+
+    /// - Parameter sections: the settings of each, by full dotted key.
+    public init(sections: [String: [String: JSONValue]]) { self.sections = sections }
+
+    public init(_ config: JSONValue) {
+        sections = (config.objectValue ?? [:]).reduce(into: [:]) { sections, member in
+            sections[member.key] = Dictionary(
+                member.value.flattened(under: member.key).map { ($0.key, $0.value) }, uniquingKeysWith: { $1 })
+        }
+    }
+
+    public subscript(key: String) -> JSONValue? { sections[String(key.prefix { $0 != "." })]?[key] }
+
+    public var keys: [String] { sections.values.flatMap(\.keys).sorted() }
+
+    /// What identifies an arm, and what tells its replicates apart: the settings without and with those in `over`.
+    /// `seed` stands for the seeds of all parts.
+    public func split(over: [String]) -> (arm: FlatSettings, replicate: String) {
+        let prefixes = over.contains("seed") ? over + ["seeds"] : over
+        var arm = self
+        var replicate: [String] = []
+        for section in Set(prefixes.map { String($0.prefix { $0 != "." }) }) {
+            for (key, value) in sections[section] ?? [:] where prefixes.contains(where: { key == $0 || key.hasPrefix("\($0).") }) {
+                arm.sections[section]?[key] = nil
+                replicate.append("\(key)=\(value.canonical)")
+            }
+            if arm.sections[section]?.isEmpty == true { arm.sections[section] = nil }
+        }
+        return (arm, replicate.sorted().joined(separator: ","))
+    }
+
+    /// The keys whose values are not the same in all of `settings`, sorted.
+    public static func differing(_ settings: [FlatSettings]) -> [String] {
+        guard let first = settings.first else { return [] }
+        let names = Set(settings.flatMap(\.sections.keys)).filter { name in
+            settings.contains { $0.sections[name] != first.sections[name] }
+        }
+        let keys = Set(settings.flatMap { one in names.flatMap { name in (one.sections[name] ?? [:]).keys } })
+        return keys.filter { key in settings.contains { $0[key] != first[key] } }.sorted()
+    }
+}

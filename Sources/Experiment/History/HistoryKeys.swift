@@ -1,0 +1,131 @@
+import Files
+import RunStore
+import Sweep
+
+/// What a key of a query to the run history is in the index.
+struct HistoryColumn {
+    enum Kind: Sendable {
+        case text, number
+        /// The texts `true` and `false`.
+        case flag
+        /// A setting: number, text, or one of the texts `true` and `false`.
+        case any
+    }
+
+    let kind: Kind
+    /// An expression over `runs` and what `joins` add.
+    let sql: String
+    /// Values for the marks in `sql`.
+    var arguments: [JSONValue] = []
+    /// Left joins that `sql` needs, each with the values for its marks.
+    var joins: [(sql: String, arguments: [JSONValue])] = []
+    /// All values there may be, where they are known.
+    var choices: [String] = []
+}
+
+/// The keys that queries may use: `config.KEY`, `metrics.NAME`, `seeds.NAME`, `stages.ROLE`, `tags.TAG`, `machine.KEY` and
+/// what a run has but once, such as `status`.
+public struct HistoryKeys {
+    private let configKeys: [String: JSONValue]
+    private let metrics: [String: JSONValue]
+    private let roles: [String]
+
+    public init(_ index: RunIndex) throws {
+        func numbers(_ sql: String) throws -> [String: JSONValue] {
+            Dictionary(
+                try index.query(sql).rows.map { ($0[0].stringValue ?? "", $0[1]) }, uniquingKeysWith: { first, _ in first })
+        }
+        configKeys = try numbers("SELECT key, number FROM config_keys")
+        metrics = try numbers("SELECT name, number FROM metric_names")
+        roles = try index.query("SELECT role FROM run_roles ORDER BY role").rows.compactMap { $0[0].stringValue }
+    }
+
+    /// Scores that some run has, sorted.
+    public var metricNames: [String] { metrics.keys.sorted() }
+
+    /// Settings that some run has, sorted.
+    public var settings: [String] { configKeys.keys.sorted() }
+
+    private static let columns: [String: HistoryColumn] = [
+        "run": HistoryColumn(kind: .text, sql: "runs.id"), "id": HistoryColumn(kind: .text, sql: "runs.id"),
+        "name": HistoryColumn(kind: .text, sql: "runs.name"), "sweep": HistoryColumn(kind: .text, sql: "runs.sweep"),
+        "cell": HistoryColumn(kind: .text, sql: "runs.cell"), "seed": HistoryColumn(kind: .number, sql: "runs.seed"),
+        "status": HistoryColumn(kind: .text, sql: "runs.status", choices: Status.State.allCases.map(\.rawValue)),
+        "step": HistoryColumn(kind: .number, sql: "runs.step"), "steps": HistoryColumn(kind: .number, sql: "runs.steps"),
+        "message": HistoryColumn(kind: .text, sql: "runs.message"),
+        "seconds": HistoryColumn(kind: .number, sql: "runs.wall_seconds"),
+        "created": HistoryColumn(kind: .text, sql: "runs.created"), "updated": HistoryColumn(kind: .text, sql: "runs.updated"),
+        "host": HistoryColumn(kind: .text, sql: "runs.host"), "code.commit": HistoryColumn(kind: .text, sql: "runs.code_commit"),
+        "code.changed": HistoryColumn(kind: .flag, sql: "(CASE runs.code_changed WHEN 1 THEN 'true' ELSE 'false' END)"),
+        "notes": HistoryColumn(
+            kind: .text, sql: "(SELECT group_concat(notes.text, char(10)) FROM notes WHERE notes.run_id = runs.id)"),
+        "machine.processor": json("machine", "processor", .text), "machine.cores": json("machine", "cores", .number),
+        "machine.memory_bytes": json("machine", "memory_bytes", .number),
+        "machine.blas_core": json("machine", "blas_core", .text),
+        "machine.blas_threads": json("machine", "blas_threads", .text),
+    ].merging(
+        ["run", "tokenizer", "prior", "sampler"].map { ("seeds.\($0)", json("seeds", $0, .number)) }, uniquingKeysWith: { $1 })
+
+    private static func json(_ column: String, _ member: String, _ kind: HistoryColumn.Kind) -> HistoryColumn {
+        HistoryColumn(kind: kind, sql: "json_extract(runs.\(column)_json, '$.\(member)')")
+    }
+
+    /// What `key` is, or an error's text that says what it may have been meant to be.
+    func column(_ key: String) throws(InputError) -> HistoryColumn {
+        if let column = Self.columns[key] { return column }
+        let parts = key.split(separator: ".", maxSplits: 1).map(String.init)
+        if parts.count == 2 {
+            switch parts[0] {
+            case "config": if let column = config(parts[1]) { return column }
+            case "metrics": return try metric(parts[1])
+            case "tags":
+                return HistoryColumn(
+                    kind: .flag,
+                    sql: "(CASE WHEN EXISTS (SELECT 1 FROM tags WHERE run_id = runs.id AND tag = ?) THEN 'true' ELSE 'false' END)",
+                    arguments: [.string(parts[1])])
+            case "stages" where roles.contains(parts[1]):
+                return HistoryColumn(
+                    kind: .text, sql: "(SELECT stage_id FROM run_parts WHERE run = runs.number AND role = ?)",
+                    arguments: [.string(parts[1])])
+            default: break
+            }
+        }
+        throw unknown(key)
+    }
+
+    private func config(_ key: String) -> HistoryColumn? {
+        let section = String(key.prefix { $0 != "." })
+        guard let number = configKeys[key], let name = configKeys[section] else { return nil }
+        let (runs, values) = ("section_\(name.canonical)", "setting_\(number.canonical)")
+        return HistoryColumn(
+            kind: .any, sql: "\(values).value",
+            joins: [
+                ("LEFT JOIN run_sections \(runs) ON \(runs).name = ? AND \(runs).run = runs.number", [name]),
+                ("LEFT JOIN config_values \(values) ON \(values).key = ? AND \(values).section = \(runs).section", [number]),
+            ])
+    }
+
+    private func metric(_ name: String) throws(InputError) -> HistoryColumn {
+        let matches = metrics[name] != nil ? [name] : metricNames.filter { SweepResults.withoutSpace($0) == name }
+        guard matches.count <= 1 else {
+            throw InputError("metrics.\(name) may be any of \(matches.map { "metrics.\($0)" }.joined(separator: ", "))")
+        }
+        guard let found = matches.first, let number = metrics[found] else { throw unknown("metrics.\(name)") }
+        let alias = "metric_\(number.canonical)"
+        return HistoryColumn(
+            kind: .number, sql: "\(alias).value",
+            joins: [("LEFT JOIN run_values \(alias) ON \(alias).metric = ? AND \(alias).run = runs.number", [number])])
+    }
+
+    private func unknown(_ key: String) -> InputError {
+        let names = metricNames
+        let all =
+            Self.columns.keys.sorted() + settings.map { "config.\($0)" } + names.map { "metrics.\($0)" }
+            + names.map { "metrics.\(SweepResults.withoutSpace($0))" } + roles.map { "stages.\($0)" }
+        // A key whose first word was left out comes before one that is spelt alike.
+        let meant = ["config.", "metrics.", "stages."].map { $0 + key }.first(where: all.contains) ?? nearest(to: key, among: all)
+        let hint = meant.map { "; did you mean \($0)?" }
+            ?? "; keys are \(Self.columns.keys.sorted().joined(separator: ", ")), config.…, metrics.…, stages.…, tags.…"
+        return InputError("unknown key \(key)\(hint)")
+    }
+}

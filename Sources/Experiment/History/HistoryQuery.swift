@@ -1,0 +1,212 @@
+import Files
+import RunStore
+import Sweep
+
+/// A query to the run history, as SQL for the index. What it finds is what `Expression.matches` would find, run by run.
+///
+/// Values are bound, never written into the SQL. Each key becomes a left join by primary key, so that a run without a
+/// value has null there; where the condition cannot hold for null, SQLite turns it into an inner join by itself and may
+/// start from the values.
+public struct HistoryQuery {
+    /// The runs found: their numbers in the index as `number`, in the order asked for.
+    private let selection: String
+    private let arguments: [JSONValue]
+    private let query: Query
+    private let keys: HistoryKeys
+
+    /// - Throws: `InputError` with a caret under a key that no run has, or whose values are of another type than what it
+    ///   is compared with.
+    public init(_ query: Query, _ keys: HistoryKeys) throws {
+        self.query = query
+        self.keys = keys
+        var translation = Translation(query: query, keys: keys)
+        let condition = try query.filter.map { try translation.sql($0) }
+        var order: [String] = []
+        for item in query.order {
+            let column = try translation.column(item.key)
+            translation.arguments += column.arguments
+            order.append("\(column.sql) \(item.descending ? "DESC" : "ASC") NULLS LAST")
+        }
+        // Newest first where nothing else is asked for, and for runs that are equal in what is.
+        order += ["runs.created DESC", "runs.id"]
+        selection = """
+            SELECT runs.number FROM runs \(translation.joins.map(\.sql).joined(separator: " "))
+            \(condition.map { "WHERE \($0)" } ?? "") ORDER BY \(order.joined(separator: ", "))
+            \(query.limit.map { "LIMIT \($0)" } ?? "")
+            """
+        arguments = translation.joins.flatMap(\.arguments) + translation.arguments
+    }
+
+    /// Parses `text` and translates it.
+    public init(parsing text: String, _ keys: HistoryKeys) throws { try self.init(Query(parsing: text), keys) }
+
+    /// What is shown of the runs without being asked for.
+    public static let usualColumns = ["run", "sweep", "cell", "seed", "status"]
+
+    /// The runs found with the values of `columns`, in order.
+    public func rows(of index: RunIndex, columns: [String]) throws -> [[JSONValue]] {
+        var joins: [(sql: String, arguments: [JSONValue])] = []
+        var selected: [String] = []
+        var marks: [JSONValue] = []
+        for key in columns {
+            let column = try keys.column(key)
+            for join in column.joins where !joins.contains(where: { $0.sql == join.sql }) { joins.append(join) }
+            selected.append(column.sql)
+            marks += column.arguments
+        }
+        let found = try index.query(selection, arguments).rows.map { $0[0] }
+        let sql = """
+            SELECT \(selected.joined(separator: ", ")) FROM json_each(?) AS found
+            CROSS JOIN runs ON runs.number = found.value \(joins.map(\.sql).joined(separator: " ")) ORDER BY found.key
+            """
+        // In the order of the marks in the text.
+        return try index.query(sql, marks + [.array(found)] + joins.flatMap(\.arguments)).rows
+    }
+
+    /// The keys of the query that are not among the usual columns, each once.
+    public var ownColumns: [String] {
+        var seen = Set(Self.usualColumns + ["id"])
+        return query.keys.map(\.path).filter { seen.insert($0).inserted }
+    }
+
+    /// The scores that decide which runs are found.
+    public var metrics: [String] {
+        let keys = (query.filter?.keys ?? []) + (query.limit == nil ? [] : query.order.map(\.key))
+        var seen: Set<String> = []
+        return keys.map(\.path).filter { $0.hasPrefix("metrics.") && seen.insert($0).inserted }.map { String($0.dropFirst(8)) }
+    }
+}
+
+/// Turns conditions into SQL; collects joins and bound values in the order of their marks.
+private struct Translation {
+    let query: Query
+    let keys: HistoryKeys
+    var joins: [(sql: String, arguments: [JSONValue])] = []
+    var arguments: [JSONValue] = []
+
+    mutating func column(_ key: Expression.Key) throws -> HistoryColumn {
+        let column: HistoryColumn
+        do { column = try keys.column(key.path) } catch { throw query.error(error.message, at: key) }
+        for join in column.joins where !joins.contains(where: { $0.sql == join.sql }) { joins.append(join) }
+        return column
+    }
+
+    mutating func sql(_ condition: Expression) throws -> String {
+        switch condition {
+        case .and(let left, let right): return "(\(try sql(left)) AND \(try sql(right)))"
+        case .or(let left, let right): return "(\(try sql(left)) OR \(try sql(right)))"
+        case .not(let inner): return "(NOT \(try sql(inner)))"
+        case .null(let operand, let negated):
+            return "(\(try value(operand).sql) IS \(negated ? "NOT " : "")NULL)"
+        case .truth(let operand):
+            return "(\(try value(operand).sql) = 'true')"
+        case .like(let operand, let pattern, let negated):
+            if try kind(operand) == .number, case .key(let key) = operand {
+                throw query.error("\(key.path) is a number; like compares text", at: key)
+            }
+            let test = "\(try type(operand)) = 0"
+            let left = try value(operand)
+            arguments.append(.string(pattern))
+            return "(CASE WHEN \(test) THEN \(left.sql) \(negated ? "NOT " : "")LIKE ? END)"
+        case .within(let operand, let values, let negated):
+            let left = try value(operand)
+            for literal in values { try check(operand, left, with: literal) }
+            arguments += values
+            let marks = values.map { _ in "?" }.joined(separator: ", ")
+            return "(\(left.sql) \(negated ? "NOT " : "")IN (\(marks)))"
+        case .compare(let left, let comparator, let right):
+            return try compare(left, comparator, right)
+        }
+    }
+
+    private mutating func compare(
+        _ left: Expression.Operand, _ comparator: Expression.Comparator, _ right: Expression.Operand
+    ) throws -> String {
+        // Marks must come in the order of the text: types are looked at first, values bound as the text is made.
+        let kinds = (try kind(left), try kind(right))
+        if case .literal(let literal) = right { try check(left, try column(of: left), with: literal) }
+        if case .literal(let literal) = left { try check(right, try column(of: right), with: literal) }
+        if case .key(let key) = left, case .key(let other) = right,
+            kinds.0 != .any, kinds.1 != .any, (kinds.0 == .number) != (kinds.1 == .number)
+        {
+            throw query.error("\(key.path) is \(Self.name(kinds.0)) and \(other.path) is \(Self.name(kinds.1))", at: key)
+        }
+        let isOrder = ![.equal, .notEqual].contains(comparator)
+        guard isOrder, kinds.0 == .any || kinds.1 == .any else {
+            // A plus keeps SQLite from taking '12' for a number because it stands beside a column of numbers.
+            let plus = left.key != nil && right.key != nil ? "+" : ""
+            return "(\(plus)\(try value(left).sql) \(comparator.rawValue) \(plus)\(try value(right).sql))"
+        }
+        // SQLite puts every number before every text, and here truth values are texts: across types there is no order.
+        let test = "\(try type(left)) = \(try type(right))"
+        return "(CASE WHEN \(test) THEN \(try value(left).sql) \(comparator.rawValue) \(try value(right).sql) END)"
+    }
+
+    /// The type of an operand's value in SQL: 0 for text, 1 for a truth value, 2 for a number or null.
+    private mutating func type(_ operand: Expression.Operand) throws -> String {
+        switch try kind(operand) {
+        case .text: return "0"
+        case .flag: return "1"
+        case .number: return "2"
+        case .any:
+            let sql = try value(operand, use: 2).sql
+            return "(CASE typeof(\(sql)) WHEN 'text' THEN \(sql) IN ('true', 'false') ELSE 2 END)"
+        }
+    }
+
+    private mutating func column(of operand: Expression.Operand) throws -> HistoryColumn? {
+        guard case .key(let key) = operand else { return nil }
+        return try column(key)
+    }
+
+    private mutating func kind(_ operand: Expression.Operand) throws -> HistoryColumn.Kind {
+        switch operand {
+        case .key(let key): try column(key).kind
+        case .literal(let value): value.doubleValue != nil ? .number : value.boolValue != nil ? .flag : .text
+        }
+    }
+
+    /// The SQL of an operand, its values bound `use` times over.
+    private mutating func value(
+        _ operand: Expression.Operand, use: Int = 1
+    ) throws -> (sql: String, kind: HistoryColumn.Kind) {
+        switch operand {
+        case .key(let key):
+            let column = try column(key)
+            for _ in 0..<use { arguments += column.arguments }
+            return (column.sql, column.kind)
+        case .literal(let value):
+            for _ in 0..<use { arguments.append(value) }
+            return ("?", try kind(operand))
+        }
+    }
+
+    private func check(
+        _ operand: Expression.Operand, _ column: (sql: String, kind: HistoryColumn.Kind), with literal: JSONValue
+    ) throws {
+        try check(operand, HistoryColumn(kind: column.kind, sql: column.sql), with: literal)
+    }
+
+    /// Refuses what can never hold: a number compared with text, or a state that there is not.
+    private func check(_ operand: Expression.Operand, _ column: HistoryColumn?, with literal: JSONValue) throws {
+        guard case .key(let key) = operand, let column, literal != .null else { return }
+        let given = literal.canonical
+        switch column.kind {
+        case .any: return
+        case .number where literal.doubleValue == nil:
+            throw query.error("\(key.path) is a number, but is compared with \(given)", at: key)
+        case .flag where literal.boolValue == nil:
+            throw query.error("\(key.path) is true or false, but is compared with \(given)", at: key)
+        case .text where literal.stringValue == nil:
+            throw query.error("\(key.path) is text, but is compared with \(given); texts stand in quotes", at: key)
+        default: break
+        }
+        let choices = (try? keys.column(key.path))?.choices ?? []
+        if let text = literal.stringValue, !choices.isEmpty, !choices.contains(text) {
+            let hint = nearest(to: text, among: choices).map { "; did you mean '\($0)'?" } ?? ""
+            throw query.error("\(key.path) is one of \(choices.joined(separator: ", "))\(hint)", at: key)
+        }
+    }
+
+    private static func name(_ kind: HistoryColumn.Kind) -> String { kind == .number ? "a number" : "text" }
+}

@@ -1,0 +1,90 @@
+import Files
+import Foundation
+
+/// What one look at every picture of a data set has found: a digest of its content, and what is wrong with it.
+///
+/// Looking means reading and decoding everything once, so what was found can be kept in a file: a picture whose path and
+/// stamp (size and time, or checksum) are in it is not looked at again.
+struct PictureSurvey {
+    struct Finding: Sendable {
+        let stamp, digest: String
+        /// Why it is no readable picture.
+        let problem: String?
+    }
+
+    private(set) var findings: [String: Finding] = [:]
+    private static let heading = "prologue picture survey 1"
+    /// Pictures between two looks at what was asked of us.
+    private static let block = 512
+
+    /// - Parameters:
+    ///   - kept: where the findings are kept; nil: nowhere.
+    ///   - progress: hears how many pictures have been looked at; may throw to give up.
+    init(_ paths: [String], of files: any PictureFiles, kept: URL?, progress: (Int, Int) throws -> Void) throws {
+        let known = kept.map(Self.read) ?? [:]
+        var open: [(path: String, stamp: String)] = []
+        for path in paths {
+            let stamp = try files.stamp(of: path)
+            if let found = known[path], found.stamp == stamp { findings[path] = found } else { open.append((path, stamp)) }
+        }
+        for lower in stride(from: 0, to: open.count, by: Self.block) {
+            let some = open[lower..<min(open.count, lower + Self.block)]
+            let found = try concurrentMap(Array(some)) { path, stamp in try Self.look(path, stamp, files) }
+            for (entry, finding) in zip(some, found) { findings[entry.path] = finding }
+            try progress(lower + some.count, open.count)
+        }
+        // Kept for speed alone: where nothing can be written, one looks again.
+        if let kept, !open.isEmpty { try? write(paths, to: kept) }
+    }
+
+    private static func look(_ path: String, _ stamp: String, _ files: any PictureFiles) throws -> Finding {
+        let content: Data
+        do { content = try files.content(of: path) } catch let error as InputError {
+            return Finding(stamp: stamp, digest: "", problem: error.message)
+        }
+        var problem: String?
+        do { _ = try files.picture(path, content: content) } catch let error as InputError { problem = error.message }
+        return Finding(stamp: stamp, digest: sha256(content), problem: problem)
+    }
+
+    /// A line each: path, stamp, digest and problem, between tabs. A file that is not as expected is taken as none.
+    private static func read(_ url: URL) -> [String: Finding] {
+        guard let text = try? String(contentsOf: url, encoding: .utf8) else { return [:] }
+        let lines = text.split(separator: "\n")
+        guard let first = lines.first, first == heading else { return [:] }
+        var known: [String: Finding] = [:]
+        for line in lines.dropFirst() {
+            let parts = line.split(separator: "\t", omittingEmptySubsequences: false).map(String.init)
+            guard parts.count == 4 else { return [:] }
+            known[parts[0]] = Finding(stamp: parts[1], digest: parts[2], problem: parts[3].isEmpty ? nil : parts[3])
+        }
+        return known
+    }
+
+    private func write(_ paths: [String], to url: URL) throws {
+        var text = Self.heading + "\n"
+        for path in paths {
+            // A path that would break the table is looked at anew each time.
+            guard let found = findings[path], !path.contains(where: { $0 == "\t" || $0.isNewline }) else { continue }
+            let problem = (found.problem ?? "").map { $0 == "\t" || $0.isNewline ? " " : $0 }
+            text += "\(path)\t\(found.stamp)\t\(found.digest)\t\(String(problem))\n"
+        }
+        try FileManager.default.createDirectory(at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+        try AtomicFile.write(Data(text.utf8), to: url)
+    }
+}
+
+/// `body` of every element, on all cores; the first error in order is thrown.
+func concurrentMap<Element: Sendable, Result: Sendable>(
+    _ elements: [Element], _ body: @Sendable (Element) throws -> Result
+) throws -> [Result] {
+    var results = [Swift.Result<Result, any Error>?](repeating: nil, count: elements.count)
+    results.withUnsafeMutableBufferPointer { results in
+        // Each call writes its own place.
+        nonisolated(unsafe) let results = results
+        DispatchQueue.concurrentPerform(iterations: elements.count) { i in
+            results[i] = Swift.Result { try body(elements[i]) }
+        }
+    }
+    return try results.compactMap { try $0?.get() }
+}

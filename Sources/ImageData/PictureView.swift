@@ -1,0 +1,95 @@
+/// Which square of a picture a model sees.
+public struct PictureView: Sendable, Equatable {
+    public enum Crop: Sendable, Equatable {
+        /// The middle, the shorter edge scaled to the square's side (as in the evaluation protocol of ADM).
+        case centre
+        /// The shorter edge scaled to `edge`, at least the square's side; then the square at these shares, in 0 ..< 1, of the
+        /// places that there are.
+        case random(edge: Int, down: Double, right: Double)
+        /// One of the four corners (0…3: top left, top right, bottom left, bottom right) or the middle (4) of the centre
+        /// square of round(1.1 · side).
+        case five(Int)
+    }
+
+    public var crop: Crop
+    /// Mirrored left to right afterwards.
+    public var isMirrored: Bool
+
+    public init(_ crop: Crop = .centre, isMirrored: Bool = false) { (self.crop, self.isMirrored) = (crop, isMirrored) }
+
+    /// The middle and the corners, then the same mirrored.
+    public static let ten: [PictureView] = [false, true].flatMap { mirrored in
+        [4, 0, 1, 2, 3].map { PictureView(.five($0), isMirrored: mirrored) }
+    }
+
+    /// Lengths that a random crop scales the shorter edge to: the square then covers 1 down to `smallest` of that edge.
+    public static func edges(side: Int, smallest: Double) -> ClosedRange<Int> {
+        side...max(side, Int((Double(side) / smallest).rounded(.up)))
+    }
+}
+
+extension Picture {
+    /// What `view` shows of the picture, `side`×`side`.
+    public func square(_ side: Int, _ view: PictureView = PictureView()) -> Picture {
+        precondition(side > 0, "a square of side \(side)")
+        let square: Picture
+        switch view.crop {
+        case .centre: square = middle(side)
+        case .random(let edge, let down, let right):
+            precondition(edge >= side, "a crop of \(side) from an edge of \(edge)")
+            let scaled = shorterEdge(scaledTo: edge)
+            square = scaled.cropped(
+                top: Int(down * Double(scaled.height - side + 1)), left: Int(right * Double(scaled.width - side + 1)), side)
+        case .five(let place):
+            let larger = middle((11 * side + 5) / 10)
+            let rest = larger.height - side
+            // An odd remainder rounds to even, as Python does it.
+            let centre = Int((Double(rest) / 2).rounded(.toNearestOrEven))
+            let (top, left) = [(0, 0), (0, rest), (rest, 0), (rest, rest), (centre, centre)][place]
+            square = larger.cropped(top: top, left: left, side)
+        }
+        return view.isMirrored ? square.mirrored() : square
+    }
+
+    private func middle(_ side: Int) -> Picture {
+        let scaled = shorterEdge(scaledTo: side)
+        return scaled.cropped(top: (scaled.height - side) / 2, left: (scaled.width - side) / 2, side)
+    }
+
+    /// Halved by boxes while the shorter edge stays at least twice `edge`, then bicubic.
+    private func shorterEdge(scaledTo edge: Int) -> Picture {
+        var picture = self
+        while min(picture.height, picture.width) >= 2 * edge {
+            picture = picture.resized(height: picture.height / 2, width: picture.width / 2, .box)
+        }
+        let scale = Double(edge) / Double(min(picture.height, picture.width))
+        func scaled(_ length: Int) -> Int { max(edge, Int((Double(length) * scale).rounded(.toNearestOrEven))) }
+        return picture.resized(height: scaled(picture.height), width: scaled(picture.width), .bicubic)
+    }
+
+    private func cropped(top: Int, left: Int, _ side: Int) -> Picture {
+        if height == side && width == side { return self }
+        var square: [UInt8] = []
+        square.reserveCapacity(side * side * channels)
+        for row in top..<top + side {
+            let start = (row * width + left) * channels
+            square += pixels[start..<start + side * channels]
+        }
+        return Picture(height: side, width: side, channels: channels, pixels: square)
+    }
+
+    func mirrored() -> Picture {
+        var result = self
+        pixels.withUnsafeBufferPointer { pixels in
+            result.pixels.withUnsafeMutableBufferPointer { result in
+                for row in 0..<height {
+                    for x in 0..<width {
+                        let (from, to) = ((row * width + width - 1 - x) * channels, (row * width + x) * channels)
+                        for c in 0..<channels { result[to + c] = pixels[from + c] }
+                    }
+                }
+            }
+        }
+        return result
+    }
+}

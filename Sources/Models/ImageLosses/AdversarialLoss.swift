@@ -1,0 +1,55 @@
+import TensorCore
+
+/// Losses of a discriminator's logits, D real, D̂ rebuilt.
+public enum AdversarialLoss: Sendable {
+    /// Discriminator ½(mean softplus(−D) + mean softplus(D̂)), generator −mean D̂, as in VQGAN.
+    case vanilla
+    /// Discriminator ½(mean max(0, 1−D) + mean max(0, 1+D̂)), generator −mean D̂ (Lim and Ye 2017).
+    case hinge
+    /// The discriminator of `vanilla`, generator mean softplus(−D̂) (Goodfellow et al. 2014).
+    case nonSaturating
+
+    /// What the discriminator minimises.
+    public func discriminator(real: Tensor, rebuilt: Tensor) -> Tensor {
+        switch self {
+        case .vanilla, .nonSaturating: return 0.5 * (mean(softplus(-1 * real)) + mean(softplus(rebuilt)))
+        case .hinge:
+            func ones(_ x: Tensor) -> Tensor { Tensor(repeating: 1, shape: x.shape) }
+            return 0.5 * (mean(relu(ones(real) - real)) + mean(relu(ones(rebuilt) + rebuilt)))
+        }
+    }
+
+    /// What the tokenizer minimises.
+    public func generator(rebuilt: Tensor) -> Tensor {
+        switch self {
+        case .vanilla, .hinge: return -1 * mean(rebuilt)
+        case .nonSaturating: return mean(softplus(-1 * rebuilt))
+        }
+    }
+}
+
+/// LeCam regularisation (Tseng et al. 2021), with the averages of logits that it holds the discriminator to:
+/// mean max(0, D − ā̂)² + mean max(0, ā − D̂)², where ā and ā̂ average mean D and mean D̂ over steps.
+public struct LeCamRegularization {
+    /// Share of an average that a step keeps.
+    public static let decay: Float = 0.999
+    /// [2]: average logit of real images, and of rebuilt ones.
+    public let averages = Tensor.zeros([2])
+
+    public init() {}
+
+    /// The penalty, by the averages of the steps before.
+    public func callAsFunction(real: Tensor, rebuilt: Tensor) -> Tensor {
+        func squares(_ x: Tensor) -> Tensor { meanSquaredDifference(relu(x), .zeros(x.shape)) }
+        let (ofReal, ofRebuilt) = (averages.pointer[0], averages.pointer[1])
+        return squares(real - Tensor(repeating: ofRebuilt, shape: real.shape))
+            + squares(Tensor(repeating: ofReal, shape: rebuilt.shape) - rebuilt)
+    }
+
+    /// Takes this step's logits into the averages.
+    public func observe(real: Tensor, rebuilt: Tensor) {
+        for (i, logits) in [real, rebuilt].enumerated() {
+            averages.pointer[i] += (1 - Self.decay) * (mean(logits.detached()).scalar - averages.pointer[i])
+        }
+    }
+}

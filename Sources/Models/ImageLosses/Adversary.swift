@@ -1,0 +1,67 @@
+import NN
+import TensorCore
+
+/// A discriminator and what trains it. Step A takes the generator's loss from it, through it and never to it; step B trains
+/// it on the images that step A has made.
+public struct Adversary {
+    public struct Settings: Equatable, Sendable {
+        /// Weight of the generator's loss in step A.
+        public var weight: Double
+        public var loss: AdversarialLoss
+        /// Weight of the LeCam regularisation in step B.
+        public var lecam: Double
+        /// The first step in which there is a generator's loss and the discriminator is trained.
+        public var startStep: Int
+
+        public init(weight: Double, loss: AdversarialLoss, lecam: Double, startStep: Int) {
+            (self.weight, self.loss, self.lecam, self.startStep) = (weight, loss, lecam, startStep)
+        }
+    }
+
+    /// What step B saw.
+    public struct Report {
+        public let loss: Float
+        /// Mean logit of real and of rebuilt images.
+        public let real, rebuilt: Float
+    }
+
+    public let settings: Settings
+    public let discriminator: PatchDiscriminator
+    public let optimizer: AdamW
+    public let lecam = LeCamRegularization()
+
+    /// - Parameter optimizer: of the discriminator's parameters.
+    public init(_ discriminator: PatchDiscriminator, _ settings: Settings, optimizer: AdamW) {
+        self.discriminator = discriminator
+        self.settings = settings
+        self.optimizer = optimizer
+    }
+
+    /// What must be kept beside the optimiser's state to go on exactly: running moments, LeCam averages.
+    public var state: [(name: String, tensor: Tensor)] {
+        discriminator.buffers.map { ($0.name, $0.value) } + [("lecam", lecam.averages)]
+    }
+
+    public func isActive(at step: Int) -> Bool { step >= settings.startStep }
+
+    /// The generator's loss of rebuilt images [B, H, W, C], without its weight, on their tape.
+    public func generatorLoss(_ rebuilt: Tensor) -> Tensor {
+        settings.loss.generator(rebuilt: discriminator(rebuilt, .batch))
+    }
+
+    /// Step B: one update of the discriminator at learning rate `rate`.
+    public func update(real: Tensor, rebuilt: Tensor, rate: Double) -> Report {
+        let tape = Tape(differentiating: discriminator.parameters)
+        let (d, dRebuilt) = (
+            discriminator(real.detached(), .observed, on: tape), discriminator(rebuilt.detached(), .observed, on: tape)
+        )
+        var loss = settings.loss.discriminator(real: d, rebuilt: dRebuilt)
+        if settings.lecam > 0 {
+            loss = loss + Float(settings.lecam) * lecam(real: d, rebuilt: dRebuilt)
+            lecam.observe(real: d, rebuilt: dRebuilt)
+        }
+        tape.backward(from: loss)
+        optimizer.step(tape, rate: rate)
+        return Report(loss: loss.scalar, real: mean(d.detached()).scalar, rebuilt: mean(dRebuilt.detached()).scalar)
+    }
+}

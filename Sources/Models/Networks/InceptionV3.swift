@@ -1,0 +1,130 @@
+import Files
+import TensorCore
+
+/// The network whose features ImageNet FID, sFID, inception score, precision and recall are measured in (METHOD §6),
+/// for inference. Its weights are the user's.
+public struct InceptionV3 {
+    public static let poolWidth = 2048
+    /// 17·17 places of 7 channels.
+    public static let spatialWidth = 2023
+    public static let classes = 1008
+    /// Images a forward pass takes: results of another number differ by rounding, so that scores fix it.
+    public static let batch = 16
+
+    private static let imageSize = 299
+    private static let epsilon = 1e-3
+    /// Whose first seven channels, after the ReLU, are the spatial features.
+    private static let spatialLayer = (name: "Mixed_6d.branch1x1", channels: 7)
+
+    /// Convolutions with their batch norm multiplied in; weight [out, height, width, in].
+    private let convolutions: [String: (weight: Tensor, bias: Tensor)]
+    private let head: Tensor
+
+    /// Loads weights under pytorch-fid's names: `LAYER.conv.weight` [out, in, height, width], `LAYER.bn.weight`, `.bias`,
+    /// `.running_mean`, `.running_var` and `fc.weight` [1008, 2048]; anything else in the file is left alone.
+    /// - Throws: `InputError` naming the file and the first tensor that is missing or of another shape.
+    public init(weights file: SafetensorsFile) throws {
+        var loaded: [String: (weight: Tensor, bias: Tensor)] = [:]
+        _ = try Self.load(.trunk, input: 3, from: file, into: &loaded)
+        convolutions = loaded
+        head = try Self.tensor("fc.weight", [Self.classes, Self.poolWidth], file)
+    }
+
+    /// What scores read of a batch of images.
+    public struct Features {
+        /// [B, 2048], the average of the last block: FID, precision, recall.
+        public let pool: Tensor
+        /// [B, 2023], rows, columns, channels: sFID.
+        public let spatial: Tensor
+        /// [B, 1008], without the head's bias: inception score.
+        public let logits: Tensor
+    }
+
+    /// Features of pixels (n, row, column, channel), levels 0…255 of 1 or 3 channels; grey is repeated.
+    public func features(_ pixels: [UInt8], count: Int, height: Int, width: Int, channels: Int) -> Features {
+        require(
+            (channels == 1 || channels == 3) && pixels.count == count * height * width * channels,
+            "\(pixels.count) levels are not \(count) images of \(height)×\(width)×\(channels)")
+        let images = Tensor(uninitialized: [count, height, width, 3])
+        for i in 0..<images.count { images.pointer[i] = Float(pixels[channels == 3 ? i : i / 3]) }
+        return features(images)
+    }
+
+    /// images [B, H, W, 3], levels 0…255.
+    private func features(_ images: Tensor) -> Features {
+        let batch = images.shape[0]
+        var x = bilinearResize(images, height: Self.imageSize, width: Self.imageSize)
+        x = (1 / 128) * (x - Tensor(repeating: 128, shape: x.shape))
+        var tapped: Tensor?
+        let pool = globalAveragePool(apply(.trunk, x, tapped: &tapped))
+        guard let tapped else { fatalError("no layer is called \(Self.spatialLayer.name)") }
+        return Features(
+            pool: pool, spatial: Self.firstChannels(tapped, Self.spatialLayer.channels).reshaped([batch, Self.spatialWidth]),
+            logits: linear(pool, weight: head))
+    }
+
+    private func apply(_ layer: InceptionLayer, _ x: Tensor, tapped: inout Tensor?) -> Tensor {
+        switch layer {
+        case .convolution(let name, _, let window):
+            guard let (weight, bias) = convolutions[name] else { fatalError("\(name) was not loaded") }
+            let y = relu(conv2d(x, weight: weight, bias: bias, window: window))
+            if name == Self.spatialLayer.name { tapped = y }
+            return y
+        case .maxPool(let window): return maxPool(x, window: window)
+        case .averagePool(let window): return averagePool(x, window: window, countingPadding: false)
+        case .chain(let layers): return layers.reduce(x) { apply($1, $0, tapped: &tapped) }
+        case .branches(let layers): return concatChannels(layers.map { apply($0, x, tapped: &tapped) })
+        }
+    }
+
+    private static func firstChannels(_ x: Tensor, _ count: Int) -> Tensor {
+        let y = Tensor(uninitialized: Array(x.shape.dropLast()) + [count])
+        for row in 0..<x.rows { (y.pointer + row * count).update(from: x.pointer + row * x.width, count: count) }
+        return y
+    }
+
+    // MARK: Loading
+
+    /// Reads the convolutions of `layer`, of `input` channels; returns how many channels leave it.
+    private static func load(
+        _ layer: InceptionLayer, input: Int, from file: SafetensorsFile,
+        into loaded: inout [String: (weight: Tensor, bias: Tensor)]
+    ) throws -> Int {
+        switch layer {
+        case .convolution(let name, let output, let window):
+            loaded[name] = try convolution(name, [output, input, window.height, window.width], file)
+            return output
+        case .maxPool, .averagePool: return input
+        case .chain(let layers): return try layers.reduce(input) { try load($1, input: $0, from: file, into: &loaded) }
+        case .branches(let layers):
+            return try layers.reduce(0) { $0 + (try load($1, input: input, from: file, into: &loaded)) }
+        }
+    }
+
+    /// γ(W·x − μ)/σ + β as one convolution: weights γW/σ, bias β − γμ/σ.
+    private static func convolution(
+        _ name: String, _ shape: Shape, _ file: SafetensorsFile
+    ) throws -> (weight: Tensor, bias: Tensor) {
+        let output = shape[0]
+        let weight = ConvolutionLayout.inMemory(try tensor("\(name).conv.weight", shape, file))
+        let norm = try ["weight", "bias", "running_mean", "running_var"].map { try tensor("\(name).bn.\($0)", [output], file) }
+        let bias = Tensor(uninitialized: [output])
+        let depth = weight.count / output
+        for channel in 0..<output {
+            let scale = Double(norm[0].pointer[channel]) / (Double(norm[3].pointer[channel]) + epsilon).squareRoot()
+            bias.pointer[channel] = Float(Double(norm[1].pointer[channel]) - scale * Double(norm[2].pointer[channel]))
+            for i in channel * depth..<(channel + 1) * depth { weight.pointer[i] = Float(scale * Double(weight.pointer[i])) }
+        }
+        return (weight, bias)
+    }
+
+    private static func tensor(_ name: String, _ shape: Shape, _ file: SafetensorsFile) throws -> Tensor {
+        let found = try file.shape(name)
+        guard found == shape else {
+            throw InputError(
+                file: file.url.path,
+                "'\(name)' has shape \(found); the Inception network of FID (1008 classes, pytorch-fid's port) has \(shape)")
+        }
+        return Tensor(try file.floats(name), shape: shape)
+    }
+}

@@ -1,0 +1,69 @@
+import TensorCore
+
+/// A convolution with its weight under `name.weight` [out, height, width, in] and its bias under `name.bias` [out].
+public struct Convolution {
+    public let weight: Parameter
+    public let bias: Parameter?
+    public let window: Window
+
+    /// Weights start normal with `deviation`, biases at 0.
+    public init(
+        _ name: String, from input: Int, to output: Int, window: Window, bias: Bool = true,
+        deviation: Float = ParameterBuilder.deviation, in builder: ParameterBuilder
+    ) {
+        self.window = window
+        weight = builder.normal("\(name).weight", [output, window.height, window.width, input], deviation: deviation)
+        self.bias = bias ? builder.zeros("\(name).bias", [output]) : nil
+    }
+
+    /// x [B, H, W, in] → [B, H', W', out].
+    public func callAsFunction(_ x: Tensor, on tape: Tape?) -> Tensor {
+        conv2d(x, weight: weight(on: tape), bias: bias?(on: tape), window: window)
+    }
+}
+
+/// Batch norm over the channels of images, ε 1e-5, with running moments for inference (momentum 0.1, as in PyTorch).
+public struct BatchNorm {
+    /// Whose moments normalise.
+    public enum Moments {
+        /// The batch's own.
+        case batch
+        /// The batch's own, which enter the running ones.
+        case observed
+        /// The running ones, which gradients do not pass through.
+        case running
+    }
+
+    public let weight, bias: Parameter
+    /// Not trained; names end in `running_mean` and `running_var`.
+    public let runningMean, runningVariance: Parameter
+    private static let momentum: Float = 0.1
+
+    /// The weight starts around 1 as pix2pix has it, the bias at 0.
+    public init(_ name: String, channels: Int, in builder: ParameterBuilder) {
+        weight = builder.normal("\(name).weight", [channels], mean: 1)
+        bias = builder.zeros("\(name).bias", [channels])
+        runningMean = Parameter(name: "\(name).running_mean", value: .zeros([channels]))
+        runningVariance = Parameter(name: "\(name).running_var", value: Tensor(repeating: 1, shape: [channels]))
+    }
+
+    public func callAsFunction(_ x: Tensor, _ moments: Moments, on tape: Tape?) -> Tensor {
+        if case .running = moments {
+            return frozenBatchNorm(
+                x, weight: weight(on: tape), bias: bias(on: tape),
+                moments: ChannelMoments(mean: runningMean.value, variance: runningVariance.value))
+        }
+        let own = ChannelMoments(of: x)
+        if case .observed = moments { observe(own, rows: x.rows) }
+        return batchNorm(x, weight: weight(on: tape), bias: bias(on: tape), moments: own)
+    }
+
+    /// Running moments move a tenth of the way; the variance is that over n − 1.
+    private func observe(_ own: ChannelMoments, rows: Int) {
+        let unbiased = Float(rows) / Float(max(1, rows - 1))
+        for (running, new, scale) in [(runningMean, own.mean, Float(1)), (runningVariance, own.variance, unbiased)] {
+            let value = running.value.pointer
+            for i in 0..<running.count { value[i] += Self.momentum * (scale * new.pointer[i] - value[i]) }
+        }
+    }
+}

@@ -1,0 +1,43 @@
+import Evaluation
+import Experiment
+import Files
+import Sweep
+
+/// Scores against a numeric axis of the sweep, such as the number of prologue tokens: a plot per axis and score, a
+/// curve per combination of the other axes' values, a 95 % interval over seeds around each point.
+struct ScoreTrends {
+    let figures: [ReportDocument.Figure]
+
+    /// Fewer values than this make no curve.
+    private static let fewest = 3
+
+    init(_ sweep: SweepFile, _ results: SweepResults, metrics: [String]) {
+        let cells = results.arms.compactMap { arm in sweep.cells.first { $0.label == arm.label }.map { (arm, $0) } }
+        let axes = sweep.cells.first?.choices.map(\.axis) ?? []
+        figures = axes.flatMap { axis -> [ReportDocument.Figure] in
+            let placed = cells.compactMap { arm, cell -> (arm: SweepResults.Arm, others: String, x: Double)? in
+                guard let x = cell.choices.first(where: { $0.axis == axis })?.value.doubleValue else { return nil }
+                let others = cell.choices.filter { $0.axis != axis }.map(\.label).joined(separator: ",")
+                return (arm, others, x)
+            }
+            guard placed.count == cells.count, Set(placed.map(\.x)).count >= Self.fewest else { return [] }
+            let names = placed.map(\.others).uniqued()
+            return metrics.compactMap { metric in
+                let series = names.compactMap { name -> LinePlot.Series? in
+                    let points = placed.filter { $0.others == name }.sorted { $0.x < $1.x }.compactMap { Self.point($0, metric) }
+                    return points.isEmpty ? nil : LinePlot.Series(name.isEmpty ? metric : name, points: points)
+                }
+                guard series.contains(where: { $0.points.count >= Self.fewest }) else { return nil }
+                let plot = LinePlot(title: "\(metric) over \(axis)", xLabel: axis, yLabel: metric, series: series)
+                return ReportDocument.Figure(
+                    name: "\(metric)-over-\(axis)", caption: "\(metric) over \(axis); bands are 95 % intervals over seeds",
+                    content: .svg(plot.svg()))
+            }
+        }
+    }
+
+    private static func point(_ placed: (arm: SweepResults.Arm, others: String, x: Double), _ metric: String) -> LinePlot.Point? {
+        guard let estimate = Estimate(of: placed.arm.values(metric).map(\.value)) else { return nil }
+        return LinePlot.Point(x: placed.x, y: estimate.mean, band: estimate.interval.map { $0.low...$0.high })
+    }
+}

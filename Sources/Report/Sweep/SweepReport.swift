@@ -1,0 +1,157 @@
+import Evaluation
+import Experiment
+import Files
+import Foundation
+import RunStore
+import Sweep
+
+/// What `prologue report` writes of a sweep: the question, the answer in a table, the plan, curves, pictures, and where
+/// every number came from.
+public struct SweepReport {
+    public let document: ReportDocument
+
+    /// - Parameter date: when the report was made.
+    public init(_ sweep: SweepFile, _ results: SweepResults, in store: Store, date: Date = Date()) throws {
+        var document = ReportDocument(title: sweep.name)
+        if let question = sweep.question { document.add(.paragraph(question)) }
+        document.add(Self.standing(results, date))
+        document.add(try Self.result(sweep, results))
+        document.add(Self.pictures(results, in: store))
+        document.add(Self.plan(sweep, results))
+        if let curves = TrainingCurves(results, in: store) { document.add([.heading("Training")] + curves.blocks) }
+        document.add([.heading("All scores"), .table(Self.allScores(results))])
+        document.add(Provenance(sweep, results).blocks)
+        self.document = document
+    }
+
+    /// Writes `report.html`, `report.md` and the figures in `pictures/`; returns the HTML file.
+    @discardableResult
+    public func write(to folder: URL) throws -> URL {
+        let pictures = folder.appendingPathComponent("pictures", isDirectory: true)
+        try FileManager.default.createDirectory(at: pictures, withIntermediateDirectories: true)
+        for figure in document.figures {
+            let bytes =
+                switch figure.content {
+                case .svg(let svg): Data(svg.utf8)
+                case .png(let bytes): bytes
+                }
+            try AtomicFile.write(bytes, to: pictures.appendingPathComponent(figure.fileName))
+        }
+        try AtomicFile.write(
+            Data(document.markdown(pictures: "pictures").utf8), to: folder.appendingPathComponent("report.md"))
+        let html = folder.appendingPathComponent("report.html")
+        try AtomicFile.write(Data(document.html().utf8), to: html)
+        return html
+    }
+
+    // MARK: Sections
+
+    /// The comparison; of the scores asked for, those that have been measured by now.
+    private static func result(_ sweep: SweepFile, _ results: SweepResults) throws -> [ReportDocument.Block] {
+        let wanted = sweep.compare.metrics.filter { (try? results.metricName($0)) != nil }
+        guard !results.metricNames.isEmpty, wanted.isEmpty == sweep.compare.metrics.isEmpty else {
+            return [.heading("Result"), .paragraph("Nothing that is to be compared has been measured yet.")]
+        }
+        let comparison = try ComparisonTable(results, .init(metrics: wanted))
+        let names = comparison.table.columns.map(\.key).filter(Set(results.metricNames).contains)
+        let trends = ScoreTrends(sweep, results, metrics: names).figures
+        let differences: [ReportDocument.Block] = comparison.differences.rows.isEmpty
+            ? [] : [.subheading("Differences to the baseline"), .table(comparison.differences)]
+        return [.heading("Result"), .table(comparison.table), .paragraph(comparison.noise)] + differences
+            + (trends.isEmpty ? [] : [.heading("Scores over a setting"), .figures(trends)])
+    }
+
+    private static func standing(_ results: SweepResults, _ date: Date) -> ReportDocument.Block {
+        let runs = results.arms.flatMap(\.runs)
+        let done = runs.count { $0.state == .done }
+        let records = runs.flatMap { $0.stages.values.compactMap(\.record) }
+        let commits = Set(records.map(\.codeVersion.shown)).sorted()
+        let machines = Set(records.map(\.machine.shown)).sorted()
+        var facts = [
+            ("Runs", done == runs.count ? "all \(done) done" : "\(done) of \(runs.count) done: what follows is preliminary"),
+            ("Arms", "\(results.arms.count)"), ("Seeds", Set(runs.map(\.seed)).sorted().map(String.init).joined(separator: ", ")),
+            ("Written", date.formatted(.iso8601)),
+        ]
+        if !commits.isEmpty { facts.append(("Code", commits.joined(separator: ", "))) }
+        if !machines.isEmpty { facts.append(("Machine", machines.joined(separator: "; "))) }
+        return .facts(facts.map { (name: $0.0, value: $0.1) })
+    }
+
+    /// Arms with the settings that make them, and below, folded away, every setting of the first cell.
+    private static func plan(_ sweep: SweepFile, _ results: SweepResults) -> [ReportDocument.Block] {
+        var table = Table(columns: [.text("arm"), .text("settings of its own"), .text("seeds")])
+        for arm in results.arms {
+            guard let cell = sweep.cells.first(where: { $0.label == arm.label }) else { continue }
+            let own = cell.overrides.sorted { $0.key < $1.key }.map { "\($0.key) = \($0.value.canonical)" }
+            table.add([
+                .text(arm.label + (arm.isBaseline ? " (baseline)" : "")), .text(own.joined(separator: ", ")),
+                .text(arm.runs.map { String($0.seed) }.joined(separator: ", ")),
+            ])
+        }
+        var settings = Table(columns: [.text("setting"), .text("value")])
+        if let first = sweep.cells.first {
+            for (key, value) in first.resolved.leaves { settings.add([.text(key), .text(value.canonical)]) }
+        }
+        return [
+            .heading("Plan"), .table(table),
+            .details("Every setting of \(sweep.cells[0].label), seed \(sweep.cells[0].seed)", [.table(settings)]),
+        ]
+    }
+
+    /// The first seed's pictures of every arm side by side, kind by kind; the other seeds' folded away.
+    private static func pictures(_ results: SweepResults, in store: Store) -> [ReportDocument.Block] {
+        func figures(ofRun place: Int) -> [ReportDocument.Figure] {
+            let perArm = results.arms.map { arm in
+                arm.runs.indices.contains(place) ? arm.runs[place].pictures.map { (arm, arm.runs[place], $0) } : []
+            }
+            let most = perArm.map(\.count).max() ?? 0
+            return (0..<most).flatMap { i in
+                perArm.compactMap { pictures -> ReportDocument.Figure? in
+                    guard i < pictures.count else { return nil }
+                    let (arm, run, picture) = pictures[i]
+                    guard let bytes = try? Data(contentsOf: store.directory.appendingPathComponent(picture.path)) else {
+                        return nil
+                    }
+                    return ReportDocument.Figure(
+                        name: "\(run.id)-\(i)", caption: "\(arm.label), seed \(run.seed): \(picture.description)",
+                        content: .png(bytes))
+                }
+            }
+        }
+        let first = figures(ofRun: 0)
+        guard !first.isEmpty else { return [] }
+        let others = (1..<max(1, results.arms.map(\.runs.count).max() ?? 1)).flatMap(figures)
+        return [.heading("Pictures"), .figures(first)] + (others.isEmpty ? [] : [.details("Other seeds", [.figures(others)])])
+    }
+
+    private static func allScores(_ results: SweepResults) -> Table {
+        var table = Table(columns: [.text("score")] + results.arms.map { .number($0.label, decimals: 3) })
+        for name in results.metricNames {
+            table.add([.text(name)] + results.arms.map { arm in
+                let values = arm.values(name).map(\.value)
+                return values.count > 1 ? .estimate(Estimate(of: values)) : .number(values.first)
+            })
+        }
+        return table
+    }
+}
+
+extension CodeVersion {
+    /// "1a2b3c4d", with "(changed)" where files differed from the commit.
+    var shown: String { commit.prefix(8) + (hasLocalChanges ? " (changed)" : "") }
+}
+
+extension Machine {
+    var shown: String { "\(processor), \(cores) cores, BLAS \(blasCore), \(blasThreads) threads" }
+}
+
+extension JSONValue {
+    /// Every value that is no object, by dotted key, sorted.
+    var leaves: [(key: String, value: JSONValue)] {
+        guard let members = objectValue else { return [] }
+        return members.sorted { $0.key < $1.key }.flatMap { key, value -> [(key: String, value: JSONValue)] in
+            guard value.objectValue?.isEmpty == false else { return [(key, value)] }
+            return value.leaves.map { ("\(key).\($0.key)", $0.value) }
+        }
+    }
+}

@@ -1,0 +1,152 @@
+import CKernels
+
+/// Mean and variance (over n, not n − 1) of each channel.
+public struct ChannelMoments {
+    public let mean, variance: Tensor
+
+    /// - Parameter mean: [C], as is `variance`.
+    public init(mean: Tensor, variance: Tensor) {
+        require(mean.count == variance.count, "moments of shapes \(mean.shape) and \(variance.shape)")
+        self.mean = mean.detached()
+        self.variance = variance.detached()
+    }
+
+    /// Those of the last axis of `x`, over all others.
+    public init(of x: Tensor) {
+        let (rows, channels) = (x.rows, x.width)
+        mean = Tensor(uninitialized: [channels])
+        Parallel.rowSums(rows: rows, width: channels, into: mean.pointer, accumulates: false) { sum, rows in
+            add_row_sum(sum, x.pointer + rows.lowerBound * channels, rows.count, channels)
+        }
+        scale_out(mean.pointer, mean.pointer, 1 / Float(rows), channels)
+        variance = Tensor(uninitialized: [channels])
+        Parallel.rowSums(rows: rows, width: channels, into: variance.pointer, accumulates: false) { [mean] sum, rows in
+            add_squared_deviations(
+                sum, x.pointer + rows.lowerBound * channels, mean.pointer, rows.count, channels)
+        }
+        scale_out(variance.pointer, variance.pointer, 1 / Float(rows), channels)
+    }
+
+    /// 1/√(variance + ε)
+    func inverse(_ epsilon: Double) -> Tensor {
+        Tensor(variance.values.map { Float(1 / (Double($0) + epsilon).squareRoot()) }, shape: variance.shape)
+    }
+}
+
+/// Batch norm of training (Ioffe and Szegedy 2015): (x − mean)/√(variance + ε)·weight + bias with the moments of x
+/// itself, which gradients pass through; x [..., C], weight and bias [C]. `moments` must be those of x.
+public func batchNorm(
+    _ x: Tensor, weight: Tensor, bias: Tensor, moments: ChannelMoments, epsilon: Double = 1e-5
+) -> Tensor {
+    channelNorm(x, weight, bias, moments, epsilon, op: "batchNorm", momentsFollow: true)
+}
+
+/// Batch norm with moments that are given, and constants to the gradient: that of inference.
+public func frozenBatchNorm(
+    _ x: Tensor, weight: Tensor, bias: Tensor, moments: ChannelMoments, epsilon: Double = 1e-5
+) -> Tensor {
+    channelNorm(x, weight, bias, moments, epsilon, op: "frozenBatchNorm", momentsFollow: false)
+}
+
+private func channelNorm(
+    _ x: Tensor, _ weight: Tensor, _ bias: Tensor, _ moments: ChannelMoments, _ epsilon: Double, op: String,
+    momentsFollow: Bool
+) -> Tensor {
+    let (rows, channels) = (x.rows, x.width)
+    require(
+        weight.count == channels && bias.count == channels && moments.mean.count == channels,
+        "\(op): x \(x.shape), weight \(weight.shape), bias \(bias.shape), moments \(moments.mean.shape) do not fit")
+    let (mean, inverse) = (moments.mean, moments.inverse(epsilon))
+    let y = Tensor(uninitialized: x.shape)
+    Parallel.rows(rows, width: channels) { r in
+        let at = r.lowerBound * channels
+        channel_norm_forward(
+            y.pointer + at, x.pointer + at, mean.pointer, inverse.pointer, weight.pointer, bias.pointer, r.count,
+            channels)
+    }
+
+    // db = Σ dy, dw = Σ dy·x̂, dx = w/σ·(dy − (db + x̂·dw)/n); frozen: dx = w/σ·dy
+    let (xSlot, weightSlot, biasSlot) = (x.slot, weight.slot, bias.slot)
+    let (x0, weight0) = (x.detached(), weight.detached())
+    return Tape.record(y, from: [x, weight, bias]) { dy, tape in
+        let sums = Tensor(uninitialized: [2, channels])
+        Parallel.rowSums(rows: rows, width: 2 * channels, into: sums.pointer, accumulates: false) { sum, r in
+            let at = r.lowerBound * channels
+            channel_norm_sums(
+                sum, dy.pointer + at, x0.pointer + at, mean.pointer, inverse.pointer, r.count, channels)
+        }
+        if let xSlot {
+            let (dx, slopes) = (Tensor(uninitialized: x0.shape), Tensor.zeros([2, channels]))
+            if momentsFollow {
+                for i in 0..<2 * channels {
+                    slopes.pointer[i] = weight0.pointer[i % channels] * sums.pointer[i] / Float(rows)
+                }
+            }
+            Parallel.rows(rows, width: channels) { r in
+                let at = r.lowerBound * channels
+                channel_norm_backward(
+                    dx.pointer + at, dy.pointer + at, x0.pointer + at, mean.pointer, inverse.pointer, weight0.pointer,
+                    slopes.pointer, slopes.pointer + channels, r.count, channels)
+            }
+            tape.add(dx, to: xSlot)
+        }
+        if let biasSlot { tape.add(Tensor(Array(sums.values[..<channels]), shape: [channels]), to: biasSlot) }
+        if let weightSlot { tape.add(Tensor(Array(sums.values[channels...]), shape: [channels]), to: weightSlot) }
+    }
+}
+
+/// Group norm (Wu and He 2018): as batch norm, with moments over the pixels and the C/groups channels of each group of
+/// each image; x [B, ..., C], weight and bias [C].
+public func groupNorm(_ x: Tensor, groups: Int, weight: Tensor, bias: Tensor, epsilon: Double = 1e-5) -> Tensor {
+    let (batch, channels) = (x.shape[0], x.width)
+    require(
+        x.rank >= 2 && groups > 0 && channels % groups == 0 && weight.count == channels && bias.count == channels,
+        "groupNorm: x \(x.shape), \(groups) groups, weight \(weight.shape), bias \(bias.shape) do not fit")
+    let (pixels, width) = (x.rows / batch, channels / groups)
+    let (size, count) = (pixels * channels, Float(pixels * width))
+    // Sums of a row of channels over each group, put back into every channel of the group.
+    func spread(_ sums: UnsafeMutablePointer<Float>, _ factor: Float) {
+        for group in 0..<groups {
+            let channels = group * width..<(group + 1) * width
+            let total = factor * channels.reduce(0) { $0 + sums[$1] }
+            for channel in channels { sums[channel] = total }
+        }
+    }
+    let (mean, inverse) = (Tensor.zeros([batch, channels]), Tensor.zeros([batch, channels]))
+    let y = Tensor(uninitialized: x.shape)
+    Parallel.chunks(batch) { b in
+        let (image, m, v) = (x.pointer + b * size, mean.pointer + b * channels, inverse.pointer + b * channels)
+        add_row_sum(m, image, pixels, channels)
+        spread(m, 1 / count)
+        add_squared_deviations(v, image, m, pixels, channels)
+        spread(v, 1 / count)
+        for channel in 0..<channels { v[channel] = Float(1 / (Double(v[channel]) + epsilon).squareRoot()) }
+        channel_norm_forward(y.pointer + b * size, image, m, v, weight.pointer, bias.pointer, pixels, channels)
+    }
+
+    // As batch norm, with Σ over a group of w·Σ dy and w·Σ dy·x̂.
+    let (xSlot, weightSlot, biasSlot) = (x.slot, weight.slot, bias.slot)
+    let (x0, weight0) = (x.detached(), weight.detached())
+    return Tape.record(y, from: [x, weight, bias]) { dy, tape in
+        let sums = Tensor.zeros([batch, 2, channels])
+        let dx = xSlot.map { _ in Tensor(uninitialized: x0.shape) }
+        Parallel.chunks(batch) { b in
+            let (image, gradient) = (x0.pointer + b * size, dy.pointer + b * size)
+            let (m, v, sum) = (mean.pointer + b * channels, inverse.pointer + b * channels, sums.pointer + 2 * b * channels)
+            channel_norm_sums(sum, gradient, image, m, v, pixels, channels)
+            guard let dx else { return }
+            let slopes = Storage(count: 2 * channels)
+            for i in 0..<2 * channels { slopes.pointer[i] = weight0.pointer[i % channels] * sum[i] }
+            spread(slopes.pointer, 1 / count)
+            spread(slopes.pointer + channels, 1 / count)
+            channel_norm_backward(
+                dx.pointer + b * size, gradient, image, m, v, weight0.pointer, slopes.pointer,
+                slopes.pointer + channels, pixels, channels)
+        }
+        if let xSlot, let dx { tape.add(dx, to: xSlot) }
+        let total = Tensor.zeros([2 * channels])
+        for b in 0..<batch { add_into(total.pointer, sums.pointer + 2 * b * channels, 2 * channels) }
+        if let biasSlot { tape.add(Tensor(Array(total.values[..<channels]), shape: [channels]), to: biasSlot) }
+        if let weightSlot { tape.add(Tensor(Array(total.values[channels...]), shape: [channels]), to: weightSlot) }
+    }
+}

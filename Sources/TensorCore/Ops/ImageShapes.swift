@@ -1,0 +1,86 @@
+import CKernels
+
+/// Bilinear resizing without antialiasing or aligned corners, pixel i of the output read at i·in/out, as TensorFlow 1
+/// does by default; [B, H, W, C] → [B, height, width, C].
+public func bilinearResize(_ x: Tensor, height: Int, width: Int) -> Tensor {
+    require(x.rank == 4 && height > 0 && width > 0, "bilinearResize: \(x.shape) to \(height)×\(width)")
+    let (batch, inHeight, inWidth, channels) = (x.shape[0], x.shape[1], x.shape[2], x.shape[3])
+    let y = Tensor(uninitialized: [batch, height, width, channels])
+    let (inSize, outSize) = (x.count / batch, y.count / batch)
+    Parallel.chunks(batch) { b in
+        bilinear_forward(
+            y.pointer + b * outSize, x.pointer + b * inSize, inHeight, inWidth, channels, height, width)
+    }
+    let (slot, shape) = (x.slot, x.shape)
+    return Tape.record(y, from: [x]) { dy, tape in
+        guard let slot else { return }
+        let dx = Tensor.zeros(shape)
+        Parallel.chunks(batch) { b in
+            bilinear_backward(
+                dx.pointer + b * inSize, dy.pointer + b * outSize, inHeight, inWidth, channels, height, width)
+        }
+        tape.add(dx, to: slot)
+    }
+}
+
+/// Patches in raster order (inside a patch row, column, channel; METHOD §3) as images;
+/// [B, rows·columns, patch·patch·C] → [B, rows·patch, columns·patch, C].
+public func imagesFromPatches(_ x: Tensor, rows: Int, columns: Int, patch: Int) -> Tensor {
+    require(
+        x.rank == 3 && x.shape[1] == rows * columns && x.width % (patch * patch) == 0,
+        "imagesFromPatches: \(x.shape) is not \(rows)×\(columns) patches of side \(patch)")
+    let (batch, run) = (x.shape[0], x.width / patch)
+    // Runs of patch·C numbers are whole in both; run j of patch row r, patch column c ↔ row r·patch + j, column c·patch.
+    func moved(_ from: Tensor, to shape: Shape, fromPatches: Bool) -> Tensor {
+        let to = Tensor(uninitialized: shape)
+        Parallel.chunks(batch * rows) { band in
+            for column in 0..<columns {
+                for j in 0..<patch {
+                    let inPatches = ((band * columns + column) * patch + j) * run
+                    let inImage = ((band * patch + j) * columns + column) * run
+                    let (source, target) = fromPatches ? (inPatches, inImage) : (inImage, inPatches)
+                    (to.pointer + target).update(from: from.pointer + source, count: run)
+                }
+            }
+        }
+        return to
+    }
+    let shape = [batch, rows * patch, columns * patch, run / patch]
+    let (slot, patches) = (x.slot, x.shape)
+    return Tape.record(moved(x, to: shape, fromPatches: true), from: [x]) { dy, tape in
+        if let slot { tape.add(moved(dy, to: patches, fromPatches: false), to: slot) }
+    }
+}
+
+/// Tensors of equal [B, H, W] side by side along the last axis: the channels of one after those of the other.
+public func concatChannels(_ parts: [Tensor]) -> Tensor {
+    let leading = Array(parts[0].shape.dropLast())
+    require(
+        parts.allSatisfy { $0.shape.dropLast() == leading[...] },
+        "concatChannels: shapes \(parts.map(\.shape)) differ before the last axis")
+    let (rows, widths) = (parts[0].rows, parts.map(\.width))
+    let offsets = widths.indices.map { widths[..<$0].reduce(0, +) }
+    let width = widths.reduce(0, +)
+    let y = Tensor(uninitialized: leading + [width])
+    Parallel.rows(rows, width: width) { range in
+        for (part, offset) in zip(parts, offsets) {
+            for row in range {
+                (y.pointer + row * width + offset).update(from: part.pointer + row * part.width, count: part.width)
+            }
+        }
+    }
+    let (slots, shapes) = (parts.map(\.slot), parts.map(\.shape))
+    return Tape.record(y, from: parts) { dy, tape in
+        for i in slots.indices {
+            guard let slot = slots[i] else { continue }
+            let dx = Tensor(uninitialized: shapes[i])
+            Parallel.rows(rows, width: widths[i]) { range in
+                for row in range {
+                    (dx.pointer + row * widths[i]).update(
+                        from: dy.pointer + row * width + offsets[i], count: widths[i])
+                }
+            }
+            tape.add(dx, to: slot)
+        }
+    }
+}

@@ -1,0 +1,33 @@
+import ArgumentParser
+import Experiment
+import Foundation
+import Report
+
+struct ReportCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "report", abstract: "Write a sweep's results as one HTML file, and as Markdown with its pictures.",
+        discussion: """
+            The HTML file holds everything itself and needs no network: the question, the comparison, the plan, training
+            curves with bands over seeds, pictures, and where each number came from.
+
+              prologue report Experiments/01-quickstart/sweep.yaml
+              prologue report sweep.yaml --output results/my-sweep
+            """)
+
+    @OptionGroup var sweep: SweepCommand.FileOptions
+    @OptionGroup var store: StoreOptions
+    @Option(help: "Folder to write to (default: reports/NAME in the store).", completion: .directory)
+    var output: String?
+
+    func run() async throws {
+        let file = try sweep.load()
+        _ = try store.existing()
+        let context = try store.context()
+        let folder =
+            output.map { URL(fileURLWithPath: $0, isDirectory: true) }
+            ?? context.store.directory.appendingPathComponent("reports/\(file.name)", isDirectory: true)
+        let html = try SweepReport(file, SweepResults(file, context), in: context.store).write(to: folder)
+        print("report: \(html.path)")
+        print("        \(folder.appendingPathComponent("report.md").path)")
+    }
+}

@@ -1,0 +1,113 @@
+import ArgumentParser
+import Files
+import Foundation
+import RunStore
+
+extension RunsCommand {
+    struct Tag: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Give runs names to find them by.",
+            discussion: """
+                  prologue runs tag quickstart-prologue-s0 paper figure-2
+                  prologue runs tag quickstart-prologue-s0 figure-2 --remove
+                """)
+
+        @Argument(help: ArgumentHelp("Run, or the beginning of its id.", valueName: "run")) var name: String
+        @Argument(help: "Tags.") var tags: [String]
+        @Flag(help: "Take the tags away.") var remove = false
+        @OptionGroup var store: StoreOptions
+
+        func validate() throws {
+            if let tag = tags.first(where: { tag in tag.isEmpty || tag.contains { $0.isWhitespace } }) {
+                throw ValidationError("a tag is one word, not '\(tag)'")
+            }
+        }
+
+        func run() throws {
+            let store = try store.existing()
+            let id = try store.runID(matching: name)
+            try store.annotate(run: id) { annotations in
+                if remove { annotations.tags.subtract(tags) } else { annotations.tags.formUnion(tags) }
+            }
+            try RunsCommand.index(of: store).refresh(run: id)
+            let all = try store.annotations(ofRun: id).tags.sorted().joined(separator: ", ")
+            print("\(id): \(all.isEmpty ? "no tags" : all)")
+        }
+    }
+
+    struct Note: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Write down something about a run, or read what was written.",
+            discussion: """
+                  prologue runs note quickstart-prologue-s0 "looks blurred at the edges"
+                  prologue runs note quickstart-prologue-s0
+                  prologue runs note quickstart-prologue-s0 --remove 1
+                """)
+
+        @Argument(help: ArgumentHelp("Run, or the beginning of its id.", valueName: "run")) var name: String
+        @Argument(help: "The note; without one, those there are are shown.") var text: [String] = []
+        @Option(help: ArgumentHelp("Take away the note of this number.", valueName: "number")) var remove: Int?
+        @OptionGroup var store: StoreOptions
+
+        func validate() throws {
+            if remove != nil, !text.isEmpty { throw ValidationError("either a note or --remove, not both") }
+        }
+
+        func run() throws {
+            let store = try store.existing()
+            let id = try store.runID(matching: name)
+            let note = text.joined(separator: " ").trimmingCharacters(in: .whitespacesAndNewlines)
+            if let remove {
+                let count = try store.annotations(ofRun: id).notes.count
+                guard (1...max(1, count)).contains(remove), count > 0 else {
+                    throw InputError("\(id) has \(count == 0 ? "no notes" : "notes 1 to \(count)"), so no note \(remove)")
+                }
+                try store.annotate(run: id) { $0.notes.remove(at: remove - 1) }
+            } else if !note.isEmpty {
+                try store.annotate(run: id) { $0.notes.append(.init(text: note)) }
+            }
+            if remove != nil || !note.isEmpty { try RunsCommand.index(of: store).refresh(run: id) }
+            let notes = try store.annotations(ofRun: id).notes
+            print(notes.isEmpty ? "\(id): no notes" : "\(id):")
+            for (number, note) in notes.enumerated() { print("\(number + 1). \(note.written.ISO8601Format()): \(note.text)") }
+        }
+    }
+
+    struct Remove: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "rm", abstract: "Remove runs, and the stages that no other run uses; shows them first.",
+            discussion: """
+                Without --yes nothing is removed. Stages that another run names, or that one of its stages was made from,
+                stay. A run that a process is working on is left alone.
+
+                  prologue runs rm quickstart-prologue-s0
+                  prologue runs rm quickstart-prologue-s0 --yes
+                """)
+
+        @Argument(help: ArgumentHelp("Runs, or the beginnings of their ids.", valueName: "run")) var names: [String]
+        @Flag(help: "Remove what is shown.") var yes = false
+        @Flag(help: "Remove the runs alone, leave all stages.") var keepStages = false
+        @OptionGroup var store: StoreOptions
+
+        func run() throws {
+            let store = try store.existing()
+            let removal = try Removal(of: names.map(store.runID(matching:)), withStages: !keepStages, in: store)
+            for (run, reason) in removal.leftAlone { print("left alone: \(run): \(reason)") }
+            for run in removal.runs { print("run    \(run)") }
+            for stage in removal.stages { print("stage  \(stage.id)  \(Self.size(stage.bytes))") }
+            print(
+                "\(removal.runs.count) runs, \(removal.stages.count) stages, \(Self.size(removal.bytes)); "
+                    + "\(removal.sharedStages) stages stay because other runs use them")
+            guard yes else { return print("nothing was removed; --yes removes this") }
+            try removal.perform()
+            let index = try RunsCommand.index(of: store)
+            for stage in removal.stages { try index.refresh(stage: stage.id) }
+            for run in removal.runs { try index.refresh(run: run) }
+            print("removed")
+        }
+
+        private static func size(_ bytes: Int) -> String {
+            bytes < 1 << 20 ? String(format: "%.1f KiB", Double(bytes) / 1024) : String(format: "%.1f MiB", Double(bytes) / 1_048_576)
+        }
+    }
+}

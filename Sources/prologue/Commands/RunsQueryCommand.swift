@@ -1,0 +1,87 @@
+import ArgumentParser
+import Experiment
+import Files
+import Report
+import RunStore
+import Sweep
+
+extension RunsCommand {
+    struct Find: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "query", abstract: "Find runs by settings, scores, tags, dates: any condition, any order.",
+            discussion: """
+                Keys: run, sweep, cell, seed, status, created, message, seconds, host, …; config.KEY, metrics.NAME,
+                seeds.NAME, stages.ROLE, tags.TAG, machine.KEY. docs/sweeps.md has the language.
+
+                  prologue runs query "status = 'done' and config.tokenizer.variant = 'prologue'"
+                  prologue runs query "metrics.gfid.nocfg < 80 order by metrics.gfid.nocfg limit 20" --csv
+                  prologue runs query "tags.paper and not (metrics.rfid is null)" --column config.prior.dim
+                """)
+
+        @Argument(help: "Condition, 'order by', 'limit'; each may be left out.") var query: String = ""
+        @Option(help: "Show this key too; may be repeated. Those of the query are shown anyway.") var column: [String] = []
+        @OptionGroup var store: StoreOptions
+        @OptionGroup var output: TableOptions
+
+        func run() throws {
+            let index = try RunsCommand.index(of: store.existing())
+            let query = try HistoryQuery(parsing: query, HistoryKeys(index))
+            var columns = HistoryQuery.usualColumns
+            for key in query.ownColumns + column where !columns.contains(key) { columns.append(key) }
+            output.show(Table(columns: columns, rows: try query.rows(of: index, columns: columns)))
+        }
+    }
+
+    struct SQL: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "sql", abstract: "Ask the index in SQL; it can only be read.",
+            discussion: """
+                Tables: runs, run_config, metrics, stages, stage_inputs, run_stages, artifacts, tags, notes; docs/store.md says
+                what is in them.
+
+                  prologue runs sql "SELECT id, status FROM runs WHERE sweep = 'quickstart'"
+                  prologue runs sql "SELECT name, avg(value) FROM metrics GROUP BY name" --csv
+                """)
+
+        @Argument(help: "One SELECT statement.") var sql: String
+        @OptionGroup var store: StoreOptions
+        @OptionGroup var output: TableOptions
+
+        func run() throws {
+            let answer = try RunsCommand.index(of: store.existing()).query(sql)
+            guard !answer.columns.isEmpty else { throw InputError("the statement has no result; ask with SELECT") }
+            output.show(Table(columns: answer.columns, rows: answer.rows))
+        }
+    }
+}
+
+extension Table {
+    /// The answer to a question that was asked in words: columns are numbers where all their values are.
+    init(columns: [String], rows: [[JSONValue]]) {
+        var names: [String] = []
+        for name in columns {
+            // SQL allows two columns of one name.
+            var (key, number) = (name, 2)
+            while names.contains(key) { (key, number) = ("\(name)_\(number)", number + 1) }
+            names.append(key)
+        }
+        self.init(columns: names.indices.map { column in
+            var (numbers, texts, fractions) = (false, false, false)
+            for row in rows {
+                switch row[column] {
+                case .int: numbers = true
+                case .number: (numbers, fractions) = (true, true)
+                case .string: texts = true
+                default: break
+                }
+            }
+            return numbers && !texts ? .number(names[column], decimals: fractions ? 4 : 0) : .text(names[column])
+        })
+        for row in rows {
+            add(row.map { value in
+                value.doubleValue.map { .number($0) } ?? value.stringValue.map { .text($0) }
+                    ?? (value == .null ? .missing : .text(value.canonical))
+            })
+        }
+    }
+}

@@ -1,0 +1,28 @@
+import ArgumentParser
+import Experiment
+
+/// Options of the commands that make stages: by whom.
+struct WorkforceOptions: ParsableArguments {
+    @Option(help: "Processes that work side by side (default: cores / threads).") var workers: Int?
+    @Option(help: "Threads of each (default: cores / workers, at most 4 unless --workers is given; $PROLOGUE_THREADS).")
+    var threads: Int?
+    @Flag(help: "Stop everything at the first failure.") var failFast = false
+
+    func validate() throws {
+        for (name, value) in [("--workers", workers), ("--threads", threads)] {
+            if let value, !(1...64).contains(value) { throw ValidationError("\(name) must be 1 to 64, not \(value)") }
+        }
+    }
+
+    var choice: Workforce { Workforce(workers: workers, threads: threads) }
+
+    /// Runs the sweep in this process, or with worker processes where there are to be several.
+    func run(
+        _ runner: SweepRunner, _ context: ExperimentContext, upTo stage: String? = nil
+    ) throws -> SweepRunner.Outcome {
+        guard choice.workers > 1 else { return try runner.run(upTo: stage, failsFast: failFast) }
+        context.progress.note("\(choice.workers) workers with \(choice.threads) threads each")
+        let crew = WorkerCrew(choice, arguments: ["worker", "--store", context.store.directory.path], context)
+        return try runner.run(crew, upTo: stage, failsFast: failFast)
+    }
+}

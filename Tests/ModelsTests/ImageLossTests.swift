@@ -1,0 +1,239 @@
+import Files
+import Foundation
+import Models
+import NN
+import TensorCore
+import Testing
+
+/// Discriminator, its losses and perceptual distances against PyTorch, values and gradients.
+@Suite struct ImageLossTests {
+    private static func images(_ shape: Shape, _ name: String) -> Tensor {
+        var stream = RandomStream(seed: 5, name)
+        return Tensor((0..<shape.elementCount).map { _ in 2 * stream.uniform() - 1 }, shape: shape)
+    }
+
+    private static func write(_ tensors: [(String, Tensor)], to url: URL) throws {
+        try SafetensorsFile.write(tensors.map { ($0.0, $0.1.shape, .float32($0.1.values)) }, to: url)
+    }
+
+    private static func expectClose(
+        _ ours: Tensor?, _ name: String, _ file: SafetensorsFile, within tolerance: Float, _ note: String = ""
+    ) throws {
+        let (values, expected) = (try #require(ours).values, try file.floats(name))
+        #expect(values.count == expected.count)
+        let largest = expected.map(abs).max() ?? 0
+        let error = zip(values, expected).map { abs($0 - $1) }.max() ?? .infinity
+        #expect(error <= tolerance * largest && largest > 0, "\(name) \(note): \(error) of \(largest)")
+    }
+
+    /// pix2pix's discriminator in torch.nn, loaded strictly from our file; then one step of each kind of loss.
+    private static let discriminatorPeer = """
+        import sys, torch, torch.nn as nn, torch.nn.functional as F
+        from safetensors.torch import load_file, save_file
+        folder, channels, width, layers = sys.argv[1], *map(int, sys.argv[2:])
+        m, c = [nn.Conv2d(channels, width, 4, 2, 1), nn.LeakyReLU(0.2)], width
+        for n in range(1, layers + 1):
+            d = width * min(2 ** n, 8)
+            m += [nn.Conv2d(c, d, 4, 2 if n < layers else 1, 1, bias=False), nn.BatchNorm2d(d), nn.LeakyReLU(0.2)]
+            c = d
+        m += [nn.Conv2d(c, 1, 4, 1, 1)]
+        class D(nn.Module):
+            def __init__(self): super().__init__(); self.main = nn.Sequential(*m)
+            def forward(self, x): return self.main(x)
+        net = D()
+        net.load_state_dict(load_file(folder + "/model.safetensors"), strict=True)
+        data = load_file(folder + "/images.safetensors")
+        x, y = [data[k].permute(0, 3, 1, 2).contiguous() for k in ("real", "rebuilt")]
+        ema, out = data["averages"], {}
+        bce = F.binary_cross_entropy_with_logits
+        for kind in ["vanilla", "hinge", "nonSaturating"]:
+            net.load_state_dict(load_file(folder + "/model.safetensors"))
+            net.train()
+            z = y.clone().requires_grad_()
+            f = net(z)
+            g = bce(f, torch.ones_like(f)) if kind == "nonSaturating" else -f.mean()
+            out[kind + ".generator"] = g.detach()[None]
+            out[kind + ".dx"] = torch.autograd.grad(g, z)[0].permute(0, 2, 3, 1)
+            net.load_state_dict(load_file(folder + "/model.safetensors"))
+            r, f = net(x), net(y)
+            if kind == "hinge": loss = 0.5 * (F.relu(1 - r).mean() + F.relu(1 + f).mean())
+            else: loss = 0.5 * (bce(r, torch.ones_like(r)) + bce(f, torch.zeros_like(f)))
+            loss = loss + 0.3 * (F.relu(r - ema[1]).pow(2).mean() + F.relu(ema[0] - f).pow(2).mean())
+            out[kind + ".discriminator"] = loss.detach()[None]
+            out[kind + ".averages"] = torch.stack([0.999 * ema[0] + 0.001 * r.mean(), 0.999 * ema[1] + 0.001 * f.mean()]).detach()
+            out[kind + ".logits"] = r.detach().permute(0, 2, 3, 1)
+            # One step of plain AdamW at rate 0.01.
+            o = torch.optim.AdamW(net.parameters(), lr=0.01, betas=(0.5, 0.9), eps=1e-3, weight_decay=0)
+            o.zero_grad(); loss.backward(); o.step()
+            for k, v in net.state_dict().items():
+                if v.is_floating_point(): out[f"{kind}.after.{k}"] = v.clone()
+        save_file({k: v.contiguous() for k, v in out.items()}, folder + "/peer.safetensors")
+        """
+
+    @Test(arguments: [(28, 1, 2, 3), (24, 3, 3, 4), (32, 3, 1, 5)])
+    func discriminatorAndItsLossesArePyTorchs(_ size: Int, _ channels: Int, _ layers: Int, _ width: Int) throws {
+        try withTemporaryFolder { folder in
+            let (real, rebuilt) = (
+                Self.images([3, size, size, channels], "real"), Self.images([3, size, size, channels], "rebuilt")
+            )
+            func made(_ loss: AdversarialLoss) -> Adversary {
+                let network = PatchDiscriminator(
+                    channels: channels, width: width, layers: layers, stream: RandomStream(seed: 1, "initial"))
+                // Larger weights than initial ones, so that every layer matters; moments that are not the initial ones.
+                var stream = RandomStream(seed: 2, "disturb")
+                for parameter in network.parameters where parameter.shape.count == 4 {
+                    for i in 0..<parameter.count { parameter.value.pointer[i] = 0.15 * stream.normal() }
+                }
+                for buffer in network.buffers {
+                    for i in 0..<buffer.count { buffer.value.pointer[i] += 0.3 * stream.uniform() }
+                }
+                let adversary = Adversary(
+                    network, .init(weight: 1, loss: loss, lecam: 0.3, startStep: 0),
+                    optimizer: AdamW(network.parameters, .init(beta1: 0.5, beta2: 0.9, epsilon: 1e-3)))
+                (adversary.lecam.averages.pointer[0], adversary.lecam.averages.pointer[1]) = (0.2, -0.1)
+                return adversary
+            }
+            let start = made(.vanilla).discriminator
+            try ParameterFiles.save(
+                [("", start.parameters + start.buffers)], to: folder.appendingPathComponent("model.safetensors"))
+            try Self.write(
+                [("real", real), ("rebuilt", rebuilt), ("averages", Tensor([0.2, -0.1], shape: [2]))],
+                to: folder.appendingPathComponent("images.safetensors"))
+            _ = try python(Self.discriminatorPeer, folder.path, "\(channels)", "\(width)", "\(layers)")
+            let peer = try SafetensorsFile(reading: folder.appendingPathComponent("peer.safetensors"))
+            for (name, loss) in [("vanilla", AdversarialLoss.vanilla), ("hinge", .hinge), ("nonSaturating", .nonSaturating)] {
+                let adversary = made(loss)
+                try Self.expectClose(adversary.discriminator(real, .batch), "\(name).logits", peer, within: 1e-5)
+                let tape = Tape()
+                let input = tape.variable(rebuilt)
+                let generator = adversary.generatorLoss(input)
+                tape.backward(from: generator)
+                try Self.expectClose(generator, "\(name).generator", peer, within: 1e-5)
+                try Self.expectClose(tape.gradient(of: input), "\(name).dx", peer, within: 1e-4)
+                let report = adversary.update(real: real, rebuilt: rebuilt, rate: 0.01)
+                try Self.expectClose(Tensor([report.loss], shape: [1]), "\(name).discriminator", peer, within: 1e-5)
+                try Self.expectClose(adversary.lecam.averages, "\(name).averages", peer, within: 1e-5)
+                // Through a file, in PyTorch's layout.
+                let after = folder.appendingPathComponent("after.safetensors")
+                let tensors = adversary.discriminator.parameters + adversary.discriminator.buffers
+                try ParameterFiles.save([("", tensors)], to: after)
+                let file = try SafetensorsFile(reading: after)
+                for key in file.names {
+                    let saved = Tensor(try file.floats(key), shape: try file.shape(key))
+                    #expect(try peer.shape("\(name).after.\(key)") == saved.shape)
+                    try Self.expectClose(saved, "\(name).after.\(key)", peer, within: 1e-3)
+                }
+            }
+            #expect(start.parameters.allSatisfy { $0.shape.count == 4 || $0.shape.count == 1 })
+            let side = PatchDiscriminator.logits(imageSize: size, layers: layers)
+            #expect(start(real, .running).shape == [3, side, side, 1])
+        }
+    }
+
+    @Test func convolutionWeightsSurviveAFile() throws {
+        try withTemporaryFolder { folder in
+            func network(_ seed: Int) -> PatchDiscriminator {
+                PatchDiscriminator(channels: 3, width: 4, layers: 2, stream: RandomStream(seed: seed, "initial"))
+            }
+            let (one, other) = (network(1), network(2))
+            let url = folder.appendingPathComponent("d.safetensors")
+            try ParameterFiles.save([("d.", one.parameters)], to: url)
+            try ParameterFiles.load(other.parameters, from: SafetensorsFile(reading: url), prefix: "d.")
+            for (a, b) in zip(one.parameters, other.parameters) { #expect(a.value.values == b.value.values) }
+        }
+    }
+
+    @Test func discriminatorsThatLeaveNothingAreKnown() {
+        #expect(PatchDiscriminator.logits(imageSize: 28, layers: 3) == 1)
+        #expect(PatchDiscriminator.logits(imageSize: 32, layers: 2) == 6)
+        #expect(PatchDiscriminator.logits(imageSize: 256, layers: 3) == 30)
+        #expect(PatchDiscriminator.logits(imageSize: 8, layers: 2) == 0)
+        for (size, layers) in [(28, 1), (28, 3), (28, 4), (24, 3), (16, 2), (11, 2), (12, 2), (1024, 8)] {
+            #expect((PatchDiscriminator.logits(imageSize: size, layers: layers) > 0) == (size >> layers >= 3))
+        }
+    }
+
+    // MARK: Perceptual distance
+
+    /// LPIPS on VGG-16 as its parts are published, with random weights of torch.
+    private static let lpipsPeer = """
+        import sys, torch, torch.nn as nn
+        from safetensors.torch import load_file, save_file
+        folder, g = sys.argv[1], torch.Generator().manual_seed(0)
+        layers, c = [], 3
+        for v in [64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M", 512, 512, 512, "M"]:
+            if v == "M": layers += [nn.MaxPool2d(2, 2)]
+            else: layers, c = layers + [nn.Conv2d(c, v, 3, padding=1), nn.ReLU()], v
+        features = nn.Sequential(*layers)
+        lins = [torch.rand(1, n, 1, 1, generator=g) for n in (64, 128, 256, 512, 512)]
+        weights = {}
+        with torch.no_grad():
+            for k, v in features.state_dict().items():
+                v.normal_(0, (2 / v[0].numel()) ** 0.5 if v.ndim == 4 else 0.05, generator=g)
+                weights["features." + k] = v
+        for i, w in enumerate(lins): weights[f"lin{i}.model.1.weight"] = w
+        save_file(weights, folder + "/weights.safetensors")
+        data = load_file(folder + "/images.safetensors")
+        shift, scale = torch.tensor([-.030, -.088, -.188])[:, None, None], torch.tensor([.458, .448, .450])[:, None, None]
+        def taps(x):
+            x = (x.expand(-1, 3, -1, -1) - shift) / scale
+            for i, layer in enumerate(features[:30]):
+                x = layer(x)
+                if i in (3, 8, 15, 22, 29): yield x / (x.pow(2).sum(1, keepdim=True).sqrt() + 1e-10)
+        a = data["rebuilt"].permute(0, 3, 1, 2).contiguous().requires_grad_()
+        b = data["real"].permute(0, 3, 1, 2)
+        loss = sum(((u - v.detach()) ** 2 * w).sum(1).mean() for u, v, w in zip(taps(a), taps(b), lins))
+        loss.backward()
+        save_file({"loss": loss.detach()[None], "dx": a.grad.permute(0, 2, 3, 1).contiguous()}, folder + "/peer.safetensors")
+        """
+
+    @Test(arguments: [1, 3])
+    func lpipsIsPyTorchs(_ channels: Int) throws {
+        try withTemporaryFolder { folder in
+            let (real, rebuilt) = (Self.images([2, 28, 32, channels], "real"), Self.images([2, 28, 32, channels], "rebuilt"))
+            try Self.write([("real", real), ("rebuilt", rebuilt)], to: folder.appendingPathComponent("images.safetensors"))
+            _ = try python(Self.lpipsPeer, folder.path)
+            let weights = folder.appendingPathComponent("weights.safetensors")
+            let loss = PerceptualLoss(try LPIPS(weights: SafetensorsFile(reading: weights)))
+            let peer = try SafetensorsFile(reading: folder.appendingPathComponent("peer.safetensors"))
+            let tape = Tape()
+            let input = tape.variable(rebuilt)
+            let distance = loss(rebuilt: input, real: real)
+            tape.backward(from: distance)
+            try Self.expectClose(distance, "loss", peer, within: 1e-4)
+            try Self.expectClose(tape.gradient(of: input), "dx", peer, within: 2e-3)
+            #expect(loss(rebuilt: real, real: real).scalar == 0)
+        }
+    }
+
+    @Test func lpipsNamesWhatIsMissing() throws {
+        try withTemporaryFolder { folder in
+            let url = folder.appendingPathComponent("w.safetensors")
+            try Self.write([("features.0.weight", .zeros([64, 3, 3, 3])), ("features.0.bias", .zeros([3]))], to: url)
+            let error = #expect(throws: InputError.self) { try LPIPS(weights: SafetensorsFile(reading: url)) }
+            #expect(error?.message.contains("features.0.bias") == true && error?.message.contains("[64]") == true)
+        }
+    }
+
+    /// The classifier's distance and its gradient, by finite differences of its own double-precision definition: of two
+    /// images that differ in one direction, the slope is the gradient's.
+    @Test func classifierDistanceHasItsGradient() throws {
+        let classifier = ImageClassifier(
+            imageSize: 12, channels: 1, classes: 3, width: 4, features: 5, stream: RandomStream(seed: 1, "classifier"))
+        let loss = PerceptualLoss(classifier)
+        let (real, rebuilt) = (Self.images([2, 12, 12, 1], "real"), Self.images([2, 12, 12, 1], "rebuilt"))
+        let tape = Tape()
+        let input = tape.variable(rebuilt)
+        let distance = loss(rebuilt: input, real: real)
+        #expect(distance.scalar > 0.01)
+        #expect(loss(rebuilt: real, real: real).scalar == 0)
+        tape.backward(from: distance)
+        let gradient = try #require(tape.gradient(of: input))
+        let size = gradient.values.reduce(0) { $0 + $1 * $1 }
+        let h: Float = 1e-3 / size.squareRoot()
+        func moved(_ sign: Float) -> Float {
+            loss(rebuilt: Tensor(zip(rebuilt.values, gradient.values).map { $0 + sign * h * $1 }, shape: rebuilt.shape), real: real).scalar
+        }
+        #expect(abs((moved(1) - moved(-1)) / (2 * h) - size) < 0.02 * size)
+    }
+}

@@ -1,0 +1,177 @@
+import Evaluation
+import Experiment
+import Files
+import Foundation
+import Report
+import Testing
+
+@Suite struct ComparisonTests {
+    private let baseline = [30.1, 28.7, 29.9, 31.2, 30.4], prologue = [25.3, 25.9, 24.1, 27.2, 25.5]
+
+    private func arm(
+        _ label: String, _ values: [Double?], seeds: [Int]? = nil, isBaseline: Bool = false, settings: JSONValue = [:],
+        count: Int = 2000, steps: Int = 600, seconds: Double = 100, score: String = "gfid@space.nocfg"
+    ) -> SweepResults.Arm {
+        let seeds = seeds ?? Array(values.indices)
+        return SweepResults.Arm(
+            label: label, isBaseline: isBaseline,
+            runs: zip(seeds, values).map { seed, value in
+                SweepResults.Run(
+                    id: "\(label)-\(seed)", seed: seed, replicate: "seed=\(seed)", state: .done,
+                    metrics: [
+                        score: .init(
+                            value: value, protocol: ["features": "space", "count": .int(count), "seed": .int(seed)], stage: "s")
+                    ],
+                    stages: [
+                        "tokenizer": .init(summary: ["steps": 1000, "parameters": 1_000_000], wallSeconds: 100),
+                        "prior": .init(summary: ["steps": .int(steps), "parameters": 500_000], wallSeconds: seconds),
+                    ],
+                    settings: FlatSettings(settings), names: ["label": .string(label)])
+            })
+    }
+
+    private func message(_ body: () throws -> Void) throws -> String {
+        try #require(throws: InputError.self, performing: body).message
+    }
+
+    @Test func differencesAgreeWithScipy() throws {
+        let shown = try ComparisonTable(
+            SweepResults(
+                name: "s",
+                arms: [
+                    arm("baseline", baseline, isBaseline: true), arm("prologue", prologue),
+                    // No seed in common, and one value less.
+                    arm("other", Array(prologue.dropLast()), seeds: [11, 12, 13, 14]),
+                ]), .init(metrics: ["gfid.nocfg"]))
+        let rows = try #require(shown.differences.json["rows"]?.arrayValue)
+        #expect(rows.map { $0["arm"] } == ["prologue", "other"])
+        let expected = try Python.run(
+            """
+            import numpy as np
+            from scipy import stats
+            a, b = (np.array(x) for x in json.load(open('input')))
+            def described(t, p): ci = t.confidence_interval(); return [ci.low, ci.high, p]
+            flips = stats.permutation_test((a, b), lambda x, y: (x - y).mean(), permutation_type='samples', n_resamples=np.inf)
+            c = a[:-1]
+            swaps = stats.permutation_test((c, b), lambda x, y: abs(x.mean() - y.mean()), n_resamples=np.inf, alternative='greater')
+            print(json.dumps([[(a - b).mean(), *described(stats.ttest_rel(a, b), flips.pvalue)],
+                              [c.mean() - b.mean(), *described(stats.ttest_ind(c, b, equal_var=False), swaps.pvalue)]]))
+            """, input: JSONValue.array([.array(prologue.map { .number($0) }), .array(baseline.map { .number($0) })]).canonical)
+        for (row, numbers) in zip(rows, try #require(expected.arrayValue)) {
+            let numbers = try #require(numbers.arrayValue).compactMap(\.doubleValue)
+            for (key, number) in zip(["difference", "low", "high", "p"], numbers) {
+                #expect(abs((row[key]?.doubleValue ?? .nan) - number) < 1e-9, "\(key) of \(row)")
+            }
+        }
+        #expect(rows[0]["test"] == "paired, sign flips, exact" && rows[0]["n"] == 5 && rows[0]["smallest_p"] == 0.0625)
+        #expect(rows[1]["test"] == "unpaired, permutations, exact" && rows[1]["n"] == 4)
+        #expect(shown.differences.text().contains("2 tests, not adjusted for their number"))
+        let few = try ComparisonTable(
+            SweepResults(name: "s", arms: [arm("a", [1, 2], isBaseline: true), arm("b", [2, 4])]), .init(metrics: ["gfid.nocfg"]))
+        #expect(few.differences.text().contains("too few seeds for any p below 0.05"))
+    }
+
+    @Test func meansAndIntervalsOfEachArm() throws {
+        let table = try ComparisonTable(
+            SweepResults(name: "s", arms: [arm("a", baseline), arm("b", prologue + [nil])]), .init(metrics: ["gfid.nocfg"])).table
+        let rows = try #require(table.json["rows"]?.arrayValue)
+        let estimate = try #require(Estimate(of: prologue))
+        // A failed measurement is missing, not a number, and does not count.
+        #expect(rows[1]["gfid@space.nocfg"]?["n"] == 5 && rows[1]["gfid@space.nocfg"]?["mean"]?.doubleValue == estimate.mean)
+        #expect(rows[1]["gfid@space.nocfg"]?["sd"]?.doubleValue == estimate.standardDeviation)
+        #expect(rows[1]["gfid@space.nocfg"]?["low"]?.doubleValue == estimate.interval?.low)
+    }
+
+    @Test func protocolsAreNotMixedUnlessAsked() throws {
+        let results = SweepResults(
+            name: "s",
+            arms: [arm("a", baseline, isBaseline: true, count: 2000), arm("b", prologue, count: 5000), arm("c", prologue, count: 2000)])
+        let refusal = try message { _ = try ComparisonTable(results, .init(metrics: ["gfid.nocfg"])) }
+        #expect(refusal.contains("different protocols (count = 2000 or 5000)") && refusal.contains("--mix-protocols"))
+        var request = ComparisonTable.Request(metrics: ["gfid.nocfg"])
+        request.mixesProtocols = true
+        let mixed = try ComparisonTable(results, request)
+        #expect(mixed.table.footnotes.contains { $0.contains("PROTOCOLS ARE MIXED") && $0.contains("a, c with count 2000; b with count 5000") })
+        #expect(mixed.differences.rows.count == 2)
+    }
+
+    /// What differs in protocol may stand in columns of its own, but is no difference to a baseline.
+    @Test func columnsKeepProtocolsApart() throws {
+        func cell(_ variant: String, _ count: Int, _ values: [Double?]) -> SweepResults.Arm {
+            arm(
+                "\(variant),\(count)", values, isBaseline: variant == "a" && count == 2000,
+                settings: ["tokenizer": ["variant": .string(variant)], "sampling": ["count": .int(count)]], count: count)
+        }
+        var request = ComparisonTable.Request(metrics: ["gfid.nocfg"])
+        (request.rows, request.columns) = (["tokenizer.variant"], ["sampling.count"])
+        let shown = try ComparisonTable(
+            SweepResults(name: "s", arms: [cell("a", 2000, [3, 4]), cell("a", 5000, [2, 3]), cell("b", 2000, [1, 2])]), request)
+        #expect(shown.table.columns.map(\.key) == ["tokenizer.variant", "gfid@space.nocfg[2000]", "gfid@space.nocfg[5000]"])
+        #expect(shown.table.rows[1][2] == .missing)
+        let differences = try #require(shown.differences.json["rows"]?.arrayValue)
+        #expect(differences.map { $0["test"] } == ["other protocol", "paired, sign flips, exact"])
+        #expect(differences[0]["difference"] == .null && differences[1]["difference"] == -2)
+    }
+
+    @Test func unequalBudgetsAreNamedWithTheirNumbers() throws {
+        func notes(_ arms: [SweepResults.Arm]) throws -> [String] {
+            try ComparisonTable(SweepResults(name: "s", arms: arms), .init(metrics: ["gfid.nocfg"])).table.footnotes
+                .filter { $0.hasPrefix("budgets differ") }
+        }
+        #expect(try notes([arm("a", baseline), arm("b", prologue, seconds: 105)]) == [])
+        #expect(
+            try notes([arm("a", baseline, steps: 600), arm("b", prologue, steps: 900, seconds: 300), arm("c", prologue)]) == [
+                "budgets differ: prior steps 600 for a, c; 900 for b",
+                "budgets differ: seconds of training 200 for a, c; 400 for b",
+            ])
+    }
+
+    @Test func whatSharesAPlaceMustBeOneArmOrBeChosen() throws {
+        func cell(_ variant: String, _ dim: Int, _ values: [Double?]) -> SweepResults.Arm {
+            arm("\(variant),\(dim)", values, settings: ["tokenizer": ["variant": .string(variant)], "prior": ["dim": .int(dim)]])
+        }
+        let results = SweepResults(
+            name: "s", arms: [cell("a", 64, [9, 8]), cell("a", 128, [7, 6]), cell("a", 256, [8, 9]), cell("b", 64, [5, 6])])
+        var request = ComparisonTable.Request(metrics: ["gfid.nocfg"])
+        request.rows = ["tokenizer.variant"]
+        let refusal = try message { _ = try ComparisonTable(results, request) }
+        #expect(refusal.contains("3 arms share the place a") && refusal.contains("prior.dim") && refusal.contains("--select"))
+        request.select = "gfid.nocfg"
+        let chosen = try ComparisonTable(results, request).table
+        let note = try #require(chosen.footnotes.first { $0.contains("cells tried") })
+        #expect(note.contains("a 3; b 1") && note.contains("more were tried for some than for others"))
+        #expect(note.contains("The score chosen by is shown"))
+        #expect(chosen.json["rows"]?.arrayValue?[0]["gfid@space.nocfg"]?["mean"] == 6.5)
+        request.rows = ["tokenizer.varian"]
+        #expect(try message { _ = try ComparisonTable(results, request) }.contains("did you mean tokenizer.variant?"))
+        request.rows = ["dim"]
+        #expect(try message { _ = try ComparisonTable(results, request) }.contains("did you mean prior.dim?"))
+    }
+
+    /// The baseline of an arm is the one that is like it in everything else.
+    @Test func theNearestBaselineIsCompared() throws {
+        func cell(_ variant: String, _ dim: Int, _ values: [Double?]) -> SweepResults.Arm {
+            arm(
+                "\(variant)\(dim)", values, isBaseline: variant == "a",
+                settings: ["tokenizer": ["variant": .string(variant)], "prior": ["dim": .int(dim)]])
+        }
+        let shown = try ComparisonTable(
+            SweepResults(name: "s", arms: [cell("a", 64, [9, 8]), cell("a", 128, [7, 6]), cell("b", 64, [5, 6]), cell("b", 128, [4, 4])]),
+            .init(metrics: ["gfid.nocfg"]))
+        let rows = try #require(shown.differences.json["rows"]?.arrayValue)
+        #expect(rows.map { $0["baseline"] } == ["a64", "a128"])
+    }
+
+    @Test func aChoiceByAShownScoreIsNamed() throws {
+        let results = SweepResults(name: "s", arms: [arm("a", baseline)], chosenBy: ["gfid.nocfg", "rfid"])
+        let notes = try ComparisonTable(results, .init(metrics: ["gfid.nocfg"])).table.footnotes
+        #expect(notes.contains { $0.hasPrefix("the runs were chosen by gfid.nocfg, which is shown") })
+    }
+
+    @Test func oneSeedMarksNothing() throws {
+        let shown = try ComparisonTable(
+            SweepResults(name: "s", arms: [arm("a", [3], isBaseline: true), arm("b", [2])]), .init(metrics: ["gfid.nocfg"]))
+        #expect(!shown.table.markdown().contains("**") && shown.noise.hasPrefix("One seed"))
+        #expect(shown.differences.json["rows"]?.arrayValue?.first?["low"] == .null)
+    }
+}
