@@ -102,9 +102,11 @@ public struct ARModel {
     let head: Linear?
     let positions: RotaryTable
 
-    public init(_ config: ARConfig, stream: RandomStream) {
+    public init(_ config: ARConfig, stream: RandomStream) { self.init(config, parameters: .random(stream)) }
+
+    public init(_ config: ARConfig, parameters source: ParameterSource) {
         self.config = config
-        let builder = ParameterBuilder(stream)
+        let builder = ParameterBuilder(source)
         let (network, layout) = (config.network, config.layout)
         table = builder.normal("semantic_emb.weight", [layout.vocabulary, network.width])
         bos = builder.normal("bos_emb.weight", [config.labels, network.width])

@@ -13,12 +13,22 @@ public final class Dataset {
     /// Why files were left out of the data, one line each.
     let skipped: [String]
 
+    /// Whether there are no images at all (`data.set: none`).
+    public var isEmpty: Bool { train.count == 0 && test.count == 0 }
     public var classes: Int { train.classNames.count }
     public var channels: Int { train.channels }
     public var imageSize: Int { train.height }
 
     /// Batches that are read ahead of a training step.
     private var prefetch = 0
+
+    /// No images, of these sizes: what a model is sampled for where no data is at hand.
+    init(withoutImagesOf size: Int, channels: Int, classes: Int) {
+        let none = ImageSet(
+            name: DataSettings.Collection.none.rawValue, height: size, width: size, channels: channels, pixels: [], labels: [],
+            classNames: (0..<classes).map(String.init))
+        (name, train, test, skipped, identity) = (none.name, none, none, [], ["set": .string(none.name)])
+    }
 
     /// - Parameters:
     ///   - kept: folder that keeps what looking at files has found; nil: they are looked at anew.
@@ -46,6 +56,7 @@ public final class Dataset {
             data = try Self.limited(folder.data, settings)
         case .imageHDF5:
             data = try Self.limited(HDF5Images(opening: Self.place(settings), settings, kept: kept).load(), settings)
+        case .none: throw InputError("data.set none has no images to train or test on")
         case .shapes:
             data = try Shapes.generate(
                 imageSize: settings.imageSize, train: settings.trainCount ?? 20_000, test: settings.testCount ?? 4_000,

@@ -64,7 +64,7 @@ public struct SweepReport {
     private static func standing(_ results: SweepResults, _ date: Date) -> ReportDocument.Block {
         let runs = results.arms.flatMap(\.runs)
         let done = runs.count { $0.state == .done }
-        let records = runs.flatMap { $0.stages.values }
+        let records = runs.flatMap { $0.stages.values.compactMap(\.record) }
         let commits = Set(records.map(\.codeVersion.shown)).sorted()
         let machines = Set(records.map(\.machine.shown)).sorted()
         var facts = [
