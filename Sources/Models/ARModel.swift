@@ -142,6 +142,12 @@ public struct ARModel {
         return logits(transformer(x, table: positions, on: tape, dropout: &dropout), on: tape)
     }
 
+    /// Where the model looks, averaged over the batch: [layers, heads, T, T]. Row i belongs to the prediction of token i;
+    /// column 0 is BOS, column j token j − 1.
+    public func attentionMaps(_ input: ARInput) -> Tensor {
+        transformer.attentionMaps(embed(input, on: nil), table: positions)
+    }
+
     /// Cross-entropy of every target, [B, T], in nats.
     public func crossEntropy(_ input: ARInput, on tape: Tape?, dropout: Dropout = .none) -> Tensor {
         TensorCore.crossEntropy(self(input, on: tape, dropout: dropout), targets: input.targets)
