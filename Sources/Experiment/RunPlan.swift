@@ -51,6 +51,15 @@ public struct RunPlan {
                     settings: settings.resample, tokenCount: settings.tokenizer.prologueTokens,
                     seed: settings.seeds.sampler, prior: prior))
         }
+        if settings.semantics.enabled {
+            let (semantics, count) = (settings.semantics, settings.tokenizer.prologueTokens)
+            stages += [
+                CompletionStage(
+                    settings: semantics, tokenCount: count, prior: prior, features: features, reconstructions: reconstructions),
+                InformationStage(settings: semantics, tokenCount: count, prior: prior),
+                AttentionStage(settings: semantics, prior: prior),
+            ]
+        }
         self.stages = stages
     }
 
