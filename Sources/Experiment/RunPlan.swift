@@ -31,12 +31,12 @@ public struct RunPlan {
         if case .classifier(let network) = perceptual, network.id != features.id { stages.append(network) }
         stages += (tokenizer.base.map { [$0 as any Stage] } ?? []) + [tokenizer, reconstructions, tokens]
         // Without a prologue the probe reads as many visual tokens as a prologue would have: of none it reads nothing.
-        if settings.probe.enabled, settings.tokenizer.prologueTokens > 0 {
-            stages.append(
-                ProbeStage(
-                    settings: settings.probe, tokenCount: settings.tokenizer.prologueTokens, tokens: tokens))
-        }
-        stages.append(prior)
+        let probe = settings.semantics.enabled ? settings.probe.wide : settings.probe
+        let probing = ProbeStage(
+            settings: probe, tokenCount: settings.tokenizer.prologueTokens, tokens: tokens, prior: prior)
+        stages += probing.prior == nil ? [] : [prior]
+        if probe.enabled, settings.tokenizer.prologueTokens > 0 { stages.append(probing) }
+        if probing.prior == nil { stages.append(prior) }
         for (name, sampler) in settings.sampling.settings.sorted(by: { $0.key < $1.key }) {
             let samples = SampleStage(
                 name: name, settings: sampler, count: settings.sampling.count, batch: settings.sampling.batch,

@@ -132,6 +132,9 @@ public struct ARModel {
         return line + (0..<layout.visualTokens - 1).map { .grid(row: $0 / side, column: $0 % side) }
     }
 
+    /// Embeddings of all ids, [vocabulary, D].
+    public var tokenEmbeddings: Tensor { table.value }
+
     /// The label that stands for "any class".
     public var unconditionalLabel: Int32 { Int32(config.labels - 1) }
 
