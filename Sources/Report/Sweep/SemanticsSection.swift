@@ -137,7 +137,7 @@ public struct SemanticsSection {
     }
 
     private static func costs(_ results: SweepResults, _ names: [String]) -> Table? {
-        guard let l1 = names.first(where: { $0 == "l1" || $0.hasPrefix("l1.") }) ?? names.first(where: { $0.hasPrefix("info.cost") })
+        guard let l1 = names.first(where: { $0.hasPrefix("l1@") }) ?? names.first(where: { $0.hasPrefix("info.cost") })
         else { return nil }
         var table = Table(columns: [.text("part")] + armColumns(results, decimals: 2))
         if l1.hasPrefix("l1") { table.add([.text("reconstruction, L1")] + results.arms.map { cell($0, l1) }) }
