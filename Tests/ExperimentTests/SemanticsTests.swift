@@ -41,9 +41,8 @@ import Testing
             #expect(visual >= 0 && (information["info.visual.class_information"] ?? .nan) <= visual + 1e-6)
             #expect((information["info.prologue.entropy"] != nil) == hasPrologue)
             // The prior's costs of tokens are those that its training noted, in bits there.
-            let noted = try #require(
-                place.store.stage(id: run.stages["prior"] ?? "").record?.summary["metrics"]?["bits.conditional.visual"]?
-                    .doubleValue)
+            let training = place.store.stage(id: run.stages["prior"] ?? "").record
+            let noted = try #require(training?.summary["metrics"]?["bits.conditional.visual"]?.doubleValue)
             #expect(abs((information["info.cost.visual.class"] ?? .nan) / 0.6931471805599453 - noted) < 1e-3 * noted)
 
             // With every token given there is nothing to draw: completions of an image are all the same.
