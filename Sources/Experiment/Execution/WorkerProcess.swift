@@ -28,10 +28,18 @@ final class WorkerProcess {
         posix_spawn_file_actions_adddup2(&actions, input.read, STDIN_FILENO)
         posix_spawn_file_actions_adddup2(&actions, output.write, STDOUT_FILENO)
         posix_spawn_file_actions_adddup2(&actions, error.write, STDERR_FILENO)
+        // Signals may be blocked in the thread that we are on; a worker has to hear them.
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var nothing = sigset_t()
+        sigemptyset(&nothing)
+        posix_spawnattr_setsigmask(&attributes, &nothing)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
         let merged = ProcessInfo.processInfo.environment.merging(environment) { $1 }.map { "\($0)=\($1)" }
         var child = pid_t()
         let failure = Self.withCStrings([program] + arguments) { arguments in
-            Self.withCStrings(merged) { posix_spawn(&child, program, &actions, nil, arguments, $0) }
+            Self.withCStrings(merged) { posix_spawn(&child, program, &actions, &attributes, arguments, $0) }
         }
         for descriptor in [input.read, output.write, error.write] { Foundation.close(descriptor) }
         (orders, events, complaints) = (input.write, output.read, error.read)
