@@ -28,6 +28,16 @@ struct FeatureExtractor {
         return gathered.features
     }
 
+    /// Pixels (n, row, column, channel) of the data set's image size.
+    func features(_ pixels: [UInt8]) -> ExtractedFeatures {
+        var gathered = gathering()
+        let size = Self.batch * dataset.train.pixelsPerImage
+        for lower in stride(from: 0, to: pixels.count, by: size) {
+            gathered.add(Array(pixels[lower..<min(pixels.count, lower + size)]))
+        }
+        return gathered.features
+    }
+
     /// Nothing yet; images are added to it.
     func gathering() -> Gathered { Gathered(model: model, dataset: dataset) }
 

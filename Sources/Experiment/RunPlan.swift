@@ -50,12 +50,13 @@ public struct RunPlan {
         if case .classifier(let network) = perceptual, network.id != features.id { stages.append(network) }
         stages += (tokenizer.base.map { [$0 as any Stage] } ?? []) + [tokenizer, reconstructions, tokens]
         // Without a prologue the probe reads as many visual tokens as a prologue would have: of none it reads nothing.
-        if settings.probe.enabled, settings.tokenizer.prologueTokens > 0 {
-            stages.append(
-                ProbeStage(
-                    settings: settings.probe, tokenCount: settings.tokenizer.prologueTokens, tokens: tokens))
-        }
-        stages.append(prior)
+        let probe = settings.semantics.enabled ? settings.probe.wide : settings.probe
+        let probing = ProbeStage(
+            settings: probe, tokenCount: settings.tokenizer.prologueTokens, tokens: tokens, prior: prior)
+        // A probe of the prior's embeddings comes after the prior.
+        if probing.prior != nil { stages.append(prior) }
+        if probe.enabled, settings.tokenizer.prologueTokens > 0 { stages.append(probing) }
+        if probing.prior == nil { stages.append(prior) }
         for samples in samples(settings, prior) {
             stages.append(samples)
             stages.append(ScoreStage(
@@ -66,6 +67,15 @@ public struct RunPlan {
                 ResampleStage(
                     settings: settings.resample, tokenCount: settings.tokenizer.prologueTokens,
                     seed: settings.seeds.sampler, prior: prior))
+        }
+        if settings.semantics.enabled {
+            let (semantics, count) = (settings.semantics, settings.tokenizer.prologueTokens)
+            stages += [
+                CompletionStage(
+                    settings: semantics, tokenCount: count, prior: prior, features: features, reconstructions: reconstructions),
+                InformationStage(settings: semantics, tokenCount: count, prior: prior),
+                AttentionStage(settings: semantics, prior: prior),
+            ]
         }
         return stages
     }

@@ -45,7 +45,8 @@ extension RunPlan {
         guard settings.tokenizer.prologueTokens > 0 else {
             throw InputError("the run has tokenizer.prologue_tokens 0, and a probe of no tokens tells nothing")
         }
-        let stage = ProbeStage(settings: probe, tokenCount: settings.tokenizer.prologueTokens, tokens: tokens)
+        let stage = ProbeStage(
+            settings: probe, tokenCount: settings.tokenizer.prologueTokens, tokens: tokens, prior: prior)
         return try require(stage, context).stage.scores()["probe"]?.values ?? [:]
     }
 }

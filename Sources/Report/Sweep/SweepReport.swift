@@ -17,6 +17,7 @@ public struct SweepReport {
         document.add(Self.standing(results, date))
         document.add(try Self.result(sweep, results))
         document.add(Self.pictures(results, in: store))
+        if let semantics = SemanticsSection(results) { document.add(semantics.blocks) }
         document.add(Self.plan(sweep, results))
         if let curves = TrainingCurves(results, in: store) { document.add([.heading("Training")] + curves.blocks) }
         document.add([.heading("All scores"), .table(Self.allScores(results))])
