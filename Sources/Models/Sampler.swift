@@ -21,15 +21,18 @@ public struct Sampler {
     private let model: ARModel
     private let settings: SamplerSettings
     private let decoder: TransformerDecoder
+    /// Sequences drawn together: enough rows for efficient products, few enough for a cache of bounded size.
+    package let group: Int
 
-    public init(_ model: ARModel, _ settings: SamplerSettings) {
+    /// - Parameter cacheBytes: what keys and values of all sequences drawn together may take, where one sequence takes less.
+    public init(_ model: ARModel, _ settings: SamplerSettings, cacheBytes: Int = 4 << 30) {
         self.model = model
         self.settings = settings
         decoder = TransformerDecoder(model.transformer, table: model.positions)
+        let branches = settings.guidance == .off ? 1 : 2
+        let bytes = branches * KeyValueCache.bytes(model.transformer.shape, capacity: model.config.layout.length)
+        group = max(1, min(128, cacheBytes / bytes))
     }
-
-    /// Sequences drawn together: enough rows for efficient products, few enough for a cache of bounded size.
-    private static let group = 128
 
     /// One sequence per label → ids [labels.count, T] in the AR vocabulary.
     ///
@@ -42,8 +45,8 @@ public struct Sampler {
             "given tokens \(given?.shape ?? []) are not [\(labels.count), \(length)]")
         var ids: [Int32] = []
         ids.reserveCapacity(labels.count * length)
-        for lower in stride(from: 0, to: labels.count, by: Self.group) {
-            let range = lower..<min(labels.count, lower + Self.group)
+        for lower in stride(from: 0, to: labels.count, by: group) {
+            let range = lower..<min(labels.count, lower + group)
             ids += sampleGroup(
                 labels: Array(labels[range]), seed: seed, first: first + lower,
                 given: given.map { Array($0.ids[range.lowerBound * length..<range.upperBound * length]) })

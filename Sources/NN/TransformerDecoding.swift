@@ -8,10 +8,17 @@ public final class KeyValueCache {
     let rows, capacity: Int
     fileprivate(set) var length = 0
 
+    /// Up to a multiple of what the kernel that reads keys works on at once.
+    private static func rounded(_ capacity: Int) -> Int { (capacity + 63) / 64 * 64 }
+
+    /// Bytes that keys and values of one row take.
+    public static func bytes(_ shape: TransformerShape, capacity: Int) -> Int {
+        2 * shape.layers * shape.heads * rounded(capacity) * shape.headWidth * MemoryLayout<Float>.stride
+    }
+
     public init(_ shape: TransformerShape, rows: Int, capacity: Int) {
         self.rows = rows
-        // What the kernel that reads keys works on at once.
-        self.capacity = (capacity + 63) / 64 * 64
+        self.capacity = Self.rounded(capacity)
         let extent = [rows, shape.heads, self.capacity, shape.headWidth]
         keys = (0..<shape.layers).map { _ in Tensor(uninitialized: extent) }
         values = (0..<shape.layers).map { _ in Tensor(uninitialized: extent) }

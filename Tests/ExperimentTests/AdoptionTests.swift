@@ -30,6 +30,17 @@ import Testing
         #expect(Set(last.keys.filter { last[$0] == trained[$0] }) == ["features", "tokenizer", "prior"])
     }
 
+    /// Other images give other tokens, though the tokenizer is the same, and all that reads them follows.
+    @Test func tokensAreThoseOfTheData() throws {
+        let place = try Place()
+        #expect(try place.runner().run(upTo: "prior").failed.isEmpty)
+        let ids = try place.ids()
+        let from = try ["tokenizer.from=\(#require(ids["tokenizer"]))", "prior.from=\(#require(ids["prior"]))"]
+        let other = try place.ids(set: from + ["data.seed=1", "semantics.enabled=true"])
+        let same = try place.ids(set: ["semantics.enabled=true"])
+        #expect(Set(same.keys.filter { same[$0] == other[$0] }) == ["tokenizer", "prior", "samples.nocfg", "samples.cool"])
+    }
+
     @Test func mistakesAreNamed() throws {
         let place = try Place()
         #expect(try place.runner().run(upTo: "prior").failed.isEmpty)

@@ -72,6 +72,25 @@ import Testing
         #expect(Set(rows).count == 70)
     }
 
+    /// Less memory means fewer sequences at once, and the same sequences.
+    @Test(arguments: [guidances[0], guidances[1]])
+    func theCacheIsBounded(guidance: Guidance) {
+        let model = TinyPrior.model(TinyPrior.prologue)
+        var settings = SamplerSettings()
+        settings.guidance = guidance
+        let labels = (0..<70).map { Int32($0 % 4) }
+        let whole = Sampler(model, settings).sample(labels: labels, seed: 5)
+        // Keys and values of 64 places, float32, in every layer; two branches where there is guidance.
+        #expect(TinyPrior.prologue.length <= 64)
+        let network = model.config.network
+        let row = (guidance == .off ? 1 : 2) * network.layers * 2 * 64 * network.width * 4
+        for (bytes, group) in [(0, 1), (row, 1), (7 * row, 7), (8 * row - 1, 7), (1000 * row, 128)] {
+            let sampler = Sampler(model, settings, cacheBytes: bytes)
+            #expect(sampler.group == group)
+            #expect(sampler.sample(labels: labels, seed: 5) == whole)
+        }
+    }
+
     @Test(arguments: [TinyPrior.image, TinyPrior.prologue])
     func tokensStayInTheirSegments(layout: SequenceLayout) {
         var settings = SamplerSettings()

@@ -41,12 +41,12 @@ import Testing
         Mistake("prior.rope_axes: [16, 16]", "sweep.yaml:2: prior.rope_axes needs 3 entries, not 2"),
         Mistake("probe.l2_grid: []", "sweep.yaml:2: probe.l2_grid is an empty list"),
         Mistake("data.set: fashion", "sweep.yaml:2: data.set is 'fashion', but must be one of fashion-mnist, shapes, "
-            + "cifar10, image-folder, image-hdf5"),
+            + "cifar10, image-folder, image-hdf5, none"),
         Mistake("data.set: shape", "sweep.yaml:2: data.set is 'shape', but must be one of fashion-mnist, shapes, "
-            + "cifar10, image-folder, image-hdf5; did you mean shapes?"),
+            + "cifar10, image-folder, image-hdf5, none; did you mean shapes?"),
         Mistake("prior.dim: = tokenizer.dim * 2", "sweep.yaml:2: prior.dim is '= tokenizer.dim * 2', but a value cannot depend on "
             + "another setting; write the value, and to vary settings together use zip or arms"),
-        Mistake("prior: 3", "sweep.yaml:2: prior must be a map, not 3; keys: dim, layers, heads, rope_axes, cond_dim, tied, "
+        Mistake("prior: 3", "sweep.yaml:2: prior must be a map, not 3; keys: from, dim, layers, heads, rope_axes, cond_dim, tied, "
             + "positions, dropout, label_drop, steps, batch, optimizer, ema_half_life, checkpoint_every, keep_checkpoints, log_every"),
         Mistake("prior: {dim: 64}\nprior.dim: 65", "sweep.yaml:3: prior.dim is given twice, first at sweep.yaml:2"),
     ])

@@ -74,7 +74,8 @@ import Testing
         #expect(settings.identity != before)
         let named = Schema.settings.filter { !$0.setting.affectsResults }.map(\.path)
         #expect(named == [
-            "data.prefetch", "tokenizer.checkpoint_every", "tokenizer.keep_checkpoints", "tokenizer.log_every", "prior.checkpoint_every", "prior.keep_checkpoints", "prior.log_every",
+            "data.prefetch", "tokenizer.checkpoint_every", "tokenizer.keep_checkpoints", "tokenizer.log_every",
+            "prior.checkpoint_every", "prior.keep_checkpoints", "prior.log_every",
         ])
     }
 

@@ -30,6 +30,11 @@ struct PriorStage: Stage {
         return StageIdentity(kind: "prior", settings: read, inputs: inputs, formatVersion: 1)
     }
 
+    /// What a stage is made from that reads the run's tokens beside this model; an adopted one may know others, or none.
+    var inputsWithTokens: [String: String] {
+        identity.inputs["tokens"] == tokens.id ? ["prior": id] : ["prior": id, "tokens": tokens.id]
+    }
+
     /// What a stage that decodes this model's tokens adds to its settings: an adopted model's key does not cover which weights
     /// of the tokenizer are read.
     var decodingIdentity: [String: JSONValue] { adopted == nil ? [:] : tokenizer.weightIdentity }

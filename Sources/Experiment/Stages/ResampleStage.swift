@@ -19,10 +19,10 @@ struct ResampleStage: Stage {
     private var tokenizer: TokenizerStage { prior.tokenizer }
 
     var identity: StageIdentity {
-        let read: [String: JSONValue] = ["resample": settings.identity, "tokens": .int(tokenCount), "seed": .int(seed)]
-        return StageIdentity(
-            kind: "resample", settings: .object(read.merging(prior.decodingIdentity) { $1 }),
-            inputs: ["prior": prior.id], formatVersion: 1)
+        StageIdentity(
+            kind: "resample",
+            settings: ["resample": settings.identity, "tokens": .int(tokenCount), "seed": .int(seed)],
+            inputs: prior.inputsWithTokens, formatVersion: 1)
     }
 
     static let pictureFile = "resample.png"

@@ -17,6 +17,7 @@ struct TokenStage: Stage {
     var identity: StageIdentity {
         var read = tokenizer.weightIdentity
         if settings.crops == .ten { read["crops"] = 10 }
+        if !tokenizer.coversData { read["data"] = tokenizer.dataset.identity }
         return StageIdentity(
             kind: "tokens", settings: .object(read), inputs: ["tokenizer": tokenizer.id], formatVersion: 1)
     }

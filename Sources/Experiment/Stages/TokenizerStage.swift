@@ -61,6 +61,9 @@ struct TokenizerStage: Stage {
         return StageIdentity(kind: "tokenizer", settings: .object(read), inputs: inputs, formatVersion: 2)
     }
 
+    /// Whether the stage's key says which images there are: that of an adopted tokenizer says what it was trained on, if that.
+    var coversData: Bool { adopted.map { $0.identity.settings["data"] == dataset.identity } ?? true }
+
     private var usedPerceptual: PerceptualNetwork? { settings.usesPerceptual ? perceptual : nil }
 
     func perform(_ work: StageWork, _ context: ExperimentContext) throws -> JSONValue {

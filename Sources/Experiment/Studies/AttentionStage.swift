@@ -17,7 +17,7 @@ struct AttentionStage: Stage {
 
     var identity: StageIdentity {
         StageIdentity(
-            kind: "attention", settings: ["images": .int(settings.attentionImages)], inputs: ["prior": prior.id],
+            kind: "attention", settings: ["images": .int(settings.attentionImages)], inputs: prior.inputsWithTokens,
             formatVersion: 1)
     }
 

@@ -53,12 +53,13 @@ public struct SemanticsSection {
             ),
         ]
         tables = sections.compactMap { heading, _, table in table.map { (heading, $0) } }
-        blocks = [.heading("What the tokens know")]
-            + sections.flatMap { heading, text, table -> [ReportDocument.Block] in
-                guard let table else { return [] }
-                return [.subheading(heading), .paragraph(text), .table(table)]
-                    + (heading == "Completions without the class" ? [.figures(Self.curves(results, names, space))] : [])
-            }
+        var blocks: [ReportDocument.Block] = [.heading("What the tokens know")]
+        for (heading, text, table) in sections {
+            guard let table else { continue }
+            blocks += [.subheading(heading), .paragraph(text), .table(table)]
+            if heading == "Completions without the class" { blocks.append(.figures(Self.curves(results, names, space))) }
+        }
+        self.blocks = blocks
     }
 
     // MARK: Tables
@@ -81,7 +82,7 @@ public struct SemanticsSection {
         var table = Table(columns: [.text("measure")] + armColumns(results, decimals: decimals))
         for name in found {
             let title = name.dropFirst(prefix.count).replacing("_", with: " ").replacing(".", with: " ")
-            table.add([.text(title)] + results.arms.map { cell($0, name) })
+            table.add([.text(String(title))] + results.arms.map { cell($0, name) })
         }
         return table
     }
@@ -92,7 +93,7 @@ public struct SemanticsSection {
         var table = Table(columns: [.text("tokens")] + armColumns(results, decimals: 3))
         for name in found {
             let title = name.dropFirst("probe.".count).replacing(".top1", with: "").replacing(".", with: ", ")
-            table.add([.text(title)] + results.arms.map { cell($0, name) })
+            table.add([.text(String(title))] + results.arms.map { cell($0, name) })
         }
         return table
     }
@@ -147,8 +148,8 @@ public struct SemanticsSection {
             }
             table.add([.text("both, \(spelt)")] + results.arms.map { arm in
                 let prologue = Dictionary(
-                    arm.values("info.cost.prologue.\(mode)").map { ($0.seed, $0.value) }, uniquingKeysWith: { $1 })
-                let sums = arm.values("info.cost.visual.\(mode)").map { $0.value + (prologue[$0.seed] ?? 0) }
+                    arm.values("info.cost.prologue.\(mode)").map { ($0.replicate, $0.value) }, uniquingKeysWith: { $1 })
+                let sums = arm.values("info.cost.visual.\(mode)").map { $0.value + (prologue[$0.replicate] ?? 0) }
                 return sums.count > 1 ? .estimate(Estimate(of: sums)) : .number(sums.first)
             })
         }
