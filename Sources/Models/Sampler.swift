@@ -29,7 +29,7 @@ public struct Sampler {
     }
 
     /// Sequences drawn together: enough rows for efficient products, few enough for a cache of bounded size.
-    private static let group = 128
+    public static let group = 128
 
     /// One sequence per label → ids [labels.count, T] in the AR vocabulary.
     ///
