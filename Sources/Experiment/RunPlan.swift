@@ -18,7 +18,7 @@ public struct RunPlan {
         settings.tokenizer = settings.tokenizer.named
         let dataset = try context.dataset(settings.data)
         let features = FeatureStage(settings: settings.features, dataset: dataset)
-        let perceptual = try PerceptualNetwork(settings, dataset: dataset)
+        let perceptual = try PerceptualNetwork(settings, dataset: dataset, context.assumptions)
         let tokenizer = TokenizerStage(
             settings: settings.tokenizer, prior: settings.prior, seed: settings.seeds.tokenizer, dataset: dataset,
             perceptual: perceptual)

@@ -14,11 +14,15 @@ public final class Dataset {
     let skipped: [String]
 
     public var classes: Int { train.classNames.count }
+    /// Training and held-out images: those there are, or those that a plan expects.
+    var counts: (train: Int, test: Int) { expected ?? (train.count, test.count) }
     public var channels: Int { train.channels }
     public var imageSize: Int { train.height }
 
     /// Batches that are read ahead of a training step.
     private var prefetch = 0
+    /// Of images that are not here.
+    private var expected: (train: Int, test: Int)?
 
     /// - Parameters:
     ///   - kept: folder that keeps what looking at files has found; nil: they are looked at anew.
@@ -56,6 +60,24 @@ public final class Dataset {
         identity = [
             "set": .string(name), "train": .string(train.fingerprint), "test": .string(test.fingerprint),
         ]
+    }
+
+    /// No images, but what a plan has to know of them.
+    init(expecting expected: ExpectedDataSettings, of settings: DataSettings) {
+        name = settings.set.rawValue
+        let channels =
+            switch settings.set {
+            case .fashionMNIST: 1
+            case .imageFolder, .imageHDF5: settings.channels
+            default: 3
+            }
+        train = ImageSet(
+            name: name, height: settings.imageSize, width: settings.imageSize, channels: channels, pixels: [], labels: [],
+            classNames: (0..<expected.classes).map(String.init))
+        test = train
+        self.expected = (settings.trainCount ?? expected.trainCount, settings.testCount ?? expected.testCount)
+        skipped = []
+        identity = ["set": .string(name), "expected": .string(settings.path ?? name)]
     }
 
     private static func place(_ settings: DataSettings) throws -> URL {

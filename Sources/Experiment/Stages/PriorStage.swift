@@ -15,7 +15,7 @@ struct PriorStage: Stage {
     var tokenizer: TokenizerStage { tokens.tokenizer }
 
     /// Whether the tokenizer's joint AR model is the prior, and nothing is left to train.
-    private var isJoint: Bool { tokenizer.settings.variant == .prologueOneStage }
+    var isJoint: Bool { tokenizer.settings.variant == .prologueOneStage }
 
     var identity: StageIdentity {
         let read: JSONValue =
