@@ -7,6 +7,10 @@ import TensorCore
 extension TokenizerSettings {
     /// The tokenizer these settings describe, for images of `dataset`.
     func config(for dataset: Dataset) -> TokenizerConfig {
+        config(imageSize: dataset.imageSize, channels: dataset.channels, labels: dataset.classes + 1)
+    }
+
+    func config(imageSize: Int, channels: Int, labels: Int) -> TokenizerConfig {
         let decoder = decoderSize
         let prologue: TokenizerConfig.Prologue =
             switch (hasPrologue, resolvedPrologueEncoder) {
@@ -15,12 +19,12 @@ extension TokenizerSettings {
             case (true, .separate): .separate(layers: prologueEncoderLayers)
             }
         var config = TokenizerConfig(
-            visual: variant.isLatent ? .latent : .grid, prologue: prologue, imageSize: dataset.imageSize,
-            channels: dataset.channels, patch: patch,
+            visual: variant.isLatent ? .latent : .grid, prologue: prologue, imageSize: imageSize,
+            channels: channels, patch: patch,
             encoder: .init(width: dim, layers: layers, heads: heads, axes: ropeAxes),
             decoder: .init(width: decoder.dim, layers: decoder.layers, heads: decoder.heads, axes: ropeAxes),
             codeWidth: zDim, codebook: codebook, prologueTokens: prologueTokens, prologueCodebook: prologueCodebook,
-            labels: dataset.classes + 1)
+            labels: labels)
         config.prologueTemperature = prologueTemperature
         config.commitment = commitment
         config.couplingTemperature = variant.isCoupled ? couplingTemperature : nil

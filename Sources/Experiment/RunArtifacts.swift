@@ -21,6 +21,10 @@ extension Stage {
             (SampleStage.pictureFile, "samples under '\(samples.name)'")
         case is ResampleStage:
             (ResampleStage.pictureFile, "each row keeps the first tokens of one image and draws the rest anew")
+        case is CompletionStage:
+            (CompletionStage.pictureFile, "below each image, what the prior makes of some of its tokens, not knowing the class")
+        case is AttentionStage:
+            (AttentionStage.pictureFile, "how much each visual position attends to each of the first tokens, layer by layer")
         default: nil
         }
     }

@@ -7,40 +7,57 @@ import TensorCore
 
 /// The stages of one run, each after those it reads.
 public struct RunPlan {
+    /// The run's settings, those of adopted models in their place.
     public let settings: RunSettings
     let stages: [any Stage]
     let tokens: TokenStage
     let prior: PriorStage
 
-    public init(_ settings: RunSettings, _ context: ExperimentContext) throws {
-        self.settings = settings
-        var settings = settings
-        settings.tokenizer = settings.tokenizer.named
-        let dataset = try context.dataset(settings.data)
-        let features = FeatureStage(settings: settings.features, dataset: dataset)
-        let perceptual = try PerceptualNetwork(settings, dataset: dataset, context.assumptions)
+    public init(_ given: RunSettings, _ context: ExperimentContext) throws {
+        let adopted = try given.tokenizer.from.map { try AdoptedTokenizer($0, in: context.store) }
+        var settings = adopted?.adopted(by: given) ?? given
+        let dataset = try Self.dataset(settings, adopted, context)
+        try adopted?.require(dataset)
+        // What is taken is not trained, and no loss looks at its images.
+        let perceptual = try adopted == nil ? PerceptualNetwork(settings, dataset: dataset, context.assumptions) : nil
         let tokenizer = TokenizerStage(
-            settings: settings.tokenizer, prior: settings.prior, seed: settings.seeds.tokenizer, dataset: dataset,
-            perceptual: perceptual)
+            settings: settings.tokenizer.named, prior: settings.prior, seed: settings.seeds.tokenizer, dataset: dataset,
+            perceptual: perceptual, adopted: adopted)
         let tokens = TokenStage(settings: settings.tokens, tokenizer: tokenizer)
-        let prior = PriorStage(settings: settings.prior, seed: settings.seeds.prior, tokens: tokens)
-        (self.tokens, self.prior) = (tokens, prior)
+        var prior = PriorStage(settings: settings.prior, seed: settings.seeds.prior, tokens: tokens)
+        if let from = settings.prior.from {
+            let model = try AdoptedPrior(from, tokenizer: tokenizer, in: context.store)
+            try model.require(dataset)
+            settings = model.adopted(by: settings)
+            prior = PriorStage(settings: settings.prior, seed: settings.seeds.prior, tokens: tokens, adopted: model)
+        }
+        // Rules between what was given and what the models brought.
+        if adopted != nil, let conflict = settings.conflicts().first { throw InputError(conflict.message) }
+        (self.settings, self.tokens, self.prior) = (settings, tokens, prior)
+        stages = dataset.isEmpty
+            ? Self.stagesWithoutImages(settings, tokenizer, prior)
+            : Self.stages(settings, tokens, prior, perceptual)
+    }
+
+    private static func stages(
+        _ settings: RunSettings, _ tokens: TokenStage, _ prior: PriorStage, _ perceptual: PerceptualNetwork?
+    ) -> [any Stage] {
+        let tokenizer = tokens.tokenizer
+        let features = FeatureStage(settings: settings.features, dataset: tokenizer.dataset)
         let reconstructions = ReconstructionStage(
             scores: settings.scores, features: features, tokenizer: tokenizer)
         var stages: [any Stage] = [features]
         if case .classifier(let network) = perceptual, network.id != features.id { stages.append(network) }
         stages += (tokenizer.base.map { [$0 as any Stage] } ?? []) + [tokenizer, reconstructions, tokens]
         // Without a prologue the probe reads as many visual tokens as a prologue would have: of none it reads nothing.
-        if settings.probe.enabled, settings.tokenizer.prologueTokens > 0 {
-            stages.append(
-                ProbeStage(
-                    settings: settings.probe, tokenCount: settings.tokenizer.prologueTokens, tokens: tokens))
-        }
-        stages.append(prior)
-        for (name, sampler) in settings.sampling.settings.sorted(by: { $0.key < $1.key }) {
-            let samples = SampleStage(
-                name: name, settings: sampler, count: settings.sampling.count, batch: settings.sampling.batch,
-                seed: settings.seeds.sampler, prior: prior)
+        let probe = settings.semantics.enabled ? settings.probe.wide : settings.probe
+        let probing = ProbeStage(
+            settings: probe, tokenCount: settings.tokenizer.prologueTokens, tokens: tokens, prior: prior)
+        // A probe of the prior's embeddings comes after the prior.
+        if probing.prior != nil { stages.append(prior) }
+        if probe.enabled, settings.tokenizer.prologueTokens > 0 { stages.append(probing) }
+        if probing.prior == nil { stages.append(prior) }
+        for samples in samples(settings, prior) {
             stages.append(samples)
             stages.append(ScoreStage(
                 samples: samples, settings: settings.scores, reconstructions: reconstructions, features: features))
@@ -51,7 +68,56 @@ public struct RunPlan {
                     settings: settings.resample, tokenCount: settings.tokenizer.prologueTokens,
                     seed: settings.seeds.sampler, prior: prior))
         }
-        self.stages = stages
+        if settings.semantics.enabled {
+            let (semantics, count) = (settings.semantics, settings.tokenizer.prologueTokens)
+            stages += [
+                CompletionStage(
+                    settings: semantics, tokenCount: count, prior: prior, features: features, reconstructions: reconstructions),
+                InformationStage(settings: semantics, tokenCount: count, prior: prior),
+                AttentionStage(settings: semantics, prior: prior),
+            ]
+        }
+        return stages
+    }
+
+    /// Models that are there already can be sampled; whatever else there is reads images.
+    private static func stagesWithoutImages(
+        _ settings: RunSettings, _ tokenizer: TokenizerStage, _ prior: PriorStage
+    ) -> [any Stage] {
+        [tokenizer, prior] + samples(settings, prior)
+    }
+
+    private static func samples(_ settings: RunSettings, _ prior: PriorStage) -> [SampleStage] {
+        settings.sampling.settings.sorted(by: { $0.key < $1.key }).map { name, sampler in
+            SampleStage(
+                name: name, settings: sampler, count: settings.sampling.count, batch: settings.sampling.batch,
+                seed: settings.seeds.sampler, prior: prior)
+        }
+    }
+
+    /// The images; where there are none, as many classes as the AR model knows and images as the tokenizer makes.
+    private static func dataset(
+        _ settings: RunSettings, _ adopted: AdoptedTokenizer?, _ context: ExperimentContext
+    ) throws -> Dataset {
+        guard settings.data.set == .none else { return try context.dataset(settings.data) }
+        guard let adopted, let imageSize = adopted.imageSize, let channels = adopted.channels else {
+            throw InputError("data.set none needs tokenizer.from an imported tokenizer: a trained one has its data")
+        }
+        var labels = adopted.settings.variant == .prologueOneStage ? adopted.jointLabels : nil
+        if let from = settings.prior.from {
+            let without = Dataset(withoutImagesOf: imageSize, channels: channels, classes: adopted.labels - 1)
+            let tokenizer = TokenizerStage(
+                settings: settings.tokenizer, prior: settings.prior, seed: 0, dataset: without, perceptual: nil,
+                adopted: adopted)
+            labels = try AdoptedPrior(from, tokenizer: tokenizer, in: context.store).labels
+        }
+        guard let labels else { throw InputError("data.set none has no tokens to train a prior on; it needs prior.from") }
+        return Dataset(withoutImagesOf: imageSize, channels: channels, classes: labels - 1)
+    }
+
+    /// All settings with those of adopted models; nil where nothing was adopted.
+    var resolved: JSONValue? {
+        settings.tokenizer.from == nil && settings.prior.from == nil ? nil : try? JSONValue(encoding: settings)
     }
 
     /// Roles with the ids of their stages.

@@ -10,6 +10,11 @@ import TensorCore
 extension RunPlan {
     /// Requires the stage, its inputs being complete, and returns where it is with its record.
     private func require(_ stage: any Stage, _ context: ExperimentContext) throws -> Store.StageResult {
+        guard !prior.tokenizer.dataset.isEmpty || stage is SampleStage else {
+            throw InputError(
+                "the run has no images (data.set none), so it can only be sampled; a sweep with images takes its models as "
+                    + "tokenizer.from: \(prior.tokenizer.id) and prior.from: \(prior.id)")
+        }
         for input in stages where stage.identity.inputs.values.contains(input.id) || input.id == tokens.id {
             guard context.store.stage(input.identity).isComplete else {
                 throw InputError("the run's \(input.role) is not finished; run its sweep first")
@@ -40,7 +45,8 @@ extension RunPlan {
         guard settings.tokenizer.prologueTokens > 0 else {
             throw InputError("the run has tokenizer.prologue_tokens 0, and a probe of no tokens tells nothing")
         }
-        let stage = ProbeStage(settings: probe, tokenCount: settings.tokenizer.prologueTokens, tokens: tokens)
+        let stage = ProbeStage(
+            settings: probe, tokenCount: settings.tokenizer.prologueTokens, tokens: tokens, prior: prior)
         return try require(stage, context).stage.scores()["probe"]?.values ?? [:]
     }
 }

@@ -24,10 +24,13 @@ public struct SweepResults: Sendable {
     public struct StageSummary: Sendable {
         public let summary: JSONValue
         public let wallSeconds: Double
+        /// The whole record; nil where the results were read from the index.
+        public let record: StageRecord?
 
-        public init(summary: JSONValue, wallSeconds: Double) {
+        public init(summary: JSONValue, wallSeconds: Double, record: StageRecord? = nil) {
             self.summary = summary
             self.wallSeconds = wallSeconds
+            self.record = record
         }
     }
 
@@ -131,7 +134,7 @@ public struct SweepResults: Sendable {
         for stage in plan.stages {
             let handle = store.stage(stage.identity)
             guard let record = handle.record else { continue }
-            summaries[stage.role] = StageSummary(summary: record.summary, wallSeconds: record.wallSeconds)
+            summaries[stage.role] = StageSummary(summary: record.summary, wallSeconds: record.wallSeconds, record: record)
             for measured in try handle.measurements().values {
                 for (name, value) in measured.values {
                     metrics[name] = Metric(value: value, protocol: measured.protocol, stage: stage.id)

@@ -63,10 +63,13 @@ public struct SweepRunner {
 
     func record(of cell: Cell, _ plan: RunPlan) -> RunRecord {
         let seeds = cell.settings.seeds
-        return RunRecord(
+        var record = RunRecord(
             sweep: sweep.name, cell: cell.label, seed: cell.seed,
             seeds: ["tokenizer": seeds.tokenizer, "prior": seeds.prior, "sampler": seeds.sampler],
             config: cell.resolved, stages: plan.stageIDs, codeVersion: context.code, machine: context.machine)
+        // The id follows from what the sweep file says; what is kept says what adopted models are.
+        if let config = plan.resolved { record.config = config }
+        return record
     }
 
     private func requireRole(_ role: String, in plans: [RunPlan]) throws {

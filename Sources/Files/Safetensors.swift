@@ -85,6 +85,58 @@ public struct SafetensorsFile: Sendable {
         }
     }
 
+    /// Fills `values` with a tensor of any floating type, read from the file a piece at a time: no page of it stays in
+    /// memory, so that filling a model takes the model's memory and no more.
+    /// - Throws: `InputError` where the file has other bytes than its header says, or the tensor no floats.
+    public func read(_ name: String, into values: UnsafeMutableBufferPointer<Float>) throws {
+        let entry = try entry(name)
+        guard let size = [.float32: 4, .float64: 8, .float16: 2, .bfloat16: 2][entry.type] else {
+            throw wrongType(name, entry, "floating-point numbers")
+        }
+        let count = entry.range.count / size
+        precondition(values.count == count, "'\(name)' has \(count) values, room is for \(values.count)")
+        let descriptor = open(url.path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw InputError(file: url.path, "cannot be opened: \(String(cString: strerror(errno)))") }
+        defer { close(descriptor) }
+        let chunk = 1 << 18
+        try withUnsafeTemporaryAllocation(byteCount: min(chunk, max(1, count)) * size, alignment: 8) { buffer in
+            for first in stride(from: 0, to: count, by: chunk) {
+                let bytes = UnsafeMutableRawBufferPointer(rebasing: buffer[..<(min(chunk, count - first) * size)])
+                try fill(bytes, descriptor, at: dataStart + entry.range.lowerBound + first * size)
+                for i in 0..<bytes.count / size {
+                    values[first + i] =
+                        switch entry.type {
+                        case .float64: Float(bytes.loadUnaligned(fromByteOffset: 8 * i, as: Double.self))
+                        case .float16: Float(bytes.loadUnaligned(fromByteOffset: 2 * i, as: Float16.self))
+                        case .bfloat16:
+                            Float(bitPattern: UInt32(bytes.loadUnaligned(fromByteOffset: 2 * i, as: UInt16.self)) << 16)
+                        default: bytes.loadUnaligned(fromByteOffset: 4 * i, as: Float.self)
+                        }
+                }
+            }
+        }
+    }
+
+    /// The same as a new array.
+    public func streamedFloats(_ name: String) throws -> [Float] {
+        let count = try shape(name).reduce(1, *)
+        return try Array(unsafeUninitializedCapacity: count) { buffer, written in
+            try read(name, into: UnsafeMutableBufferPointer(rebasing: buffer[..<count]))
+            written = count
+        }
+    }
+
+    private func fill(_ bytes: UnsafeMutableRawBufferPointer, _ descriptor: Int32, at start: Int) throws {
+        var done = 0
+        while done < bytes.count {
+            let got = pread(descriptor, bytes.baseAddress! + done, bytes.count - done, off_t(start + done))
+            guard got > 0 else {
+                throw InputError(file: url.path, "ends at byte \(start + done), where its header says that there is more: truncated?")
+            }
+            done += got
+        }
+    }
+
     /// Values of a tensor of any floating type.
     public func doubles(_ name: String) throws -> [Double] {
         let entry = try entry(name)
@@ -148,21 +200,38 @@ public struct SafetensorsFile: Sendable {
         _ tensors: [(name: String, shape: [Int], values: TensorValues)],
         metadata: [String: String] = [:], to url: URL
     ) throws {
-        let inOrder = tensors.enumerated().sorted {
-            (-$0.element.values.type.byteCount, $0.offset) < (-$1.element.values.type.byteCount, $1.offset)
-        }.map(\.element)
-        var members: [String: JSONValue] = [:]
-        if !metadata.isEmpty { members["__metadata__"] = .object(metadata.mapValues { .string($0) }) }
-        var offset = 0
-        for tensor in inOrder {
+        for tensor in tensors {
             precondition(
                 tensor.shape.reduce(1, *) == tensor.values.count,
                 "tensor '\(tensor.name)' of shape \(tensor.shape) is given \(tensor.values.count) values")
+        }
+        try write(tensors.map { ($0.name, $0.shape, $0.values.type) }, metadata: metadata, to: url) { tensors[$0].values }
+    }
+
+    /// The same for float32 tensors whose values are asked for one tensor at a time, by position, when their turn comes.
+    public static func write(
+        float32 tensors: [(name: String, shape: [Int])], metadata: [String: String] = [:], to url: URL,
+        values: (Int) throws -> [Float]
+    ) throws {
+        try write(tensors.map { ($0.name, $0.shape, .float32) }, metadata: metadata, to: url) { .float32(try values($0)) }
+    }
+
+    private static func write(
+        _ tensors: [(name: String, shape: [Int], type: SafetensorsType)], metadata: [String: String], to url: URL,
+        values: (Int) throws -> TensorValues
+    ) throws {
+        let inOrder = tensors.indices.sorted {
+            (-tensors[$0].type.byteCount, $0) < (-tensors[$1].type.byteCount, $1)
+        }
+        var members: [String: JSONValue] = [:]
+        if !metadata.isEmpty { members["__metadata__"] = .object(metadata.mapValues { .string($0) }) }
+        var offset = 0
+        for tensor in inOrder.map({ tensors[$0] }) {
             precondition(
                 tensor.name != "__metadata__" && members[tensor.name] == nil, "tensor name '\(tensor.name)' is already taken")
-            let end = offset + tensor.values.count * tensor.values.type.byteCount
+            let end = offset + tensor.shape.reduce(1, *) * tensor.type.byteCount
             members[tensor.name] = [
-                "dtype": .string(tensor.values.type.rawValue),
+                "dtype": .string(tensor.type.rawValue),
                 "shape": .array(tensor.shape.map { .int($0) }),
                 "data_offsets": [.int(offset), .int(end)],
             ]
@@ -179,8 +248,12 @@ public struct SafetensorsFile: Sendable {
             let file = try FileHandle(forWritingTo: aside)
             defer { try? file.close() }
             try file.write(contentsOf: length + text)
-            for tensor in inOrder {
-                try tensor.values.withBytes { bytes in
+            for index in inOrder {
+                let (tensor, content) = (tensors[index], try values(index))
+                precondition(
+                    tensor.shape.reduce(1, *) == content.count && tensor.type == content.type,
+                    "tensor '\(tensor.name)' of shape \(tensor.shape) is given \(content.count) values of \(content.type)")
+                try content.withBytes { bytes in
                     guard let start = bytes.baseAddress, !bytes.isEmpty else { return }
                     // The handle only reads what it is given, so the array's own bytes go out without a copy.
                     let view = Data(bytesNoCopy: UnsafeMutableRawPointer(mutating: start), count: bytes.count, deallocator: .none)

@@ -102,9 +102,11 @@ public struct ARModel {
     let head: Linear?
     let positions: RotaryTable
 
-    public init(_ config: ARConfig, stream: RandomStream) {
+    public init(_ config: ARConfig, stream: RandomStream) { self.init(config, parameters: .random(stream)) }
+
+    public init(_ config: ARConfig, parameters source: ParameterSource) {
         self.config = config
-        let builder = ParameterBuilder(stream)
+        let builder = ParameterBuilder(source)
         let (network, layout) = (config.network, config.layout)
         table = builder.normal("semantic_emb.weight", [layout.vocabulary, network.width])
         bos = builder.normal("bos_emb.weight", [config.labels, network.width])
@@ -132,6 +134,9 @@ public struct ARModel {
         return line + (0..<layout.visualTokens - 1).map { .grid(row: $0 / side, column: $0 % side) }
     }
 
+    /// Embeddings of all ids, [vocabulary, D].
+    public var tokenEmbeddings: Tensor { table.value }
+
     /// The label that stands for "any class".
     public var unconditionalLabel: Int32 { Int32(config.labels - 1) }
 
@@ -140,6 +145,12 @@ public struct ARModel {
         var dropout = dropout
         let x = dropout(embed(input, on: tape))
         return logits(transformer(x, table: positions, on: tape, dropout: &dropout), on: tape)
+    }
+
+    /// Where the model looks, averaged over the batch: [layers, heads, T, T]. Row i belongs to the prediction of token i;
+    /// column 0 is BOS, column j token j − 1.
+    public func attentionMaps(_ input: ARInput) -> Tensor {
+        transformer.attentionMaps(embed(input, on: nil), table: positions)
     }
 
     /// Cross-entropy of every target, [B, T], in nats.

@@ -97,7 +97,7 @@ struct BinaryCodebook: ProductCodebook {
         projection = Linear("\(name).proj_in", from: width, to: bits, in: builder)
         levels = [Int](repeating: 2, count: bits)
         let value = 1 / Float(bits).squareRoot()
-        table = Self.table([[Float]](repeating: [-value, value], count: bits))
+        table = builder.constant([codes, bits]) { Self.table([[Float]](repeating: [-value, value], count: bits)) }
     }
 
     static func bits(_ codes: Int) -> Int {
@@ -119,7 +119,8 @@ struct GridCodebook: ProductCodebook {
     let projection: Linear
     let table: Tensor
     let levels: [Int]
-    private let scale, shift, offset, halfNorms: [Float]
+    private let scale, shift, offset: [Float]
+    private let halfNorms: Tensor
 
     /// `levels` are 3 or more each.
     init(_ name: String, from width: Int, levels: [Int], in builder: ParameterBuilder) {
@@ -132,10 +133,16 @@ struct GridCodebook: ProductCodebook {
         shift = zip(offsets, half).map { Float(atanh($0 / $1)) }
         scale = zip(half, units).map { Float($0 / $1) }
         offset = zip(offsets, units).map { Float($0 / $1) }
-        let table = Self.table(levels.map { level in (0..<level).map { Float($0 - level / 2) / Float(level / 2) } })
-        self.table = table
-        halfNorms = (0..<table.shape[0]).map { row in
-            (0..<table.width).reduce(0) { $0 - 0.5 * table.pointer[row * table.width + $1] * table.pointer[row * table.width + $1] }
+        let codes = levels.reduce(1, *)
+        table = builder.constant([codes, levels.count]) {
+            Self.table(levels.map { level in (0..<level).map { Float($0 - level / 2) / Float(level / 2) } })
+        }
+        let (values, width) = (table, levels.count)
+        halfNorms = builder.constant([codes]) {
+            Tensor(
+                (0..<codes).map { row in
+                    (0..<width).reduce(0) { $0 - 0.5 * values.pointer[row * width + $1] * values.pointer[row * width + $1] }
+                }, shape: [codes])
         }
     }
 
@@ -150,6 +157,6 @@ struct GridCodebook: ProductCodebook {
 
     /// ⟨z, c⟩ − ½‖c‖².
     func similarities(_ points: Tensor, rows: Tensor) -> Tensor {
-        linear(points, weight: rows, bias: Tensor(halfNorms, shape: [codes]))
+        linear(points, weight: rows, bias: halfNorms)
     }
 }

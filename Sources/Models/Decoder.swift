@@ -11,9 +11,11 @@ public struct Decoder {
     private let transformer: Transformer
     private let table: RotaryTable
 
-    public init(_ config: TokenizerConfig, stream: RandomStream) {
+    public init(_ config: TokenizerConfig, stream: RandomStream) { self.init(config, parameters: .random(stream)) }
+
+    public init(_ config: TokenizerConfig, parameters source: ParameterSource) {
         self.config = config
-        let builder = ParameterBuilder(stream)
+        let builder = ParameterBuilder(source)
         let width = config.decoder.width
         inputLayer = Linear("dec.input_layer", from: config.visualCodeWidth, to: width, in: builder)
         let n = config.visualTokens

@@ -34,9 +34,11 @@ public struct Encoder {
     let prologueQuantizer: Quantizer?
     private let table: RotaryTable
 
-    public init(_ config: TokenizerConfig, stream: RandomStream) {
+    public init(_ config: TokenizerConfig, stream: RandomStream) { self.init(config, parameters: .random(stream)) }
+
+    public init(_ config: TokenizerConfig, parameters source: ParameterSource) {
         self.config = config
-        let builder = ParameterBuilder(stream)
+        let builder = ParameterBuilder(source)
         let width = config.encoder.width
         inputLayer = Linear("enc.input_layer", from: config.patchWidth, to: width, in: builder)
         let queryCount: Int

@@ -10,7 +10,15 @@ public struct ImageClassifier {
     private let hidden, head: Linear
 
     public init(imageSize: Int, channels: Int, classes: Int, width: Int, features: Int, stream: RandomStream) {
-        let builder = ParameterBuilder(stream)
+        self.init(
+            imageSize: imageSize, channels: channels, classes: classes, width: width, features: features,
+            parameters: .random(stream))
+    }
+
+    public init(
+        imageSize: Int, channels: Int, classes: Int, width: Int, features: Int, parameters source: ParameterSource
+    ) {
+        let builder = ParameterBuilder(source)
         var (input, size) = (channels, imageSize)
         convolutions = (0..<3).map { i in
             let output = width << i

@@ -13,20 +13,22 @@ public enum ParameterFiles {
             guard shape == expected else {
                 throw InputError(file: file.url.path, "'\(name)' has shape \(shape), the model needs \(expected)")
             }
-            let saved = Tensor(try file.floats(name), shape: shape)
-            let value = shape.count == 4 ? ConvolutionLayout.inMemory(saved) : saved
-            parameter.value.pointer.update(from: value.pointer, count: value.count)
+            if shape.count == 4 {
+                let value = ConvolutionLayout.inMemory(Tensor(try file.streamedFloats(name), shape: shape))
+                parameter.value.pointer.update(from: value.pointer, count: value.count)
+            } else {
+                try file.read(name, into: UnsafeMutableBufferPointer(start: parameter.value.pointer, count: parameter.count))
+            }
         }
     }
 
     /// Writes `groups` of parameters, each name with its group's prefix, as float32.
     public static func save(_ groups: [(prefix: String, parameters: [Parameter])], to url: URL) throws {
-        let tensors = groups.flatMap { group in
-            group.parameters.map { parameter in
-                let value = parameter.shape.count == 4 ? ConvolutionLayout.inFile(parameter.value) : parameter.value
-                return (group.prefix + parameter.name, value.shape, TensorValues.float32(value.values))
-            }
+        let tensors = groups.flatMap { group in group.parameters.map { (name: group.prefix + $0.name, value: $0.value) } }
+        let shapes = tensors.map { ($0.name, ConvolutionLayout.shapeInFile($0.value.shape)) }
+        try SafetensorsFile.write(float32: shapes, to: url) {
+            let value = tensors[$0].value
+            return value.shape.count == 4 ? ConvolutionLayout.inFile(value).values : value.values
         }
-        try SafetensorsFile.write(tensors, to: url)
     }
 }

@@ -16,6 +16,13 @@ public struct Tokenizer {
         decoder = Decoder(config, stream: RandomStream(seed: seed, "decoder/initial"))
     }
 
+    /// A tokenizer without values of its own: to be filled from a file, or an outline.
+    public init(_ config: TokenizerConfig, parameters source: ParameterSource) {
+        self.config = config
+        encoder = Encoder(config, parameters: source)
+        decoder = Decoder(config, parameters: source)
+    }
+
     /// What step A trains.
     public var parameters: [Parameter] { encoder.parameters + decoder.parameters }
 

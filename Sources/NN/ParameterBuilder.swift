@@ -1,12 +1,24 @@
 import TensorCore
 
-/// Makes the parameters of a model under their released names, in order, from one random stream.
+/// Where the parameters of a new model get their values from.
+public enum ParameterSource {
+    /// Drawn as METHOD §3 says.
+    case random(RandomStream)
+    /// Memory without values, for a model that is filled from a file next.
+    case unfilled
+    /// Names and shapes alone, without memory: models of any size can be counted and compared with files.
+    case outline
+}
+
+/// Makes the parameters of a model under their released names, in order.
 public final class ParameterBuilder {
     public private(set) var parameters: [Parameter] = []
-    private var stream: RandomStream
+    private var source: ParameterSource
     private var names: Set<String> = []
 
-    public init(_ stream: RandomStream) { self.stream = stream }
+    public init(_ source: ParameterSource) { self.source = source }
+
+    public convenience init(_ stream: RandomStream) { self.init(.random(stream)) }
 
     /// Standard deviation that matrices and embeddings start with (METHOD §3).
     public static let deviation: Float = 0.02
@@ -15,14 +27,28 @@ public final class ParameterBuilder {
     public func normal(
         _ name: String, _ shape: Shape, mean: Float = 0, deviation: Float = deviation, scale: Float = 1
     ) -> Parameter {
+        guard case .random(var stream) = source else { return add(name, withoutValues(shape)) }
         let value = Tensor(uninitialized: shape)
         for i in 0..<value.count {
             value.pointer[i] = (mean + max(-2, min(2, stream.normal() * deviation))) * scale
         }
+        source = .random(stream)
         return add(name, value)
     }
 
-    public func zeros(_ name: String, _ shape: Shape) -> Parameter { add(name, .zeros(shape)) }
+    public func zeros(_ name: String, _ shape: Shape) -> Parameter {
+        if case .random = source { return add(name, .zeros(shape)) }
+        return add(name, withoutValues(shape))
+    }
+
+    /// Values of `shape` that belong to the model and are not learned: made where the model is more than an outline.
+    public func constant(_ shape: Shape, _ make: () -> Tensor) -> Tensor {
+        if case .outline = source { Tensor(outline: shape) } else { make() }
+    }
+
+    private func withoutValues(_ shape: Shape) -> Tensor {
+        if case .outline = source { Tensor(outline: shape) } else { Tensor(uninitialized: shape) }
+    }
 
     private func add(_ name: String, _ value: Tensor) -> Parameter {
         require(names.insert(name).inserted, "two parameters are called \(name)")

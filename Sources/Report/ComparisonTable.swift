@@ -99,7 +99,6 @@ public struct ComparisonTable {
     }
 
     static func decimals(_ name: String) -> Int { shares.contains(measure(name)) ? 3 : 2 }
-    }
 
     /// `gfid@fashion-cnn.nocfg` over three lines: gFID, @fashion-cnn, nocfg.
     private static func title(_ name: String) -> String {

@@ -135,11 +135,16 @@ public final class MetricsFile {
             precondition(unknown.isEmpty, "no metrics column \(unknown.sorted()); there are \(columns)")
             previous = row.step
         }
-        try Self.extend(Self.timeColumn, from: rowCount, by: rows.map(\.wallSeconds), in: file)
-        for column in columns {
-            try Self.extend(column, from: rowCount, by: rows.map { $0.values[column] ?? .nan }, in: file)
+        do {
+            try Self.extend(Self.timeColumn, from: rowCount, by: rows.map(\.wallSeconds), in: file)
+            for column in columns {
+                try Self.extend(column, from: rowCount, by: rows.map { $0.values[column] ?? .nan }, in: file)
+            }
+            try Self.extend(Self.stepColumn, from: rowCount, by: rows.map { Int64($0.step) }, in: file)
+        } catch {
+            file.abandon()
+            throw error
         }
-        try Self.extend(Self.stepColumn, from: rowCount, by: rows.map { Int64($0.step) }, in: file)
         rowCount += rows.count
         last = (newest.step, newest.wallSeconds)
     }

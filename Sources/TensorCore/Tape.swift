@@ -11,10 +11,15 @@ public final class Parameter {
     }
 
     public var shape: Shape { value.shape }
-    public var count: Int { value.count }
+    public var count: Int { shape.elementCount }
 
     /// The value as an input of ops: on `tape`, and differentiated if the tape was asked to.
     public func callAsFunction(on tape: Tape?) -> Tensor {
+        require(value.count == count, "\(name) is an outline and has no values")
+        return onTape(tape)
+    }
+
+    private func onTape(_ tape: Tape?) -> Tensor {
         tape?.tensor(of: self) ?? value
     }
 }

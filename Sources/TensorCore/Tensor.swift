@@ -31,6 +31,9 @@ public struct Tensor {
         self.init(shape: shape, storage: Storage(count: shape.elementCount), trace: nil)
     }
 
+    /// A shape without memory, for models that are only counted; nothing may be asked of it but the shape.
+    public init(outline shape: Shape) { self.init(shape: shape, storage: Storage(count: 0), trace: nil) }
+
     public init(_ values: [Float], shape: Shape) {
         require(
             values.count == shape.elementCount, "\(values.count) values do not fill shape \(shape)")

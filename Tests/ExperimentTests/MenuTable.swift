@@ -50,8 +50,8 @@ enum MenuTable {
     static let rows =
         networks + quantizers + prologue + losses + imageLosses + jointModel + training + priorRows + samplers + guidance
 
-    /// Keys that name a file of weights which a user brings; `ImageLossRunTests` has such files.
-    static let elsewhere: Set = ["tokenizer.perceptual.network", "tokenizer.perceptual.weights"]
+    /// Keys that name weights which a user brings; `ImageLossRunTests` and `ImportTests` of the command line have such files.
+    static let elsewhere: Set = ["tokenizer.perceptual.network", "tokenizer.perceptual.weights", "tokenizer.from", "prior.from"]
 
     static let scored: Set<String> = ["samples.nocfg", "samples.cool", "scores.nocfg", "scores.cool"]
     static let priorOn = scored.union(["resample", "prior"])

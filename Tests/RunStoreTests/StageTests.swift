@@ -210,6 +210,46 @@ import Testing
         }
     }
 
+    /// Looking at claims from time to time: an owner on another host counts as dead once its heart has stood still for
+    /// long enough on our own clock, whatever the dates in its file say; one that is here, once its process is gone.
+    @Test func aWatchTellsTheDeadFromTheLiving() throws {
+        try withTemporaryFolder { folder in
+            let store = try Store(directory: folder, timing: .init(staleAfter: 0.3))
+            let stage = store.stage(identity)
+            var watch = ClaimWatch()
+            func isHeld() -> Bool { if case .held = watch.claim(on: identity, in: store) { true } else { false } }
+            #expect(watch.claim(on: identity, in: store) == .free)
+            try FileManager.default.createDirectory(at: stage.directory, withIntermediateDirectories: true)
+            func write(_ host: String, process: Int32, beat: Int) throws {
+                let owner = "{\"host\":\"\(host)\",\"process\":\(process),\"started\":\(4e9 - Double(beat) * 1e6),\"beat\":\(beat)}"
+                try Data(owner.utf8).write(to: stage.url("lock"))
+            }
+            for beat in 1...6 {
+                try write("elsewhere", process: 1, beat: beat)
+                #expect(isHeld() && stage.owner?.process == 1)
+                Thread.sleep(forTimeInterval: 0.1)
+            }
+            Thread.sleep(forTimeInterval: 0.25)
+            #expect(watch.claim(on: identity, in: store) == .abandoned)
+            try write("elsewhere", process: 1, beat: 7)
+            #expect(isHeld(), "it has come to life again")
+
+            // Here the file's lock tells, even where another process has got the dead one's number.
+            try write(Machine.current().host, process: getpid(), beat: 1)
+            #expect(watch.claim(on: identity, in: store) == .free && stage.owner == nil)
+            let other = StageIdentity(kind: "prior", settings: [:], formatVersion: 1)
+            _ = try store.perform(other) { work in
+                #expect(watch.claim(on: other, in: store) == .held(by: work.stage.owner))
+                #expect(work.stage.owner?.process == getpid())
+                return [:]
+            }
+            // A dead owner elsewhere, found so by the watch, is not waited for.
+            try write("elsewhere", process: 1, beat: 8)
+            let result = try store.perform(identity, takingOver: true) { _ in Issue.record("waited for the dead") } work: { _ in [:] }
+            #expect(!result.isReused)
+        }
+    }
+
     @Test func waitingCanBeGivenUp() throws {
         struct Enough: Error {}
         try withTemporaryFolder { folder in

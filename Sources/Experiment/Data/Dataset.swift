@@ -13,6 +13,8 @@ public final class Dataset {
     /// Why files were left out of the data, one line each.
     let skipped: [String]
 
+    /// Whether there are no images at all (`data.set: none`).
+    public var isEmpty: Bool { counts == (0, 0) }
     public var classes: Int { train.classNames.count }
     /// Training and held-out images: those there are, or those that a plan expects.
     var counts: (train: Int, test: Int) { expected ?? (train.count, test.count) }
@@ -23,6 +25,14 @@ public final class Dataset {
     private var prefetch = 0
     /// Of images that are not here.
     private var expected: (train: Int, test: Int)?
+
+    /// No images, of these sizes: what a model is sampled for where no data is at hand.
+    init(withoutImagesOf size: Int, channels: Int, classes: Int) {
+        let none = ImageSet(
+            name: DataSettings.Collection.none.rawValue, height: size, width: size, channels: channels, pixels: [], labels: [],
+            classNames: (0..<classes).map(String.init))
+        (name, train, test, skipped, identity) = (none.name, none, none, [], ["set": .string(none.name)])
+    }
 
     /// - Parameters:
     ///   - kept: folder that keeps what looking at files has found; nil: they are looked at anew.
@@ -50,6 +60,7 @@ public final class Dataset {
             data = try Self.limited(folder.data, settings)
         case .imageHDF5:
             data = try Self.limited(HDF5Images(opening: Self.place(settings), settings, kept: kept).load(), settings)
+        case .none: throw InputError("data.set none has no images to train or test on")
         case .shapes:
             data = try Shapes.generate(
                 imageSize: settings.imageSize, train: settings.trainCount ?? 20_000, test: settings.testCount ?? 4_000,

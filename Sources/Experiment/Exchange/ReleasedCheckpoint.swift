@@ -27,10 +27,15 @@ enum ReleasedCheckpoint {
         Part(file: "model_1.safetensors", prefix: "ar.", isAveraged: true),
     ]
 
+    /// The entry of a file's metadata that says what its tensors do not: axes, temperatures, image size.
+    static let metadataKey = "prologue"
+
     /// Writes the files of `parts` that the weights of a stage have parameters for.
     ///
-    /// - Parameter stage: the folder with the stage's weights.
-    static func write(_ parts: [Part], of stage: StageHandle, to folder: URL) throws {
+    /// - Parameters:
+    ///   - stage: the folder with the stage's weights.
+    ///   - notes: what importing cannot read off the tensors.
+    static func write(_ parts: [Part], of stage: StageHandle, notes: JSONValue, to folder: URL) throws {
         do { try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true) } catch {
             throw InputError(file: folder.path, "cannot be made: \(error.localizedDescription)")
         }
@@ -42,13 +47,10 @@ enum ReleasedCheckpoint {
             let names = weights.names.filter { $0.hasPrefix(part.prefix) }
             // A tokenizer without a discriminator or a joint AR model has no such files.
             if names.isEmpty { continue }
-            let tensors = try names.map { name in
-                (
-                    name: String(name.dropFirst(part.prefix.count)), shape: try weights.shape(name),
-                    values: TensorValues.float32(try weights.floats(name))
-                )
-            }
-            try SafetensorsFile.write(tensors, to: folder.appendingPathComponent(part.file))
+            let tensors = try names.map { (name: String($0.dropFirst(part.prefix.count)), shape: try weights.shape($0)) }
+            try SafetensorsFile.write(
+                float32: tensors, metadata: [metadataKey: notes.canonical], to: folder.appendingPathComponent(part.file)
+            ) { try weights.streamedFloats(names[$0]) }
         }
     }
 }
@@ -57,15 +59,17 @@ extension RunPlan {
     /// Writes the networks of a finished run to `folder/tokenizer` and `folder/prior`, laid out as released checkpoints.
     /// - Throws: `InputError` if tokenizer or prior are not trained, or a file cannot be written.
     public func exportCheckpoint(to folder: URL, _ context: ExperimentContext) throws {
-        let parts: [(folder: String, stage: any Stage, parts: [ReleasedCheckpoint.Part])] = [
-            ("tokenizer", prior.tokenizer, ReleasedCheckpoint.tokenizer), ("prior", prior, ReleasedCheckpoint.prior),
+        let tokenizer = prior.tokenizer
+        let parts: [(folder: String, stage: any Stage, notes: JSONValue, parts: [ReleasedCheckpoint.Part])] = [
+            ("tokenizer", tokenizer, tokenizer.notes, ReleasedCheckpoint.tokenizer),
+            ("prior", prior, ["prior": prior.settings.networkIdentity], ReleasedCheckpoint.prior),
         ]
-        for (name, stage, _) in parts where !context.store.stage(stage.identity).isComplete {
+        for (name, stage, _, _) in parts where !context.store.stage(stage.identity).isComplete {
             throw InputError("the run's \(name) is not trained; 'prologue sweep run' trains it")
         }
-        for (name, stage, parts) in parts {
+        for (name, stage, notes, parts) in parts {
             try ReleasedCheckpoint.write(
-                parts, of: context.store.stage(stage.identity), to: folder.appendingPathComponent(name))
+                parts, of: context.store.stage(stage.identity), notes: notes, to: folder.appendingPathComponent(name))
         }
     }
 }

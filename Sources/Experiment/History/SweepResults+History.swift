@@ -86,7 +86,7 @@ extension SweepResults {
         for row in try index.query(
             """
             SELECT runs.id, config_keys.key, section FROM json_each(?) AS found CROSS JOIN runs ON runs.id = found.value
-            JOIN run_sections ON run = runs.number JOIN config_keys ON config_keys.number = name
+            JOIN run_sections ON run_sections.run = runs.number JOIN config_keys ON config_keys.number = run_sections.name
             """, [ids]
         ).rows {
             sections[row[0].stringValue ?? "", default: [:]][row[1].stringValue ?? ""] = row[2].intValue ?? 0
@@ -95,7 +95,7 @@ extension SweepResults {
         var values: [Int: [String: JSONValue]] = [:]
         for row in try index.query(
             """
-            SELECT section, config_keys.key, value FROM json_each(?) AS found
+            SELECT section, config_keys.key, config_values.value FROM json_each(?) AS found
             CROSS JOIN config_values ON section = found.value JOIN config_keys ON config_keys.number = config_values.key
             """, [.array(numbers.map { .int($0) })]
         ).rows {

@@ -16,6 +16,12 @@ public struct StageCost: Equatable, Sendable {
     public var disk: Double
     /// Bytes of files that it needs meanwhile.
     public var scratch: Double = 0
+
+    /// Of a model that is there already.
+    static func taken(parameters: Int) -> StageCost {
+        StageCost(
+            parameters: parameters, tokens: nil, flops: 0, memory: 4 * Double(parameters), disk: 4 * Double(parameters))
+    }
 }
 
 extension Stage {
@@ -56,16 +62,14 @@ extension FeatureStage {
 }
 
 extension TokenizerStage {
-    private var sizes: TokenizerConfig { settings.config(for: dataset) }
-
     /// FLOPs, numbers in parameters and numbers held to encode an image, and to decode one.
     var encoding: (flops: Double, parameters: Int, held: Double) {
-        let cost = sizes.cost()
-        return (cost.encoding, cost.encoder.parameters + cost.prologue.parameters, sizes.inference)
+        let cost = config.cost()
+        return (cost.encoding, cost.encoder.parameters + cost.prologue.parameters, config.inference)
     }
     var decoding: (flops: Double, parameters: Int, held: Double) {
-        let cost = sizes.cost()
-        return (cost.decoder.forward, cost.decoder.parameters, sizes.inference)
+        let cost = config.cost()
+        return (cost.decoder.forward, cost.decoder.parameters, config.inference)
     }
 
     private var imageLosses: ImageLossCost {
@@ -90,7 +94,8 @@ extension TokenizerStage {
     }
 
     var cost: StageCost? {
-        let (config, isFrozen) = (sizes, settings.variant == .prologuePost)
+        let (config, isFrozen) = (config, settings.variant == .prologuePost)
+        if adopted != nil { return .taken(parameters: config.cost().parameters) }
         let joint = settings.trainedJointConfig(prior: prior, layout: config.layout, classes: dataset.classes)
         func training(_ losses: ImageLossCost) -> TrainingCost {
             config.trainingCost(weights: settings.lossWeights, isFrozen: isFrozen, joint: joint, imageLosses: losses)
@@ -155,6 +160,7 @@ extension PriorStage {
     var cost: StageCost? {
         let (config, heldOut) = (sizes, min(PriorTraining.heldOutCount, tokenizer.dataset.counts.test))
         let (network, training) = (config.cost, config.trainingCost)
+        if adopted != nil { return .taken(parameters: network.parameters) }
         let weights = 4 * Double(network.parameters)
         // Bits of held-out images, with the class given and without.
         let measuring = 2 * Double(heldOut) * network.forward

@@ -57,7 +57,9 @@ struct StageEstimator {
     private mutating func records(of kind: String) -> [StageRecord] {
         if let known = finished[kind] { return known }
         let ids = store.stageIDs().filter { $0.hasPrefix("\(kind)-") }
+        // A model that was imported tells nothing of training one.
         let records = ids.prefix(Self.recordLimit).compactMap { store.stage(id: $0).record }
+            .filter { $0.summary["flops"]?.doubleValue != 0 }
         finished[kind] = records
         return records
     }

@@ -10,6 +10,8 @@ struct PriorStage: Stage {
     let settings: PriorSettings
     let seed: Int
     let tokens: TokenStage
+    /// What is taken instead of training one.
+    var adopted: AdoptedPrior?
 
     var role: String { "prior" }
     var tokenizer: TokenizerStage { tokens.tokenizer }
@@ -18,31 +20,38 @@ struct PriorStage: Stage {
     var isJoint: Bool { tokenizer.settings.variant == .prologueOneStage }
 
     var identity: StageIdentity {
+        if let adopted { return adopted.identity }
         let read: JSONValue =
             isJoint
             ? ["joint": true, "prior": settings.networkIdentity]
             : ["prior": settings.identity, "seed": .int(seed)]
-        return StageIdentity(kind: "prior", settings: read, inputs: ["tokens": tokens.id], formatVersion: 1)
+        // Without images there are no tokens either.
+        let inputs = tokenizer.dataset.isEmpty ? ["tokenizer": tokenizer.id] : ["tokens": tokens.id]
+        return StageIdentity(kind: "prior", settings: read, inputs: inputs, formatVersion: 1)
     }
 
+    /// What a stage that decodes this model's tokens adds to its settings: an adopted model's key does not cover which weights
+    /// of the tokenizer are read.
+    var decodingIdentity: [String: JSONValue] { adopted == nil ? [:] : tokenizer.weightIdentity }
+
     func perform(_ work: StageWork, _ context: ExperimentContext) throws -> JSONValue {
+        if let adopted { return try adopted.perform(work, context) }
         let training = PriorTraining(
             settings: settings, seed: seed, layout: tokenizer.layout, classes: tokenizer.dataset.classes,
-            tokens: try tokens.load(context))
+            tokens: tokenizer.dataset.isEmpty ? .empty(width: tokenizer.layout) : try tokens.load(context))
         guard isJoint else { return try training.run(work, context) }
-        let weights = context.store.stage(tokenizer.identity).url(WeightFile.averaged)
+        let weights = context.store.stage(tokenizer.identity).url(tokenizer.adopted?.weightFile ?? WeightFile.averaged)
         return try training.adopt(SafetensorsFile(reading: weights), work)
     }
 
-    /// The AR model with its averaged weights, or those last trained.
+    /// The AR model with its averaged weights, or those last trained; of an imported one, those that were asked for then.
     func load(averaged: Bool = true, _ context: ExperimentContext) throws -> ARModel {
         let model = ARModel(
-            settings.config(layout: tokenizer.layout, classes: tokenizer.dataset.classes),
-            stream: RandomStream(seed: seed, "prior/initial"))
+            settings.config(layout: tokenizer.layout, classes: tokenizer.dataset.classes), parameters: .unfilled)
         // A joint AR model that was taken over left its last trained weights with the tokenizer.
-        let holder = isJoint && !averaged ? tokenizer.identity : identity
+        let holder = isJoint && adopted == nil && !averaged ? tokenizer.identity : identity
         let file = try SafetensorsFile(
-            reading: context.store.stage(holder).url(averaged ? WeightFile.averaged : WeightFile.trained))
+            reading: context.store.stage(holder).url(averaged ? adopted?.weightFile ?? WeightFile.averaged : WeightFile.trained))
         try ParameterFiles.load(model.parameters, from: file, prefix: "ar.")
         return model
     }

@@ -19,9 +19,9 @@ struct ResampleStage: Stage {
     private var tokenizer: TokenizerStage { prior.tokenizer }
 
     var identity: StageIdentity {
-        StageIdentity(
-            kind: "resample",
-            settings: ["resample": settings.identity, "tokens": .int(tokenCount), "seed": .int(seed)],
+        let read: [String: JSONValue] = ["resample": settings.identity, "tokens": .int(tokenCount), "seed": .int(seed)]
+        return StageIdentity(
+            kind: "resample", settings: .object(read.merging(prior.decodingIdentity) { $1 }),
             inputs: ["prior": prior.id], formatVersion: 1)
     }
 

@@ -20,9 +20,9 @@ struct SampleStage: Stage {
     private var tokenizer: TokenizerStage { prior.tokenizer }
 
     var identity: StageIdentity {
-        StageIdentity(
-            kind: "samples",
-            settings: ["sampler": settings.identity, "count": .int(count), "seed": .int(seed)],
+        let read: [String: JSONValue] = ["sampler": settings.identity, "count": .int(count), "seed": .int(seed)]
+        return StageIdentity(
+            kind: "samples", settings: .object(read.merging(prior.decodingIdentity) { $1 }),
             inputs: ["prior": prior.id], formatVersion: 1)
     }
 

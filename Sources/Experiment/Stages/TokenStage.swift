@@ -74,6 +74,15 @@ struct TokenFile {
 
     let train, test: Half
 
+    /// No tokens of sequences of this layout.
+    static func empty(width layout: SequenceLayout) -> TokenFile {
+        let none = Half(
+            indices: TokenTensor([], shape: [0, layout.prologueTokens + layout.visualTokens]), labels: [])
+        return TokenFile(train: none, test: none)
+    }
+
+    private init(train: Half, test: Half) { (self.train, self.test) = (train, test) }
+
     init(reading url: URL) throws {
         let file = try HDF5File(reading: url)
         func half(_ name: String) throws -> Half {

@@ -16,17 +16,37 @@ struct TokenizerStage: Stage {
     /// What a perceptual loss would look with.
     let perceptual: PerceptualNetwork?
     var role = "tokenizer"
+    /// What is taken instead of training one.
+    var adopted: AdoptedTokenizer?
 
     /// The frozen 2D tokenizer under a `prologue-post`, a stage of its own that a baseline arm shares.
     var base: TokenizerStage? {
-        settings.base.map {
+        guard adopted == nil else { return nil }
+        return settings.base.map {
             TokenizerStage(settings: $0, prior: prior, seed: seed, dataset: dataset, perceptual: perceptual, role: "base-tokenizer")
         }
     }
 
-    var layout: SequenceLayout { settings.config(for: dataset).layout }
+    var config: TokenizerConfig {
+        var config = settings.config(for: dataset)
+        if let adopted { config.labels = adopted.labels }
+        return config
+    }
+
+    var layout: SequenceLayout { config.layout }
+
+    /// What importing cannot read off the tensors of its checkpoint.
+    var notes: JSONValue {
+        var notes: [String: JSONValue] = [
+            "tokenizer": .object((settings.stageIdentity.objectValue ?? [:]).filter { $0.key != "from" }),
+            "image_size": .int(dataset.imageSize),
+        ]
+        if settings.variant == .prologueOneStage { notes["prior"] = prior.networkIdentity }
+        return .object(notes)
+    }
 
     var identity: StageIdentity {
+        if let adopted { return adopted.identity }
         var read: [String: JSONValue] = [
             "data": dataset.identity, "tokenizer": settings.stageIdentity, "seed": .int(seed),
         ]
@@ -44,6 +64,7 @@ struct TokenizerStage: Stage {
     private var usedPerceptual: PerceptualNetwork? { settings.usesPerceptual ? perceptual : nil }
 
     func perform(_ work: StageWork, _ context: ExperimentContext) throws -> JSONValue {
+        if let adopted { return try adopted.perform(work, context) }
         let frozen = try base.map {
             try SafetensorsFile(reading: context.store.stage($0.identity).url($0.weightFile))
         }
@@ -53,15 +74,15 @@ struct TokenizerStage: Stage {
         return dataset.noted(in: try training.run(work, context))
     }
 
-    /// Which of the weights others read.
-    var weightFile: String { settings.ema ? WeightFile.averaged : WeightFile.trained }
+    /// Which of the weights others read; of an imported tokenizer, those that were asked for then.
+    var weightFile: String { settings.ema ? adopted?.weightFile ?? WeightFile.averaged : WeightFile.trained }
 
     /// What a stage that reads the weights adds to its settings: nothing where they are the averaged ones.
     var weightIdentity: [String: JSONValue] { settings.ema ? [:] : ["ema": false] }
 
     /// The tokenizer with the weights that others read.
     func load(_ context: ExperimentContext) throws -> Tokenizer {
-        let tokenizer = Tokenizer(settings.config(for: dataset), seed: seed)
+        let tokenizer = Tokenizer(config, parameters: .unfilled)
         let file = try SafetensorsFile(reading: context.store.stage(identity).url(weightFile))
         try ParameterFiles.load(tokenizer.encoder.parameters, from: file, prefix: "encoder.")
         try ParameterFiles.load(tokenizer.decoder.parameters, from: file, prefix: "decoder.")

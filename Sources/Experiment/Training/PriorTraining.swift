@@ -72,7 +72,7 @@ struct PriorTraining {
     /// Takes over the joint AR model of `prologue-onestage` as it is, and measures it as a trained one is.
     func adopt(_ weights: SafetensorsFile, _ work: StageWork) throws -> JSONValue {
         let model = ARModel(
-            settings.config(layout: layout, classes: classes), stream: RandomStream(seed: seed, "prior/initial"))
+            settings.config(layout: layout, classes: classes), parameters: .unfilled)
         try ParameterFiles.load(model.parameters, from: weights, prefix: "ar.")
         try ParameterFiles.save([("ar.", model.parameters)], to: work.url(WeightFile.averaged))
         return [

@@ -46,8 +46,9 @@ struct Provenance {
             .number("peak memory", unit: "MiB", decimals: 0), .text("finished"), .text("code"), .text("machine"),
         ])
         var seen: Set<String> = []
-        let records = results.arms.flatMap { $0.runs.flatMap(\.stages) }.sorted { $0.value.started < $1.value.started }
-        for (role, record) in records where seen.insert(record.id).inserted {
+        let runs = results.arms.flatMap(\.runs)
+        let records = runs.flatMap { run in run.stages.compactMap { role, stage in stage.record.map { (role, $0) } } }
+        for (role, record) in records.sorted(by: { $0.1.started < $1.1.started }) where seen.insert(record.id).inserted {
             table.add([
                 .text(record.id), .text(role), .number(record.wallSeconds),
                 .number(Double(record.peakMemoryBytes) / 1_048_576), .text(record.finished.formatted(.iso8601)),

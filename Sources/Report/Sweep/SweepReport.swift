@@ -17,6 +17,7 @@ public struct SweepReport {
         document.add(Self.standing(results, date))
         document.add(try Self.result(sweep, results))
         document.add(Self.pictures(results, in: store))
+        if let semantics = SemanticsSection(results) { document.add(semantics.blocks) }
         document.add(Self.plan(sweep, results))
         if let curves = TrainingCurves(results, in: store) { document.add([.heading("Training")] + curves.blocks) }
         document.add([.heading("All scores"), .table(Self.allScores(results))])
@@ -64,7 +65,7 @@ public struct SweepReport {
     private static func standing(_ results: SweepResults, _ date: Date) -> ReportDocument.Block {
         let runs = results.arms.flatMap(\.runs)
         let done = runs.count { $0.state == .done }
-        let records = runs.flatMap { $0.stages.values }
+        let records = runs.flatMap { $0.stages.values.compactMap(\.record) }
         let commits = Set(records.map(\.codeVersion.shown)).sorted()
         let machines = Set(records.map(\.machine.shown)).sorted()
         var facts = [

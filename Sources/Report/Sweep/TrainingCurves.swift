@@ -39,7 +39,7 @@ struct TrainingCurves {
     private static func tables(of arm: SweepResults.Arm, _ role: String, in store: Store) -> [MetricsTable] {
         var seen: Set<String> = []
         return arm.runs.compactMap { run in
-            guard let id = run.stages[role]?.id, seen.insert(id).inserted else { return nil }
+            guard let id = run.stages[role]?.record?.id, seen.insert(id).inserted else { return nil }
             return try? MetricsFile.read(store.stage(id: id).url("metrics.h5"))
         }
     }

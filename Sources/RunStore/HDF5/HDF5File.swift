@@ -39,11 +39,20 @@ public final class HDF5File {
     public static func write(atomicallyTo url: URL, _ body: (HDF5File) throws -> Void) throws {
         try AtomicFile.replace(url) { aside in
             let file = try HDF5File(creating: aside, called: url.path)
-            try body(file)
-            try file.close()
+            do {
+                try body(file)
+                try file.close()
+            } catch {
+                file.abandon()
+                throw error
+            }
             try FileSeal.seal(aside, called: url.path)
         }
     }
+
+    /// Never closes the file: for one that could not be written. With the disk full the library does not survive closing
+    /// what it has not got rid of.
+    func abandon() { handle.abandon() }
 
     private static func open(_ url: URL, name: String, _ body: (hid_t) -> hid_t) throws -> HDF5Identifier {
         let identifier = try HDF5Library.call(name, "open the HDF5 file") {

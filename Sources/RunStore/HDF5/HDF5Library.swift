@@ -8,6 +8,8 @@ import Foundation
 /// The lock is recursive: a call may be made while another closure of this process-wide door is running.
 enum HDF5Library {
     private static let lock = NSRecursiveLock()
+    /// At the end of the process the library would close what has been left open because it could not be written.
+    private static let staysAtExit: Void = { _ = H5dont_atexit() }()
     /// Where the library says why a call failed; guarded by `lock`, never freed.
     private nonisolated(unsafe) static let message = UnsafeMutablePointer<CChar>.allocate(capacity: H5_MESSAGE_SIZE)
 
@@ -22,6 +24,7 @@ enum HDF5Library {
     {
         lock.lock()
         defer { lock.unlock() }
+        _ = staysAtExit
         // Thread-safe builds of the library keep this setting per thread, so it is made each time.
         h5_note_failures(message)
         let result = body()
@@ -65,6 +68,9 @@ final class HDF5Identifier {
         isOpen = false
         try HDF5Library.call(file, "close") { release(value) }
     }
+
+    /// Leaves it open for good.
+    func abandon() { isOpen = false }
 
     deinit {
         if isOpen { HDF5Library.release { release(value) } }

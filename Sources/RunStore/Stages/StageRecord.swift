@@ -71,7 +71,7 @@ public struct StageRecord: Codable, Equatable, Sendable {
 
     public init(
         id: String, identity: StageIdentity, summary: JSONValue, codeVersion: CodeVersion, machine: Machine, started: Date,
-        finished: Date, wallSeconds: Double, peakMemoryBytes: Int
+        finished: Date, wallSeconds: Double, peakMemoryBytes: Int, files: [String: Int]? = nil
     ) {
         self.id = id
         self.identity = identity
@@ -82,6 +82,7 @@ public struct StageRecord: Codable, Equatable, Sendable {
         self.finished = finished
         self.wallSeconds = wallSeconds
         self.peakMemoryBytes = peakMemoryBytes
+        self.files = files
     }
 
     enum CodingKeys: String, CodingKey {

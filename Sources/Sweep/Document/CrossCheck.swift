@@ -11,9 +11,13 @@ extension RunSettings {
 
     /// All broken rules; empty when the settings can be run.
     public func conflicts() -> [Conflict] {
-        dataConflicts() + headConflicts() + scheduleConflicts("tokenizer", tokenizer.optimizer, steps: tokenizer.steps)
-            + scheduleConflicts("prior", prior.optimizer, steps: prior.steps) + tokenConflicts() + quantizerConflicts()
-            + positionConflicts() + imageLossConflicts() + samplingConflicts()
+        // What is taken as it is brings its own sizes and is not trained.
+        let (isTrained, isPriorTrained) = (tokenizer.from == nil, prior.from == nil)
+        return dataConflicts() + headConflicts()
+            + (isTrained ? scheduleConflicts("tokenizer", tokenizer.optimizer, steps: tokenizer.steps) : [])
+            + (isPriorTrained ? scheduleConflicts("prior", prior.optimizer, steps: prior.steps) : [])
+            + (isTrained ? tokenConflicts() + quantizerConflicts() + imageLossConflicts() : [])
+            + positionConflicts() + samplingConflicts()
     }
 
     /// Data sets that nothing installs need their place; pictures are grey or coloured.
@@ -22,6 +26,11 @@ extension RunSettings {
         if [.cifar10, .imageFolder, .imageHDF5].contains(data.set), data.path == nil {
             found.append(Conflict(
                 paths: ["data.path", "data.set"], message: "data.set \(data.set.rawValue) needs data.path, the place of its files"))
+        }
+        if data.set == .none, tokenizer.from == nil {
+            found.append(Conflict(
+                paths: ["data.set", "tokenizer.from"],
+                message: "data.set none has no images to train a tokenizer on; it needs tokenizer.from"))
         }
         if data.channels != 1, data.channels != 3 {
             found.append(Conflict(
@@ -34,12 +43,15 @@ extension RunSettings {
     private func headConflicts() -> [Conflict] {
         let decoder = tokenizer.decoderSize
         let joint = tokenizer.jointAr
-        let networks: [(path: String, prefix: String, dim: Int, heads: Int, axes: [Int])] = [
-            ("tokenizer", "", tokenizer.dim, tokenizer.heads, tokenizer.ropeAxes),
-            ("tokenizer", "decoder_", decoder.dim, decoder.heads, tokenizer.ropeAxes),
-            ("tokenizer.joint_ar", "", joint.dim, joint.heads, joint.ropeAxes),
-            ("prior", "", prior.dim, prior.heads, prior.ropeAxes),
-        ]
+        var networks: [(path: String, prefix: String, dim: Int, heads: Int, axes: [Int])] = []
+        if tokenizer.from == nil {
+            networks += [
+                ("tokenizer", "", tokenizer.dim, tokenizer.heads, tokenizer.ropeAxes),
+                ("tokenizer", "decoder_", decoder.dim, decoder.heads, tokenizer.ropeAxes),
+                ("tokenizer.joint_ar", "", joint.dim, joint.heads, joint.ropeAxes),
+            ]
+        }
+        if prior.from == nil { networks.append(("prior", "", prior.dim, prior.heads, prior.ropeAxes)) }
         return networks.flatMap { path, prefix, dim, heads, axes -> [Conflict] in
             let (dimPath, headsPath, axesPath) = ("\(path).\(prefix)dim", "\(path).\(prefix)heads", "\(path).rope_axes")
             // A decoder that is not given apart has the encoder's keys.

@@ -1,5 +1,6 @@
 /// Stage 3: the class-conditional AR model over the cached tokens.
 public struct PriorSettings: SettingsSection {
+    public var from: String?
     public var dim = 128
     public var layers = 4
     public var heads = 4
@@ -21,6 +22,9 @@ public struct PriorSettings: SettingsSection {
 
     public static let help = "Stage 3: the class-conditional AR model over the cached tokens."
     public static let fields: [Field<Self>] = [
+        .value("from", \.from,
+            "An AR model to take as it is: the id of a prior stage of this tokenizer (or its beginning), or the folder of a "
+                + "released checkpoint; its sizes are then taken from there. Null: train one.", isLater: true),
         .value("dim", \.dim, "Width.", .atLeast(2), unit: "channels"),
         .value("layers", \.layers, "Transformer layers.", .atLeast(1)),
         .value("heads", \.heads, "Attention heads.", .atLeast(1)),

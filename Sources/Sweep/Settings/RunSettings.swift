@@ -11,6 +11,7 @@ public struct RunSettings: SettingsSection {
     public var scores = ScoreSettings()
     public var probe = ProbeSettings()
     public var resample = ResampleSettings()
+    public var semantics = SemanticsSettings()
     /// The replicate this run is: what comparisons pair by and average over.
     public var seed = 0
     public var seeds = SeedSettings()
@@ -28,6 +29,7 @@ public struct RunSettings: SettingsSection {
         .section("scores", \.scores),
         .section("probe", \.probe),
         .section("resample", \.resample),
+        .section("semantics", \.semantics),
         .value("seed", \.seed, "The replicate this run is; set by `seeds`.", .atLeast(0)),
         .section("seeds", \.seeds),
     ]

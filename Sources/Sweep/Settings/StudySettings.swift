@@ -14,9 +14,52 @@ public struct ScoreSettings: SettingsSection {
     ]
 }
 
-/// The linear probe on token codes.
+/// Which tokens a probe reads.
+public enum ProbedTokens: String, ChoiceSetting {
+    /// The prologue tokens, where there are any.
+    case prologue
+    /// The first visual tokens, as many as the prologue has: in a raster tokenizer the top of the image.
+    case first
+    /// As many random visual tokens.
+    case random
+    /// Means of visual tokens over as many cells of a coarse grid.
+    case pooled
+    /// All visual tokens.
+    case all
+    /// The first 1, 2, 4 … tokens of the prologue, or else of the image.
+    case prefixes
+}
+
+/// What a probe reads of a token.
+public enum ProbedFeature: String, ChoiceSetting {
+    /// Code vectors, concatenated.
+    case codes
+    /// The mean of the code vectors.
+    case mean
+    /// Indices, one-hot.
+    case onehot
+    /// What the quantizer was given.
+    case points
+    /// Embeddings of the prior.
+    case embeddings
+}
+
+/// What a probe's accuracy is set against.
+public enum ProbeControl: String, ChoiceSetting {
+    /// Always the most frequent class.
+    case majority
+    /// Labels of the training images, shuffled.
+    case shuffled
+    /// A tokenizer with its initial weights.
+    case untrained
+}
+
+/// The linear probe on tokens.
 public struct ProbeSettings: SettingsSection {
     public var enabled = true
+    public var tokens: [ProbedTokens] = [.prologue, .first, .random]
+    public var features: [ProbedFeature] = [.codes]
+    public var controls: [ProbeControl] = []
     public var trainCount = 10_000
     public var testCount: Int?
     public var l2Grid = [1e-4, 1e-3, 1e-2, 1e-1]
@@ -24,15 +67,27 @@ public struct ProbeSettings: SettingsSection {
 
     public init() {}
 
-    public static let help = "Linear probe: multinomial logistic regression from codes to class."
+    /// The same with all tokens, features and controls: what the semantic studies ask for.
+    public var wide: ProbeSettings {
+        var wide = self
+        (wide.enabled, wide.tokens, wide.features, wide.controls) =
+            (true, ProbedTokens.allCases, ProbedFeature.allCases, ProbeControl.allCases)
+        return wide
+    }
+
+    public static let help = "Linear probe: multinomial logistic regression from tokens to class."
     public static let fields: [Field<Self>] = [
         .value("enabled", \.enabled, "Run the probe."),
+        .value("tokens", \.tokens, "Sets of tokens that are probed."),
+        .value("features", \.features, "What is read of the tokens."),
+        .value("controls", \.controls, "What accuracies are set against."),
         .value("train_count", \.trainCount, "Training images the probe is fitted on.", .atLeast(2), unit: "images"),
         .value("test_count", \.testCount, "Held-out images it is tested on; null: all.", .atLeast(1), unit: "images"),
         .value("l2_grid", \.l2Grid,
             "Strengths of the L2 penalty that are tried; chosen on a part of the training images.",
             .atLeast(0)),
-        .value("seed", \.seed, "Seed of the split that chooses the penalty.", .atLeast(0)),
+        .value("seed", \.seed, "Seed of the split that chooses the penalty, of random tokens and of shuffled labels.",
+            .atLeast(0)),
     ]
 }
 

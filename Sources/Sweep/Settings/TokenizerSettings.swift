@@ -40,6 +40,7 @@ public struct TokenizerSettings: SettingsSection {
         case shared, separate
     }
 
+    public var from: String?
     public var variant = Variant.prologue
     public var patch = 4
     public var dim = 96
@@ -101,6 +102,9 @@ public struct TokenizerSettings: SettingsSection {
 
     public static let help = "Stage 1: the image tokenizer with its joint AR model."
     public static let fields: [Field<Self>] = [
+        .value("from", \.from,
+            "A tokenizer to take as it is: the id of a tokenizer stage (or its beginning), or the folder of a released "
+                + "checkpoint; what describes the tokenizer is then taken from there. Null: train one.", isLater: true),
         .value("variant", \.variant, "Which tokens there are and who trains them."),
         .value("patch", \.patch, "Side of a patch; one visual token each.", .atLeast(1), unit: "pixels"),
         .value("dim", \.dim, "Width of the encoder.", .atLeast(2), unit: "channels"),

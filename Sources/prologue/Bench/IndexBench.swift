@@ -108,6 +108,8 @@ struct IndexBench {
         process.executableURL = Bundle.main.executableURL
         process.arguments = arguments + ["--store", folder.path]
         process.standardOutput = FileHandle.nullDevice
+        // It says there that it shows the newest 100.
+        process.standardError = FileHandle.nullDevice
         try process.run()
         process.waitUntilExit()
         guard process.terminationStatus == 0 else {

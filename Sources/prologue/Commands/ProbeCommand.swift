@@ -16,11 +16,21 @@ struct ProbeCommand: AsyncParsableCommand {
             test_labels.
 
               prologue probe quickstart-baseline-2d-s0 quickstart-prologue-s0
+              prologue probe quickstart-prologue-s0 --tokens prologue random all --read codes onehot --controls shuffled
               prologue probe --features features.h5 --json
             """)
 
     @Argument(help: "Run ids, or the beginnings of ids.") var runs: [String] = []
     @Option(help: "An HDF5 file of features and labels instead of runs.") var features: String?
+    @Option(name: .customLong("tokens"), parsing: .upToNextOption,
+        help: "Sets of tokens: \(ProbedTokens.allCases.map(\.rawValue).joined(separator: ", ")) (default: the run's).")
+    var tokens: [ProbedTokens] = []
+    @Option(parsing: .upToNextOption,
+        help: "What is read of them: \(ProbedFeature.allCases.map(\.rawValue).joined(separator: ", ")) (default: the run's).")
+    var read: [ProbedFeature] = []
+    @Option(parsing: .upToNextOption,
+        help: "Controls: \(ProbeControl.allCases.map(\.rawValue).joined(separator: ", ")) (default: the run's).")
+    var controls: [ProbeControl] = []
     @Option(help: "Training images, evenly over the classes.") var trainCount: Int?
     @OptionGroup var store: StoreOptions
     @OptionGroup var output: TableOptions
@@ -44,15 +54,20 @@ struct ProbeCommand: AsyncParsableCommand {
             let plan = try context.plan(of: record)
             var settings = plan.settings.probe
             if let trainCount { settings.trainCount = trainCount }
+            if !tokens.isEmpty { settings.tokens = tokens }
+            if !read.isEmpty { settings.features = read }
+            if !controls.isEmpty { settings.controls = controls }
             let values = try plan.probe(settings, context)
-            for name in ["prologue", "first", "random"] {
+            let names = values.keys.filter { $0.hasSuffix(".top1") }.map { String($0.dropFirst(6).dropLast(5)) }
+            for name in names.sorted() {
                 guard let top1 = values["probe.\(name).top1"] else { continue }
                 table.add([
                     .text(record.id), .text(name), .number(top1), .number(values["probe.\(name).top5"] ?? nil),
                 ])
             }
         }
-        table.add(footnote: "prologue: the K prologue tokens; first, random: as many visual tokens")
+        table.add(footnote: "prologue: the K prologue tokens; first, random, pooled: as many visual ones; after a point what is read, if not the code "
+                + "vectors, or the control")
         output.show(table)
     }
 
@@ -106,3 +121,7 @@ struct ProbeCommand: AsyncParsableCommand {
         )
     }
 }
+
+extension ProbedTokens: ExpressibleByArgument {}
+extension ProbedFeature: ExpressibleByArgument {}
+extension ProbeControl: ExpressibleByArgument {}

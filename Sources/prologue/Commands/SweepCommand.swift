@@ -23,8 +23,9 @@ struct SweepCommand: AsyncParsableCommand {
         @Option(help: "Only cells that meet a condition, such as \"tokenizer.variant = 'prologue'\".")
         var only: String?
 
-        func load() throws -> SweepFile {
-            try SweepFile(loading: URL(fileURLWithPath: file), overrides: overrides, only: only)
+        /// - Parameter more: overrides after the user's own.
+        func load(adding more: [String] = []) throws -> SweepFile {
+            try SweepFile(loading: URL(fileURLWithPath: file), overrides: overrides + more, only: only)
         }
     }
 

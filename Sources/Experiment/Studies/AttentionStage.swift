@@ -1,0 +1,136 @@
+import Evaluation
+import Files
+import Foundation
+import ImageData
+import Models
+import RunStore
+import Sweep
+import TensorCore
+
+/// Where the prior looks while it predicts visual tokens: at the prologue, and how far away among visual tokens.
+struct AttentionStage: Stage {
+    let settings: SemanticsSettings
+    let prior: PriorStage
+
+    var role: String { "attention" }
+    private var tokenizer: TokenizerStage { prior.tokenizer }
+
+    var identity: StageIdentity {
+        StageIdentity(
+            kind: "attention", settings: ["images": .int(settings.attentionImages)], inputs: ["prior": prior.id],
+            formatVersion: 1)
+    }
+
+    static let file = "attention.h5"
+    static let pictureFile = "attention.png"
+
+    func perform(_ work: StageWork, _ context: ExperimentContext) throws -> JSONValue {
+        let layout = tokenizer.layout
+        let half = try prior.tokens.load(context).test
+        let count = min(settings.attentionImages, half.count)
+        context.progress.note("attention: \(count) held-out images")
+        let model = try prior.load(context)
+        let batch = half.batch((0..<count).map { $0 * half.count / count })
+        let maps = model.attentionMaps(ARInput(targets: layout.targets(batch.indices), labels: batch.labels))
+        let summary = AttentionSummary(maps, layout, grid: tokenizer.settings.config(for: tokenizer.dataset).grid)
+        try HDF5File.write(atomicallyTo: work.url(Self.file)) { file in
+            try file.write(
+                maps.values, to: "maps", shape: maps.shape, compressed: true,
+                attributes: [
+                    "axes": ["layer", "head", "predicted token", "attended input"],
+                    "content": "mean attention probability; input 0 is BOS, input j is token j - 1",
+                ])
+            for (name, values) in summary.perHead {
+                try file.write(values, to: name, shape: [maps.shape[0], maps.shape[1]], attributes: ["axes": ["layer", "head"]])
+            }
+        }
+        var values: [String: Double?] = [:]
+        for (name, heads) in summary.perHead {
+            values["attention.\(name)"] = heads.reduce(0, +) / Double(heads.count)
+            for layer in 0..<maps.shape[0] {
+                let own = heads[layer * maps.shape[1]..<(layer + 1) * maps.shape[1]]
+                values["attention.\(name).layer\(layer)"] = own.reduce(0, +) / Double(own.count)
+            }
+        }
+        try work.save(Scores(protocol: ["count": .int(count)], values: values), named: "attention")
+        try picture(maps, layout, to: work.url(Self.pictureFile))
+        return ["count": .int(count)]
+    }
+
+    /// For each layer a row, for each of the first tokens (prologue, or the first visual ones) a column: how much each
+    /// visual position attends to that token, mean over heads, on a grid; white is the row's largest value.
+    private func picture(_ maps: Tensor, _ layout: SequenceLayout, to url: URL) throws {
+        let (layers, heads, length) = (maps.shape[0], maps.shape[1], maps.shape[2])
+        let grid = Int(Double(layout.visualTokens).squareRoot())
+        let columns = min(12, layout.hasPrologue ? layout.prologueTokens : 8, length - 1)
+        let zoom = max(1, 24 / grid)
+        var pixels: [UInt8] = []
+        for layer in 0..<layers {
+            func weight(_ query: Int, _ key: Int) -> Float {
+                (0..<heads).reduce(Float(0)) { $0 + maps.pointer[((layer * heads + $1) * length + query) * length + key] }
+            }
+            let cells = (0..<columns).map { column in
+                (0..<layout.visualTokens).map { weight(layout.visualStart + $0, column + 1) }
+            }
+            let largest = max(cells.joined().max() ?? 0, 1e-9)
+            for cell in cells {
+                for y in 0..<grid * zoom {
+                    for x in 0..<grid * zoom { pixels.append(UInt8(255 * cell[y / zoom * grid + x / zoom] / largest)) }
+                }
+            }
+        }
+        let what = layout.hasPrologue ? "prologue token" : "first visual token"
+        let picture = ImageGrid(
+            columns: columns, scale: 2, rowLabels: (0..<layers).map { "layer \($0)" },
+            columnLabels: (0..<columns).map { "\($0)" },
+            title: "\(tokenizer.settings.variant.rawValue): attention to each \(what)")
+        try PNG.write(picture.picture(pixels, height: grid * zoom, width: grid * zoom, channels: 1), to: url)
+    }
+}
+
+/// Attention maps in a few numbers per layer and head, averaged over the predictions of visual tokens.
+struct AttentionSummary {
+    /// By name, [layers · heads].
+    let perHead: [(name: String, values: [Double])]
+
+    /// - Parameters:
+    ///   - maps: [layers, heads, T, T], as `ARModel.attentionMaps` gives them.
+    ///   - grid: side of the grid of visual tokens.
+    init(_ maps: Tensor, _ layout: SequenceLayout, grid: Int) {
+        let (heads, length) = (maps.shape[0] * maps.shape[1], maps.shape[2])
+        func mean(_ value: (UnsafePointer<Float>, Int) -> Double?) -> [Double] {
+            (0..<heads).map { head in
+                let found = (layout.visualStart..<length).compactMap { query in
+                    value(UnsafePointer(maps.pointer + (head * length + query) * length), query)
+                }
+                return found.isEmpty ? 0 : found.reduce(0, +) / Double(found.count)
+            }
+        }
+        // Input j holds token j − 1.
+        func place(_ token: Int) -> (row: Int, column: Int) {
+            let visual = token - layout.visualStart
+            return (visual / grid, visual % grid)
+        }
+        let firstVisualInput = layout.visualStart + 1
+        perHead = [
+            ("prologue_share", mean { row, _ in (0..<layout.prologueTokens).reduce(0) { $0 + Double(row[$1 + 1]) } }),
+            ("bos_share", mean { row, _ in Double(row[0]) }),
+            ("visual_share", mean { row, query in
+                query < firstVisualInput ? 0 : (firstVisualInput...query).reduce(0) { $0 + Double(row[$1]) }
+            }),
+            // Distance in patches between the predicted place and the places attended to, visual tokens only.
+            ("distance", mean { row, query in
+                guard query >= firstVisualInput else { return nil }
+                let own = place(query)
+                var (sum, total) = (0.0, 0.0)
+                for input in firstVisualInput...query {
+                    let other = place(input - 1)
+                    let (dy, dx) = (Double(own.row - other.row), Double(own.column - other.column))
+                    sum += Double(row[input]) * (dy * dy + dx * dx).squareRoot()
+                    total += Double(row[input])
+                }
+                return total > 0 ? sum / total : nil
+            }),
+        ]
+    }
+}

@@ -1,0 +1,74 @@
+import Evaluation
+import Models
+import TensorCore
+
+/// A vector for every token of many images, whether looked up by index or computed for each.
+struct TokenVectors {
+    let rows: Int
+    /// Numbers at a position.
+    let width: (_ position: Int) -> Int
+    /// Adds the vector at a position of a row to `target`.
+    private let add: (_ row: Int, _ position: Int, _ target: UnsafeMutablePointer<Float>) -> Void
+
+    /// Rows of `prologue` and `visual` [codes, z] by index; `indices` is [n, K + N].
+    init(_ indices: TokenTensor, _ layout: SequenceLayout, prologue: Tensor?, visual: Tensor) {
+        rows = indices.shape[0]
+        let tokens = indices.shape[1]
+        func table(_ position: Int) -> Tensor { position < layout.prologueTokens ? prologue ?? visual : visual }
+        width = { table($0).width }
+        add = { row, position, target in
+            let table = table(position)
+            let source = table.pointer + Int(indices.ids[row * tokens + position]) * table.width
+            for i in 0..<table.width { target[i] += source[i] }
+        }
+    }
+
+    /// One-hot codes, without a table of ones.
+    init(oneHot indices: TokenTensor, _ layout: SequenceLayout) {
+        rows = indices.shape[0]
+        let tokens = indices.shape[1]
+        width = { $0 < layout.prologueTokens ? layout.prologueCodes : layout.visualCodes }
+        add = { row, position, target in target[Int(indices.ids[row * tokens + position])] += 1 }
+    }
+
+    /// Vectors of their own for every image: `prologue` [n, K, z], `visual` [n, N, z].
+    init(prologue: Tensor?, visual: Tensor) {
+        rows = visual.shape[0]
+        let k = prologue?.shape[1] ?? 0
+        func part(_ position: Int) -> (tensor: Tensor, place: Int) {
+            if let prologue, position < k { (prologue, position) } else { (visual, position - k) }
+        }
+        width = { part($0).tensor.width }
+        add = { row, position, target in
+            let (tensor, place) = part(position)
+            let source = tensor.pointer + (row * tensor.shape[1] + place) * tensor.width
+            for i in 0..<tensor.width { target[i] += source[i] }
+        }
+    }
+
+    /// Means over the cells of a set, concatenated, [rows, Σ width].
+    func concatenated(_ set: TokenSet) -> FeatureMatrix { gathered(set.cells) }
+
+    /// The mean over all tokens of a set, [rows, width].
+    func mean(_ set: TokenSet) -> FeatureMatrix { gathered([Array(set.cells.joined())]) }
+
+    func columns(_ set: TokenSet) -> Int { set.cells.reduce(0) { $0 + width($1[0]) } }
+
+    private func gathered(_ cells: [[Int]]) -> FeatureMatrix {
+        let widths = cells.map { width($0[0]) }
+        let columns = widths.reduce(0, +)
+        let values = [Float](unsafeUninitializedCapacity: rows * columns) { buffer, written in
+            guard var target = buffer.baseAddress else { return }
+            buffer.initialize(repeating: 0)
+            for row in 0..<rows {
+                for (cell, width) in zip(cells, widths) {
+                    for position in cell { add(row, position, target) }
+                    if cell.count > 1 { for i in 0..<width { target[i] /= Float(cell.count) } }
+                    target += width
+                }
+            }
+            written = rows * columns
+        }
+        return FeatureMatrix(rows: rows, columns: columns, values: values)
+    }
+}
