@@ -43,7 +43,8 @@ import Testing
             print(json.dumps([float(entropy(np.unique(t[:, :k], axis=0, return_counts=True)[1])) for k in (1, 2, 3, 4)]))
             """, doubles: ["t": tokens.map(Double.init)])
         let found = prefixEntropies(tokens, length: 4)
-        let values = try #require(expected.arrayValue?.compactMap(\.doubleValue))
+        let numbers = expected.arrayValue?.compactMap(\.doubleValue)
+        let values = try #require(numbers)
         #expect(values.count == 4)
         for (estimate, value) in zip(found, values) { #expect(relativeError(estimate.plugIn, value) < 1e-12) }
         #expect(found[0].support == 3 && found.allSatisfy { $0.count == 500 })
@@ -86,7 +87,8 @@ import Testing
         let cosine = GroupSimilarity(centred: matrix, groupSize: 5)
         let correlation = GroupSimilarity(correlating: matrix, groupSize: 5)
         for (found, name) in [(cosine, "cosine"), (correlation, "correlation")] {
-            let values = try #require(expected[name]?.arrayValue?.compactMap(\.doubleValue))
+            let numbers = expected[name]?.arrayValue?.compactMap(\.doubleValue)
+            let values = try #require(numbers)
             #expect(abs(found.within - values[0]) < 1e-9 && abs(found.across - values[1]) < 1e-9, "\(name)")
         }
         #expect(
