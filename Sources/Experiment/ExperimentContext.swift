@@ -14,9 +14,13 @@ public struct ExperimentContext {
     let log = Logger(label: "prologue")
     let datasets = DatasetCache()
 
+    /// What is taken for granted while planning; nil: what is missing is an error.
+    var assumptions: Assumptions?
+
     /// The images that `settings` describe, loaded once.
     func dataset(_ settings: DataSettings) throws -> Dataset {
-        try datasets.dataset(settings, kept: store.directory.appendingPathComponent("data"), progress)
+        if let expected = try assumptions?.dataset(settings) { return expected }
+        return try datasets.dataset(settings, kept: store.directory.appendingPathComponent("data"), progress)
     }
 
     public init(store: Store, code: CodeVersion, machine: Machine, progress: any ProgressReporter) {

@@ -51,6 +51,13 @@ extension TokenizerSettings {
         return config
     }
 
+    /// The AR model that is trained beside the tokenizer: small and unconditional, except where it is the final one.
+    func trainedJointConfig(prior: PriorSettings, layout: SequenceLayout, classes: Int) -> ARConfig? {
+        guard variant.hasJointAR else { return nil }
+        return variant == .prologueOneStage
+            ? prior.config(layout: layout, classes: classes) : jointARConfig(layout: layout, classes: classes)
+    }
+
     var lossWeights: Tokenizer.LossWeights {
         var weights = Tokenizer.LossWeights()
         // On a frozen visual path, cross-entropy is all there is to train with.

@@ -19,7 +19,7 @@ public struct RunPlan {
         let dataset = try Self.dataset(settings, adopted, context)
         try adopted?.require(dataset)
         // What is taken is not trained, and no loss looks at its images.
-        let perceptual = try adopted == nil ? PerceptualNetwork(settings, dataset: dataset) : nil
+        let perceptual = try adopted == nil ? PerceptualNetwork(settings, dataset: dataset, context.assumptions) : nil
         let tokenizer = TokenizerStage(
             settings: settings.tokenizer.named, prior: settings.prior, seed: settings.seeds.tokenizer, dataset: dataset,
             perceptual: perceptual, adopted: adopted)

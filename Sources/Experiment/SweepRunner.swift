@@ -54,9 +54,11 @@ public struct SweepRunner {
         return ledger.outcome
     }
 
-    /// The cells with the stages of each.
-    func plans() throws -> [(cell: Cell, plan: RunPlan)] {
-        try sweep.cells.map { ($0, try RunPlan($0.settings, context)) }
+    /// The cells with the stages of each; what is missing is an error unless it may be assumed.
+    func plans(_ assumptions: Assumptions? = nil) throws -> [(cell: Cell, plan: RunPlan)] {
+        var context = context
+        context.assumptions = assumptions
+        return try sweep.cells.map { ($0, try RunPlan($0.settings, context)) }
     }
 
     func record(of cell: Cell, _ plan: RunPlan) -> RunRecord {

@@ -24,14 +24,21 @@ public struct Sampler {
     /// Sequences drawn together: enough rows for efficient products, few enough for a cache of bounded size.
     package let group: Int
 
-    /// - Parameter cacheBytes: what keys and values of all sequences drawn together may take, where one sequence takes less.
-    public init(_ model: ARModel, _ settings: SamplerSettings, cacheBytes: Int = 4 << 30) {
+    /// What keys and values of all sequences drawn together may take, where one sequence takes less.
+    public static let cacheBytes = 4 << 30
+
+    public init(_ model: ARModel, _ settings: SamplerSettings, cacheBytes: Int = cacheBytes) {
         self.model = model
         self.settings = settings
         decoder = TransformerDecoder(model.transformer, table: model.positions)
         let branches = settings.guidance == .off ? 1 : 2
         let bytes = branches * KeyValueCache.bytes(model.transformer.shape, capacity: model.config.layout.length)
-        group = max(1, min(128, cacheBytes / bytes))
+        group = Self.group(cacheBytes: cacheBytes, sequenceBytes: bytes)
+    }
+
+    /// Sequences drawn together where each takes `sequenceBytes` of cache, both guidance branches counted.
+    public static func group(cacheBytes: Int = cacheBytes, sequenceBytes: Int) -> Int {
+        max(1, min(128, cacheBytes / sequenceBytes))
     }
 
     /// One sequence per label → ids [labels.count, T] in the AR vocabulary.

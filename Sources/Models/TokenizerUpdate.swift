@@ -32,15 +32,8 @@ public struct TokenizerUpdate {
         public let gradientNorm: Double
     }
 
-    /// The one weight that all cross-entropy terms of step A have, if they share one and it is not 0.
-    ///
-    /// Then step A's cross-entropy is step B's loss times that weight, at the same parameters and the same tokens, and
-    /// one pass through the AR model gives the gradients of both.
-    package var sharedWeight: Double? {
-        let weight = weights.visualCrossEntropy
-        let isShared = !tokenizer.config.layout.hasPrologue || weights.prologueCrossEntropy == weight
-        return isShared && weight > 0 ? weight : nil
-    }
+    /// As `LossWeights.sharedCrossEntropy`.
+    package var sharedWeight: Double? { weights.sharedCrossEntropy(in: tokenizer.config.layout) }
 
     /// One pair of updates at learning rate `rate`, the discriminator's at `adversaryRate`; patches [B, N, p·p·C], labels
     /// [B] and dropout as the AR model's; noise for Gumbel quantizers.

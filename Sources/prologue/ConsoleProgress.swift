@@ -74,7 +74,8 @@ final class ConsoleProgress: ProgressReporter {
 
     static func time(_ seconds: Double) -> String {
         let s = Int(seconds.rounded(.up))
-        return s < 60 ? "\(s) s" : s < 3600 ? "\(s / 60) min \(s % 60) s" : "\(s / 3600) h \(s % 3600 / 60) min"
+        if s < 3600 { return s < 60 ? "\(s) s" : "\(s / 60) min \(s % 60) s" }
+        return s < 172_800 ? "\(s / 3600) h \(s % 3600 / 60) min" : "\(s / 86400) days"
     }
 
     /// A reader that is gone is no reason to stop.

@@ -24,7 +24,7 @@ import Testing
         #expect(stage("features", 0)?["shared_with"] == .null)
         #expect(stage("features", 1)?["shared_with"] == "baseline,seed=0")
         #expect(stage("tokenizer", 0)?["state"] == "missing")
-        #expect(stage("tokenizer", 0)?["seconds"] == .null)
+        #expect(stage("probe", 0)?["seconds"] == .null, "its time does not follow from FLOPs")
         let work = try #require(plan["to_do"]?.arrayValue)
         #expect(work.first { $0["kind"] == "features" }?["stages"] == 1)
         #expect(work.first { $0["kind"] == "tokenizer" }?["steps"] == 60)

@@ -79,10 +79,14 @@ import Testing
         let plan = try changed.plan()
         let work = plan.cells[0].stages.filter(\.isWork)
         #expect(work.map(\.role) == ["prior", "samples.cool", "scores.cool", "samples.nocfg", "scores.nocfg", "resample"])
-        // Twice the steps of the one prior there is.
+        // The one prior there is, scaled by FLOPs: twice the steps, and as many held-out images.
         let id = try #require(try place.ids()["prior"])
-        let took = try #require(place.store.stage(id: id).record?.wallSeconds)
-        #expect(abs(try #require(work[0].seconds) - 2 * took) < 1e-9)
+        let done = try #require(place.store.stage(id: id).record)
+        let flops = try #require(work[0].cost?.flops)
+        let scale = try flops / #require(done.summary["flops"]?.doubleValue)
+        #expect(scale > 1 && scale < 2)
+        #expect(abs(try #require(work[0].seconds) - scale * done.wallSeconds) < 1e-9)
+        #expect(work[0].estimate?.basis == .stage(id))
         #expect(plan.totals.map(\.kind) == ["prior", "samples", "scores", "resample"])
         #expect(plan.totals[0].steps == 8)
 

@@ -50,4 +50,33 @@ import Testing
         #expect(preset.cells[0].settings.tokenizer.steps == 2000)
         #expect(preset.cells[0].settings.sampling.settings.keys.sorted() == ["cfg", "cool", "nocfg", "uncond"])
     }
+
+    /// Presets of the paper's models: width, layers, heads of the prior and its ties; codes; decoder.
+    @Test(arguments: [
+        ("imagenet-s", [512, 10, 8], true, 16384, [768, 12, 12]), ("imagenet-b", [768, 12, 12], false, 16384, [768, 12, 12]),
+        ("imagenet-l", [1024, 24, 16], false, 4096, [1024, 24, 16]),
+        ("imagenet-xl", [1280, 32, 20], false, 4096, [1024, 24, 16]),
+    ])
+    func presetsAreThePapersModels(name: String, prior: [Int], tied: Bool, codes: Int, decoder: [Int]) throws {
+        let preset = try SweepFile(loading: repository.appendingPathComponent("Experiments/presets/\(name).yaml"))
+        #expect(preset.name == name && preset.cells.count == 1)
+        let settings = preset.cells[0].settings
+        #expect([settings.prior.dim, settings.prior.layers, settings.prior.heads] == prior && settings.prior.tied == tied)
+        let size = settings.tokenizer.decoderSize
+        #expect(settings.tokenizer.codebook == codes && [size.dim, size.layers, size.heads] == decoder)
+        // METHOD §4 and §2.
+        let (own, joint, optimizer) = (settings.tokenizer, settings.tokenizer.jointAr, settings.prior.optimizer)
+        let sizes = [joint.dim, joint.layers, own.prologueTokens, settings.data.imageSize / own.patch]
+        #expect(sizes == [512, 7, 16, 16])
+        #expect([own.loss.l1, own.loss.cePrologue, own.loss.ceVisual, own.gan.weight, own.gan.lecam, own.perceptual.weight]
+            == [1, 3, 3, 0.1, 0.001, 1])
+        #expect([own.optimizer.lr, own.optimizer.endLr, own.optimizer.beta1, own.optimizer.beta2, own.optimizer.weightDecay]
+            == [1e-4, 1e-5, 0, 0.99, 0])
+        let rates = [optimizer.lr, optimizer.endLr, optimizer.beta1, optimizer.beta2, optimizer.weightDecay]
+        #expect(rates == [4e-4, 1e-5, 0.9, 0.96, 0.03])
+        #expect(optimizer.clip == 1 && settings.prior.dropout == 0.1 && settings.prior.labelDrop == 0.1)
+        let counts = [settings.prior.steps, settings.prior.batch, settings.sampling.count]
+        #expect(counts == [500_000, 2048, 50_000])
+        #expect([own.emaHalfLife, settings.prior.emaHalfLife, own.visualDropout, joint.labelDrop] == [1000, 2500, 0.5, 1])
+    }
 }

@@ -74,8 +74,9 @@ import Testing
         #expect(settings.identity != before)
         let named = Schema.settings.filter { !$0.setting.affectsResults }.map(\.path)
         #expect(named == [
-            "data.prefetch", "tokenizer.checkpoint_every", "tokenizer.keep_checkpoints", "tokenizer.log_every",
-            "prior.checkpoint_every", "prior.keep_checkpoints", "prior.log_every",
+            "data.prefetch", "data.expected.classes", "data.expected.train_count", "data.expected.test_count",
+            "tokenizer.checkpoint_every", "tokenizer.keep_checkpoints", "tokenizer.log_every", "prior.checkpoint_every",
+            "prior.keep_checkpoints", "prior.log_every",
         ])
     }
 

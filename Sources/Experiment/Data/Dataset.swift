@@ -14,13 +14,17 @@ public final class Dataset {
     let skipped: [String]
 
     /// Whether there are no images at all (`data.set: none`).
-    public var isEmpty: Bool { train.count == 0 && test.count == 0 }
+    public var isEmpty: Bool { counts == (0, 0) }
     public var classes: Int { train.classNames.count }
+    /// Training and held-out images: those there are, or those that a plan expects.
+    var counts: (train: Int, test: Int) { expected ?? (train.count, test.count) }
     public var channels: Int { train.channels }
     public var imageSize: Int { train.height }
 
     /// Batches that are read ahead of a training step.
     private var prefetch = 0
+    /// Of images that are not here.
+    private var expected: (train: Int, test: Int)?
 
     /// No images, of these sizes: what a model is sampled for where no data is at hand.
     init(withoutImagesOf size: Int, channels: Int, classes: Int) {
@@ -67,6 +71,24 @@ public final class Dataset {
         identity = [
             "set": .string(name), "train": .string(train.fingerprint), "test": .string(test.fingerprint),
         ]
+    }
+
+    /// No images, but what a plan has to know of them.
+    init(expecting expected: ExpectedDataSettings, of settings: DataSettings) {
+        name = settings.set.rawValue
+        let channels =
+            switch settings.set {
+            case .fashionMNIST: 1
+            case .imageFolder, .imageHDF5: settings.channels
+            default: 3
+            }
+        train = ImageSet(
+            name: name, height: settings.imageSize, width: settings.imageSize, channels: channels, pixels: [], labels: [],
+            classNames: (0..<expected.classes).map(String.init))
+        test = train
+        self.expected = (settings.trainCount ?? expected.trainCount, settings.testCount ?? expected.testCount)
+        skipped = []
+        identity = ["set": .string(name), "expected": .string(settings.path ?? name)]
     }
 
     private static func place(_ settings: DataSettings) throws -> URL {

@@ -97,7 +97,7 @@ extension ExperimentContext {
             stage.identity, code: code, machine: machine, takingOver: takingOver, waiting: waiting,
             work: { work in
                 try Interruption.check()
-                return try stage.perform(work, self)
+                return stage.noted(in: try stage.perform(work, self))
             })
     }
 }

@@ -17,7 +17,7 @@ struct PriorStage: Stage {
     var tokenizer: TokenizerStage { tokens.tokenizer }
 
     /// Whether the tokenizer's joint AR model is the prior, and nothing is left to train.
-    private var isJoint: Bool { tokenizer.settings.variant == .prologueOneStage }
+    var isJoint: Bool { tokenizer.settings.variant == .prologueOneStage }
 
     var identity: StageIdentity {
         if let adopted { return adopted.identity }

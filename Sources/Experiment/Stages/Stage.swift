@@ -7,10 +7,13 @@ protocol Stage {
     /// What it is to the run: `tokenizer`, `samples.nocfg`, …
     var role: String { get }
     var identity: StageIdentity { get }
+    /// What it asks of a machine, as far as that follows from its settings; nil: it is not worked out.
+    var cost: StageCost? { get }
     /// Does the work in the claimed folder; returns the summary for `stage.json`.
     func perform(_ work: StageWork, _ context: ExperimentContext) throws -> JSONValue
 }
 
 extension Stage {
     var id: String { identity.id }
+    var cost: StageCost? { nil }
 }

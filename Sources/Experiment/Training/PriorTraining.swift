@@ -10,6 +10,9 @@ import TensorCore
 /// Stage 3 (METHOD §4): a fresh class-conditional AR model on stored tokens, plain cross-entropy over the sequence.
 struct PriorTraining {
     static let columns = ["loss", "rate", "gradient_norm"]
+    /// Held-out images whose bits are counted, at most, and how many at a time.
+    static let heldOutCount = 2000
+    static let heldOutBatch = 250
 
     let settings: PriorSettings
     let seed: Int
@@ -87,10 +90,10 @@ struct PriorTraining {
 
     /// Bits per held-out image, prologue (with EOS) and visual apart, with the class given and without.
     private func heldOutBits(_ model: ARModel) -> [String: Double] {
-        let count = min(2000, tokens.test.count)
+        let count = min(Self.heldOutCount, tokens.test.count)
         var sums = [String: Double]()
-        for lower in stride(from: 0, to: count, by: 250) {
-            let batch = tokens.test.batch(Array(lower..<min(count, lower + 250)))
+        for lower in stride(from: 0, to: count, by: Self.heldOutBatch) {
+            let batch = tokens.test.batch(Array(lower..<min(count, lower + Self.heldOutBatch)))
             let targets = layout.targets(batch.indices)
             let unconditional = TokenTensor(repeating: model.unconditionalLabel, shape: batch.labels.shape)
             for (name, labels) in [("conditional", batch.labels), ("unconditional", unconditional)] {

@@ -177,14 +177,10 @@ struct TokenizerTraining {
             optimizer: AdamW(discriminator.parameters, settings.optimizer.adamW(decay: 0, averageHalfLife: nil)))
     }
 
-    /// The AR model trained in step B: small and unconditional, except where it is the final one.
+    /// The AR model trained in step B.
     private func jointModel(_ layout: SequenceLayout) -> ARModel? {
-        guard settings.variant.hasJointAR else { return nil }
-        let config =
-            settings.variant == .prologueOneStage
-            ? prior.config(layout: layout, classes: dataset.classes)
-            : settings.jointARConfig(layout: layout, classes: dataset.classes)
-        return ARModel(config, stream: RandomStream(seed: seed, "joint-ar/initial"))
+        settings.trainedJointConfig(prior: prior, layout: layout, classes: dataset.classes)
+            .map { ARModel($0, stream: RandomStream(seed: seed, "joint-ar/initial")) }
     }
 
     /// Classes of a batch for the joint AR model, some or all of them dropped; by the prior's share where it is the final

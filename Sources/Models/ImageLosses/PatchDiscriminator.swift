@@ -49,6 +49,9 @@ public struct PatchDiscriminator {
     /// Side of the grid of logits that images of side `imageSize` get; 0: they are too small for this many layers.
     public static func logits(imageSize: Int, layers: Int) -> Int {
         let strides = Array(repeating: 2, count: layers) + [1, 1]
-        return strides.reduce(imageSize) { $0 == 0 ? 0 : window(stride: $1).output(height: $0, width: $0).height }
+        return strides.reduce(imageSize) { $0 == 0 ? 0 : logits($0, stride: $1) }
     }
+
+    /// Side of what one convolution makes of maps of side `size`.
+    static func logits(_ size: Int, stride: Int) -> Int { window(stride: stride).output(height: size, width: size).height }
 }

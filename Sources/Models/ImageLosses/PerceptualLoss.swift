@@ -42,7 +42,7 @@ public struct LPIPS {
 
     /// Convolutions of each of VGG-16's five stages: place in torchvision's `features`, channels. Layers are what leaves the
     /// stages; a maximum over 2×2 lies between them.
-    private static let stages: [[(place: Int, channels: Int)]] = [
+    static let stages: [[(place: Int, channels: Int)]] = [
         [(0, 64), (2, 64)], [(5, 128), (7, 128)], [(10, 256), (12, 256), (14, 256)], [(17, 512), (19, 512), (21, 512)],
         [(24, 512), (26, 512), (28, 512)],
     ]

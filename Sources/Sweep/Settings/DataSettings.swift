@@ -24,6 +24,7 @@ public struct DataSettings: SettingsSection {
     public var testCount: Int?
     public var seed = 0
     public var prefetch = 2
+    public var expected: ExpectedDataSettings?
 
     public init() {}
 
@@ -48,6 +49,28 @@ public struct DataSettings: SettingsSection {
             .atLeast(0)),
         .value("prefetch", \.prefetch, "Batches of pictures that are read and decoded ahead of a training step; 0: none.",
             .between(0, 64), unit: "batches", affectsResults: false),
+        .section("expected", \.expected),
+    ]
+}
+
+/// What images are expected where they are not on this machine. Results never depend on it.
+public struct ExpectedDataSettings: SettingsSection {
+    public var classes = 1000
+    public var trainCount = 1_281_167
+    public var testCount = 50_000
+
+    public init() {}
+
+    public init(classes: Int, trainCount: Int, testCount: Int) {
+        (self.classes, self.trainCount, self.testCount) = (classes, trainCount, testCount)
+    }
+
+    public static let help = "What `sweep plan` takes images to be that are not on this machine; read by nothing else. The "
+        + "defaults are ImageNet's."
+    public static let fields: [Field<Self>] = [
+        .value("classes", \.classes, "Classes.", .atLeast(1), affectsResults: false),
+        .value("train_count", \.trainCount, "Training images.", .atLeast(1), unit: "images", affectsResults: false),
+        .value("test_count", \.testCount, "Held-out images.", .atLeast(1), unit: "images", affectsResults: false),
     ]
 }
 

@@ -2,23 +2,48 @@ import Files
 import RunStore
 
 /// Guesses how long a stage will take from the finished stage of its kind that is most like it: the one that shares most
-/// settings, those of all the stages it was made from included. Time is taken to grow with training steps, or samples.
+/// settings, those of all the stages it was made from included. Time is taken to grow with FLOPs where both are known,
+/// else with training steps, or samples. Where nothing of the kind has been done, the machine's own rate is used.
 struct StageEstimator {
     private let store: Store
     private let planned: [String: StageIdentity]
+    private let machineRate: () -> MachineRate?
     private var finished: [String: [StageRecord]] = [:]
     private var traits: [String: Set<String>] = [:]
+    private var measured: MachineRate??
 
     /// At most so many finished stages of a kind are looked at.
     private static let recordLimit = 200
 
-    init(_ store: Store, planned: [StageIdentity]) {
+    /// - Parameter machineRate: asked for at most once, and only where it is needed.
+    init(_ store: Store, planned: [StageIdentity], machineRate: @escaping () -> MachineRate?) {
         self.store = store
         self.planned = Dictionary(planned.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+        self.machineRate = machineRate
     }
 
-    /// Seconds of work left, or nil if no stage of this kind has been finished in this store.
-    mutating func seconds(for identity: StageIdentity) -> Double? {
+    /// Seconds of work left and what they follow from, or nil if nothing tells.
+    mutating func estimate(for identity: StageIdentity, _ cost: StageCost?) -> SweepPlan.Estimate? {
+        guard let whole = wholeEstimate(identity, cost) else { return nil }
+        guard let status = store.stage(identity).status, let steps = status.steps, steps > 0 else { return whole }
+        return SweepPlan.Estimate(
+            seconds: whole.seconds * Double(max(0, steps - status.step)) / Double(steps), basis: whole.basis)
+    }
+
+    private mutating func wholeEstimate(_ identity: StageIdentity, _ cost: StageCost?) -> SweepPlan.Estimate? {
+        if let record = likest(identity) {
+            var scale = identity.amount / record.identity.amount
+            if let cost, let done = record.summary["flops"]?.doubleValue, done > 0 { scale = cost.flops / done }
+            return SweepPlan.Estimate(seconds: record.wallSeconds * scale, basis: .stage(record.id))
+        }
+        guard let cost else { return nil }
+        if measured == nil { measured = .some(machineRate()) }
+        return (measured ?? nil).map {
+            SweepPlan.Estimate(seconds: cost.flops / $0.flopsPerSecond, basis: .machine($0.flopsPerSecond))
+        }
+    }
+
+    private mutating func likest(_ identity: StageIdentity) -> StageRecord? {
         let wanted = traits(of: identity)
         var best: (likeness: Int, record: StageRecord)?
         for record in records(of: identity.kind) {
@@ -26,16 +51,15 @@ struct StageEstimator {
             if let best, (best.likeness, best.record.finished) >= (likeness, record.finished) { continue }
             best = (likeness, record)
         }
-        guard let record = best?.record else { return nil }
-        let whole = record.wallSeconds * identity.amount / record.identity.amount
-        guard let status = store.stage(identity).status, let steps = status.steps, steps > 0 else { return whole }
-        return whole * Double(max(0, steps - status.step)) / Double(steps)
+        return best?.record
     }
 
     private mutating func records(of kind: String) -> [StageRecord] {
         if let known = finished[kind] { return known }
         let ids = store.stageIDs().filter { $0.hasPrefix("\(kind)-") }
+        // A model that was imported tells nothing of training one.
         let records = ids.prefix(Self.recordLimit).compactMap { store.stage(id: $0).record }
+            .filter { $0.summary["flops"]?.doubleValue != 0 }
         finished[kind] = records
         return records
     }
@@ -59,7 +83,7 @@ extension StageIdentity {
     /// Steps of a stage that trains.
     var trainingSteps: Int? { settings[kind]?["steps"]?.intValue }
 
-    /// What its time grows with.
+    /// What its time grows with where FLOPs are not known.
     fileprivate var amount: Double { Double(max(1, trainingSteps ?? settings["count"]?.intValue ?? 1)) }
 }
 

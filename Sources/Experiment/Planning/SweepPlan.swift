@@ -1,0 +1,131 @@
+import Files
+import RunStore
+import Sweep
+
+/// What running a sweep would do and what it would take: its cells with their stages, and which of those are there already.
+public struct SweepPlan: Sendable {
+    /// What a time was estimated from.
+    public enum Basis: Equatable, Sendable {
+        /// The finished stage of this id, scaled.
+        case stage(String)
+        /// FLOPs a second of this machine in training.
+        case machine(Double)
+    }
+
+    public struct Estimate: Equatable, Sendable {
+        public let seconds: Double
+        public let basis: Basis
+    }
+
+    public struct Stage: Sendable {
+        public enum State: String, Sendable {
+            case done
+            /// Begun and left: it goes on where it was.
+            case begun
+            case missing
+        }
+
+        public let role, kind, id: String
+        public let state: State
+        /// The earlier cell of this sweep that makes this stage too.
+        public let sharedWith: String?
+        /// Training steps, for a stage that trains.
+        public let steps: Int?
+        /// What the whole stage costs, whether it is done or not; nil where that is not worked out.
+        public let cost: StageCost?
+        /// Time of the work that is left; nil where it is done, or where nothing tells.
+        public let estimate: Estimate?
+
+        /// Estimated seconds of work that are left; 0 where it is done, nil where nothing tells.
+        public var seconds: Double? { state == .done ? 0 : estimate?.seconds }
+        /// Whether a run of the sweep would work on it in this cell.
+        public var isWork: Bool { state != .done && sharedWith == nil }
+    }
+
+    public struct Cell: Sendable {
+        public let name, run: String
+        public let seed: Int
+        public let stages: [Stage]
+    }
+
+    /// Stages that a run of the sweep would work on.
+    public struct Total: Sendable {
+        /// Their kind; nil: all of them.
+        public let kind: String?
+        public let count, steps, tokens: Int
+        public let flops: Double
+        /// Bytes: the most that one of them holds; what all of them leave; the most that one of them needs meanwhile.
+        public let memory, disk, scratch: Double
+        /// Of those whose time is estimated, one after the other; nil if none is.
+        public let seconds: Double?
+        /// Kinds of which some stage's time is unknown.
+        public let unknown: [String]
+
+        fileprivate init(_ kind: String?, _ stages: [Stage]) {
+            let costs = stages.compactMap(\.cost)
+            let seconds = stages.compactMap(\.seconds)
+            self.kind = kind
+            count = stages.count
+            steps = stages.reduce(0) { $0 + ($1.steps ?? 0) }
+            tokens = costs.reduce(0) { $0 + ($1.tokens ?? 0) }
+            flops = costs.reduce(0) { $0 + $1.flops }
+            memory = costs.map(\.memory).max() ?? 0
+            disk = costs.reduce(0) { $0 + $1.disk }
+            scratch = costs.map(\.scratch).max() ?? 0
+            self.seconds = seconds.isEmpty && !stages.isEmpty ? nil : seconds.reduce(0, +)
+            unknown = SweepPlan.kinds(stages.filter { $0.seconds == nil })
+        }
+    }
+
+    public let sweep: String
+    public let cells: [Cell]
+    /// What is not on this machine, and what was planned with instead.
+    public let notes: [String]
+
+    private var work: [Stage] { cells.flatMap(\.stages).filter(\.isWork) }
+
+    /// By kind, in the order in which a run comes to them.
+    public var totals: [Total] {
+        let work = work
+        return Self.kinds(work).map { kind in Total(kind, work.filter { $0.kind == kind }) }
+    }
+
+    /// Of all work.
+    public var total: Total { Total(nil, work) }
+
+    /// Kinds in order of appearance.
+    fileprivate static func kinds(_ stages: [Stage]) -> [String] {
+        stages.reduce(into: []) { kinds, stage in if !kinds.contains(stage.kind) { kinds.append(stage.kind) } }
+    }
+}
+
+extension SweepRunner {
+    /// What `run` would do now. Reads the data, because stages are keyed by it; works on nothing. Data that are not on this
+    /// machine are planned for as `data.expected` says.
+    ///
+    /// - Parameter machineRate: asked where no finished stage tells how long one takes.
+    public func plan(machineRate: @escaping () -> MachineRate? = { nil }) throws -> SweepPlan {
+        let assumptions = Assumptions()
+        let plans = try plans(assumptions)
+        let identities = plans.flatMap { $0.plan.stages.map(\.identity) }
+        var estimator = StageEstimator(context.store, planned: identities, machineRate: machineRate)
+        var firstCell: [String: String] = [:]
+        let cells = plans.map { cell, plan in
+            SweepPlan.Cell(
+                name: cell.name, run: record(of: cell, plan).id, seed: cell.seed,
+                stages: plan.stages.map { stage in
+                    let (identity, cost) = (stage.identity, stage.cost)
+                    let owner = firstCell[identity.id]
+                    firstCell[identity.id] = owner ?? cell.name
+                    let handle = context.store.stage(identity)
+                    let state: SweepPlan.Stage.State =
+                        handle.isComplete ? .done : handle.status == nil ? .missing : .begun
+                    return SweepPlan.Stage(
+                        role: stage.role, kind: identity.kind, id: identity.id, state: state,
+                        sharedWith: owner == cell.name ? nil : owner, steps: identity.trainingSteps, cost: cost,
+                        estimate: state == .done ? nil : estimator.estimate(for: identity, cost))
+                })
+        }
+        return SweepPlan(sweep: sweep.name, cells: cells, notes: assumptions.notes)
+    }
+}

@@ -1,0 +1,123 @@
+import Files
+import Foundation
+import Testing
+
+/// What `sweep plan` says a sweep would take, against what it took.
+@Suite struct PlanTests {
+    private static let presets = packageRoot.appendingPathComponent("Experiments/presets")
+
+    private func stages(_ plan: JSONValue, cell: Int = 0) throws -> [String: JSONValue] {
+        let stages = try #require(plan["cells"]?.arrayValue?[cell]["stages"]?.arrayValue)
+        return Dictionary(uniqueKeysWithValues: stages.compactMap { stage in stage["role"]?.stringValue.map { ($0, stage) } })
+    }
+
+    /// Presets can be planned wherever they are, data or not; the table is another way of saying it.
+    @Test func everyPresetPlans() throws {
+        let names = try FileManager.default.contentsOfDirectory(atPath: Self.presets.path).filter { $0.hasSuffix(".yaml") }
+        #expect(names.count >= 7)
+        let place = try Workplace()
+        for name in names.sorted() {
+            let file = Self.presets.appendingPathComponent(name).path
+            let plan = try place.json("sweep", "plan", file, "--json")
+            for cell in plan["cells"]?.arrayValue?.indices ?? 0..<0 {
+                let stages = try stages(plan, cell: cell)
+                for role in ["features", "tokenizer", "reconstructions", "tokens", "prior", "samples.nocfg"] {
+                    for key in ["parameters", "flops", "memory_bytes", "disk_bytes", "seconds"] {
+                        #expect(try #require(stages[role]?[key]?.doubleValue) > 0, "\(name): \(role), \(key)")
+                    }
+                }
+            }
+            let missing = name.hasPrefix("imagenet")
+            let notes = (plan["notes"]?.arrayValue ?? []).compactMap(\.stringValue)
+            let expectation = "planned for 1000 classes, 1281167 training and 50000 held-out images"
+            #expect(notes.contains { $0.contains(expectation) } == missing, "\(name): \(notes)")
+            let shown = try place.run("sweep", "plan", file)
+            #expect(shown.code == 0 && shown.output.contains("TFLOP") && shown.output.contains(expectation) == missing)
+        }
+    }
+
+    /// The AR models of the paper: its 115M parameters for B; for L and XL, whose tokenizer has fewer codes, within a
+    /// twentieth or so of its 305M and 685M.
+    @Test(arguments: [("imagenet-b", 115e6, 0.01), ("imagenet-l", 305e6, 0.07), ("imagenet-xl", 685e6, 0.05)])
+    func theModelsAreAsLargeAsThePaperSays(_ name: String, _ parameters: Double, _ tolerance: Double) throws {
+        let plan = try Workplace().json("sweep", "plan", Self.presets.appendingPathComponent("\(name).yaml").path, "--json")
+        let prior = try #require(stages(plan)["prior"])
+        #expect(abs(try #require(prior["parameters"]?.doubleValue) / parameters - 1) < tolerance, "\(prior)")
+        // 500 000 steps of 2048 sequences of 16 + 1 + 256 tokens.
+        #expect(prior["tokens"] == .int(500_000 * 2048 * 273))
+    }
+
+    @Test func whatIsPlannedForMissingDataCannotBeRun() throws {
+        let place = try Workplace()
+        let file = Self.presets.appendingPathComponent("imagenet-b.yaml").path
+        let run = try place.run("sweep", "run", file)
+        #expect(run.code == 2 && run.errors.contains("imagenet"), "\(run.errors)")
+        #expect(place.stages("tokenizer").isEmpty)
+        // Where nothing says what to expect, a plan is no better off.
+        let blind = try place.run("sweep", "plan", file, "--set", "data.expected=null")
+        #expect(blind.code == 2 && blind.errors.contains("data.expected"), "\(blind.errors)")
+    }
+
+    /// Memory that training took, in the order of what was planned; parameters exactly.
+    @Test(arguments: [
+        "tokenizer.variant=prologue", "tokenizer.variant=baseline-1d", "tokenizer.variant=prologue-post",
+        "tokenizer.gan={weight: 0.1, width: 16}",
+    ])
+    func memoryIsAboutWhatWasPlanned(_ change: String) throws {
+        let place = try Workplace(sweep: """
+            name: sized
+            data: {set: shapes, image_size: 32, train_count: 200, test_count: 100}
+            features: {width: 8, dim: 16, steps: 4, batch: 16}
+            tokenizer:
+              {patch: 4, dim: 64, layers: 3, heads: 2, codebook: 256, prologue_tokens: 4, prologue_codebook: 64,
+               loss: {ce_prologue: 1, ce_visual: 0.5}, joint_ar: {dim: 64, layers: 2, heads: 2}, steps: 4, batch: 48,
+               optimizer: {warmup: 1}}
+            prior: {dim: 96, layers: 4, heads: 3, dropout: 0.1, steps: 4, batch: 64, optimizer: {warmup: 1}}
+            sampling: {count: 20, settings: {nocfg: {}}}
+            probe: {enabled: false}
+            resample: {enabled: false}
+
+            """)
+        let before = try stages(place.json("sweep", "plan", place.sweep, "--set", change, "--json"))
+        let ended = try place.run("train", place.sweep, "--set", change, "--stage", "prior")
+        try #require(ended.code == 0, "\(ended.errors)")
+        for role in ["tokenizer", "prior"] {
+            let planned = try #require(before[role])
+            let id = try #require(planned["id"]?.stringValue)
+            let record = try JSONValue(
+                parsing: Data(contentsOf: place.store.appendingPathComponent("stages/\(id)/stage.json")))
+            let summary = try #require(record["summary"])
+            let took = try #require(summary["peak_tensor_bytes"]?.doubleValue)
+            let ratio = try #require(planned["memory_bytes"]?.doubleValue) / took
+            #expect(ratio > 1 / 1.5 && ratio < 1.5, "\(role) took \(took) bytes, \(ratio) of that was planned")
+            let judge = role == "prior" ? 0 : summary["joint_parameters"]?.intValue ?? 0
+            let counted = try #require(summary["parameters"]?.intValue) + judge
+            let isWhole = role == "prior" || !change.contains("gan")
+            #expect(!isWhole || planned["parameters"] == .int(counted), "\(role): \(planned)")
+            #expect(summary["flops"]?.doubleValue == planned["flops"]?.doubleValue)
+        }
+    }
+
+    /// With nothing done, times are FLOPs at this machine's rate, which is measured once; with something done, that
+    /// stage's own time, scaled by FLOPs.
+    @Test func timesComeFromTheMachineAndThenFromWhatWasDone() throws {
+        let fresh = try Workplace()
+        let first = try fresh.json("sweep", "plan", fresh.sweep, "--json")
+        let tokenizer = try #require(stages(first)["tokenizer"])
+        let rate = try #require(tokenizer["estimated_from"]?["flops_per_second"]?.doubleValue)
+        let (flops, seconds) = (tokenizer["flops"]?.doubleValue ?? 0, tokenizer["seconds"]?.doubleValue ?? 0)
+        #expect(abs(seconds * rate / flops - 1) < 1e-9)
+        #expect(try fresh.json("sweep", "plan", fresh.sweep, "--json") == first, "measured again")
+
+        let place = try finishedSweep.get().place
+        let other = ["--set", "prior={dim: 64, layers: 3, heads: 2, rope_axes: [12, 12, 8]}"]
+        let prior = try #require(stages(place.json(["sweep", "plan", place.sweep, "--json"] + other))["prior"])
+        let source = try #require(prior["estimated_from"]?["stage"]?.stringValue)
+        let record = try JSONValue(
+            parsing: Data(contentsOf: place.store.appendingPathComponent("stages/\(source)/stage.json")))
+        let done = try #require(record["summary"]?["flops"]?.doubleValue)
+        let expected = try #require(record["wall_seconds"]?.doubleValue) * (prior["flops"]?.doubleValue ?? 0) / done
+        #expect(abs((prior["seconds"]?.doubleValue ?? 0) / expected - 1) < 1e-9)
+        #expect((prior["flops"]?.doubleValue ?? 0) > 3 * done, "three layers of twice the width")
+    }
+}
