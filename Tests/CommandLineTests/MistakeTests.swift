@@ -13,7 +13,7 @@ import Testing
         (["sweep", "status", "nowhere.yaml"], ["nowhere.yaml"]),
         (["train", "FILE", "--stage", "tokeniser"], ["tokeniser", "did you mean 'tokenizer'"]),
         (["runs", "list", "--store", "nowhere"], ["nowhere"]),
-        (["runs", "list", "--limit", "0"], ["limit"]),
+        (["runs", "list", "--limit=-1"], ["limit"]),
         (["runs", "list", "--json", "--csv"], ["--csv"]),
         (["runs", "list", "--status", "finished"], ["finished", "done"]),
         (["verify", "nowhere.safetensors"], ["nowhere.safetensors"]),

@@ -99,7 +99,7 @@ import Testing
         #expect(outcome.failed.isEmpty)
     }
 
-    /// What LPIPS reads is keyed by what is in its file, wherever that is; a file that is not there is an error.
+    /// What LPIPS reads is keyed by what is in its file, wherever that is; a run without the file is an error.
     @Test func weightsAreKeyedByTheirContents() throws {
         let place = try Place()
         func id(_ contents: String, _ name: String) throws -> String? {
@@ -110,7 +110,9 @@ import Testing
         #expect(try id("one", "a") == id("one", "b"))
         #expect(try id("one", "a") != id("two", "a"))
         let error = #expect(throws: InputError.self) {
-            try place.ids(set: ["tokenizer.perceptual={weight: 1, network: lpips, weights: /nowhere/w.safetensors}"])
+            _ = try place.runner(
+                set: ["tokenizer.perceptual={weight: 1, network: lpips, weights: /nowhere/w.safetensors}"]
+            ).run()
         }
         #expect(error?.message.contains("/nowhere/w.safetensors") == true)
     }

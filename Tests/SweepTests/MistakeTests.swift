@@ -15,7 +15,7 @@ import Testing
         Mistake("tokenizer:\n  loss:\n    l3: 1", "sweep.yaml:4: unknown key tokenizer.loss.l3; did you mean tokenizer.loss.l1?"),
         Mistake("tokenizer:\n  lr: 1", "sweep.yaml:3: unknown key tokenizer.lr; did you mean tokenizer.optimizer.lr?"),
         Mistake("temperature: 1", "sweep.yaml:2: unknown key temperature; "
-            + "did you mean sampling.settings.*.temperature or resample.temperature?"),
+            + "did you mean sampling.settings.*.temperature or resample.temperature or semantics.temperature?"),
         Mistake("prior.vocab: 3", "sweep.yaml:2: prior.vocab cannot be set: it follows from the tokenizer "
             + "(tokenizer.codebook, with a prologue also tokenizer.prologue_codebook and EOS)"),
         Mistake("seed: 3", "sweep.yaml:2: seed cannot be set: the replicates are a list or a map under seeds, "

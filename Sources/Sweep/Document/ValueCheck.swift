@@ -17,7 +17,7 @@ struct ValueCheck {
         if let count = setting.count, let items = result.items, items.count != count {
             throw value.place.error("\(path) needs \(count) entries, not \(items.count)")
         }
-        if case .list = setting.kind, result.items?.isEmpty == true {
+        if case .list = setting.kind, result.items?.isEmpty == true, setting.default != [] {
             throw value.place.error("\(path) is an empty list")
         }
         return result

@@ -6,7 +6,11 @@ import Sweep
 
 struct StudyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "study", abstract: "Put the runs of a sweep through a study.", subcommands: [Semantics.self])
+        commandName: "study", abstract: "Put the runs of a sweep through a study.",
+        discussion: """
+              prologue study semantics Experiments/00-smoke/sweep.yaml
+            """,
+        subcommands: [Semantics.self])
 
     struct Semantics: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -15,7 +19,7 @@ struct StudyCommand: AsyncParsableCommand {
                 Runs the sweep with semantics.enabled = true: whatever its cells lack is made first, finished stages are
                 reused. Prints the tables and writes the report.
 
-                  prologue study semantics Experiments/03-semantics/sweep.yaml
+                  prologue study semantics Experiments/00-smoke/sweep.yaml
                 """)
 
         @OptionGroup var sweep: SweepCommand.FileOptions
