@@ -70,9 +70,10 @@ import Testing
             path = glob.glob(sys.argv[1] + "/stages/tokenizer-*/metrics.h5")[0]
             f = h5py.File(path, "r", swmr=True)
             def rows():
-                for name in f: f[name].refresh()
                 f["step"].refresh()
-                return len(f["step"])
+                n = len(f["step"])
+                for name in f: f[name].refresh()  # after `step`, which the writer extends last
+                return n
             first, deadline = rows(), time.time() + 60
             while rows() <= first and time.time() < deadline: time.sleep(0.05)
             n = len(f["step"])
