@@ -41,7 +41,8 @@ demo: setup build ## run the quickstart and print its table: baseline-2d against
 
 test: setup-python lint ## lint, build, run all tests, and check the PyTorch twin against its packs
 	swift build $(BUILD) --build-tests
-	swift test $(BUILD) --skip-build
+	@swift test $(BUILD) --skip-build 2>&1 | tee .build/test.log || \
+		{ printf '\nWhat failed:\n'; grep -E '^(✘|↳)' .build/test.log; exit 1; }
 	$(PYTHON) Tests/reference/check_packs.py Tests/Fixtures $(PACKS) | grep -v '^ok '
 
 golden: setup-python ## write the fixtures in Tests/Fixtures anew with the PyTorch twin

@@ -16,7 +16,8 @@ public struct EntropyEstimate: Sendable, Equatable, Codable {
 
     init(counts: some Sequence<Int>) {
         var (total, support, sum) = (0, 0, 0.0)
-        for count in counts where count > 0 {
+        // In order, because a dictionary's own changes from process to process, and with it the last digit of the sum.
+        for count in counts.sorted() where count > 0 {
             total += count
             support += 1
             sum += Double(count) * log(Double(count))
