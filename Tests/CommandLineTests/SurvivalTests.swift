@@ -74,7 +74,7 @@ import Testing
                 n = len(f["step"])
                 for name in f: f[name].refresh()  # after `step`, which the writer extends last
                 return n
-            first, deadline = rows(), time.time() + 60
+            first, deadline = rows(), time.time() + 600
             while rows() <= first and time.time() < deadline: time.sleep(0.05)
             n = len(f["step"])
             assert n > first, (first, n)

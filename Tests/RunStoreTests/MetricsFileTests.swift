@@ -32,28 +32,30 @@ import Testing
         }
     }
 
-    @Test func aReaderFollowsAGrowingFile() async throws {
-        try await withTemporaryFolder { folder in
+    @Test func aReaderFollowsAGrowingFile() throws {
+        try withTemporaryFolder { folder in
             let url = folder.appendingPathComponent("metrics.h5")
             let writer = try MetricsFile.create(at: url, columns: ["loss"])
             try writer.append(step: 1, wallSeconds: 1, ["loss": 1])
-            // The reader keeps the file open, says so by making another file, and waits until there are five rows.
-            let ready = folder.appendingPathComponent("ready").path
-            async let seen = pythonMeanwhile(
+            // The reader keeps the file open, says so by making a file, and looks again when the writer has made another.
+            let (ready, go) = (folder.appendingPathComponent("ready").path, folder.appendingPathComponent("go").path)
+            let seen = try python(
                 """
-                import h5py, sys, time
+                import h5py, os, sys, time
                 f = h5py.File(sys.argv[1], 'r', swmr=True)
-                before = len(f['step'])
+                before = f['loss'][:].tolist()
                 open(sys.argv[2], 'w').close()
-                end = time.time() + 60
-                while len(f['step']) < 5 and time.time() < end:
-                    time.sleep(0.01); f['step'].refresh()
+                while not os.path.exists(sys.argv[3]): time.sleep(0.005)
+                f['step'].refresh()
                 f['loss'].refresh()  # after `step`, which the writer extends last
                 print(before, len(f['step']), f['loss'][:].tolist())
-                """, [url.path, ready])
-            while !FileManager.default.fileExists(atPath: ready) { try await Task.sleep(for: .milliseconds(10)) }
-            for step in 2...5 { try writer.append(step: step, wallSeconds: Double(step), ["loss": Float(step)]) }
-            #expect(try await seen == "1 5 [1.0, 2.0, 3.0, 4.0, 5.0]")
+                """, [url.path, ready, go]
+            ) {
+                awaitFile(ready)
+                for step in 2...5 { try writer.append(step: step, wallSeconds: Double(step), ["loss": Float(step)]) }
+                FileManager.default.createFile(atPath: go, contents: nil)
+            }
+            #expect(seen == "[1.0] 5 [1.0, 2.0, 3.0, 4.0, 5.0]")
         }
     }
 

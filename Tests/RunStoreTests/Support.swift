@@ -1,5 +1,6 @@
 import Files
 import Foundation
+import Synchronization
 import Testing
 
 /// A folder of its own for a test, removed afterwards.
@@ -66,13 +67,24 @@ private func python(_ code: String, _ arguments: [String]) throws -> String {
     return try run(interpreter, ["-c", code] + arguments)
 }
 
-/// The same off the threads that tests run on, for a test that goes on meanwhile.
-func pythonMeanwhile(_ code: String, _ arguments: [String]) async throws -> String {
-    try await withCheckedThrowingContinuation { continuation in
-        Thread.detachNewThread {
-            continuation.resume(with: Result { try python(code, arguments) })
-        }
+/// Starts Python code, does `body` beside it, and returns what the code printed in the end. Both hold their threads: a test
+/// that gave its thread up meanwhile might get it back minutes later, when others have done their waiting.
+func python(_ code: String, _ arguments: [String], while body: () throws -> Void) throws -> String {
+    let result = Mutex<Result<String, any Error>?>(nil)
+    let done = DispatchSemaphore(value: 0)
+    Thread.detachNewThread {
+        let found = Result { try python(code, arguments) }
+        result.withLock { $0 = found }
+        done.signal()
     }
+    try body()
+    done.wait()
+    return try result.withLock { try $0!.get() }
+}
+
+/// Holds the thread until the file is there.
+func awaitFile(_ path: String) {
+    while !FileManager.default.fileExists(atPath: path) { usleep(5000) }
 }
 
 /// Whether this process may mount file systems, which the tests of full and read-only disks need.
