@@ -62,6 +62,18 @@ public struct RunPlan {
             stages.append(ScoreStage(
                 samples: samples, settings: settings.scores, reconstructions: reconstructions, features: features))
         }
+        if !settings.prior.snapshots.isEmpty, !prior.isJoint, prior.adopted == nil {
+            stages.append(
+                SnapshotStage(
+                    count: settings.scores.snapshotCount, seed: settings.seeds.sampler, prior: prior,
+                    reconstructions: reconstructions, features: features))
+        }
+        if settings.tuning.enabled {
+            stages.append(
+                TuningStage(
+                    settings: settings.tuning, seed: settings.seeds.sampler, prior: prior, reconstructions: reconstructions,
+                    features: features))
+        }
         if settings.resample.enabled {
             stages.append(
                 ResampleStage(

@@ -39,19 +39,38 @@ struct ScoreReference {
     let images, reconstructions: Statistics
     /// Of the held-out images one by one, [images, features]: what precision and recall compare with.
     let features: FeatureMatrix
+    /// Of their reconstructions, in the same order.
+    let reconstructed: FeatureMatrix
     var count: Int { features.rows }
 
     init(images: ExtractedFeatures, reconstructions: ExtractedFeatures) throws {
         (self.images, self.reconstructions) = (try Statistics(images), try Statistics(reconstructions))
-        features = images.pooled
+        (features, reconstructed) = (images.pooled, reconstructions.pooled)
+    }
+
+    /// Every second held-out image, from the one at place `parity` on, with its reconstruction.
+    struct Half {
+        let images, reconstructions: Gaussian
+        let features: FeatureMatrix
+    }
+
+    func half(_ parity: Int) throws -> Half {
+        let rows = Array(stride(from: parity, to: count, by: 2))
+        let chosen = features.selecting(rows)
+        return Half(
+            images: try FeatureStatistics(of: chosen).gaussian(),
+            reconstructions: try FeatureStatistics(of: reconstructed.selecting(rows)).gaussian(), features: chosen)
     }
 
     init(reading url: URL) throws {
         let file = try HDF5File(reading: url)
         images = try Statistics(file, "real")
         reconstructions = try Statistics(file, "reconstruction")
-        let stored = try file.read("real/features", as: Float.self)
-        features = FeatureMatrix(rows: stored.shape[0], columns: stored.shape[1], values: stored.values)
+        func matrix(_ group: String) throws -> FeatureMatrix {
+            let stored = try file.read("\(group)/features", as: Float.self)
+            return FeatureMatrix(rows: stored.shape[0], columns: stored.shape[1], values: stored.values)
+        }
+        (features, reconstructed) = (try matrix("real"), try matrix("reconstruction"))
         try file.close()
     }
 
@@ -60,9 +79,11 @@ struct ScoreReference {
         try HDF5File.write(atomicallyTo: url) { file in
             try images.write(to: file, "real")
             try reconstructions.write(to: file, "reconstruction")
-            try file.write(
-                features.values, to: "real/features", shape: [features.rows, features.columns],
-                attributes: ["axes": ["image", "feature"]])
+            for (group, matrix) in [("real", features), ("reconstruction", reconstructed)] {
+                try file.write(
+                    matrix.values, to: "\(group)/features", shape: [matrix.rows, matrix.columns],
+                    attributes: ["axes": ["image", "feature"]])
+            }
             try file.setAttribute("count", .int(count))
             try file.setAttribute("features", .string(id))
         }

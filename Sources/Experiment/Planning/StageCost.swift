@@ -225,3 +225,31 @@ extension KeptCheckpoints {
         }
     }
 }
+
+extension SnapshotStage {
+    var cost: StageCost? {
+        let sampler = Sweep.SamplerSettings()
+        return prior.drawingImages(2 * count * prior.stepsKept.count, sampler, atOnce: FeatureExtractor.batch)
+    }
+}
+
+extension TuningStage {
+    var cost: StageCost? {
+        var guided = Sweep.SamplerSettings()
+        guided.guidance.scale = 2
+        return prior.drawingImages(
+            settings.count * settings.scales.count * settings.temperatures.count, guided, atOnce: FeatureExtractor.batch)
+    }
+}
+
+extension PriorStage {
+    /// Of images that are drawn and decoded, looked at and not kept.
+    fileprivate func drawingImages(_ count: Int, _ sampler: Sweep.SamplerSettings, atOnce batch: Int) -> StageCost {
+        let (drawing, decoding) = (drawing(sampler, count: batch), tokenizer.decoding)
+        let held = max(drawing.held, Double(min(batch, Tokenizer.batch)) * decoding.held)
+        return StageCost(
+            parameters: drawing.parameters + decoding.parameters, tokens: count * tokenizer.layout.length,
+            flops: Double(count) * (drawing.flops + decoding.flops),
+            memory: 4 * (Double(drawing.parameters + tokenizer.encoding.parameters + decoding.parameters) + held), disk: 0)
+    }
+}

@@ -51,12 +51,23 @@ struct PriorStage: Stage {
 
     /// The AR model with its averaged weights, or those last trained; of an imported one, those that were asked for then.
     func load(averaged: Bool = true, _ context: ExperimentContext) throws -> ARModel {
-        let model = ARModel(
-            settings.config(layout: tokenizer.layout, classes: tokenizer.dataset.classes), parameters: .unfilled)
         // A joint AR model that was taken over left its last trained weights with the tokenizer.
         let holder = isJoint && adopted == nil && !averaged ? tokenizer.identity : identity
-        let file = try SafetensorsFile(
-            reading: context.store.stage(holder).url(averaged ? adopted?.weightFile ?? WeightFile.averaged : WeightFile.trained))
+        return try load(averaged ? adopted?.weightFile ?? WeightFile.averaged : WeightFile.trained, of: holder, context)
+    }
+
+    /// Steps at which its averaged weights can be had: its snapshots, and the last.
+    var stepsKept: [Int] { settings.snapshots + [settings.steps] }
+
+    /// The AR model with the averaged weights it had after `step` steps, one of `stepsKept`.
+    func load(afterStep step: Int, _ context: ExperimentContext) throws -> ARModel {
+        try load(step == settings.steps ? WeightFile.averaged : WeightFile.snapshot(step), of: identity, context)
+    }
+
+    private func load(_ name: String, of holder: StageIdentity, _ context: ExperimentContext) throws -> ARModel {
+        let model = ARModel(
+            settings.config(layout: tokenizer.layout, classes: tokenizer.dataset.classes), parameters: .unfilled)
+        let file = try SafetensorsFile(reading: context.store.stage(holder).url(name))
         try ParameterFiles.load(model.parameters, from: file, prefix: "ar.")
         return model
     }

@@ -21,7 +21,7 @@ struct ReconstructionStage: Stage {
         let read: [String: JSONValue] = ["scores": ["reference_count": reference]]
         return StageIdentity(
             kind: "reconstructions", settings: .object(read.merging(tokenizer.weightIdentity) { $1 }),
-            inputs: ["tokenizer": tokenizer.id, "features": features.id], formatVersion: 2)
+            inputs: ["tokenizer": tokenizer.id, "features": features.id], formatVersion: 3)
     }
 
     /// The held-out images that scores refer to.

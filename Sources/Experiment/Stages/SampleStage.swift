@@ -31,25 +31,19 @@ struct SampleStage: Stage {
 
     func perform(_ work: StageWork, _ context: ExperimentContext) throws -> JSONValue {
         let dataset = tokenizer.dataset
-        let (ar, model) = (try prior.load(averaged: settings.ema, context), try tokenizer.load(context))
-        let sampler = Sampler(ar, settings.sampler)
-        let classes = (0..<count).map { Int32($0 % dataset.classes) }
+        var drawing = try SampleDrawing(prior.load(averaged: settings.ema, context), of: tokenizer, seed: seed, context)
+        drawing.batch = batch
         var ids: [Int32] = []
         var pixels: [UInt8] = []
         var rate = RateMeter()
-        for lower in stride(from: 0, to: count, by: batch) {
-            let upper = min(count, lower + batch)
-            let labels = settings.unconditional
-                ? [Int32](repeating: ar.unconditionalLabel, count: upper - lower) : Array(classes[lower..<upper])
-            let drawn = sampler.sample(labels: labels, seed: seed, first: lower)
-            ids += drawn.ids
-            pixels += model.decode(tokenizer.layout.visualIndices(drawn))
+        try drawing.forEachBatch(count, settings) { drawn, batchIDs, batchPixels in
+            ids += batchIDs
+            pixels += batchPixels
             rate.tick()
             context.progress.update(
                 StageProgress(
-                    stage: role, step: upper, steps: count, rate: rate.perSecond.map { $0 * Double(batch) }, values: []))
-            try work.report(Status(.running, step: upper, of: count))
-            try Interruption.check()
+                    stage: role, step: drawn, steps: count, rate: rate.perSecond.map { $0 * Double(batch) }, values: []))
+            try work.report(Status(.running, step: drawn, of: count))
         }
         context.progress.finish()
         let length = tokenizer.layout.length
@@ -62,7 +56,7 @@ struct SampleStage: Stage {
                 compressed: true,
                 attributes: ["axes": ["sample", "row", "column", "channel"], "unit": "level 0…255"])
             try file.write(
-                settings.unconditional ? [Int32](repeating: -1, count: count) : classes, to: "labels", shape: [count],
+                settings.unconditional ? [Int32](repeating: -1, count: count) : drawing.labels(count), to: "labels", shape: [count],
                 attributes: ["axes": ["sample"], "content": "class asked for; -1: none"])
             try file.setAttribute("order", "classes in turn")
             try file.setAttribute("seed", .int(seed))

@@ -51,6 +51,11 @@ struct PriorTraining {
             guard loss.scalar.isFinite else {
                 throw InputError("the prior's loss became \(loss.scalar) at step \(step); lower the learning rate")
             }
+            if settings.snapshots.contains(step + 1) {
+                try optimizer.withAverages {
+                    try ParameterFiles.save([("ar.", model.parameters)], to: work.url(WeightFile.snapshot(step + 1)))
+                }
+            }
             return logs
                 ? ["loss": loss.scalar, "rate": Float(rate), "gradient_norm": Float(report.gradientNorm)] : [:]
         } save: {

@@ -234,4 +234,6 @@ struct TokenizerTraining {
 enum WeightFile {
     static let trained = "model.safetensors"
     static let averaged = "model_ema.safetensors"
+    /// Averaged weights as they were after so many steps.
+    static func snapshot(_ step: Int) -> String { "snapshot-\(step).safetensors" }
 }

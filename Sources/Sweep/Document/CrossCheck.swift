@@ -17,7 +17,28 @@ extension RunSettings {
             + (isTrained ? scheduleConflicts("tokenizer", tokenizer.optimizer, steps: tokenizer.steps) : [])
             + (isPriorTrained ? scheduleConflicts("prior", prior.optimizer, steps: prior.steps) : [])
             + (isTrained ? tokenConflicts() + quantizerConflicts() + imageLossConflicts() : [])
-            + positionConflicts() + samplingConflicts()
+            + positionConflicts() + samplingConflicts() + scoringConflicts()
+    }
+
+    /// Snapshots come in order, before the last step, whose weights are the prior's own; a grid has something in it.
+    private func scoringConflicts() -> [Conflict] {
+        var found: [Conflict] = []
+        let snapshots = prior.snapshots
+        if prior.from == nil, zip(snapshots, snapshots.dropFirst()).contains(where: { $0 >= $1 }) {
+            found.append(Conflict(
+                paths: ["prior.snapshots"], message: "prior.snapshots \(snapshots) must be in increasing order"))
+        }
+        if prior.from == nil, let last = snapshots.last, last >= prior.steps {
+            found.append(Conflict(
+                paths: ["prior.snapshots", "prior.steps"],
+                message: "prior.snapshots must be before the last step, whose weights are the prior's own: \(last) is not below "
+                    + "prior.steps \(prior.steps)"))
+        }
+        for (name, count) in [("scales", tuning.scales.count), ("temperatures", tuning.temperatures.count)]
+        where tuning.enabled && count == 0 {
+            found.append(Conflict(paths: ["tuning.\(name)", "tuning.enabled"], message: "tuning.\(name) is empty: nothing to try"))
+        }
+        return found
     }
 
     /// Data sets that nothing installs need their place; pictures are grey or coloured.

@@ -14,6 +14,7 @@ public struct PriorSettings: SettingsSection {
     public var batch = 64
     public var optimizer = OptimizerSettings(beta2: 0.96, weightDecay: 0.03, clip: 1)
     public var emaHalfLife = 200.0
+    public var snapshots: [Int] = []
     public var checkpointEvery = 200
     public var keepCheckpoints = KeptCheckpoints.none
     public var logEvery = 20
@@ -40,6 +41,9 @@ public struct PriorSettings: SettingsSection {
         .value("batch", \.batch, "Images in a training step.", .atLeast(1), unit: "images"),
         .section("optimizer", \.optimizer),
         .value("ema_half_life", \.emaHalfLife, "Half-life of the averaged weights.", .positive, unit: "steps"),
+        .value("snapshots", \.snapshots,
+            "Steps after which the averaged weights are kept apart, so that scores over training can be measured.", .atLeast(1),
+            unit: "steps", isLater: true),
         .value("checkpoint_every", \.checkpointEvery, "Steps between checkpoints.",
             .atLeast(1), unit: "steps", affectsResults: false),
         .value("keep_checkpoints", \.keepCheckpoints, KeptCheckpoints.help, affectsResults: false),

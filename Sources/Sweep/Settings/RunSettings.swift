@@ -9,6 +9,7 @@ public struct RunSettings: SettingsSection {
     public var prior = PriorSettings()
     public var sampling = SamplingSettings()
     public var scores = ScoreSettings()
+    public var tuning = TuningSettings()
     public var probe = ProbeSettings()
     public var resample = ResampleSettings()
     public var semantics = SemanticsSettings()
@@ -27,6 +28,7 @@ public struct RunSettings: SettingsSection {
         .section("prior", \.prior),
         .section("sampling", \.sampling),
         .section("scores", \.scores),
+        .section("tuning", \.tuning),
         .section("probe", \.probe),
         .section("resample", \.resample),
         .section("semantics", \.semantics),

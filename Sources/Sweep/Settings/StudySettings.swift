@@ -2,6 +2,7 @@
 public struct ScoreSettings: SettingsSection {
     public var referenceCount: Int?
     public var precisionRecall = true
+    public var snapshotCount = 1000
 
     public init() {}
 
@@ -11,6 +12,9 @@ public struct ScoreSettings: SettingsSection {
             .atLeast(2), unit: "images"),
         .value("precision_recall", \.precisionRecall,
             "Measure precision and recall of samples, which compares every sample with every reference image."),
+        .value("snapshot_count", \.snapshotCount,
+            "Samples that each of `prior.snapshots` is scored on, with the class and as many without it.", .atLeast(2),
+            unit: "images"),
     ]
 }
 

@@ -1,0 +1,52 @@
+import Evaluation
+import Files
+import RunStore
+import Sweep
+
+/// How well the prior generated while it was being trained: distances of samples drawn from its snapshots, and from its
+/// last weights, under the plain sampler (T = 1, no guidance), with the class and without.
+struct SnapshotStage: Stage {
+    let count: Int
+    let seed: Int
+    let prior: PriorStage
+    let reconstructions: ReconstructionStage
+    let features: FeatureStage
+
+    var role: String { "snapshots" }
+
+    var identity: StageIdentity {
+        let read: [String: JSONValue] = ["count": .int(count), "seed": .int(seed)]
+        return StageIdentity(
+            kind: "snapshots", settings: .object(read.merging(prior.decodingIdentity) { $1 }),
+            inputs: ["prior": prior.id, "reconstructions": reconstructions.id, "features": features.id], formatVersion: 1)
+    }
+
+    func perform(_ work: StageWork, _ context: ExperimentContext) throws -> JSONValue {
+        let (steps, space) = (prior.stepsKept, features.spaceName)
+        let extractor = try features.extractor(context)
+        let reference = try reconstructions.reference(context)
+        var unconditional = Sweep.SamplerSettings()
+        unconditional.unconditional = true
+        for (name, sampler) in [("nocfg", Sweep.SamplerSettings()), ("uncond", unconditional)] {
+            var values: [String: Double?] = [:]
+            for step in steps {
+                context.progress.note("snapshots: \(count) samples after \(step) of \(prior.settings.steps) steps, \(name)")
+                let drawing = try SampleDrawing(
+                    prior.load(afterStep: step, context), of: prior.tokenizer, seed: seed, context)
+                let drawn = try FeatureStatistics(of: drawing.features(count, sampler, extractor).pooled).gaussian()
+                for (score, images) in [("gfid", reference.images), ("prior_gap", reference.reconstructions)] {
+                    values["\(score)@\(space).\(name).step-\(step)"] = .some(
+                        try work.measured(score) { try frechetDistance(drawn, images.pooled) })
+                }
+            }
+            try work.save(
+                Scores(
+                    protocol: [
+                        "features": .string(features.id), "reference": .string(try reconstructions.references.fingerprint),
+                        "reference_count": .int(reference.count), "count": .int(count), "seed": .int(seed),
+                        "sampler": sampler.identity,
+                    ], values: values), named: "snapshots.\(name)")
+        }
+        return ["steps": .array(steps.map { .int($0) })]
+    }
+}

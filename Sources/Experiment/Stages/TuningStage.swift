@@ -1,0 +1,119 @@
+import Evaluation
+import Files
+import Foundation
+import RunStore
+import Sweep
+
+/// Guidance tuned fairly (METHOD §7): every arm tries the same grid; the best is chosen by its distance to one half of the
+/// held-out images, those at even places, and reported by its distance to the other, which had no say.
+struct TuningStage: Stage {
+    let settings: TuningSettings
+    let seed: Int
+    let prior: PriorStage
+    let reconstructions: ReconstructionStage
+    let features: FeatureStage
+
+    var role: String { "tuning" }
+
+    var identity: StageIdentity {
+        let read: [String: JSONValue] = ["tuning": settings.identity, "seed": .int(seed)]
+        return StageIdentity(
+            kind: "tuning", settings: .object(read.merging(prior.decodingIdentity) { $1 }),
+            inputs: ["prior": prior.id, "reconstructions": reconstructions.id, "features": features.id], formatVersion: 1)
+    }
+
+    static let file = "tuning.h5"
+
+    /// A way of sampling that is tried.
+    private struct Candidate {
+        let scale, temperature: Double
+
+        /// 1 is the conditional model itself, for which the other branch need not be worked out.
+        func sampler(_ settings: TuningSettings) -> Sweep.SamplerSettings {
+            var sampler = Sweep.SamplerSettings()
+            sampler.temperature = temperature
+            guard !isPlain else { return sampler }
+            (sampler.guidance.scale, sampler.guidance.schedule, sampler.guidance.power) =
+                (scale, settings.schedule, settings.power)
+            return sampler
+        }
+
+        var isPlain: Bool { scale == 1 || scale == 0 }
+        var name: String {
+            "guidance-\(scale.formatted(.plain))" + (temperature == 1 ? "" : ".temperature-\(temperature.formatted(.plain))")
+        }
+    }
+
+    private struct Result {
+        let candidate: Candidate
+        let features: FeatureMatrix
+        let tuning, reported, gap: Double
+    }
+
+    func perform(_ work: StageWork, _ context: ExperimentContext) throws -> JSONValue {
+        let space = features.spaceName
+        let extractor = try features.extractor(context)
+        let reference = try reconstructions.reference(context)
+        let halves = try [0, 1].map { try reference.half($0) }
+        let drawing = try SampleDrawing(prior.load(context), of: prior.tokenizer, seed: seed, context)
+        let candidates = settings.temperatures.flatMap { t in settings.scales.map { Candidate(scale: $0, temperature: t) } }
+        let results = try candidates.enumerated().map { place, candidate in
+            context.progress.note(
+                "tuning: \(settings.count) samples with \(candidate.name) (\(place + 1) of \(candidates.count))")
+            let drawn = try drawing.features(settings.count, candidate.sampler(settings), extractor).pooled
+            let gaussian = try FeatureStatistics(of: drawn).gaussian()
+            return Result(
+                candidate: candidate, features: drawn, tuning: try frechetDistance(gaussian, halves[0].images),
+                reported: try frechetDistance(gaussian, halves[1].images),
+                gap: try frechetDistance(gaussian, halves[1].reconstructions))
+        }
+        guard let best = results.min(by: { $0.tuning < $1.tuning }) else {
+            throw InputError("tuning.scales and tuning.temperatures leave nothing to try")
+        }
+        var values: [String: Double?] = [
+            "gfid@\(space).tuned": best.reported, "prior_gap@\(space).tuned": best.gap,
+            "gfid_tuning@\(space).tuned": best.tuning, "tuned.scale": best.candidate.scale,
+            "tuned.temperature": best.candidate.temperature,
+        ]
+        let found = Swift.Result {
+            try PrecisionRecall(reference: halves[1].features, samples: best.features, neighbours: ScoreStage.neighbours)
+        }
+        values["precision@\(space).tuned"] = .some(try work.measured("precision") { try found.get().precision })
+        values["recall@\(space).tuned"] = .some(try work.measured("recall") { try found.get().recall })
+        for result in results {
+            values["gfid@\(space).\(result.candidate.name)"] = result.reported
+            values["prior_gap@\(space).\(result.candidate.name)"] = result.gap
+        }
+        try save(results, to: work.url(Self.file))
+        try work.save(
+            Scores(
+                protocol: [
+                    "features": .string(features.id), "reference": .string(try reconstructions.references.fingerprint),
+                    "reference_half": "odd places", "tuned_on": "even places", "reference_count": .int(halves[1].features.rows),
+                    "count": .int(settings.count), "seed": .int(seed), "neighbours": .int(ScoreStage.neighbours),
+                    "tried": .int(candidates.count), "grid": settings.identity,
+                ], values: values), named: "\(space).tuned")
+        return [
+            "chosen": .string(best.candidate.name), "tried": .int(candidates.count),
+        ]
+    }
+
+    private func save(_ results: [Result], to url: URL) throws {
+        try HDF5File.write(atomicallyTo: url) { file in
+            let columns: [(String, (Result) -> Double)] = [
+                ("scale", \.candidate.scale), ("temperature", \.candidate.temperature), ("gfid_tuning", \.tuning),
+                ("gfid_reported", \.reported), ("prior_gap_reported", \.gap),
+            ]
+            for (name, value) in columns {
+                try file.write(results.map(value), to: name, shape: [results.count], attributes: ["axes": ["candidate"]])
+            }
+            try file.setAttribute("tuned_on", "held-out images at even places")
+            try file.setAttribute("reported_on", "held-out images at odd places")
+        }
+    }
+}
+
+extension FormatStyle where Self == FloatingPointFormatStyle<Double> {
+    /// "1.25", "2": as many digits as there are, the same everywhere.
+    fileprivate static var plain: Self { .number.grouping(.never).locale(Locale(identifier: "en_US_POSIX")) }
+}
