@@ -10,5 +10,5 @@ for sweep in sweep tokens shapes; do
     for form in csv markdown; do
         "$prologue" compare $here/$sweep.yaml --$form > $out/$sweep.${form/markdown/md}
     done
-    "$prologue" report $here/$sweep.yaml --out $out/$sweep
+    "$prologue" report $here/$sweep.yaml --output $out/$sweep
 done

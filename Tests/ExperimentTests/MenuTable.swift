@@ -50,8 +50,11 @@ enum MenuTable {
     static let rows =
         networks + quantizers + prologue + losses + imageLosses + jointModel + training + priorRows + samplers + guidance
 
-    /// Keys that name weights which a user brings; `ImageLossRunTests` and `ImportTests` of the command line have such files.
-    static let elsewhere: Set = ["tokenizer.perceptual.network", "tokenizer.perceptual.weights", "tokenizer.from", "prior.from"]
+    /// Keys that name weights which a user brings: `ImageLossRunTests` and `ImportTests` of the command line have such files.
+    /// `SnapshotTests` there have snapshots, which change no weights.
+    static let elsewhere: Set = [
+        "prior.snapshots", "tokenizer.perceptual.network", "tokenizer.perceptual.weights", "tokenizer.from", "prior.from",
+    ]
 
     static let scored: Set<String> = ["samples.nocfg", "samples.cool", "scores.nocfg", "scores.cool"]
     static let priorOn = scored.union(["resample", "prior"])

@@ -47,6 +47,7 @@ struct TuningStage: Stage {
     private struct Result {
         let candidate: Candidate
         let features: FeatureMatrix
+        let gaussian: Gaussian
         let tuning, reported, gap: Double
     }
 
@@ -63,7 +64,7 @@ struct TuningStage: Stage {
             let drawn = try drawing.features(settings.count, candidate.sampler(settings), extractor).pooled
             let gaussian = try FeatureStatistics(of: drawn).gaussian()
             return Result(
-                candidate: candidate, features: drawn, tuning: try frechetDistance(gaussian, halves[0].images),
+                candidate: candidate, features: drawn, gaussian: gaussian, tuning: try frechetDistance(gaussian, halves[0].images),
                 reported: try frechetDistance(gaussian, halves[1].images),
                 gap: try frechetDistance(gaussian, halves[1].reconstructions))
         }
@@ -107,6 +108,13 @@ struct TuningStage: Stage {
             for (name, value) in columns {
                 try file.write(results.map(value), to: name, shape: [results.count], attributes: ["axes": ["candidate"]])
             }
+            let dimensions = results[0].gaussian.dimensions
+            try file.write(
+                results.flatMap(\.gaussian.mean), to: "mean", shape: [results.count, dimensions],
+                attributes: ["axes": ["candidate", "feature"], "content": "of the samples' features"])
+            try file.write(
+                results.flatMap(\.gaussian.covariance), to: "covariance", shape: [results.count, dimensions, dimensions],
+                compressed: true, attributes: ["axes": ["candidate", "feature", "feature"]])
             try file.setAttribute("tuned_on", "held-out images at even places")
             try file.setAttribute("reported_on", "held-out images at odd places")
         }

@@ -56,10 +56,12 @@ public struct SweepReport {
         let comparison = try ComparisonTable(results, .init(metrics: wanted))
         let names = comparison.table.columns.map(\.key).filter(Set(results.metricNames).contains)
         let trends = ScoreTrends(sweep, results, metrics: names).figures
+        let curves = ScoreCurves(results).figures
         let differences: [ReportDocument.Block] = comparison.differences.rows.isEmpty
             ? [] : [.subheading("Differences to the baseline"), .table(comparison.differences)]
         return [.heading("Result"), .table(comparison.table), .paragraph(comparison.noise)] + differences
             + (trends.isEmpty ? [] : [.heading("Scores over a setting"), .figures(trends)])
+            + (curves.isEmpty ? [] : [.heading("Scores over training and guidance"), .figures(curves)])
     }
 
     private static func standing(_ results: SweepResults, _ date: Date) -> ReportDocument.Block {

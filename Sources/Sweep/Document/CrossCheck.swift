@@ -17,11 +17,11 @@ extension RunSettings {
             + (isTrained ? scheduleConflicts("tokenizer", tokenizer.optimizer, steps: tokenizer.steps) : [])
             + (isPriorTrained ? scheduleConflicts("prior", prior.optimizer, steps: prior.steps) : [])
             + (isTrained ? tokenConflicts() + quantizerConflicts() + imageLossConflicts() : [])
-            + positionConflicts() + samplingConflicts() + scoringConflicts()
+            + positionConflicts() + samplingConflicts() + snapshotConflicts()
     }
 
-    /// Snapshots come in order, before the last step, whose weights are the prior's own; a grid has something in it.
-    private func scoringConflicts() -> [Conflict] {
+    /// Snapshots come in order, before the last step, whose weights are the prior's own.
+    private func snapshotConflicts() -> [Conflict] {
         var found: [Conflict] = []
         let snapshots = prior.snapshots
         if prior.from == nil, zip(snapshots, snapshots.dropFirst()).contains(where: { $0 >= $1 }) {
@@ -33,10 +33,6 @@ extension RunSettings {
                 paths: ["prior.snapshots", "prior.steps"],
                 message: "prior.snapshots must be before the last step, whose weights are the prior's own: \(last) is not below "
                     + "prior.steps \(prior.steps)"))
-        }
-        for (name, count) in [("scales", tuning.scales.count), ("temperatures", tuning.temperatures.count)]
-        where tuning.enabled && count == 0 {
-            found.append(Conflict(paths: ["tuning.\(name)", "tuning.enabled"], message: "tuning.\(name) is empty: nothing to try"))
         }
         return found
     }

@@ -1,0 +1,55 @@
+import Evaluation
+import Experiment
+
+/// Scores that one stage measured along an axis of its own, such as gFID after so many steps of the prior: a plot per
+/// score, a curve per arm, a 95 % interval over seeds around each point.
+struct ScoreCurves {
+    let figures: [ReportDocument.Figure]
+
+    /// The axes by what stands before the number in a score's last part: `gfid.nocfg.step-500`, `gfid.guidance-1.5`.
+    private static let axes: [(key: String, title: String)] = [
+        ("step", "training steps of the prior"), ("guidance", "guidance scale"),
+    ]
+
+    /// A score along an axis: its values' names by place.
+    private struct Curve {
+        let score: String
+        let axis: (key: String, title: String)
+        var names: [(x: Double, name: String)] = []
+    }
+
+    init(_ results: SweepResults) {
+        var curves: [Curve] = []
+        for name in results.metricNames {
+            for axis in Self.axes {
+                guard let mark = name.ranges(of: ".\(axis.key)-").last, let x = Double(name[mark.upperBound...]) else { continue }
+                let score = String(name[..<mark.lowerBound])
+                let place = curves.firstIndex { $0.score == score && $0.axis.key == axis.key } ?? curves.endIndex
+                if place == curves.endIndex { curves.append(Curve(score: score, axis: axis)) }
+                curves[place].names.append((x, name))
+            }
+        }
+        figures = curves.compactMap { Self.figure($0, results) }
+    }
+
+    private static func figure(_ curve: Curve, _ results: SweepResults) -> ReportDocument.Figure? {
+        let names = curve.names.sorted { $0.x < $1.x }
+        let series = results.arms.enumerated().compactMap { place, arm -> LinePlot.Series? in
+            let points = names.compactMap { x, name -> LinePlot.Point? in
+                guard let estimate = Estimate(of: arm.values(name).map(\.value)) else { return nil }
+                return LinePlot.Point(x: x, y: estimate.mean, band: estimate.interval.map { $0.low...$0.high })
+            }
+            guard points.count > 1 else { return nil }
+            return LinePlot.Series(arm.label, points: points, colour: place)
+        }
+        guard !series.isEmpty else { return nil }
+        var plot = LinePlot(
+            title: "\(curve.score) over \(curve.axis.title)", xLabel: curve.axis.title, yLabel: curve.score, series: series)
+        // Distances fall by orders of magnitude. A band may reach below zero, which a logarithm cannot show.
+        let lows = series.flatMap(\.points).map { $0.band?.lowerBound ?? $0.y }
+        if lows.allSatisfy({ $0 > 0 }) { plot.yScale = .logarithmic }
+        return ReportDocument.Figure(
+            name: "\(curve.score)-over-\(curve.axis.key)",
+            caption: "\(curve.score) over \(curve.axis.title); bands are 95 % intervals over seeds", content: .svg(plot.svg()))
+    }
+}
