@@ -24,12 +24,16 @@ public struct SweepResults: Sendable {
     public struct StageSummary: Sendable {
         public let summary: JSONValue
         public let wallSeconds: Double
+        /// Of its matrix products and convolutions, as far as they follow from its settings; nil where the results were read
+        /// from the index.
+        public let flops: Double?
         /// The whole record; nil where the results were read from the index.
         public let record: StageRecord?
 
-        public init(summary: JSONValue, wallSeconds: Double, record: StageRecord? = nil) {
+        public init(summary: JSONValue, wallSeconds: Double, flops: Double? = nil, record: StageRecord? = nil) {
             self.summary = summary
             self.wallSeconds = wallSeconds
+            self.flops = flops
             self.record = record
         }
     }
@@ -134,7 +138,8 @@ public struct SweepResults: Sendable {
         for stage in plan.stages {
             let handle = store.stage(stage.identity)
             guard let record = handle.record else { continue }
-            summaries[stage.role] = StageSummary(summary: record.summary, wallSeconds: record.wallSeconds, record: record)
+            summaries[stage.role] = StageSummary(
+                summary: record.summary, wallSeconds: record.wallSeconds, flops: stage.cost?.flops, record: record)
             for measured in try handle.measurements().values {
                 for (name, value) in measured.values {
                     metrics[name] = Metric(value: value, protocol: measured.protocol, stage: stage.id)

@@ -2,12 +2,13 @@ import Experiment
 import Files
 import Foundation
 
-/// What arms were given to become what they are: steps, images seen, parameters, seconds of training.
+/// What arms were given to become what they are: steps, images seen, parameters, FLOPs and seconds of training.
 enum ComparisonBudgets {
     static let columns: [Table.Column] = [
         .number("tokenizer\nsteps", key: "tokenizer.steps", decimals: 0),
         .number("prior\nsteps", key: "prior.steps", decimals: 0),
         .number("params", key: "parameters", unit: "M", decimals: 2),
+        .number("training", key: "tflops", unit: "TFLOP", decimals: 1),
         .number("training", key: "seconds", unit: "s", decimals: 0),
     ]
 
@@ -25,9 +26,19 @@ enum ComparisonBudgets {
         return tokenizer + prior
     }
 
-    private static func seconds(_ run: SweepResults.Run) -> Double? {
+    /// What was trained for a run: its tokenizer, the frozen one that it stands on, the prior.
+    private static func trained(_ run: SweepResults.Run) -> [SweepResults.StageSummary]? {
         guard let tokenizer = run.stages["tokenizer"], let prior = run.stages["prior"] else { return nil }
-        return tokenizer.wallSeconds + prior.wallSeconds
+        return [tokenizer, prior] + (run.stages["base-tokenizer"].map { [$0] } ?? [])
+    }
+
+    private static func seconds(_ run: SweepResults.Run) -> Double? {
+        trained(run)?.reduce(0) { $0 + $1.wallSeconds }
+    }
+
+    private static func teraflops(_ run: SweepResults.Run) -> Double? {
+        guard let flops = trained(run)?.map(\.flops), !flops.contains(nil) else { return nil }
+        return flops.reduce(0) { $0 + ($1 ?? 0) } / 1e12
     }
 
     private static func mean(_ runs: [SweepResults.Run], _ value: (SweepResults.Run) -> Double?) -> Double? {
@@ -38,7 +49,7 @@ enum ComparisonBudgets {
     static func cells(_ runs: [SweepResults.Run]) -> [Table.Cell] {
         [
             .number(mean(runs, steps("tokenizer"))), .number(mean(runs, steps("prior"))),
-            .number(mean(runs, parameters).map { $0 / 1e6 }), .number(mean(runs, seconds)),
+            .number(mean(runs, parameters).map { $0 / 1e6 }), .number(mean(runs, teraflops)), .number(mean(runs, seconds)),
         ]
     }
 
@@ -54,6 +65,8 @@ enum ComparisonBudgets {
         }
         let sizes = arms.map { ($0.label, mean($0.runs, parameters)) }
         if let note = note("parameters", sizes, text: { NumberFormat.fixed($0 / 1e6, decimals: 2) + " M" }) { notes.append(note) }
+        let work = arms.map { ($0.label, mean($0.runs, teraflops)) }
+        if let note = note("TFLOP of training", work, text: { NumberFormat.fixed($0, decimals: 1) }) { notes.append(note) }
         let times = arms.map { ($0.label, mean($0.runs, seconds)) }
         let known = times.compactMap(\.1)
         if let least = known.min(), let most = known.max(), most > least * timeTolerance,
