@@ -20,13 +20,13 @@ public struct LinearProbe: Sendable {
     /// from the one before), and keeps the penalty of the best validation accuracy, the stronger one of equals.
     ///
     /// - Parameters:
-    ///   - features: [rows, features].
+    ///   - features: [rows, features], dense or one-hot.
     ///   - labels: one per row, in 0..<classes.
     ///   - validationShare: of each class's rows.
     ///   - seed: decides which rows are held out.
     /// - Throws: `InputError` if a label is out of range, a feature is not finite or no row is left on either side.
     public init(
-        fitting features: FeatureMatrix, labels: [Int], classes: Int, penalties: [Double] = defaultPenalties,
+        fitting features: some RegressionRows, labels: [Int], classes: Int, penalties: [Double] = defaultPenalties,
         validationShare: Double = 0.2, seed: UInt64 = 0, options: LogisticRegression.Options = .init()
     ) throws {
         precondition(!penalties.isEmpty, "no penalties to choose from")

@@ -40,20 +40,19 @@ public struct LogisticRegression: Sendable {
     public let objective: Double
 
     /// - Parameters:
-    ///   - features: [rows, features].
+    ///   - features: [rows, features], dense or one-hot.
     ///   - labels: one per row, in 0..<classes.
     ///   - start: a fit of the same sizes to start from, for a path of penalties.
     /// - Throws: `InputError` if a label is out of range, a feature is not finite or there are no rows.
     public init(
-        fitting features: FeatureMatrix, labels: [Int], classes: Int, options: Options = Options(),
+        fitting features: some RegressionRows, labels: [Int], classes: Int, options: Options = Options(),
         startingFrom start: LogisticRegression? = nil
     ) throws {
         try checkLabels(labels, rows: features.rows, classes: classes)
         guard features.rows > 0 else { throw InputError("no rows to fit a logistic regression to") }
-        let standardisation = try Standardisation(of: features, scaling: options.standardised)
+        let standardisation = try features.standardisation(scaling: options.standardised)
         let problem = SoftmaxProblem(
-            features: standardisation.applied(to: features), labels: labels, classes: classes,
-            penalty: options.penalty)
+            design: features.design(standardisation), labels: labels, classes: classes, penalty: options.penalty)
         let size = classes * (features.columns + 1)
         let solver = LBFGS(maximumIterations: options.maximumIterations, gradientTolerance: options.gradientTolerance)
         let begin = start?.parameters ?? [Double](repeating: 0, count: size)
@@ -71,22 +70,20 @@ public struct LogisticRegression: Sendable {
     }
 
     /// Class scores (logits), [rows, classes].
-    public func scores(_ features: FeatureMatrix) -> FeatureMatrix {
+    public func scores(_ features: some RegressionRows) -> FeatureMatrix {
         precondition(features.columns == self.features, "\(features.columns) features for a fit of \(self.features)")
-        let input = standardisation.applied(to: features)
-        let weights = parameters.map(Float.init)
-        let scores = [Float](unsafeUninitializedCapacity: input.rows * classes) { scores, count in
-            count = input.rows * classes
-            guard count > 0 else { return }
-            classScores(
-                input.values, weights, rows: input.rows, features: input.columns, classes: classes,
-                into: scores.baseAddress!)
+        let classes = classes
+        let values = [Float](unsafeUninitializedCapacity: features.rows * classes) { values, count in
+            count = features.rows * classes
+            features.design(standardisation).forEachBlock(parameters.map(Float.init), classes: classes, gradient: nil) {
+                for i in 0..<$0.count * classes { values[$0.lowerBound * classes + i] = $1[i] }
+            }
         }
-        return FeatureMatrix(rows: input.rows, columns: classes, values: scores)
+        return FeatureMatrix(rows: features.rows, columns: classes, values: values)
     }
 
     /// The class of the largest score of each row.
-    public func predictions(_ features: FeatureMatrix) -> [Int] {
+    public func predictions(_ features: some RegressionRows) -> [Int] {
         let scores = scores(features)
         return (0..<scores.rows).map { row in
             let range = row * classes..<(row + 1) * classes
@@ -95,41 +92,23 @@ public struct LogisticRegression: Sendable {
     }
 }
 
-/// Mean cross-entropy with penalty, and its gradient.
-///
-/// Products run in float32 over blocks of rows that stay in the cache between the two of them, so the features are read
-/// from memory once an evaluation; blocks, losses and parameters are summed in float64.
-private struct SoftmaxProblem {
-    let features: FeatureMatrix
+/// Mean cross-entropy with penalty, and its gradient; losses and parameters are summed in float64.
+private struct SoftmaxProblem<Design: RegressionDesign> {
+    let design: Design
     let labels: [Int]
     let classes: Int
     let penalty: Double
-    private static let blockRows = 1024
 
     func evaluate(at point: [Double], gradient: inout [Double]) -> Double {
-        let (n, d) = (features.rows, features.columns)
-        let weightCount = classes * d
-        let weights = point.map(Float.init)
-        let room = UnsafeMutableBufferPointer<Float>.allocate(capacity: Self.blockRows * classes + weightCount)
-        defer { room.deallocate() }
-        let residuals = room.baseAddress!
-        let blockGradient = residuals + Self.blockRows * classes
-
+        let weightCount = classes * design.columns
         var loss = 0.0
         for i in gradient.indices { gradient[i] = 0 }
         gradient.withUnsafeMutableBufferPointer { gradient in
-            features.values.withUnsafeBufferPointer { values in
-                for start in stride(from: 0, to: n, by: Self.blockRows) {
-                    let rows = min(Self.blockRows, n - start)
-                    let block = values.baseAddress! + start * d
-                    classScores(block, weights, rows: rows, features: d, classes: classes, into: residuals)
-                    loss += crossEntropy(
-                        residuals, rows: rows, firstRow: start, biasGradient: gradient.baseAddress! + weightCount)
-                    multiply(into: blockGradient, transposed: residuals, block, m: classes, n: d, k: rows)
-                    for i in 0..<weightCount { gradient[i] += Double(blockGradient[i]) }
-                }
+            let biases = gradient.baseAddress! + weightCount
+            design.forEachBlock(point.map(Float.init), classes: classes, gradient: gradient.baseAddress!) { rows, scores in
+                loss += crossEntropy(scores, rows: rows.count, firstRow: rows.lowerBound, biasGradient: biases)
             }
-            let scale = 1 / Double(n)
+            let scale = 1 / Double(design.rows)
             for i in 0..<gradient.count { gradient[i] *= scale }
             loss *= scale
             var squares = 0.0
@@ -167,20 +146,6 @@ private struct SoftmaxProblem {
             }
         }
         return loss
-    }
-}
-
-/// scores[rows, classes] = features·weightsᵀ + biases, for parameters laid out as in `LogisticRegression`.
-private func classScores(
-    _ features: UnsafePointer<Float>, _ parameters: [Float], rows: Int, features d: Int, classes: Int,
-    into scores: UnsafeMutablePointer<Float>
-) {
-    parameters.withUnsafeBufferPointer { parameters in
-        let weights = parameters.baseAddress!
-        for r in 0..<rows {
-            for c in 0..<classes { scores[r * classes + c] = weights[classes * d + c] }
-        }
-        multiply(into: scores, features, transposed: weights, m: rows, n: classes, k: d, beta: 1)
     }
 }
 

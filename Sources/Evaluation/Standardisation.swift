@@ -1,9 +1,11 @@
 import Files
 
 /// Features shifted to mean 0, and scaled to deviation 1 if wanted, over the rows it was taken from.
-struct Standardisation: Sendable {
+public struct Standardisation: Sendable {
     let mean: [Double]
     let scale: [Double]
+
+    init(mean: [Double], scale: [Double]) { (self.mean, self.scale) = (mean, scale) }
 
     /// Throws `InputError` if an entry is not finite.
     init(of features: FeatureMatrix, scaling: Bool) throws {

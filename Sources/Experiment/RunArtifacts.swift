@@ -24,7 +24,7 @@ extension Stage {
         case is CompletionStage:
             (CompletionStage.pictureFile, "below each image, what the prior makes of some of its tokens, not knowing the class")
         case is AttentionStage:
-            (AttentionStage.pictureFile, "how much each visual position attends to each of the first tokens, layer by layer")
+            (AttentionStage.pictureFile, "how much each visual position attends to each of the first tokens, by layer and head")
         default: nil
         }
     }

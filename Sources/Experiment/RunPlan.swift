@@ -83,6 +83,7 @@ public struct RunPlan {
         if settings.semantics.enabled {
             let (semantics, count) = (settings.semantics, settings.tokenizer.prologueTokens)
             stages += [
+                ReadoutStage(settings: settings.probe, tokenCount: count, tokens: tokens),
                 CompletionStage(
                     settings: semantics, tokenCount: count, prior: prior, features: features, reconstructions: reconstructions),
                 InformationStage(settings: semantics, tokenCount: count, prior: prior),

@@ -53,6 +53,8 @@ public struct LinePlot: Sendable {
     /// Colours that stay apart for colour-blind readers (Okabe and Ito 2008), the dark ones first.
     private static let colours = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#555555"]
 
+    static func colour(_ place: Int) -> String { colours[place % colours.count] }
+
     /// - Parameters:
     ///   - width, height: in pixels.
     public func svg(width: Double = 720, height: Double = 440) -> String {
@@ -61,27 +63,19 @@ public struct LinePlot: Sendable {
         let y = Axis(
             covering: points.flatMap { [$0.y] + ($0.band.map { [$0.lowerBound, $0.upperBound] } ?? []) }, range: yRange,
             scale: yScale, ticks: 5)
-        let legend = Legend(series, width: width - 40)
+        let legend = Legend(series.map { ($0.name, $0.isDashed) }, width: width - 40)
         let frame = Frame(
             left: 48 + 7.5 * Double(y.labels.map(\.count).max() ?? 1), top: 50 + legend.height, right: width - 24,
             bottom: height - 56)
 
-        var svg = """
-            <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 \(number(width)) \(number(height))" \
-            width="\(number(width))" height="\(number(height))" role="img" \
-            font-family="system-ui, 'Segoe UI', 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif" font-size="13" fill="#333">
-            <title>\(escapedForXML(title))</title>
-            <rect width="100%" height="100%" fill="#fff"/>
-            <text x="20" y="28" font-size="16" font-weight="600" fill="#111">\(escapedForXML(title))</text>
-
-            """
+        var svg = Drawing.opening(title: title, width: width, height: height)
         svg += legend.svg(colour: colour)
         svg += axes(x, y, in: frame)
         // A nested picture cuts off what lies outside the shown range; its rim has room for the markers on the edge.
         let (rim, w, h) = (4.0, frame.width, frame.height)
         svg += """
-            <svg x="\(number(frame.left - rim))" y="\(number(frame.top - rim))" width="\(number(w + 2 * rim))" \
-            height="\(number(h + 2 * rim))" viewBox="\([-rim, -rim, w + 2 * rim, h + 2 * rim].map(number).joined(separator: " "))" \
+            <svg x="\(Drawing.number(frame.left - rim))" y="\(Drawing.number(frame.top - rim))" width="\(Drawing.number(w + 2 * rim))" \
+            height="\(Drawing.number(h + 2 * rim))" viewBox="\([-rim, -rim, w + 2 * rim, h + 2 * rim].map(Drawing.number).joined(separator: " "))" \
             overflow="hidden">
 
             """
@@ -89,32 +83,32 @@ public struct LinePlot: Sendable {
         for (i, one) in series.enumerated() { svg += curve(one, colour(i), x, y, frame) }
         svg += "</svg>\n"
         if !points.contains(where: { x.place($0.x) != nil && y.place($0.y) != nil }) {
-            svg += text("no data", x: (frame.left + frame.right) / 2, y: (frame.top + frame.bottom) / 2, anchor: "middle")
+            svg += Drawing.text("no data", x: (frame.left + frame.right) / 2, y: (frame.top + frame.bottom) / 2, anchor: "middle")
         }
         return svg + "</svg>\n"
     }
 
-    private func colour(_ index: Int) -> String { Self.colours[(series[index].colour ?? index) % Self.colours.count] }
+    private func colour(_ index: Int) -> String { Self.colour(series[index].colour ?? index) }
 
     private func axes(_ x: Axis, _ y: Axis, in frame: Frame) -> String {
         var svg = ""
         for (tick, label) in zip(y.ticks, y.labels) {
             guard let place = y.place(tick) else { continue }
             let height = frame.bottom - place * frame.height
-            svg += line(frame.left, height, frame.right, height, "#e6e6e6")
-            svg += text(label, x: frame.left - 8, y: height + 4.5, anchor: "end")
+            svg += Drawing.line(frame.left, height, frame.right, height, "#e6e6e6")
+            svg += Drawing.text(label, x: frame.left - 8, y: height + 4.5, anchor: "end")
         }
         for (tick, label) in zip(x.ticks, x.labels) {
             guard let place = x.place(tick) else { continue }
             let left = frame.left + place * frame.width
-            svg += line(left, frame.bottom, left, frame.bottom + 5, "#888")
-            svg += text(label, x: left, y: frame.bottom + 20, anchor: "middle")
+            svg += Drawing.line(left, frame.bottom, left, frame.bottom + 5, "#888")
+            svg += Drawing.text(label, x: left, y: frame.bottom + 20, anchor: "middle")
         }
-        svg += line(frame.left, frame.bottom, frame.right, frame.bottom, "#888")
-        svg += text(xLabel, x: (frame.left + frame.right) / 2, y: frame.bottom + 44, anchor: "middle")
+        svg += Drawing.line(frame.left, frame.bottom, frame.right, frame.bottom, "#888")
+        svg += Drawing.text(xLabel, x: (frame.left + frame.right) / 2, y: frame.bottom + 44, anchor: "middle")
         let middle = (frame.top + frame.bottom) / 2
         return svg + """
-            <text x="20" y="\(number(middle))" text-anchor="middle" transform="rotate(-90 20 \(number(middle)))">\
+            <text x="20" y="\(Drawing.number(middle))" text-anchor="middle" transform="rotate(-90 20 \(Drawing.number(middle)))">\
             \(escapedForXML(yLabel))</text>
 
             """
@@ -127,10 +121,10 @@ public struct LinePlot: Sendable {
             else { return nil }
             return (left * frame.width, (1 - low) * frame.height, (1 - high) * frame.height)
         }.map { run in
-            let outline = run.map { "\(number($0.0)),\(number($0.2))" } + run.reversed().map { "\(number($0.0)),\(number($0.1))" }
+            let outline = run.map { "\(Drawing.number($0.0)),\(Drawing.number($0.2))" } + run.reversed().map { "\(Drawing.number($0.0)),\(Drawing.number($0.1))" }
             // A lone point has no width: its band is a bar.
             return run.count == 1
-                ? line(run[0].0, run[0].1, run[0].0, run[0].2, colour, width: 2)
+                ? Drawing.line(run[0].0, run[0].1, run[0].0, run[0].2, colour, width: 2)
                 : "<polygon points=\"\(outline.joined(separator: " "))\" fill=\"\(colour)\" fill-opacity=\"0.16\"/>\n"
         }.joined()
     }
@@ -143,14 +137,14 @@ public struct LinePlot: Sendable {
         let dash = series.isDashed ? " stroke-dasharray=\"7 4\"" : ""
         var svg = ""
         for run in runs where run.count > 1 {
-            let path = run.map { "\(number($0.0)),\(number($0.1))" }.joined(separator: " ")
+            let path = run.map { "\(Drawing.number($0.0)),\(Drawing.number($0.1))" }.joined(separator: " ")
             svg += "<polyline points=\"\(path)\" fill=\"none\" stroke=\"\(colour)\" stroke-width=\"2\" "
                 + "stroke-linejoin=\"round\"\(dash)/>\n"
         }
         // Markers show where values are, as long as there are few; a lone point has nothing else.
         for run in runs where run.count == 1 || series.points.count <= 30 {
             for (left, top) in run {
-                svg += "<circle cx=\"\(number(left))\" cy=\"\(number(top))\" r=\"3.2\" fill=\"\(colour)\"/>\n"
+                svg += "<circle cx=\"\(Drawing.number(left))\" cy=\"\(Drawing.number(top))\" r=\"3.2\" fill=\"\(colour)\"/>\n"
             }
         }
         return svg
@@ -174,50 +168,4 @@ private struct Frame {
     let left: Double, top: Double, right: Double, bottom: Double
     var width: Double { right - left }
     var height: Double { bottom - top }
-}
-
-/// Names beside samples of their lines, in as many rows as they need.
-private struct Legend {
-    private var entries: [(series: LinePlot.Series, x: Double, row: Int)] = []
-
-    init(_ series: [LinePlot.Series], width: Double) {
-        var (x, row) = (20.0, 0)
-        for one in series {
-            let needed = 34 + 7.2 * Double(one.name.count) + 22
-            if x > 20, x + needed > width {
-                x = 20
-                row += 1
-            }
-            entries.append((one, x, row))
-            x += needed
-        }
-    }
-
-    var height: Double { entries.last.map { 22 * Double($0.row + 1) } ?? 0 }
-
-    func svg(colour: (Int) -> String) -> String {
-        entries.enumerated().map { i, entry in
-            let middle = 48 + 22 * Double(entry.row)
-            return line(
-                entry.x, middle, entry.x + 26, middle, colour(i), width: 2.5, dash: entry.series.isDashed ? "7 4" : nil)
-                + text(entry.series.name, x: entry.x + 34, y: middle + 4.5, anchor: "start")
-        }.joined()
-    }
-}
-
-private func line(
-    _ x1: Double, _ y1: Double, _ x2: Double, _ y2: Double, _ colour: String, width: Double = 1, dash: String? = nil
-) -> String {
-    "<line x1=\"\(number(x1))\" y1=\"\(number(y1))\" x2=\"\(number(x2))\" y2=\"\(number(y2))\" stroke=\"\(colour)\" "
-        + "stroke-width=\"\(number(width))\"\(dash.map { " stroke-dasharray=\"\($0)\"" } ?? "")/>\n"
-}
-
-private func text(_ text: String, x: Double, y: Double, anchor: String) -> String {
-    "<text x=\"\(number(x))\" y=\"\(number(y))\" text-anchor=\"\(anchor)\">\(escapedForXML(text))</text>\n"
-}
-
-/// Coordinates to a hundredth of a pixel; far outside the picture any value serves.
-private func number(_ value: Double) -> String {
-    let rounded = (min(max(value, -1e6), 1e6) * 100).rounded() / 100
-    return rounded == rounded.rounded() ? String(Int(rounded)) : String(rounded)
 }

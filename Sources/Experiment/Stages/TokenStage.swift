@@ -61,6 +61,17 @@ struct TokenFile {
         let labels: [Int32]
         var count: Int { labels.count }
 
+        /// About `count` rows spread evenly over the classes, in file order within each.
+        func balanced(_ count: Int, classes: Int) -> [Int] {
+            var taken = [Int](repeating: 0, count: classes)
+            let each = (min(count, self.count) + classes - 1) / classes
+            return labels.indices.filter { row in
+                let label = Int(labels[row])
+                taken[label] += 1
+                return taken[label] <= each
+            }
+        }
+
         func batch(_ rows: [Int]) -> (indices: TokenTensor, labels: TokenTensor) {
             let width = indices.shape[1]
             var ids: [Int32] = []

@@ -18,7 +18,7 @@ struct AttentionStage: Stage {
     var identity: StageIdentity {
         StageIdentity(
             kind: "attention", settings: ["images": .int(settings.attentionImages)], inputs: prior.inputsWithTokens,
-            formatVersion: 1)
+            formatVersion: 2)
     }
 
     static let file = "attention.h5"
@@ -57,20 +57,17 @@ struct AttentionStage: Stage {
         return ["count": .int(count)]
     }
 
-    /// For each layer a row, for each of the first tokens (prologue, or the first visual ones) a column: how much each
-    /// visual position attends to that token, mean over heads, on a grid; white is the row's largest value.
+    /// For each layer and head a row, for each of the first tokens (prologue, or the first visual ones) a column: how much
+    /// each visual position attends to that token, on a grid; white is the row's largest value.
     private func picture(_ maps: Tensor, _ layout: SequenceLayout, to url: URL) throws {
         let (layers, heads, length) = (maps.shape[0], maps.shape[1], maps.shape[2])
         let grid = Int(Double(layout.visualTokens).squareRoot())
         let columns = min(12, layout.hasPrologue ? layout.prologueTokens : 8, length - 1)
         let zoom = max(1, 24 / grid)
         var pixels: [UInt8] = []
-        for layer in 0..<layers {
-            func weight(_ query: Int, _ key: Int) -> Float {
-                (0..<heads).reduce(Float(0)) { $0 + maps.pointer[((layer * heads + $1) * length + query) * length + key] }
-            }
+        for head in 0..<layers * heads {
             let cells = (0..<columns).map { column in
-                (0..<layout.visualTokens).map { weight(layout.visualStart + $0, column + 1) }
+                (0..<layout.visualTokens).map { maps.pointer[(head * length + layout.visualStart + $0) * length + column + 1] }
             }
             let largest = max(cells.joined().max() ?? 0, 1e-9)
             for cell in cells {
@@ -81,7 +78,7 @@ struct AttentionStage: Stage {
         }
         let what = layout.hasPrologue ? "prologue token" : "first visual token"
         let picture = ImageGrid(
-            columns: columns, scale: 2, rowLabels: (0..<layers).map { "layer \($0)" },
+            columns: columns, scale: 2, rowLabels: (0..<layers * heads).map { "layer \($0 / heads) head \($0 % heads)" },
             columnLabels: (0..<columns).map { "\($0)" },
             title: "\(tokenizer.settings.variant.rawValue): attention to each \(what)")
         try PNG.write(picture.picture(pixels, height: grid * zoom, width: grid * zoom, channels: 1), to: url)
@@ -112,25 +109,29 @@ struct AttentionSummary {
             return (visual / grid, visual % grid)
         }
         let firstVisualInput = layout.visualStart + 1
+        /// Mean distance in patches between the predicted place and the places attended to, visual tokens only.
+        func distance(from query: Int, weight: (Int) -> Double) -> Double? {
+            guard query >= firstVisualInput else { return nil }
+            let own = place(query)
+            var (sum, total) = (0.0, 0.0)
+            for input in firstVisualInput...query {
+                let other = place(input - 1)
+                let (dy, dx) = (Double(own.row - other.row), Double(own.column - other.column))
+                sum += weight(input) * (dy * dy + dx * dx).squareRoot()
+                total += weight(input)
+            }
+            return total > 0 ? sum / total : nil
+        }
         perHead = [
             ("prologue_share", mean { row, _ in (0..<layout.prologueTokens).reduce(0) { $0 + Double(row[$1 + 1]) } }),
             ("bos_share", mean { row, _ in Double(row[0]) }),
             ("visual_share", mean { row, query in
                 query < firstVisualInput ? 0 : (firstVisualInput...query).reduce(0) { $0 + Double(row[$1]) }
             }),
-            // Distance in patches between the predicted place and the places attended to, visual tokens only.
-            ("distance", mean { row, query in
-                guard query >= firstVisualInput else { return nil }
-                let own = place(query)
-                var (sum, total) = (0.0, 0.0)
-                for input in firstVisualInput...query {
-                    let other = place(input - 1)
-                    let (dy, dx) = (Double(own.row - other.row), Double(own.column - other.column))
-                    sum += Double(row[input]) * (dy * dy + dx * dx).squareRoot()
-                    total += Double(row[input])
-                }
-                return total > 0 ? sum / total : nil
-            }),
+            ("distance", mean { row, query in distance(from: query) { Double(row[$0]) } }),
+            // The same for attention that is spread evenly over all that can be attended to.
+            ("distance_even", mean { _, query in distance(from: query) { _ in 1 } }),
+            ("prologue_share_even", mean { _, query in Double(layout.prologueTokens) / Double(query + 1) }),
         ]
     }
 }

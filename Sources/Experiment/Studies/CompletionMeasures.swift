@@ -10,8 +10,6 @@ struct CompletionMeasures {
 
     /// Measures that no feature space enters.
     static let ofPixels = ["layout", "pixel_distance"]
-    /// Side of the thumbnails whose correlation measures layout.
-    private static let thumbnail = 8
 
     init(
         _ pixels: [UInt8], _ features: ExtractedFeatures, _ sources: CompletionSources, _ sourceFeatures: FeatureMatrix,
@@ -23,7 +21,8 @@ struct CompletionMeasures {
         }
         let likeness = GroupSimilarity(centred: features.pooled, groupSize: draws)
         let layout = GroupSimilarity(
-            correlating: Self.thumbnails(pixels, of: sources), groupSize: draws)
+            correlating: Thumbnails.matrix(
+                pixels, height: sources.height, width: sources.width, channels: sources.channels), groupSize: draws)
         let size = sources.pixels.count / groups
         perGroup = [
             ("agreement", means { g, row in features.predictions[row] == sources.labels[g] ? 1 : 0 }),
@@ -35,9 +34,11 @@ struct CompletionMeasures {
                     / Double(size)
             }),
         ]
+        let varianceWithin = Self.varianceInterval(features.pooled, draws: draws)
         overall = [
             ("likeness_across", likeness.across), ("layout_across", layout.across),
             ("variance_within", GroupSimilarity.varianceWithin(features.pooled, groupSize: draws)),
+            ("variance_within_low", varianceWithin?.low), ("variance_within_high", varianceWithin?.high),
             ("gfid", try? frechetDistance(FeatureStatistics(of: features.pooled).gaussian(), real)),
         ]
     }
@@ -51,6 +52,14 @@ struct CompletionMeasures {
                 ("\(name)_high", interval?.high),
             ]
         } + overall
+    }
+
+    /// 95 % bootstrap interval over groups of the share of variance within them.
+    private static func varianceInterval(_ features: FeatureMatrix, draws: Int) -> Interval? {
+        bootstrapInterval(of: (0..<features.rows / draws).map(Double.init), resamples: 200) { groups in
+            let rows = groups.flatMap { Int($0) * draws..<(Int($0) + 1) * draws }
+            return GroupSimilarity.varianceWithin(features.selecting(rows), groupSize: draws)
+        }
     }
 
     /// Mean cosine of each group's completions with their source, the mean of held-out images taken from both.
@@ -69,24 +78,5 @@ struct CompletionMeasures {
             }
             return cosines.reduce(0, +) / Double(draws)
         }
-    }
-
-    /// Means of pixels over an 8×8 grid, all channels kept: what is where, without detail.
-    private static func thumbnails(_ pixels: [UInt8], of sources: CompletionSources) -> FeatureMatrix {
-        let (h, w, c) = (sources.height, sources.width, sources.channels)
-        let (size, side) = (h * w * c, min(thumbnail, h, w))
-        let count = pixels.count / size
-        var values = [Float](repeating: 0, count: count * side * side * c)
-        for image in 0..<count {
-            for y in 0..<h {
-                for x in 0..<w {
-                    for channel in 0..<c {
-                        let cell = (y * side / h * side + x * side / w) * c + channel
-                        values[image * side * side * c + cell] += Float(pixels[image * size + (y * w + x) * c + channel])
-                    }
-                }
-            }
-        }
-        return FeatureMatrix(rows: count, columns: side * side * c, values: values)
     }
 }

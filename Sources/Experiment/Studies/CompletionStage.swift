@@ -31,7 +31,7 @@ struct CompletionStage: Stage {
                 "prefixes": .array(settings.prefixes.map { .int($0) }), "temperature": .number(settings.temperature),
                 "seed": .int(settings.seed), "tokens": .int(tokenCount),
             ],
-            inputs: ["prior": prior.id, "features": features.id, "reconstructions": reconstructions.id], formatVersion: 1)
+            inputs: ["prior": prior.id, "features": features.id, "reconstructions": reconstructions.id], formatVersion: 2)
     }
 
     static let file = "completions.h5"
@@ -45,7 +45,9 @@ struct CompletionStage: Stage {
         let sources = try CompletionSources(
             tokenizer.dataset.test, tokens: prior.tokens.load(context).test, layout, count: settings.groups)
         let sourceFeatures = extractor.features(sources.pixels).pooled
-        let sets = GivenTokens.sets(layout, prefixes: settings.prefixes, count: tokenCount, seed: settings.seed)
+        let sets = GivenTokens.sets(
+            layout, prefixes: settings.prefixes, count: tokenCount,
+            order: TokenSet.order(layout, seed: settings.seed, tokenizerSeed: tokenizer.seed))
         var measured: [(suffix: String, measures: CompletionMeasures)] = []
         var rows: [(set: GivenTokens, pixels: [UInt8])] = []
         for (place, set) in sets.enumerated() {

@@ -1,6 +1,4 @@
 import Models
-import Sweep
-import TensorCore
 
 /// Which tokens of a sequence are given and not drawn.
 struct GivenTokens: Equatable {
@@ -10,20 +8,24 @@ struct GivenTokens: Equatable {
     let positions: [Int]
 
     /// The sets that completions are compared over: prefixes of each length (of a tokenizer with a prologue, prologue
-    /// tokens first), and as controls K visual tokens, the first ones and random ones. Random tokens are a strong control
-    /// for knowing the image, but the prior has drawn what stands before them without knowing them.
-    static func sets(_ layout: SequenceLayout, prefixes: [Int], count k: Int, seed: Int) -> [GivenTokens] {
+    /// tokens first), and as controls random visual tokens of each length and, beside a prologue, the first K visual ones.
+    /// Random tokens are a strong control for knowing the image, but the prior has drawn what stands before them without
+    /// knowing them.
+    ///
+    /// - Parameter order: visual tokens in random order; random sets are its beginnings.
+    static func sets(_ layout: SequenceLayout, prefixes: [Int], count k: Int, order: [Int]) -> [GivenTokens] {
         // EOS is no token of the image: it is always there.
-        let tokens = (0..<layout.length).filter { !layout.hasPrologue || $0 != layout.prologueTokens }
-        var sets = Set(prefixes + [k]).sorted().filter { $0 <= tokens.count }.map {
+        let tokens = (0..<layout.length).filter { !layout.hasEOS || $0 != layout.prologueTokens }
+        let lengths = Set(prefixes + [k]).sorted()
+        var sets = lengths.filter { $0 <= tokens.count }.map {
             GivenTokens(name: "first-\($0)", positions: Array(tokens.prefix($0)))
         }
         let visual = Array(layout.visualStart..<layout.length)
-        guard k > 0, k <= visual.count else { return sets }
-        if layout.hasPrologue { sets.append(GivenTokens(name: "visual-first-\(k)", positions: Array(visual.prefix(k)))) }
-        var stream = RandomStream(seed: seed, "semantics/random-tokens")
-        let random = stream.permutation(visual.count).prefix(k).sorted().map { visual[$0] }
-        sets.append(GivenTokens(name: "random-\(k)", positions: random))
-        return sets
+        if layout.hasPrologue, k > 0, k <= visual.count {
+            sets.append(GivenTokens(name: "visual-first-\(k)", positions: Array(visual.prefix(k))))
+        }
+        return sets + lengths.filter { $0 > 0 && $0 <= visual.count }.map { count in
+            GivenTokens(name: "random-\(count)", positions: order.prefix(count).sorted().map { visual[$0] })
+        }
     }
 }

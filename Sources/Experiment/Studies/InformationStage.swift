@@ -1,13 +1,15 @@
 import Evaluation
 import Files
 import Foundation
+import ImageData
 import Models
 import RunStore
 import Sweep
 import TensorCore
 
 /// What tokens say, in nats: how many codes each position uses, how much it tells of the class and of recorded factors,
-/// and what the prior has to pay for it.
+/// and what the prior has to pay for it. Tokens are counted over training and held-out images together; what models pay is
+/// measured on held-out images.
 struct InformationStage: Stage {
     let settings: SemanticsSettings
     /// K, tokens in the control: the first K visual tokens.
@@ -20,76 +22,36 @@ struct InformationStage: Stage {
     var identity: StageIdentity {
         StageIdentity(
             kind: "information", settings: ["factor_bins": .int(settings.factorBins), "tokens": .int(tokenCount)],
-            inputs: ["prior": prior.id, "tokens": prior.tokens.id], formatVersion: 1)
+            inputs: ["prior": prior.id, "tokens": prior.tokens.id], formatVersion: 2)
     }
 
     static let file = "information.h5"
-    /// Held-out images over which the prior's costs are taken.
+    /// Held-out images over which the parts of −ELBO are taken.
     private static let costImages = 2000
 
     func perform(_ work: StageWork, _ context: ExperimentContext) throws -> JSONValue {
-        let dataset = tokenizer.dataset
-        let half = try prior.tokens.load(context).test
-        let layout = tokenizer.layout
-        context.progress.note("information: \(half.count) held-out images")
-        let width = layout.prologueTokens + layout.visualTokens
-        let columns = (0..<width).map { position in
-            (0..<half.count).map { half.indices.ids[$0 * width + position] }
-        }
-        let factors = dataset.test.factors.map { (name: $0.name, bins: quantileBins($0.values, count: settings.factorBins)) }
-        let entropies = columns.map { EntropyEstimate(of: $0) }
-        let ofClass = columns.map { MutualInformation($0, half.labels) }
-        let ofFactors = factors.map { factor in columns.map { MutualInformation($0, factor.bins) } }
-        let costs = try costs(half, layout, context)
-
+        let (dataset, layout) = (tokenizer.dataset, tokenizer.layout)
+        let stored = try prior.tokens.load(context)
+        let counts = TokenCounts(stored, dataset, layout, bins: settings.factorBins)
+        context.progress.note("information: \(counts.count) images")
         var values: [String: Double?] = [:]
         for (name, positions) in segments(layout) {
-            func mean(_ of: (Int) -> Double) -> Double { positions.reduce(0) { $0 + of($1) } / Double(positions.count) }
-            values["\(name).perplexity"] = mean { exp(entropies[$0].plugIn) }
-            values["\(name).codes_used"] = mean { Double(entropies[$0].support) }
-            values["\(name).entropy"] = mean { entropies[$0].corrected }
-            values["\(name).class_information"] = mean { ofClass[$0].corrected }
-            values["\(name).class_information_best"] = positions.map { ofClass[$0].corrected }.max()
-            for (factor, information) in zip(factors, ofFactors) {
-                values["\(name).information.\(factor.name)"] = mean { information[$0].corrected }
-            }
-            // Tokens of one image together: with as many draws as images, this cannot exceed the logarithm of their number.
-            let joint = (0..<half.count).flatMap { row in positions.map { half.indices.ids[row * width + $0] } }
-            let prefixes = prefixEntropies(joint, length: positions.count)
-            values["\(name).joint_entropy"] = prefixes.last?.plugIn
-            values["\(name).distinct_share"] = prefixes.last.map { Double($0.support) / Double($0.count) }
+            for (measure, value) in counts.values(positions) { values["\(name).\(measure)"] = value }
         }
-        values["class_entropy"] = EntropyEstimate(of: half.labels).plugIn
-        values["images_log"] = log(Double(half.count))
-        for (mode, nats) in costs {
-            values["cost.prologue.\(mode)"] = layout.hasPrologue ? nats[..<layout.visualStart].reduce(0, +) : nil
-            values["cost.visual.\(mode)"] = nats[layout.visualStart...].reduce(0, +)
-        }
-        if !layout.hasPrologue { for (mode, _) in costs { values["cost.prologue.\(mode)"] = 0 } }
-        try HDF5File.write(atomicallyTo: work.url(Self.file)) { file in
-            func write(_ numbers: [Double], _ name: String, unit: String? = "nat") throws {
-                try file.write(
-                    numbers, to: name, shape: [numbers.count],
-                    attributes: ["axes": ["token"]].merging(unit.map { ["unit": .string($0)] } ?? [:]) { $1 })
-            }
-            try write(entropies.map(\.plugIn), "entropy")
-            try write(entropies.map { Double($0.support) }, "codes_used", unit: nil)
-            try write(ofClass.map(\.corrected), "class_information")
-            for (factor, information) in zip(factors, ofFactors) {
-                try write(information.map(\.corrected), "information_\(factor.name)")
-            }
-            for (mode, nats) in costs { try write(nats, "prior_cost_\(mode)") }
-            try file.setAttribute("prologue_tokens", .int(layout.prologueTokens))
-            try file.setAttribute("order", "prologue, then visual; prior costs have EOS between")
-        }
+        values["class_entropy"] = counts.labels.entropy.plugIn
+        for factor in counts.factors { values["factor_entropy.\(factor.name)"] = factor.entropy.plugIn }
+        values["images_log"] = log(Double(counts.count))
+        let costs = try costs(stored.test, layout, context)
+        for (name, value) in costs.values { values["cost.\(name)"] = value }
+        try write(counts, costs, layout, to: work.url(Self.file))
         try work.save(
             Scores(
                 protocol: [
-                    "count": .int(half.count), "factor_bins": .int(settings.factorBins), "unit": "nat",
-                    "estimator": "Miller-Madow",
+                    "count": .int(counts.count), "cost_count": .int(min(Self.costImages, stored.test.count)),
+                    "factor_bins": .int(settings.factorBins), "unit": "nat", "estimator": "Miller-Madow",
                 ], values: Dictionary(uniqueKeysWithValues: values.map { ("info.\($0.key)", $0.value) })),
             named: "information")
-        return ["count": .int(half.count)]
+        return ["count": .int(counts.count)]
     }
 
     /// Positions within [prologue ; visual] of the prologue, the first K visual tokens, and all visual tokens.
@@ -102,22 +64,102 @@ struct InformationStage: Stage {
         return segments.map { (name: $0.0, positions: $0.1) }
     }
 
-    /// Mean cross-entropy of each token under the prior, in nats, [T], with the class and without.
     private func costs(
         _ half: TokenFile.Half, _ layout: SequenceLayout, _ context: ExperimentContext
-    ) throws -> [(mode: String, nats: [Double])] {
-        let model = try prior.load(context)
+    ) throws -> ImageCosts {
+        let (ar, model) = (try prior.load(context), try tokenizer.load(context))
         let count = min(Self.costImages, half.count)
-        return ["class", "noclass"].map { mode in
-            var sums = [Double](repeating: 0, count: layout.length)
-            for lower in stride(from: 0, to: count, by: 250) {
-                let batch = half.batch(Array(lower..<min(count, lower + 250)))
-                let labels = mode == "class"
-                    ? batch.labels : TokenTensor(repeating: model.unconditionalLabel, shape: batch.labels.shape)
-                let nats = model.crossEntropy(ARInput(targets: layout.targets(batch.indices), labels: labels), on: nil)
-                for i in 0..<nats.count { sums[i % layout.length] += Double(nats.pointer[i]) }
+        let costs = ImageCosts(half, count: count, ar, layout)
+        let images = Array(0..<count)
+        let pixels = try tokenizer.dataset.test.pixels(of: images)
+        return costs.adding(
+            images: pixels, reconstructions: model.decode(layout.visualHalf(of: half.batch(images).indices)), count: count)
+    }
+
+    private func write(_ counts: TokenCounts, _ costs: ImageCosts, _ layout: SequenceLayout, to url: URL) throws {
+        try HDF5File.write(atomicallyTo: url) { file in
+            func write(_ numbers: [Double], _ name: String, unit: String? = "nat") throws {
+                try file.write(
+                    numbers, to: name, shape: [numbers.count],
+                    attributes: ["axes": ["token"]].merging(unit.map { ["unit": .string($0)] } ?? [:]) { $1 })
             }
-            return (mode, sums.map { $0 / Double(count) })
+            try write(counts.entropies.map(\.plugIn), "entropy")
+            try write(counts.entropies.map { Double($0.support) }, "codes_used", unit: nil)
+            for variable in [counts.labels] + counts.factors {
+                try write(variable.information.map(\.corrected), "\(variable.name)_information")
+            }
+            try write(counts.prefixes.map(\.plugIn), "prefix_entropy")
+            for (mode, nats) in costs.perToken { try write(nats, "prior_cost_\(mode)") }
+            try file.setAttribute("prologue_tokens", .int(layout.prologueTokens))
+            try file.setAttribute("images", .int(counts.count))
+            try file.setAttribute(
+                "order", "prologue, then visual; prior costs have EOS between; prefix_entropy: of the first 1, 2 … tokens together")
         }
+    }
+}
+
+/// Tokens of all images, counted by position.
+struct TokenCounts {
+    /// What tokens may tell of: the class, or a recorded factor cut into bins.
+    struct Variable {
+        let name: String
+        let entropy: EntropyEstimate
+        /// Of each position about it.
+        let information: [MutualInformation]
+    }
+
+    /// Images.
+    let count: Int
+    /// Of each position, [K + N].
+    let entropies: [EntropyEstimate]
+    let labels: Variable
+    let factors: [Variable]
+    /// Of the first 1, 2 … tokens taken together, prologue first.
+    let prefixes: [EntropyEstimate]
+    /// [images, K + N].
+    private let tokens: [Int32]
+    private let width: Int
+
+    /// - Parameter bins: that a continuous factor is cut into.
+    init(_ stored: TokenFile, _ dataset: Dataset, _ layout: SequenceLayout, bins: Int) {
+        let width = layout.prologueTokens + layout.visualTokens
+        // With ten crops the middles of all training images come first.
+        let train = min(dataset.train.count, stored.train.count)
+        tokens = Array(stored.train.indices.ids[0..<train * width]) + Array(stored.test.indices.ids[0..<stored.test.count * width])
+        count = train + stored.test.count
+        self.width = width
+        let (count, tokens) = (count, tokens)
+        let columns = (0..<width).map { position in (0..<count).map { tokens[$0 * width + position] } }
+        func variable(_ name: String, _ values: [Int32]) -> Variable {
+            Variable(
+                name: name, entropy: EntropyEstimate(of: values), information: columns.map { MutualInformation($0, values) })
+        }
+        entropies = columns.map { EntropyEstimate(of: $0) }
+        labels = variable("class", Array(stored.train.labels[..<train]) + stored.test.labels)
+        factors = zip(dataset.train.factors, dataset.test.factors).map { train, test in
+            variable(train.name, quantileBins(train.values + test.values, count: bins))
+        }
+        prefixes = prefixEntropies(tokens, length: width)
+    }
+
+    /// Measures of a segment of positions, by name.
+    func values(_ positions: [Int]) -> [(name: String, value: Double?)] {
+        func mean(_ of: (Int) -> Double) -> Double { positions.reduce(0) { $0 + of($1) } / Double(positions.count) }
+        // Tokens of one image together: with as many draws as images, this cannot exceed the logarithm of their number.
+        let joint = prefixEntropies((0..<count).flatMap { row in positions.map { tokens[row * width + $0] } }, length: positions.count)
+        let aggregated = EntropyEstimate(of: (0..<count).lazy.flatMap { row in positions.lazy.map { tokens[row * width + $0] } })
+        var values: [(name: String, value: Double?)] = [
+            ("perplexity", mean { exp(entropies[$0].plugIn) }), ("codes_used", mean { Double(entropies[$0].support) }),
+            ("entropy", mean { entropies[$0].corrected }), ("aggregated_entropy", aggregated.corrected),
+            ("joint_entropy", joint.last?.plugIn),
+            ("distinct_share", joint.last.map { Double($0.support) / Double($0.count) }),
+        ]
+        for variable in [labels] + factors {
+            let prefix = variable.name == labels.name ? "class_information" : "information.\(variable.name)"
+            let suffix = variable.name == labels.name ? "_best" : ".best"
+            values.append((prefix, mean { variable.information[$0].corrected }))
+            values.append((prefix + suffix, positions.map { variable.information[$0].corrected }.max()))
+        }
+        return values
     }
 }

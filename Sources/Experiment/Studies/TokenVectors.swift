@@ -23,14 +23,6 @@ struct TokenVectors {
         }
     }
 
-    /// One-hot codes, without a table of ones.
-    init(oneHot indices: TokenTensor, _ layout: SequenceLayout) {
-        rows = indices.shape[0]
-        let tokens = indices.shape[1]
-        width = { $0 < layout.prologueTokens ? layout.prologueCodes : layout.visualCodes }
-        add = { row, position, target in target[Int(indices.ids[row * tokens + position])] += 1 }
-    }
-
     /// Vectors of their own for every image: `prologue` [n, K, z], `visual` [n, N, z].
     init(prologue: Tensor?, visual: Tensor) {
         rows = visual.shape[0]
@@ -52,8 +44,6 @@ struct TokenVectors {
     /// The mean over all tokens of a set, [rows, width].
     func mean(_ set: TokenSet) -> FeatureMatrix { gathered([Array(set.cells.joined())]) }
 
-    func columns(_ set: TokenSet) -> Int { set.cells.reduce(0) { $0 + width($1[0]) } }
-
     private func gathered(_ cells: [[Int]]) -> FeatureMatrix {
         let widths = cells.map { width($0[0]) }
         let columns = widths.reduce(0, +)
@@ -70,5 +60,37 @@ struct TokenVectors {
             written = rows * columns
         }
         return FeatureMatrix(rows: rows, columns: columns, values: values)
+    }
+}
+
+extension OneHotMatrix {
+    /// The codes of the tokens of a set, which must not be pooled; `indices` is [n, K + N].
+    init(_ indices: TokenTensor, _ layout: SequenceLayout, _ set: TokenSet) {
+        precondition(!set.isPooled, "\(set.name): pooled tokens have no one code")
+        let positions = set.cells.map { $0[0] }
+        var first: [Int] = [], columns = 0
+        for position in positions {
+            first.append(columns)
+            columns += position < layout.prologueTokens ? layout.prologueCodes : layout.visualCodes
+        }
+        let (rows, width) = (indices.shape[0], indices.shape[1])
+        var places: [Int32] = []
+        places.reserveCapacity(rows * positions.count)
+        for row in 0..<rows {
+            for (place, position) in positions.enumerated() {
+                places.append(Int32(first[place]) + indices.ids[row * width + position])
+            }
+        }
+        self.init(columns: columns, ones: positions.count, places: places)
+    }
+}
+
+extension Tokenizer {
+    /// Every code's vector: of prologue tokens [codes, z], where there are any, and of visual ones.
+    func codeTables(_ layout: SequenceLayout) -> (prologue: Tensor?, visual: Tensor) {
+        func ids(_ count: Int) -> TokenTensor { TokenTensor((0..<count).map(Int32.init), shape: [1, count]) }
+        func flat(_ codes: Tensor) -> Tensor { codes.reshaped([codes.shape[1], codes.width]) }
+        let prologue = layout.hasPrologue ? encoder.prologueCodes(ids(layout.prologueCodes)).map(flat) : nil
+        return (prologue, flat(encoder.visualCodes(ids(layout.visualCodes))))
     }
 }

@@ -1,5 +1,23 @@
+import Files
+import Foundation
+
 /// The same blocks as GitHub Markdown; pictures are files beside it, in `pictures`.
 extension ReportDocument {
+    /// Writes the Markdown, and the figures to `pictures/` beside it.
+    public func writeMarkdown(to file: URL) throws {
+        let pictures = file.deletingLastPathComponent().appendingPathComponent("pictures", isDirectory: true)
+        try FileManager.default.createDirectory(at: pictures, withIntermediateDirectories: true)
+        for figure in figures {
+            let bytes =
+                switch figure.content {
+                case .svg(let svg): Data(svg.utf8)
+                case .png(let bytes): bytes
+                }
+            try AtomicFile.write(bytes, to: pictures.appendingPathComponent(figure.fileName))
+        }
+        try AtomicFile.write(Data(markdown(pictures: "pictures").utf8), to: file)
+    }
+
     /// - Parameter pictures: folder of the figures' files, relative to the Markdown file.
     public func markdown(pictures: String) -> String {
         "# \(Self.escaped(title))\n\n" + Self.markdown(blocks, pictures).joined(separator: "\n\n") + "\n"

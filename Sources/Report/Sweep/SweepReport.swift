@@ -16,8 +16,9 @@ public struct SweepReport {
         if let question = sweep.question { document.add(.paragraph(question)) }
         document.add(Self.standing(results, date))
         document.add(try Self.result(sweep, results))
-        document.add(Self.pictures(results, in: store))
-        if let semantics = SemanticsSection(results) { document.add(semantics.blocks) }
+        let semantics = SemanticsSection(results, in: store)
+        document.add(Self.pictures(results, in: store, besides: semantics.map { _ in SemanticsSection.pictures } ?? []))
+        if let semantics { document.add(semantics.blocks) }
         document.add(Self.plan(sweep, results))
         if let curves = TrainingCurves(results, in: store) { document.add([.heading("Training")] + curves.blocks) }
         document.add([.heading("All scores"), .table(Self.allScores(results))])
@@ -28,18 +29,7 @@ public struct SweepReport {
     /// Writes `report.html`, `report.md` and the figures in `pictures/`; returns the HTML file.
     @discardableResult
     public func write(to folder: URL) throws -> URL {
-        let pictures = folder.appendingPathComponent("pictures", isDirectory: true)
-        try FileManager.default.createDirectory(at: pictures, withIntermediateDirectories: true)
-        for figure in document.figures {
-            let bytes =
-                switch figure.content {
-                case .svg(let svg): Data(svg.utf8)
-                case .png(let bytes): bytes
-                }
-            try AtomicFile.write(bytes, to: pictures.appendingPathComponent(figure.fileName))
-        }
-        try AtomicFile.write(
-            Data(document.markdown(pictures: "pictures").utf8), to: folder.appendingPathComponent("report.md"))
+        try document.writeMarkdown(to: folder.appendingPathComponent("report.md"))
         let html = folder.appendingPathComponent("report.html")
         try AtomicFile.write(Data(document.html().utf8), to: html)
         return html
@@ -102,10 +92,16 @@ public struct SweepReport {
     }
 
     /// The first seed's pictures of every arm side by side, kind by kind; the other seeds' folded away.
-    private static func pictures(_ results: SweepResults, in store: Store) -> [ReportDocument.Block] {
+    ///
+    /// - Parameter others: names of files that are shown elsewhere.
+    private static func pictures(
+        _ results: SweepResults, in store: Store, besides others: Set<String>
+    ) -> [ReportDocument.Block] {
         func figures(ofRun place: Int) -> [ReportDocument.Figure] {
             let perArm = results.arms.map { arm in
-                arm.runs.indices.contains(place) ? arm.runs[place].pictures.map { (arm, arm.runs[place], $0) } : []
+                arm.runs.indices.contains(place)
+                    ? arm.runs[place].pictures.filter { !others.contains(URL(fileURLWithPath: $0.path).lastPathComponent) }
+                        .map { (arm, arm.runs[place], $0) } : []
             }
             let most = perArm.map(\.count).max() ?? 0
             return (0..<most).flatMap { i in
@@ -123,8 +119,8 @@ public struct SweepReport {
         }
         let first = figures(ofRun: 0)
         guard !first.isEmpty else { return [] }
-        let others = (1..<max(1, results.arms.map(\.runs.count).max() ?? 1)).flatMap(figures)
-        return [.heading("Pictures"), .figures(first)] + (others.isEmpty ? [] : [.details("Other seeds", [.figures(others)])])
+        let moreSeeds = (1..<max(1, results.arms.map(\.runs.count).max() ?? 1)).flatMap(figures)
+        return [.heading("Pictures"), .figures(first)] + (moreSeeds.isEmpty ? [] : [.details("Other seeds", [.figures(moreSeeds)])])
     }
 
     private static func allScores(_ results: SweepResults) -> Table {

@@ -30,7 +30,7 @@ public enum ProbedTokens: String, ChoiceSetting {
     case pooled
     /// All visual tokens.
     case all
-    /// The first 1, 2, 4 … tokens of the prologue, or else of the image.
+    /// Curves over the number of tokens: every prefix of the prologue; 1, 2, 4 … visual tokens: first, random, pooled ones.
     case prefixes
 }
 
@@ -58,12 +58,21 @@ public enum ProbeControl: String, ChoiceSetting {
     case untrained
 }
 
+/// How a probe's linear classifier is fitted.
+public enum ProbeClassifier: String, ChoiceSetting {
+    /// Multinomial logistic regression to convergence, on standardised features, its penalty chosen on a validation split.
+    case logistic
+    /// The linear head of masked autoencoders: batch norm without affine weights, LARS, a cosine schedule with warm-up.
+    case mae
+}
+
 /// The linear probe on tokens.
 public struct ProbeSettings: SettingsSection {
     public var enabled = true
     public var tokens: [ProbedTokens] = [.prologue, .first, .random]
     public var features: [ProbedFeature] = [.codes]
     public var controls: [ProbeControl] = []
+    public var classifier = ProbeClassifier.logistic
     public var trainCount = 10_000
     public var testCount: Int?
     public var l2Grid = [1e-4, 1e-3, 1e-2, 1e-1]
@@ -79,16 +88,19 @@ public struct ProbeSettings: SettingsSection {
         return wide
     }
 
-    public static let help = "Linear probe: multinomial logistic regression from tokens to class."
+    public static let help = "Linear probe: a linear classifier from tokens to class."
     public static let fields: [Field<Self>] = [
         .value("enabled", \.enabled, "Run the probe."),
         .value("tokens", \.tokens, "Sets of tokens that are probed."),
         .value("features", \.features, "What is read of the tokens."),
         .value("controls", \.controls, "What accuracies are set against."),
+        .value("classifier", \.classifier,
+            "How the linear classifier is fitted: to convergence with a chosen penalty, or as masked autoencoders are probed.",
+            isLater: true),
         .value("train_count", \.trainCount, "Training images the probe is fitted on.", .atLeast(2), unit: "images"),
         .value("test_count", \.testCount, "Held-out images it is tested on; null: all.", .atLeast(1), unit: "images"),
         .value("l2_grid", \.l2Grid,
-            "Strengths of the L2 penalty that are tried; chosen on a part of the training images.",
+            "Strengths of the L2 penalty that are tried by the logistic classifier; chosen on a part of the training images.",
             .atLeast(0)),
         .value("seed", \.seed, "Seed of the split that chooses the penalty, of random tokens and of shuffled labels.",
             .atLeast(0)),

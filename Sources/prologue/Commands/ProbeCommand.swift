@@ -12,12 +12,14 @@ struct ProbeCommand: AsyncParsableCommand {
         commandName: "probe", abstract: "Linear probe of the tokens of runs, or of any features.",
         discussion: """
             Multinomial logistic regression on standardised features; its penalty is chosen on a fifth of the training
-            rows, never on test rows. A features file has the datasets train_features, train_labels, test_features and
+            rows, never on test rows. --classifier mae: the linear head that masked autoencoders are probed with (batch
+            norm without affine weights, LARS, a cosine schedule with warm-up) instead. A features file has the datasets train_features, train_labels, test_features and
             test_labels.
 
               prologue probe quickstart-baseline-2d-s0 quickstart-prologue-s0
               prologue probe quickstart-prologue-s0 --tokens prologue random all --read codes onehot --controls shuffled
               prologue probe --features features.h5 --json
+              prologue probe --features features.h5 --classifier mae
             """)
 
     @Argument(help: "Run ids, or the beginnings of ids.") var runs: [String] = []
@@ -31,6 +33,8 @@ struct ProbeCommand: AsyncParsableCommand {
     @Option(parsing: .upToNextOption,
         help: "Controls: \(ProbeControl.allCases.map(\.rawValue).joined(separator: ", ")) (default: the run's).")
     var controls: [ProbeControl] = []
+    @Option(help: "How the classifier is fitted: \(ProbeClassifier.allCases.map(\.rawValue).joined(separator: ", ")) (default: the run's, logistic for a file).")
+    var classifier: ProbeClassifier?
     @Option(help: "Training images, evenly over the classes.") var trainCount: Int?
     @OptionGroup var store: StoreOptions
     @OptionGroup var output: TableOptions
@@ -53,6 +57,7 @@ struct ProbeCommand: AsyncParsableCommand {
             let record = try context.run(given)
             let plan = try context.plan(of: record)
             var settings = plan.settings.probe
+            if let classifier { settings.classifier = classifier }
             if let trainCount { settings.trainCount = trainCount }
             if !tokens.isEmpty { settings.tokens = tokens }
             if !read.isEmpty { settings.features = read }
@@ -81,13 +86,23 @@ struct ProbeCommand: AsyncParsableCommand {
                 "train_features has \(train.matrix.columns) columns and test_features \(test.matrix.columns)")
         }
         let classes = (train.labels + test.labels).reduce(0, max) + 1
-        let probe = try LinearProbe(fitting: train.matrix, labels: train.labels, classes: classes)
-        let report = try ClassificationReport(scores: probe.model.scores(test.matrix), labels: test.labels)
+        let (scores, penalty): (FeatureMatrix, Double?)
+        switch classifier ?? .logistic {
+        case .logistic:
+            let model = try LinearProbe(fitting: train.matrix, labels: train.labels, classes: classes).model
+            (scores, penalty) = (model.scores(test.matrix), model.options.penalty)
+        case .mae:
+            (scores, penalty) = (
+                try MAEHead(fitting: train.matrix, labels: train.labels, classes: classes).scores(test.matrix), nil
+            )
+        }
+        let report = try ClassificationReport(scores: scores, labels: test.labels)
         if output.format == .json {
             print(JSONValue.object([
                 "top1": .number(report.top1), "top5": .number(report.top5), "classes": .int(classes),
                 "train_count": .int(train.labels.count), "test_count": .int(test.labels.count),
-                "penalty": .number(probe.model.options.penalty),
+                "penalty": penalty.map { .number($0) } ?? .null,
+                "classifier": .string((classifier ?? .logistic).rawValue),
             ]).pretty, terminator: "")
         } else {
             var table = Table(columns: [
@@ -125,3 +140,4 @@ struct ProbeCommand: AsyncParsableCommand {
 extension ProbedTokens: ExpressibleByArgument {}
 extension ProbedFeature: ExpressibleByArgument {}
 extension ProbeControl: ExpressibleByArgument {}
+extension ProbeClassifier: ExpressibleByArgument {}

@@ -17,22 +17,28 @@ struct StudyCommand: AsyncParsableCommand {
             abstract: "What do the tokens know? Probes, completions, information, attention.",
             discussion: """
                 Runs the sweep with semantics.enabled = true: whatever its cells lack is made first, finished stages are
-                reused. Prints the tables and writes the report.
+                reused. Prints the tables and writes the report. --output writes the studies' own tables (CSV), text
+                (Markdown) and figures to a folder besides.
 
                   prologue study semantics Experiments/00-smoke/sweep.yaml
+                  prologue study semantics sweep.yaml --workers 2 --output results/my-study
                 """)
 
         @OptionGroup var sweep: SweepCommand.FileOptions
+        @Option(name: .customLong("output"), help: "Folder for the studies' tables, text and figures.", completion: .directory)
+        var folder: String?
+        @OptionGroup var workforce: WorkforceOptions
         @OptionGroup var store: StoreOptions
         @OptionGroup var output: TableOptions
 
         func run() async throws {
             let file = try sweep.load(adding: ["semantics.enabled=true"])
             Interruption.listen()
-            let context = try store.context()
-            let outcome = try SweepRunner(file, context).run()
+            let context = try store.context(threads: workforce.choice.threads)
+            let outcome = try workforce.run(SweepRunner(file, context), context)
             let results = try SweepResults(file, context)
-            if let section = SemanticsSection(results) {
+            if let section = SemanticsSection(results, in: context.store) {
+                if let folder { try section.write(to: URL(fileURLWithPath: folder, isDirectory: true), title: file.name) }
                 for (heading, table) in section.tables {
                     if output.format == nil { print("\n\(heading)\n") }
                     output.show(table)

@@ -1,0 +1,74 @@
+import Evaluation
+import Foundation
+import ImageData
+import Models
+import TensorCore
+
+/// The parts of −ELBO of held-out images, in nats per image: what the prior pays for their tokens, and what their
+/// reconstructions leave to be said.
+struct ImageCosts {
+    /// Per image: prologue with EOS; visual tokens given it. `class` and `noclass` say what the prior was told.
+    let prior: [(mode: String, prologue: [Double], visual: [Double])]
+    /// Mean cross-entropy of each token, [T].
+    let perToken: [(mode: String, nats: [Double])]
+    /// Per image, under a Laplace distribution around the reconstruction; nil where reconstructions are perfect.
+    let reconstruction: [Double]?
+
+    init(_ half: TokenFile.Half, count: Int, _ ar: ARModel, _ layout: SequenceLayout) {
+        var (prior, perToken) = ([(mode: String, prologue: [Double], visual: [Double])](), [(mode: String, nats: [Double])]())
+        for mode in ["class", "noclass"] {
+            var (sums, prologue, visual) = ([Double](repeating: 0, count: layout.length), [Double](), [Double]())
+            for lower in stride(from: 0, to: count, by: 250) {
+                let batch = half.batch(Array(lower..<min(count, lower + 250)))
+                let labels = mode == "class"
+                    ? batch.labels : TokenTensor(repeating: ar.unconditionalLabel, shape: batch.labels.shape)
+                let nats = ar.crossEntropy(ARInput(targets: layout.targets(batch.indices), labels: labels), on: nil)
+                for row in 0..<nats.count / layout.length {
+                    let own = (0..<layout.length).map { Double(nats.pointer[row * layout.length + $0]) }
+                    for t in own.indices { sums[t] += own[t] }
+                    prologue.append(own[..<layout.visualStart].reduce(0, +))
+                    visual.append(own[layout.visualStart...].reduce(0, +))
+                }
+            }
+            prior.append((mode, prologue, visual))
+            perToken.append((mode, sums.map { $0 / Double(count) }))
+        }
+        (self.prior, self.perToken, reconstruction) = (prior, perToken, nil)
+    }
+
+    private init(_ other: ImageCosts, reconstruction: [Double]?) {
+        (prior, perToken, self.reconstruction) = (other.prior, other.perToken, reconstruction)
+    }
+
+    /// With reconstruction: −log p(x | tokens) for a Laplace distribution of every pixel around its reconstruction, with the
+    /// one scale b for all images that makes it smallest, the mean absolute error. In levels of 0…255 that is
+    /// D·log 2b + Σ|x − x̂|/b nats for D pixel values, as a density at whole levels stands for the probability of a level.
+    func adding(images: [UInt8], reconstructions: [UInt8], count: Int) -> ImageCosts {
+        precondition(images.count == reconstructions.count && count > 0, "images and their reconstructions")
+        let size = images.count / count
+        let errors = (0..<count).map { image in
+            (image * size..<(image + 1) * size).reduce(0) { $0 + abs(Int(images[$1]) - Int(reconstructions[$1])) }
+        }
+        let scale = Double(errors.reduce(0, +)) / Double(images.count)
+        guard scale > 0 else { return self }
+        return ImageCosts(self, reconstruction: errors.map { Double(size) * log(2 * scale) + Double($0) / scale })
+    }
+
+    /// By name, means over images with 95 % bootstrap intervals (`_low`, `_high`).
+    var values: [(name: String, value: Double?)] {
+        var parts: [(name: String, images: [Double])] = []
+        if let reconstruction { parts.append(("reconstruction", reconstruction)) }
+        for (mode, prologue, visual) in prior {
+            let tokens = zip(prologue, visual).map { $0 + $1 }
+            parts += [("prologue.\(mode)", prologue), ("visual.\(mode)", visual), ("tokens.\(mode)", tokens)]
+            if let reconstruction { parts.append(("total.\(mode)", zip(reconstruction, tokens).map { $0 + $1 })) }
+        }
+        return parts.flatMap { name, images -> [(name: String, value: Double?)] in
+            let interval = bootstrapInterval(of: images, resamples: 500)
+            return [
+                (name, images.reduce(0, +) / Double(max(1, images.count))), ("\(name)_low", interval?.low),
+                ("\(name)_high", interval?.high),
+            ]
+        }
+    }
+}

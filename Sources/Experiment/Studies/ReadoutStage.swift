@@ -1,0 +1,106 @@
+import Evaluation
+import Files
+import Foundation
+import ImageData
+import Models
+import RunStore
+import Sweep
+
+/// What linear maps read off tokens besides the class: how the image looks in 8×8, and the factors that were recorded.
+///
+/// No decoder enters, so tokens that the decoder never sees, like the prologue, and visual tokens are asked alike. Ridge
+/// regression from code vectors; its penalty is chosen on a part of the training images.
+struct ReadoutStage: Stage {
+    let settings: ProbeSettings
+    /// K, tokens in a set.
+    let tokenCount: Int
+    let tokens: TokenStage
+
+    var role: String { "readout" }
+    private var tokenizer: TokenizerStage { tokens.tokenizer }
+    private var dataset: Dataset { tokenizer.dataset }
+
+    var identity: StageIdentity {
+        StageIdentity(
+            kind: "readout",
+            settings: [
+                "train_count": .int(settings.trainCount), "test_count": settings.testCount.map { .int($0) } ?? .null,
+                "seed": .int(settings.seed), "tokens": .int(tokenCount),
+            ], inputs: ["tokens": tokens.id], formatVersion: 1)
+    }
+
+    static let file = "readout.h5"
+
+    func perform(_ work: StageWork, _ context: ExperimentContext) throws -> JSONValue {
+        let layout = tokenizer.layout
+        let stored = try tokens.load(context)
+        let train = stored.train.balanced(settings.trainCount, classes: dataset.classes)
+        let test = stored.test.balanced(settings.testCount ?? stored.test.count, classes: dataset.classes)
+        let tables = try tokenizer.load(context).codeTables(layout)
+        let (fitted, held) = (
+            TokenVectors(stored.train.batch(train).indices, layout, prologue: tables.prologue, visual: tables.visual),
+            TokenVectors(stored.test.batch(test).indices, layout, prologue: tables.prologue, visual: tables.visual)
+        )
+        let targets = try zip(targets(dataset.train, train), targets(dataset.test, test)).map { ($0.name, $0.values, $1.values) }
+        let order = TokenSet.order(layout, seed: settings.seed, tokenizerSeed: tokenizer.seed)
+        let kinds: [ProbedTokens] = [.prologue, .first, .random, .pooled, .all, .prefixes]
+        let sets = kinds.flatMap { TokenSet.sets($0, layout, count: tokenCount, order: order) }
+
+        var values: [String: Double?] = [:]
+        var known: [[[Int]]: [String: Double?]] = [:]
+        for set in sets {
+            context.progress.note("readout: \(set.name)")
+            let found = try known[set.cells] ?? explained(
+                fitted.concatenated(set), held.concatenated(set), set.isOnCurve ? Array(targets.prefix(1)) : targets)
+            for (target, value) in found { values["readout.\(target.replacing("SET", with: set.name))"] = value }
+            known[set.cells] = found
+            try Interruption.check()
+        }
+        try HDF5File.write(atomicallyTo: work.url(Self.file)) { file in
+            let names = values.keys.filter { $0.hasSuffix(".r2") }.sorted()
+            try file.write(
+                names.map { (values[$0] ?? nil) ?? .nan }, to: "r2", shape: [names.count],
+                attributes: ["axes": ["measure"], "measures": .strings(names)])
+        }
+        try work.save(
+            Scores(
+                protocol: [
+                    "map": "ridge regression on code vectors", "tokens": .int(tokenCount),
+                    "train_count": .int(train.count), "count": .int(test.count), "thumbnail": .int(Thumbnails.side),
+                ], values: values), named: "readout")
+        return ["tokens": .int(tokenCount)]
+    }
+
+    /// R² with its interval for each target, `SET` standing for the tokens' name.
+    private func explained(
+        _ fitted: FeatureMatrix, _ held: FeatureMatrix, _ targets: [(String, FeatureMatrix, FeatureMatrix)]
+    ) throws -> [String: Double?] {
+        var values: [String: Double?] = [:]
+        for (name, train, test) in targets {
+            let seed = UInt64(settings.seed)
+            let ridge = try RidgeRegression(fitting: fitted, to: train, seed: seed)
+            let (share, interval) = try ridge.explained(held, test, seed: seed)
+            values["\(name).SET.r2"] = share
+            values["\(name).SET.r2_low"] = interval?.low
+            values["\(name).SET.r2_high"] = interval?.high
+        }
+        return values
+    }
+
+    /// What is to be read: the thumbnail, then each factor; one that goes round in a circle as its cosine and sine.
+    private func targets(_ set: ImageSet, _ rows: [Int]) throws -> [(name: String, values: FeatureMatrix)] {
+        // With ten crops the tokens of all images' middles come first, then those of other crops.
+        let images = rows.map { $0 % set.count }
+        let thumbnails = Thumbnails.matrix(
+            try set.pixels(of: images), height: set.height, width: set.width, channels: set.channels)
+        return [("thumbnail", thumbnails)] + set.factors.map { factor in
+            let values = images.map { factor.values[$0] }
+            let isCircular = factor.unit == "degree" && (factor.values.max() ?? 0) > 180
+            guard isCircular else {
+                return ("factor.\(factor.name)", FeatureMatrix(rows: images.count, columns: 1, values: values))
+            }
+            let points = values.flatMap { [cos($0 * .pi / 180), sin($0 * .pi / 180)] }
+            return ("factor.\(factor.name)", FeatureMatrix(rows: images.count, columns: 2, values: points))
+        }
+    }
+}
