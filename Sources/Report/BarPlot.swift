@@ -64,8 +64,9 @@ public struct BarPlot: Sendable {
                 guard let value = one.values[g], value.value.isFinite else { continue }
                 let x = middle + (Double(s) - Double(series.count) / 2) * barWidth
                 let (high, low) = (place(max(0, value.value)), place(min(0, value.value)))
-                svg += "<rect x=\"\(Drawing.number(x + 1))\" y=\"\(Drawing.number(high))\" width=\"\(Drawing.number(barWidth - 2))\" "
-                    + "height=\"\(Drawing.number(max(0.5, low - high)))\" fill=\"\(LinePlot.colour(one.colour ?? s))\" fill-opacity=\"0.75\"/>\n"
+                svg += Drawing.rectangle(
+                    x: x + 1, y: high, width: barWidth - 2, height: max(0.5, low - high), LinePlot.colour(one.colour ?? s),
+                    opacity: 0.75)
                 guard let interval = value.interval else { continue }
                 let centre = x + barWidth / 2
                 svg += Drawing.line(centre, place(interval.lowerBound), centre, place(interval.upperBound), "#222", width: 1.5)

@@ -22,6 +22,15 @@ enum Drawing {
             + "stroke-width=\"\(number(width))\"\(dash.map { " stroke-dasharray=\"\($0)\"" } ?? "")/>\n"
     }
 
+    /// - Parameter title: shown where a pointer rests on it.
+    static func rectangle(
+        x: Double, y: Double, width: Double, height: Double, _ colour: String, opacity: Double = 1, title: String? = nil
+    ) -> String {
+        "<rect x=\"\(number(x))\" y=\"\(number(y))\" width=\"\(number(width))\" height=\"\(number(height))\" "
+            + "fill=\"\(colour)\"\(opacity < 1 ? " fill-opacity=\"\(number(opacity))\"" : "")"
+            + (title.map { "><title>\(escapedForXML($0))</title></rect>\n" } ?? "/>\n")
+    }
+
     static func text(_ text: String, x: Double, y: Double, anchor: String) -> String {
         "<text x=\"\(number(x))\" y=\"\(number(y))\" text-anchor=\"\(anchor)\">\(escapedForXML(text))</text>\n"
     }

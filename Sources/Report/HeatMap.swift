@@ -59,13 +59,13 @@ public struct HeatMap: Sendable {
                 let x = left + Double(c) * cellWidth
                 let value = cell.value.flatMap { $0.isFinite ? $0 : nil }
                 let share = value.map { Self.share($0, range) }
-                svg += "<rect x=\"\(Drawing.number(x))\" y=\"\(Drawing.number(y))\" width=\"\(Drawing.number(cellWidth - 1))\" "
-                    + "height=\"\(Drawing.number(cellHeight - 1))\" fill=\"\(share.map(Self.colour) ?? "#eeeeee")\">"
-                    + "<title>\(escapedForXML("\(rowLabels[r]), \(columnLabels[c]): \(value.map { String(format: "%.4g", $0) } ?? "–")"))"
-                    + "</title></rect>\n"
+                let said = value.map { String(format: "%.4g", $0) } ?? "–"
+                svg += Drawing.rectangle(
+                    x: x, y: y, width: cellWidth - 1, height: cellHeight - 1, share.map(Self.colour) ?? "#eeeeee",
+                    title: "\(rowLabels[r]), \(columnLabels[c]): \(said)")
                 guard showsTexts, !cell.text.isEmpty else { continue }
-                svg += "<text x=\"\(Drawing.number(x + cellWidth / 2))\" y=\"\(Drawing.number(y + cellHeight / 2 + fontSize * 0.35))\" "
-                    + "text-anchor=\"middle\" font-size=\"\(Drawing.number(fontSize))\" "
+                let (middle, base) = (x + cellWidth / 2, y + cellHeight / 2 + fontSize * 0.35)
+                svg += "<text x=\"\(Drawing.number(middle))\" y=\"\(Drawing.number(base))\" text-anchor=\"middle\" font-size=\"\(Drawing.number(fontSize))\" "
                     + "fill=\"\((share ?? 0) > 0.55 ? "#ffffff" : "#222222")\">\(escapedForXML(cell.text))</text>\n"
             }
         }
@@ -85,8 +85,8 @@ public struct HeatMap: Sendable {
         var svg = ""
         for i in 0..<steps {
             let x = left + width * Double(i) / Double(steps)
-            svg += "<rect x=\"\(Drawing.number(x))\" y=\"\(Drawing.number(top))\" width=\"\(Drawing.number(width / Double(steps) + 0.5))\" "
-                + "height=\"10\" fill=\"\(Self.colour(Double(i) / Double(steps - 1)))\"/>\n"
+            svg += Drawing.rectangle(
+                x: x, y: top, width: width / Double(steps) + 0.5, height: 10, Self.colour(Double(i) / Double(steps - 1)))
         }
         func end(_ value: Double) -> String { String(format: "%.3g", value) }
         return svg + Drawing.text(end(range.lowerBound), x: left, y: top + 25, anchor: "start")

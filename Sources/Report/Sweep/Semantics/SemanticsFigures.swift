@@ -77,8 +77,8 @@ struct SemanticsFigures {
 
     /// What all plots show, so that they can be compared by eye.
     private func range(_ plots: [LinePlot]) -> ClosedRange<Double>? {
-        let ends = plots.flatMap { $0.series.flatMap { $0.points.flatMap { [$0.y, $0.band?.lowerBound, $0.band?.upperBound] } } }
-            .compactMap { $0 }.filter(\.isFinite)
+        let points = plots.flatMap { $0.series.flatMap(\.points) }
+        let ends = points.flatMap { [$0.y, $0.band?.lowerBound, $0.band?.upperBound].compactMap { $0 } }.filter(\.isFinite)
         guard let low = ends.min(), let high = ends.max(), low < high else { return nil }
         // Intervals of few seeds may be wider than what can be.
         return max(-0.1, (low * 10).rounded(.down) / 10)...min(1, (high * 10).rounded(.up) / 10)
@@ -126,7 +126,8 @@ struct SemanticsFigures {
         }
         let costs = positionCosts(arrays)
         return (prologues.isEmpty ? [] : [.figures(prologues)])
-            + (single.isEmpty ? [] : [.paragraph("Which prologue token holds what differs from tokenizer to tokenizer:"), .figures(single)])
+            + (single.isEmpty
+                ? [] : [.paragraph("Which prologue token holds what differs from tokenizer to tokenizer:"), .figures(single)])
             + (costs.isEmpty ? [] : [.figures(costs)])
             + (visual.isEmpty ? [] : [.details("Visual tokens", [.figures(visual)])])
     }
@@ -139,7 +140,8 @@ struct SemanticsFigures {
         zip(results.arms, arrays).compactMap { arm, arrays in
             let series = [
                 ("entropy by itself", "entropy", false), ("given those before it, in the data", "conditional", true),
-                ("paid by the prior, no class", "prior_cost_noclass", false), ("paid by the prior, class given", "prior_cost_class", false),
+                ("paid by the prior, no class", "prior_cost_noclass", false),
+                ("paid by the prior, class given", "prior_cost_class", false),
             ].compactMap { title, name, isDashed -> LinePlot.Series? in
                 let points = arrays.prologue(name).enumerated().map { place, values in
                     LinePlot.Point(values, x: Double(place + 1))
@@ -159,15 +161,13 @@ struct SemanticsFigures {
             let parts = ["prologue", "visual", "tokens"].filter { names.contains("info.cost.\($0).\(mode)") }
             guard !parts.isEmpty else { continue }
             let series = results.arms.enumerated().map { place, arm in
-                BarPlot.Series(
-                    arm.label, values: parts.map { bar(Estimate(of: arm.values("info.cost.\($0).\(mode)").map(\.value)), arm, "info.cost.\($0).\(mode)") },
-                    colour: place)
+                BarPlot.Series(arm.label, values: parts.map { bar(arm, "info.cost.\($0).\(mode)") }, colour: place)
             }
             figures.append(figure(
                 "costs-\(mode)", "bars: 95 % intervals over seeds, or over held-out images where there is one seed",
                 BarPlot(
                     title: "What the prior pays for tokens, \(spelt)", yLabel: "nats per image",
-                    groups: parts.map { ["prologue": "prologue", "visual": "visual", "tokens": "all tokens"][$0] ?? $0 }, series: series
+                    groups: parts.map { $0 == "tokens" ? "all tokens" : $0 }, series: series
                 ).svg()))
         }
         if let difference = costDifferences { figures.append(difference) }
@@ -200,24 +200,30 @@ struct SemanticsFigures {
     // MARK: Attention
 
     var attention: [ReportDocument.Block] {
-        let layers = (0..<256).filter { names.contains("attention.distance.layer\($0)") }
-        let figures = [("distance", "Distance to visual tokens attended to", "patches"), ("prologue_share", "Attention to the prologue", "share")]
-            .compactMap { name, title, yLabel -> ReportDocument.Figure? in
-                let series = results.arms.enumerated().flatMap { place, arm in
-                    [(name, arm.label, false), ("\(name)_even", "\(arm.label), if even", true)].compactMap { measure, label, isDashed -> LinePlot.Series? in
-                        // What even attention has is the same for all arms without a prologue.
-                        if isDashed, name == "distance", place > 0 { return nil }
-                        let points = layers.compactMap { point(arm, "attention.\(measure).layer\($0)", x: Double($0)) }
-                        guard points.contains(where: { $0.y != 0 }) else { return nil }
-                        return LinePlot.Series(isDashed && name == "distance" ? "if even" : label, points: points, isDashed: isDashed, colour: isDashed && name == "distance" ? 6 : place)
-                    }
-                }
-                guard !series.isEmpty, layers.count > 1 else { return nil }
-                let plot = LinePlot(title: title, xLabel: "layer", yLabel: yLabel, series: series)
-                return figure("attention-\(name)", "while visual tokens are predicted, mean over heads; " + Self.overSeeds, plot.svg())
-            }
+        let plots = [
+            layerPlot("distance", "Distance to visual tokens attended to", "patches"),
+            layerPlot("prologue_share", "Attention to the prologue", "share"),
+        ].compactMap { $0 }
         let pictures = firstPictures("attention", of: "attention.png")
-        return (figures.isEmpty ? [] : [.figures(figures)]) + (pictures.isEmpty ? [] : [.figures(pictures)])
+        return (plots.isEmpty ? [] : [.figures(plots)]) + (pictures.isEmpty ? [] : [.figures(pictures)])
+    }
+
+    /// A measure of attention over layers, and what evenly spread attention would have.
+    private func layerPlot(_ name: String, _ title: String, _ yLabel: String) -> ReportDocument.Figure? {
+        let layers = (0..<256).filter { names.contains("attention.\(name).layer\($0)") }
+        func series(_ arm: SweepResults.Arm, _ measure: String, as label: String, colour: Int, isDashed: Bool) -> LinePlot.Series? {
+            let points = layers.compactMap { point(arm, "attention.\(measure).layer\($0)", x: Double($0)) }
+            guard points.contains(where: { $0.y != 0 }) else { return nil }
+            return LinePlot.Series(label, points: points, isDashed: isDashed, colour: colour)
+        }
+        let measured = results.arms.enumerated().compactMap { place, arm in
+            series(arm, name, as: arm.label, colour: place, isDashed: false)
+        }
+        // It depends on the number of tokens alone, which is the same in all arms that have any of the kind.
+        let even = results.arms.lazy.compactMap { series($0, "\(name)_even", as: "if even", colour: 6, isDashed: true) }.first
+        guard !measured.isEmpty, layers.count > 1 else { return nil }
+        let plot = LinePlot(title: title, xLabel: "layer", yLabel: yLabel, series: measured + (even.map { [$0] } ?? []))
+        return figure("attention-\(name)", "while visual tokens are predicted, mean over heads; " + Self.overSeeds, plot.svg())
     }
 
     // MARK: Parts
@@ -232,8 +238,8 @@ struct SemanticsFigures {
         return LinePlot.Point(x: x, y: estimate.mean, band: interval(estimate, arm, name))
     }
 
-    private func bar(_ estimate: Estimate?, _ arm: SweepResults.Arm, _ name: String) -> BarPlot.Value? {
-        estimate.map { BarPlot.Value($0.mean, interval: interval($0, arm, name)) }
+    private func bar(_ arm: SweepResults.Arm, _ name: String) -> BarPlot.Value? {
+        Estimate(of: arm.values(name).map(\.value)).map { BarPlot.Value($0.mean, interval: interval($0, arm, name)) }
     }
 
     private func interval(_ estimate: Estimate, _ arm: SweepResults.Arm, _ name: String) -> ClosedRange<Double>? {
@@ -258,8 +264,8 @@ struct SemanticsFigures {
         let shown = sets.filter { set in factors.contains { !arm.values("readout.factor.\($0).\(set).r2").isEmpty } }
         guard !factors.isEmpty, !shown.isEmpty else { return nil }
         let map = HeatMap(
-            title: "\(arm.label): factors that a linear map reads", xLabel: "tokens", rowLabels: factors.map { $0.replacing("_", with: " ") },
-            columnLabels: shown,
+            title: "\(arm.label): factors that a linear map reads", xLabel: "tokens",
+            rowLabels: factors.map { $0.replacing("_", with: " ") }, columnLabels: shown,
             cells: factors.map { factor in
                 shown.map { HeatMap.Cell(arm.values("readout.factor.\(factor).\($0).r2").map(\.value)) }
             }, legend: "R²", range: 0...1)
