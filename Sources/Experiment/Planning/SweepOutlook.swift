@@ -85,10 +85,17 @@ public struct SweepProgress: Equatable, Sendable {
         var open: [String] = []
         for id in ids {
             let stage = store.stage(id: id)
-            if stage.isComplete { finished[Self.kind(id), default: []].append(stage.record?.wallSeconds ?? 0) } else { open.append(id) }
+            if stage.isComplete {
+                finished[Self.kind(id), default: []].append(stage.record?.wallSeconds ?? 0)
+            } else {
+                open.append(id)
+            }
         }
         for id in open {
-            if let seconds = live[id] ?? nil { left.append(seconds); continue }
+            if let seconds = live[id] ?? nil {
+                left.append(seconds)
+                continue
+            }
             // What the sweep has done of a kind tells better than what other sweeps have.
             let same = finished[Self.kind(id)].map { $0.reduce(0, +) / Double($0.count) }
             let whole = outlook?.seconds[id] ?? same
@@ -99,8 +106,13 @@ public struct SweepProgress: Equatable, Sendable {
         (done, stages, unknownRuns) = (ids.count - open.count, ids.count, unknown)
         elapsed = outlook.map { max(0, (ended ?? Date()).timeIntervalSince($0.begun)) }
         let known = left.compactMap { $0 }
-        let isKnown = known.count == left.count && unknown == 0
-        secondsLeft = isKnown ? max(known.reduce(0, +) / Double(max(1, live.count)), live.values.compactMap { $0 }.max() ?? 0) : nil
+        guard known.count == left.count, unknown == 0 else {
+            secondsLeft = nil
+            return
+        }
+        // Workers share what is left, but one stage is one worker's.
+        let longest = live.values.compactMap { $0 }.max() ?? 0
+        secondsLeft = max(known.reduce(0, +) / Double(max(1, live.count)), longest)
     }
 
     private static func kind(_ id: String) -> String { String(id.prefix { $0 != "-" }) }
