@@ -73,14 +73,14 @@ extension FeatureRows {
         precondition(range.lowerBound >= 0 && range.upperBound <= rows, "rows \(range) of \(rows)")
     }
 
-    /// Calls `body` with blocks of at most `size` rows, from first to last: the rows' range and their values,
+    /// Calls `body` with blocks of at most `size` rows, from row `first` to the last: the rows' range and their values,
     /// [range.count, columns]. The buffer has room for `spare` more rows after them.
     func forEachBlock(
-        of size: Int, spare: Int = 0, _ body: (Range<Int>, UnsafeMutableBufferPointer<Double>) throws -> Void
+        of size: Int, from first: Int = 0, spare: Int = 0, _ body: (Range<Int>, UnsafeMutableBufferPointer<Double>) throws -> Void
     ) rethrows {
         let buffer = UnsafeMutableBufferPointer<Double>.allocate(capacity: max(1, (min(size, rows) + spare) * columns))
         defer { buffer.deallocate() }
-        for start in stride(from: 0, to: rows, by: size) {
+        for start in stride(from: first, to: rows, by: size) {
             let range = start..<min(start + size, rows)
             copy(rows: range, into: buffer.baseAddress!)
             try body(range, buffer)

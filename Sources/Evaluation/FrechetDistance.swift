@@ -4,9 +4,9 @@ import Files
 /// Fréchet distance (squared 2-Wasserstein distance) between two Gaussians, in float64:
 /// |μ₁ − μ₂|² + tr S₁ + tr S₂ − 2·tr (S₁S₂)^½.
 ///
-/// With S = A·Aᵀ the last trace is the sum of the singular values of A₁ᵀA₂. That needs no root of a matrix, and each
-/// singular value comes with an error of machine precision times the largest one, where eigenvalues of S₁S₂ would lose
-/// half the digits of small ones. A is a pivoted Cholesky factor cut at the numerical rank, so samples fewer than
+/// With S = A·Aᵀ the last trace is the sum of the singular values of A₁ᵀA₂, which needs no root of a matrix. They are
+/// taken as roots of the eigenvalues of a symmetric matrix, several times as fast, where the digits that small ones lose by that
+/// stay below a 10⁻⁹th of the traces. A is a pivoted Cholesky factor cut at the numerical rank, so samples fewer than
 /// dimensions make the problem smaller instead of singular.
 ///
 /// Throws `InputError` if the dimensions differ, an entry is not finite, or a covariance is not positive semidefinite.
@@ -24,9 +24,14 @@ public func frechetDistance(_ a: Gaussian, _ b: Gaussian) throws -> Double {
     let (rootA, rankA) = try semidefiniteFactor(a.covariance, dimensions: d)
     let (rootB, rankB) = try semidefiniteFactor(b.covariance, dimensions: d)
     if rankA > 0 && rankB > 0 {
-        var product = [Double](repeating: 0, count: rankA * rankB)
-        multiply(into: &product, rootA, transposed: rootB, m: rankA, n: rankB, k: d)
-        distance -= try 2 * singularValues(product, rows: rankA, columns: rankB).reduce(0, +)
+        // The longer side first: what is left is a problem of the shorter one.
+        let ((long, m), (short, n)) = rankA >= rankB ? ((rootA, rankA), (rootB, rankB)) : ((rootB, rankB), (rootA, rankA))
+        var product = [Double](repeating: 0, count: m * n)
+        multiply(into: &product, long, transposed: short, m: m, n: n, k: d)
+        let traces = (0..<d).reduce(0) { $0 + a.covariance[$1 * d + $1] + b.covariance[$1 * d + $1] }
+        distance -= try 2
+            * (singularValueSum(product, rows: m, columns: n, allowedError: 1e-9 * traces)
+                ?? singularValues(product, rows: m, columns: n).reduce(0, +))
     }
     guard distance.isFinite else {
         throw InputError("the Fréchet distance overflows float64: the features are too large")
@@ -55,11 +60,15 @@ private func semidefiniteFactor(_ matrix: [Double], dimensions d: Int) throws ->
     // LAPACK's column j is our row j; row i of L belongs to dimension pivots[i].
     var factor = [Double](repeating: 0, count: Int(rank) * d)
     var explained = 0.0
-    for j in 0..<Int(rank) {
-        for i in j..<d {
-            let value = lower[j * d + i]
-            factor[j * d + Int(pivots[i]) - 1] = value
-            explained += value * value
+    factor.withUnsafeMutableBufferPointer { factor in
+        lower.withUnsafeBufferPointer { lower in
+            for j in 0..<Int(rank) {
+                for i in j..<d {
+                    let value = lower[j * d + i]
+                    factor[j * d + Int(pivots[i]) - 1] = value
+                    explained += value * value
+                }
+            }
         }
     }
     let trace = (0..<d).reduce(0) { $0 + matrix[$1 * d + $1] }
@@ -68,6 +77,44 @@ private func semidefiniteFactor(_ matrix: [Double], dimensions d: Int) throws ->
             "a covariance is not positive semidefinite: its Cholesky factor explains \(explained) of the trace \(trace)")
     }
     return (factor, Int(rank))
+}
+
+/// Sum of the singular values of a [rows, columns] matrix P as roots of the eigenvalues of PᵀP, or nil where rounding
+/// may change it by more than `allowedError`: an eigenvalue λ is known to a few machine epsilons of the largest one, its
+/// root to that over √λ.
+private func singularValueSum(_ matrix: [Double], rows: Int, columns: Int, allowedError: Double) throws -> Double? {
+    var gram = [Double](repeating: 0, count: columns * columns)
+    addOuterProducts(of: matrix, count: rows, columns: columns, to: &gram)
+    let trace = (0..<columns).reduce(0) { $0 + gram[$1 * columns + $1] }
+    // Squares of very large or small features leave the range of float64.
+    guard trace.isFinite, trace > 1e-280 else { return nil }
+    let eigenvalues = try symmetricEigenvalues(&gram, size: columns)
+    let uncertainty = 8 * Double.ulpOfOne * (eigenvalues.last ?? 0)
+    var (sum, error) = (0.0, 0.0)
+    for value in eigenvalues {
+        let root = max(0, value).squareRoot()
+        sum += root
+        error += min(uncertainty / root, (2 * uncertainty).squareRoot())
+    }
+    return error <= allowedError ? sum : nil
+}
+
+/// Eigenvalues of a symmetric matrix given by its upper triangle, smallest first. Overwrites the matrix.
+private func symmetricEigenvalues(_ matrix: inout [Double], size: Int) throws -> [Double] {
+    var n = Int32(size), info: Int32 = 0, workSize: Int32 = -1, integerSize: Int32 = -1
+    var values = [Double](repeating: 0, count: size)
+    var wanted = 0.0
+    var wantedIntegers: Int32 = 0
+    // Row-major upper is column-major lower.
+    dsyevd_("N", "L", &n, &matrix, &n, &values, &wanted, &workSize, &wantedIntegers, &integerSize, &info)
+    (workSize, integerSize) = (Int32(wanted), wantedIntegers)
+    var work = [Double](repeating: 0, count: Int(workSize))
+    var integers = [Int32](repeating: 0, count: Int(integerSize))
+    dsyevd_("N", "L", &n, &matrix, &n, &values, &work, &workSize, &integers, &integerSize, &info)
+    guard info == 0 else {
+        throw InputError("the eigenvalues of a [\(size), \(size)] matrix did not converge (dsyevd: \(info))")
+    }
+    return values
 }
 
 /// Singular values of a [rows, columns] matrix, largest first.

@@ -92,7 +92,12 @@ private struct DistanceBlocks {
         }
     }
 
-    func forEach(_ first: some FeatureRows, _ second: some FeatureRows, _ body: (Block) -> Void) {
+    /// Calls `body` for all pairs of blocks of both sets, those of one block of the first after one another.
+    ///
+    /// - Parameter upperOnly: leaves out blocks of the second set before the first's.
+    func forEach(
+        _ first: some FeatureRows, _ second: some FeatureRows, upperOnly: Bool = false, _ body: (Block) -> Void
+    ) {
         let d = centre.count
         let room = UnsafeMutableBufferPointer<Double>.allocate(capacity: blockRows * blockRows + 2 * blockRows)
         defer { room.deallocate() }
@@ -101,7 +106,7 @@ private struct DistanceBlocks {
         let normsB = normsA + blockRows
         first.forEachBlock(of: blockRows) { rows, a in
             prepare(a.baseAddress!, rows.count, norms: normsA)
-            second.forEachBlock(of: blockRows) { columns, b in
+            second.forEachBlock(of: blockRows, from: upperOnly ? rows.lowerBound : 0) { columns, b in
                 prepare(b.baseAddress!, columns.count, norms: normsB)
                 multiply(
                     into: products, a.baseAddress!, transposed: b.baseAddress!, m: rows.count, n: columns.count, k: d)
@@ -132,14 +137,11 @@ private struct DistanceBlocks {
         // The k nearest so far of each row, nearest first: by the product form, and summed directly.
         var nearest = [Double](repeating: .infinity, count: points.rows * k)
         var direct = nearest
-        forEach(points, points) { block in
-            for i in 0..<block.rows.count {
-                let row = block.rows.lowerBound + i
-                let list = row * k
-                var farthest = nearest[list + k - 1]
-                for j in 0..<block.columns.count where block.columns.lowerBound + j != row {
-                    let distance = block.approximate(i, j)
-                    guard distance < farthest else { continue }
+        nearest.withUnsafeMutableBufferPointer { nearest in
+            direct.withUnsafeMutableBufferPointer { direct in
+                func offer(_ distance: Double, _ exact: @autoclosure () -> Double, to row: Int) {
+                    let list = row * k
+                    guard distance < nearest[list + k - 1] else { return }
                     var place = list + k - 1
                     while place > list && distance < nearest[place - 1] {
                         nearest[place] = nearest[place - 1]
@@ -147,8 +149,20 @@ private struct DistanceBlocks {
                         place -= 1
                     }
                     nearest[place] = distance
-                    direct[place] = block.exact(i, j)
-                    farthest = nearest[list + k - 1]
+                    direct[place] = exact()
+                }
+                // A pair serves both of its rows.
+                forEach(points, points, upperOnly: true) { block in
+                    for i in 0..<block.rows.count {
+                        let row = block.rows.lowerBound + i
+                        for j in 0..<block.columns.count {
+                            let other = block.columns.lowerBound + j
+                            guard other > row else { continue }
+                            let distance = block.approximate(i, j)
+                            offer(distance, block.exact(i, j), to: row)
+                            offer(distance, block.exact(i, j), to: other)
+                        }
+                    }
                 }
             }
         }

@@ -52,10 +52,13 @@ public struct SweepResults: Sendable {
         /// Beside settings: `arm` and other named axes, `label`, `sweep`, `cell`.
         public let names: [String: JSONValue]
         public let pictures: [Artifact]
+        /// Roles of stages that are there as an older version of the program wrote them, and not as this one does.
+        public let outdated: [String]
 
         public init(
             id: String, seed: Int, replicate: String, state: Status.State?, metrics: [String: Metric],
-            stages: [String: StageSummary], settings: FlatSettings, names: [String: JSONValue], pictures: [Artifact] = []
+            stages: [String: StageSummary], settings: FlatSettings, names: [String: JSONValue], pictures: [Artifact] = [],
+            outdated: [String] = []
         ) {
             self.id = id
             self.seed = seed
@@ -66,6 +69,7 @@ public struct SweepResults: Sendable {
             self.settings = settings
             self.names = names
             self.pictures = pictures
+            self.outdated = outdated
         }
 
         /// The value of a setting, with or without `config.` before it, or of one of its names.
@@ -135,9 +139,15 @@ public struct SweepResults: Sendable {
     ) throws -> Run {
         var metrics: [String: Metric] = [:]
         var summaries: [String: StageSummary] = [:]
+        var outdated: [String] = []
+        let earlier = try? store.run(id)
         for stage in plan.stages {
             let handle = store.stage(stage.identity)
-            guard let record = handle.record else { continue }
+            guard let record = handle.record else {
+                let old = earlier?.stages[stage.role].flatMap { store.stage(id: $0).record }
+                if let old, old.identity.formatVersion < stage.identity.formatVersion { outdated.append(stage.role) }
+                continue
+            }
             summaries[stage.role] = StageSummary(
                 summary: record.summary, wallSeconds: record.wallSeconds, flops: stage.cost?.flops, record: record)
             for measured in try handle.measurements().values {
@@ -154,12 +164,21 @@ public struct SweepResults: Sendable {
         return Run(
             id: id, seed: cell.seed, replicate: settings.split(over: over).replicate,
             state: (try? store.status(ofRun: id))?.state, metrics: metrics, stages: summaries, settings: settings,
-            names: names, pictures: plan.pictures(in: store))
+            names: names, pictures: plan.pictures(in: store), outdated: outdated)
     }
 
     /// Names of all metrics of any run, sorted.
     public var metricNames: [String] {
         Set(arms.flatMap { $0.runs.flatMap { $0.metrics.keys } }).sorted()
+    }
+
+    /// Why scores are missing that were there before; nil where none are for that reason.
+    public var outdatedNote: String? {
+        let runs = arms.flatMap(\.runs).filter { !$0.outdated.isEmpty }
+        guard !runs.isEmpty else { return nil }
+        let roles = Set(runs.flatMap(\.outdated)).sorted().joined(separator: ", ")
+        return "\(runs.count) \(runs.count == 1 ? "run has" : "runs have") scores of an older format (\(roles)), which are not shown: "
+            + "run `prologue sweep run` again"
     }
 
     /// The full name of a metric given in full or without its feature space: `gfid.nocfg` for
@@ -174,6 +193,7 @@ public struct SweepResults: Sendable {
         throw InputError(
             matches.isEmpty
                 ? "no run has a metric '\(given)'\(hint) Metrics: \(choices.joined(separator: ", "))"
+                    + (outdatedNote.map { "; \($0)" } ?? "")
                 : "'\(given)' may be any of \(choices.joined(separator: ", "))")
     }
 

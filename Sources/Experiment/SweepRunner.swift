@@ -24,6 +24,11 @@ public struct SweepRunner {
         /// Stages that were worked on, and stages that were there already.
         public var worked = 0
         public var reused = 0
+        /// Stages that are complete now, of all that were asked for: those that runs share counted once.
+        public var stagesDone = 0
+        public var stages = 0
+        /// From beginning to end.
+        public var seconds = 0.0
     }
 
     /// Runs every cell in this process. A failed stage leaves alone all that does not need it.
@@ -46,12 +51,18 @@ public struct SweepRunner {
         let plans = try plans()
         if let lastRole { try requireRole(lastRole, in: plans.map(\.plan)) }
         let ledger = RunLedger(plans, plans.map { record(of: $0.cell, $0.plan) }, context)
+        // Only for those who ask how far it is: without it they know less.
+        do { try outlook(plans).write(sweep.name, in: context.store) } catch { context.log.warning("no outlook: \(error)") }
         let graph = StageGraph(plans.map { cell, plan in lastRole.map { plan.stages(upTo: $0) } ?? plan.stages })
         var execution = SweepExecution(
             graph, ledger, crew, context, configs: plans.map(\.cell.resolved), failsFast: failsFast)
         defer { crew.close() }
+        let start = ContinuousClock.now
         try execution.run()
-        return ledger.outcome
+        var outcome = ledger.outcome
+        (outcome.stagesDone, outcome.stages) = execution.counts
+        outcome.seconds = (ContinuousClock.now - start) / .seconds(1)
+        return outcome
     }
 
     /// The cells with the stages of each; what is missing is an error unless it may be assumed.

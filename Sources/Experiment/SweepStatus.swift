@@ -8,6 +8,8 @@ public struct SweepStatus: Sendable {
     /// How far one stage of a run is.
     public struct Work: Sendable {
         public let role: String
+        /// Its id.
+        public let stage: String
         public let step: Int
         public let steps: Int?
         /// Steps a second, lately; nil where nobody works on it.
@@ -39,11 +41,20 @@ public struct SweepStatus: Sendable {
 
     public let sweep: String
     public let cells: [Cell]
+    public let overall: SweepProgress
 
     public init(of sweep: SweepFile, in store: Store) throws {
         self.sweep = sweep.name
         let known = Set(store.runIDs())
-        cells = try sweep.cells.map { try Self.status(of: $0, sweep: sweep.name, known, in: store) }
+        let cells = try sweep.cells.map { try Self.status(of: $0, sweep: sweep.name, known, in: store) }
+        self.cells = cells
+        var live: [String: Double?] = [:]
+        for cell in cells { for work in cell.work where work.owner != nil { live[work.stage] = .some(work.secondsLeft) } }
+        let begun = cells.map(\.run).filter(known.contains)
+        overall = SweepProgress(
+            runs: cells.map(\.run), SweepOutlook(of: sweep.name, in: store), live: live,
+            ended: cells.contains { $0.state == .running } ? nil : begun.compactMap { try? store.status(ofRun: $0).updated }.max(),
+            stagesOfRun: { known.contains($0) ? (try? store.run($0)).map { Array($0.stages.values) } : nil }, in: store)
     }
 
     /// How many cells are in each state.
@@ -77,7 +88,7 @@ public struct SweepStatus: Sendable {
         func work(_ role: String, _ stage: StageHandle, _ owner: StageOwner?) -> Work? {
             guard let progress = stage.status else { return nil }
             return Work(
-                role: role, step: progress.step, steps: progress.steps, rate: owner == nil ? nil : progress.rate,
+                role: role, stage: stage.id, step: progress.step, steps: progress.steps, rate: owner == nil ? nil : progress.rate,
                 values: progress.values, message: progress.message, owner: owner)
         }
         let live = run.stages.sorted { $0.key < $1.key }.compactMap { role, id -> Work? in

@@ -138,15 +138,15 @@ public final class AdamW {
     /// Runs `body` with the averaged values in the parameters, then puts the trained ones back.
     public func withAverages<Result>(_ body: () throws -> Result) rethrows -> Result {
         guard let average else { return try body() }
-        let trained = parameters.map { $0.value.copied() }
-        for (parameter, mean) in zip(parameters, average) {
-            parameter.value.pointer.update(from: mean.pointer, count: mean.count)
-        }
-        defer {
-            for (parameter, value) in zip(parameters, trained) {
-                parameter.value.pointer.update(from: value.pointer, count: value.count)
+        // They change places, so that nothing is held twice.
+        func exchange() {
+            for (parameter, mean) in zip(parameters, average) {
+                let (values, means) = (parameter.value.pointer, mean.pointer)
+                for i in 0..<mean.count { (values[i], means[i]) = (means[i], values[i]) }
             }
         }
+        exchange()
+        defer { exchange() }
         return try body()
     }
 

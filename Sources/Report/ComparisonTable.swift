@@ -68,6 +68,7 @@ public struct ComparisonTable {
                     + "spreads less, than runs that were not chosen")
         }
         if request.mixesProtocols { notes += scored.compactMap { protocols.mixture($0.name, grid.arms(in: $0.column)) } }
+        if let note = results.outdatedNote { notes.append(note) }
         for note in notes + protocols.explanations(names) { table.add(footnote: note) }
         self.table = table
         differences = ComparisonDifferences(grid.arms, names, protocols, mixesProtocols: request.mixesProtocols).table

@@ -20,78 +20,88 @@ public struct Checkpoint: Equatable, Sendable {
         self.metadata = metadata
     }
 
+    /// A tensor to be written: its values stay where they are, and are asked for when their turn comes.
+    public struct Entry {
+        let name: String
+        let shape: [Int]
+        let withValues: ((UnsafeBufferPointer<Float>) throws -> Void) throws -> Void
+
+        /// - Parameter withValues: calls its argument once with the values, row-major.
+        public init(
+            _ name: String, shape: [Int], withValues: @escaping ((UnsafeBufferPointer<Float>) throws -> Void) throws -> Void
+        ) {
+            (self.name, self.shape, self.withValues) = (name, shape, withValues)
+        }
+    }
+
     /// Writes the file atomically and returns the digest of its content.
     @discardableResult
     public func write(to url: URL) throws -> String {
-        let digests = tensors.mapValues { Self.digest($0.values) }
+        let entries = tensors.map { name, tensor in
+            Entry(name, shape: tensor.shape) { body in try tensor.values.withUnsafeBufferPointer(body) }
+        }
+        return try Self.write(entries, counters: counters, metadata: metadata, to: url)
+    }
+
+    /// The same, one tensor after the other from memory that belongs to someone else, so that a training needs no second
+    /// copy of its state.
+    @discardableResult
+    public static func write(
+        _ entries: [Entry], counters: [String: Int64], metadata: JSONValue, to url: URL
+    ) throws -> String {
         let text = metadata.canonical
-        let total = digest(tensorDigests: digests, metadata: text)
+        var total = ""
         try HDF5File.write(atomicallyTo: url) { file in
-            try file.makeGroup(Self.tensorGroup)
-            try file.makeGroup(Self.counterGroup)
-            for (name, tensor) in tensors.sorted(by: { $0.key < $1.key }) {
-                try file.write(
-                    tensor.values, to: "\(Self.tensorGroup)/\(name)", shape: tensor.shape,
-                    attributes: [Self.digestKey: .string(digests[name] ?? "")])
+            try file.makeGroup(tensorGroup)
+            try file.makeGroup(counterGroup)
+            var digests: [String: (shape: [Int], digest: String)] = [:]
+            for entry in entries.sorted(by: { $0.name < $1.name }) {
+                try entry.withValues { values in
+                    let sum = digest(UnsafeRawBufferPointer(values))
+                    digests[entry.name] = (entry.shape, sum)
+                    try file.write(
+                        values, to: "\(tensorGroup)/\(entry.name)", shape: entry.shape,
+                        attributes: [digestKey: .string(sum)])
+                }
             }
+            precondition(digests.count == entries.count, "two tensors of a checkpoint have one name")
             for (name, value) in counters.sorted(by: { $0.key < $1.key }) {
-                try file.write([value], to: "\(Self.counterGroup)/\(name)", shape: [])
+                try file.write([value], to: "\(counterGroup)/\(name)", shape: [])
             }
-            try file.setAttribute(Self.metadataKey, .string(text))
-            try file.setAttribute(Self.digestKey, .string(total))
+            total = digest(of: digests, counters, metadata: text)
+            try file.setAttribute(metadataKey, .string(text))
+            try file.setAttribute(digestKey, .string(total))
         }
         return total
     }
 
     /// Reads and verifies a file; an `InputError` names a missing, truncated or altered one, and the tensor.
     public init(reading url: URL) throws {
-        guard FileManager.default.fileExists(atPath: url.path) else {
-            throw InputError(file: url.path, "there is no such checkpoint")
-        }
-        let file = try HDF5File(reading: url)
-        guard let recorded = try file.attribute(Self.digestKey)?.stringValue,
-            let text = try file.attribute(Self.metadataKey)?.stringValue,
-            let metadata = try? JSONValue(parsing: Data(text.utf8))
-        else { throw InputError(file: url.path, "is not a checkpoint: it lacks 'metadata' or 'sha256'") }
-        var digests: [String: String] = [:]
-        tensors = [:]
-        counters = [:]
-        self.metadata = metadata
-        for path in try file.datasets(in: Self.tensorGroup) {
-            let name = String(path.dropFirst(Self.tensorGroup.count + 1))
-            let tensor: HDF5Array<Float> = try file.read(path)
-            digests[name] = Self.digest(tensor.values)
-            guard try file.attribute(Self.digestKey, of: path)?.stringValue == digests[name] else {
-                throw InputError(file: url.path, "is damaged: the bytes of tensor '\(name)' do not match their checksum")
-            }
-            tensors[name] = tensor
-        }
-        for path in try file.datasets(in: Self.counterGroup) {
-            counters[String(path.dropFirst(Self.counterGroup.count + 1))] = try file.read(path, as: Int64.self).values[0]
-        }
-        guard digest(tensorDigests: digests, metadata: text) == recorded else {
-            throw InputError(file: url.path, "is damaged: its content does not match its checksum")
-        }
+        let file = try CheckpointFile(verifying: url)
+        (counters, metadata) = (file.counters, file.metadata)
+        tensors = try Dictionary(
+            uniqueKeysWithValues: file.shapes.map { name, shape in
+                (name, HDF5Array(shape: shape, values: try file.values(of: name, shape: shape)))
+            })
     }
 
-    private static let tensorGroup = "tensors"
-    private static let counterGroup = "counters"
-    private static let digestKey = "sha256"
-    private static let metadataKey = "metadata"
+    static let tensorGroup = "tensors"
+    static let counterGroup = "counters"
+    static let digestKey = "sha256"
+    static let metadataKey = "metadata"
 
-    private func digest(tensorDigests: [String: String], metadata: String) -> String {
-        var lines = tensors.map { "tensor \($0.key) \($0.value.shape) \(tensorDigests[$0.key] ?? "")" }.sorted()
+    static func digest(
+        of tensors: [String: (shape: [Int], digest: String)], _ counters: [String: Int64], metadata: String
+    ) -> String {
+        var lines = tensors.map { "tensor \($0.key) \($0.value.shape) \($0.value.digest)" }.sorted()
         lines += counters.map { "counter \($0.key) \($0.value)" }.sorted()
         lines.append("metadata \(metadata)")
         return sha256(Data(lines.joined(separator: "\n").utf8))
     }
 
     /// Over the bytes as they lie in memory (little endian), without copying them.
-    private static func digest(_ values: [Float]) -> String {
-        values.withUnsafeBytes { bytes in
-            guard let base = bytes.baseAddress, !bytes.isEmpty else { return sha256(Data()) }
-            return sha256(
-                Data(bytesNoCopy: UnsafeMutableRawPointer(mutating: base), count: bytes.count, deallocator: .none))
-        }
+    static func digest(_ bytes: UnsafeRawBufferPointer) -> String {
+        guard let base = bytes.baseAddress, !bytes.isEmpty else { return sha256(Data()) }
+        return sha256(Data(bytesNoCopy: UnsafeMutableRawPointer(mutating: base), count: bytes.count, deallocator: .none))
     }
 }

@@ -43,7 +43,7 @@ public struct CodeVersion: Codable, Equatable, Sendable {
 }
 
 /// What a result was made on.
-public struct Machine: Codable, Equatable, Sendable {
+public struct Machine: Codable, Hashable, Sendable {
     public var host: String
     public var processor: String
     public var cores: Int

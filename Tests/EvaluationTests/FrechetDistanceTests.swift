@@ -1,5 +1,6 @@
 import Evaluation
 import Files
+import Foundation
 import Testing
 
 @Suite struct FrechetDistanceTests {
@@ -7,7 +8,9 @@ import Testing
         let a: Int, b: Int, dimensions: Int
         var offset = 0.0
         var deadColumns = 0
-        var testDescription: String { "\(a) × \(b) rows, \(dimensions) dimensions, offset \(offset), \(deadColumns) dead" }
+        /// Spread of the last column, that of the first being 1.
+        var smallest = 1.0
+        var testDescription: String { "\(a) × \(b) rows, \(dimensions) dimensions, offset \(offset), \(deadColumns) dead, down to \(smallest)" }
     }
 
     @Test(arguments: [
@@ -19,11 +22,18 @@ import Testing
         Sizes(a: 2, b: 3, dimensions: 5),
         Sizes(a: 400, b: 400, dimensions: 20, offset: 1000),
         Sizes(a: 90, b: 80, dimensions: 30, deadColumns: 7),
+        // Squared singular values reach from 1 to 10⁻⁸, and to 10⁻²⁴, which a root of an eigenvalue does not resolve.
+        Sizes(a: 300, b: 320, dimensions: 40, smallest: 1e-2),
+        Sizes(a: 300, b: 320, dimensions: 40, smallest: 1e-6),
     ])
     func agreesWithNumpy(_ sizes: Sizes) throws {
         var data = RandomData(seed: 5)
         func kill(_ m: DoubleFeatureMatrix) -> DoubleFeatureMatrix {
-            let values = m.values.enumerated().map { $0 % m.columns < sizes.deadColumns ? 0 : $1 }
+            let values = m.values.enumerated().map { place, value in
+                let column = place % m.columns
+                let spread = pow(sizes.smallest, Double(column) / Double(m.columns - 1))
+                return column < sizes.deadColumns ? 0 : value * spread
+            }
             return DoubleFeatureMatrix(rows: m.rows, columns: m.columns, values: values)
         }
         let a = kill(data.features(rows: sizes.a, columns: sizes.dimensions, offset: sizes.offset))

@@ -86,6 +86,11 @@ import Testing
             #expect(try seeds("order by metrics.m") == [4, 2, 3, 0, 5, 1])
             #expect(try seeds("order by metrics.m desc, seed") == [0, 3, 2, 4, 1, 5])
             #expect(try seeds("metrics.m > 1 order by metrics.m limit 1") == [3])
+            // Runs without the score come after those with it, in the order of what is asked for next.
+            #expect(try seeds("order by metrics.m limit 5") == [4, 2, 3, 0, 5])
+            #expect(try seeds("order by metrics.m desc, seed limit 5") == [0, 3, 2, 4, 1])
+            #expect(try seeds("order by metrics.m limit 100") == [4, 2, 3, 0, 5, 1])
+            #expect(try seeds("seed in (1, 2, 5) order by metrics.m, seed limit 2") == [2, 1])
             #expect(try seeds("order by config.k desc, seed desc limit 4") == [5, 3, 1, 4])
             #expect(try seeds("") == [5, 4, 3, 2, 1, 0])
             #expect(try seeds("stages.scores = 'scores-2'") == [2])

@@ -23,6 +23,10 @@ import Testing
                 #expect(back.tensors[name]?.shape == tensor.shape)
                 #expect(back.tensors[name]?.values.map(\.bitPattern) == tensor.values.map(\.bitPattern))
             }
+            let file = try CheckpointFile(verifying: url)
+            #expect(try file.values(of: "encoder.0.weight", shape: [2, 3]).map(\.bitPattern)
+                == checkpoint.tensors["encoder.0.weight"]?.values.map(\.bitPattern))
+            #expect(try inputError { _ = try file.values(of: "encoder.0.weight", shape: [3, 2]) }.contains("of shape [3, 2]"))
             #expect(back.metadata["kind"] == "tokenizer" && back.metadata["rate"]?.doubleValue == 1)
 
             let seen = try python(
@@ -42,6 +46,13 @@ import Testing
             Thread.sleep(forTimeInterval: 1.1)  // HDF5's time stamps count seconds
             #expect(try checkpoint.write(to: urls[1]) == first)
             #expect(try Data(contentsOf: urls[0]) == Data(contentsOf: urls[1]))
+            // Written tensor by tensor, in whatever order they are given.
+            let entries = checkpoint.tensors.sorted { $0.key > $1.key }.map { name, tensor in
+                Checkpoint.Entry(name, shape: tensor.shape) { body in try tensor.values.withUnsafeBufferPointer(body) }
+            }
+            let pieces = try Checkpoint.write(
+                entries, counters: checkpoint.counters, metadata: checkpoint.metadata, to: urls[1])
+            #expect(try pieces == first && Data(contentsOf: urls[0]) == Data(contentsOf: urls[1]))
             var other = checkpoint
             other.counters["step"] = 1201
             #expect(try other.write(to: urls[1]) != first)

@@ -131,6 +131,10 @@ import Testing
                 for name in ('run_sections', 'config_values', 'config_sections', 'config_keys', 'run_parts', 'run_roles',
                              'run_values', 'metric_names'):
                     db.execute(f'drop table {name}')
+                db.executescript('create table old as select * from stages; drop table stages; drop table machines; '
+                                 'alter table old drop column machine; alter table old rename to stages')
+                db.execute('alter table runs drop column machine')
+                db.execute('alter table runs add column machine_json text')
                 for name in ('runs_by_created', 'runs_by_status', 'runs_by_sweep_and_date'): db.execute(f'drop index {name}')
                 db.executescript('''
                     create index runs_by_status on runs(status);
@@ -140,7 +144,7 @@ import Testing
                     create table run_stages (run_id text not null, role text not null, stage_id text not null);
                     create view run_config as select 1 as run_id;
                     create view metrics as select 1 as run_id;
-                    delete from grdb_migrations where identifier like '2%';
+                    delete from grdb_migrations where identifier not like '1%';
                 ''')
                 db.commit()
                 """, example.indexFile.path)

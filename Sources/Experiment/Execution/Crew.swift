@@ -1,6 +1,7 @@
 import Files
 import Foundation
 import RunStore
+import TensorCore
 
 /// A stage that is to be made, with the settings of a run that it is a stage of.
 struct StageJob {
@@ -97,6 +98,8 @@ extension ExperimentContext {
             stage.identity, code: code, machine: machine, takingOver: takingOver, waiting: waiting,
             work: { work in
                 try Interruption.check()
+                // What one stage needed is not kept for the next, which needs other sizes.
+                defer { BufferPool.shared.trim() }
                 return stage.noted(in: try stage.perform(work, self))
             })
     }

@@ -55,6 +55,9 @@ struct SweepExecution {
         if graph.openCount > 0, isInterrupted || Interruption.isRequested { throw Interrupted() }
     }
 
+    /// Stages that are done, and all of them.
+    var counts: (done: Int, all: Int) { (graph.nodes.indices.count(where: graph.isDone), graph.nodes.count) }
+
     /// Begins what can be begun.
     private mutating func handOut() throws {
         while !isStopping, crew.hasRoom {

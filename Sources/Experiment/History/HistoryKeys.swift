@@ -59,15 +59,20 @@ public struct HistoryKeys {
         "code.changed": HistoryColumn(kind: .flag, sql: "(CASE runs.code_changed WHEN 1 THEN 'true' ELSE 'false' END)"),
         "notes": HistoryColumn(
             kind: .text, sql: "(SELECT group_concat(notes.text, char(10)) FROM notes WHERE notes.run_id = runs.id)"),
-        "machine.processor": json("machine", "processor", .text), "machine.cores": json("machine", "cores", .number),
-        "machine.memory_bytes": json("machine", "memory_bytes", .number),
-        "machine.blas_core": json("machine", "blas_core", .text),
-        "machine.blas_threads": json("machine", "blas_threads", .text),
+        "machine.processor": machine("processor", .text), "machine.cores": machine("cores", .number),
+        "machine.memory_bytes": machine("memory_bytes", .number),
+        "machine.blas_core": machine("blas_core", .text),
+        "machine.blas_threads": machine("blas_threads", .text),
     ].merging(
-        ["run", "tokenizer", "prior", "sampler"].map { ("seeds.\($0)", json("seeds", $0, .number)) }, uniquingKeysWith: { $1 })
+        ["run", "tokenizer", "prior", "sampler"].map { ("seeds.\($0)", seed($0)) }, uniquingKeysWith: { $1 })
 
-    private static func json(_ column: String, _ member: String, _ kind: HistoryColumn.Kind) -> HistoryColumn {
-        HistoryColumn(kind: kind, sql: "json_extract(runs.\(column)_json, '$.\(member)')")
+    private static func seed(_ name: String) -> HistoryColumn {
+        HistoryColumn(kind: .number, sql: "json_extract(runs.seeds_json, '$.\(name)')")
+    }
+
+    private static func machine(_ member: String, _ kind: HistoryColumn.Kind) -> HistoryColumn {
+        HistoryColumn(
+            kind: kind, sql: "(SELECT json_extract(json, '$.\(member)') FROM machines WHERE machines.number = runs.machine)")
     }
 
     /// What `key` is, or an error's text that says what it may have been meant to be.

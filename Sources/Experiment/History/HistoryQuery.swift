@@ -29,12 +29,31 @@ public struct HistoryQuery {
         }
         // Newest first where nothing else is asked for, and for runs that are equal in what is.
         order += ["runs.created DESC", "runs.id"]
-        selection = """
-            SELECT runs.number FROM runs \(translation.joins.map(\.sql).joined(separator: " "))
-            \(condition.map { "WHERE \($0)" } ?? "") ORDER BY \(order.joined(separator: ", "))
-            \(query.limit.map { "LIMIT \($0)" } ?? "")
+        let joins = translation.joins.map(\.sql).joined(separator: " ")
+        let limit = query.limit.map { "LIMIT \($0)" } ?? ""
+        func select(where condition: String?, by order: [String]) -> String {
             """
-        arguments = translation.joins.flatMap(\.arguments) + translation.arguments
+            SELECT runs.number FROM runs \(joins) \(condition.map { "WHERE \($0)" } ?? "")
+            ORDER BY \(order.joined(separator: ", ")) \(limit)
+            """
+        }
+        let marks = translation.joins.flatMap(\.arguments) + translation.arguments
+        guard let first = query.order.first, first.key.path.hasPrefix("metrics."), !limit.isEmpty else {
+            selection = select(where: condition, by: order)
+            arguments = marks
+            return
+        }
+        // The first runs by a score: those that have it come in the order of its index, which ends at the limit. Runs
+        // without it follow, and are not looked for where the limit has been reached.
+        let score = try translation.column(first.key).sql
+        func part(_ test: String, _ order: [String]) -> String {
+            "SELECT * FROM (\(select(where: [condition, test].compactMap { $0 }.joined(separator: " AND "), by: order)))"
+        }
+        selection = """
+            \(part("\(score) IS NOT NULL", ["\(score) \(first.descending ? "DESC" : "ASC")"] + order.dropFirst()))
+            UNION ALL \(part("\(score) IS NULL", Array(order.dropFirst()))) \(limit)
+            """
+        arguments = marks + marks
     }
 
     /// Parses `text` and translates it.

@@ -30,7 +30,8 @@ struct StageEstimator {
             seconds: whole.seconds * Double(max(0, steps - status.step)) / Double(steps), basis: whole.basis)
     }
 
-    private mutating func wholeEstimate(_ identity: StageIdentity, _ cost: StageCost?) -> SweepPlan.Estimate? {
+    /// The same for all of the stage, as if nothing of it were done.
+    mutating func wholeEstimate(_ identity: StageIdentity, _ cost: StageCost?) -> SweepPlan.Estimate? {
         if let record = likest(identity) {
             var scale = identity.amount / record.identity.amount
             if let cost, let done = record.summary["flops"]?.doubleValue, done > 0 { scale = cost.flops / done }

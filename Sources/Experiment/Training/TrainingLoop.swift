@@ -32,18 +32,27 @@ struct TrainingLoop {
         let (first, metrics) = try restore(work, context)
         var last: [String: Float] = [:]
         var rate = RateMeter()
+        let start = ContinuousClock.now
+        var storing = Duration.zero
+        func store(_ body: () throws -> Void) rethrows {
+            let start = ContinuousClock.now
+            defer { storing += .now - start }
+            try body()
+        }
         for step in first..<steps {
             let logs = step % logEvery == 0 || step == steps - 1
             let values = try body(step, logs)
             rate.tick()
             if logs {
                 last = values
-                try metrics.append(step: step, wallSeconds: work.wallSeconds, values)
                 let shown = columns.compactMap { name in values[name].map { (name, Double($0)) } }
-                try work.report(
-                    Status(
-                        .running, step: step + 1, of: steps, rate: rate.perSecond,
-                        values: Dictionary(shown, uniquingKeysWith: { $1 })))
+                try store {
+                    try metrics.append(step: step, wallSeconds: work.wallSeconds, values)
+                    try work.report(
+                        Status(
+                            .running, step: step + 1, of: steps, rate: rate.perSecond,
+                            values: Dictionary(shown, uniquingKeysWith: { $1 })))
+                }
                 context.progress.update(
                     StageProgress(
                         stage: name, step: step + 1, steps: steps, rate: rate.perSecond, values: shown.prefix(4).map { $0 }))
@@ -55,16 +64,33 @@ struct TrainingLoop {
                 context.progress.finish()
             }
             if step + 1 < steps { try interrupted.get() }
-            if (step + 1) % checkpointEvery == 0, step + 1 < steps { try checkpoint(work, context, metrics: metrics, step: step + 1) }
+            if (step + 1) % checkpointEvery == 0, step + 1 < steps {
+                try store { try checkpoint(work, context, metrics: metrics, step: step + 1) }
+            }
         }
-        try metrics.sync()
-        try metrics.close()
+        try store {
+            try metrics.sync()
+            try metrics.close()
+        }
         context.progress.finish()
         if last.isEmpty { last = try lastValues(work) }
-        if first < steps { try checkpoint(work, context, metrics: nil, step: steps) }
+        if first < steps {
+            try store { try checkpoint(work, context, metrics: nil, step: steps) }
+            let (all, stored) = ((ContinuousClock.now - start) / .seconds(1), storing / .seconds(1))
+            try work.log(
+                String(
+                    format: "%d steps in %.1f s, %.2f s of it (%.2f %%) for metrics, status and checkpoints", steps - first, all,
+                    stored, 100 * stored / all))
+        }
         try save()
         if keeps == .none { work.discardWhenComplete(Self.checkpointFile) }
         return last
+    }
+
+    /// All that the next step depends on, by its name in a checkpoint. The tensors are those that steps change.
+    private var stateTensors: [(name: String, tensor: Tensor)] {
+        optimizers.flatMap { name, optimizer in optimizer.state.map { ("\(name)/\($0.name)", $0.tensor) } }
+            + state.map { ("state/\($0.name)", $0.tensor) }
     }
 
     private func checkpoint(
@@ -72,19 +98,14 @@ struct TrainingLoop {
     ) throws {
         // A checkpoint must not be younger than the rows that it continues.
         try metrics?.sync()
-        var checkpoint = Checkpoint()
-        for (name, optimizer) in optimizers {
-            checkpoint.counters["\(name)/updates"] = Int64(optimizer.steps)
-            for (tensorName, tensor) in optimizer.state {
-                checkpoint.tensors["\(name)/\(tensorName)"] = HDF5Array(shape: tensor.shape, values: tensor.values)
-            }
-        }
-        for (name, tensor) in state {
-            checkpoint.tensors["state/\(name)"] = HDF5Array(shape: tensor.shape, values: tensor.values)
-        }
-        checkpoint.counters["step"] = Int64(step)
-        checkpoint.metadata = ["threads": .int(Parallel.threads)]
-        let digest = try checkpoint.write(to: work.url(Self.checkpointFile))
+        var counters = ["step": Int64(step)]
+        for (name, optimizer) in optimizers { counters["\(name)/updates"] = Int64(optimizer.steps) }
+        let digest = try Checkpoint.write(
+            stateTensors.map { name, tensor in
+                Checkpoint.Entry(name, shape: tensor.shape) {
+                    try $0(UnsafeBufferPointer(start: tensor.pointer, count: tensor.count))
+                }
+            }, counters: counters, metadata: ["threads": .int(Parallel.threads)], to: work.url(Self.checkpointFile))
         if keeps == .all { try keep(work, step: step) }
         context.log.debug("checkpoint", metadata: ["stage": "\(work.stage.id)", "step": "\(step)", "sha256": "\(digest)"])
         var status = work.stage.status ?? Status(.running)
@@ -117,28 +138,22 @@ struct TrainingLoop {
             return (0, try MetricsFile.create(at: series, columns: columns))
         }
         guard FileManager.default.fileExists(atPath: url.path) else { return try startOver() }
-        let checkpoint: Checkpoint
+        let checkpoint: CheckpointFile
         let metrics: MetricsFile
         do {
-            checkpoint = try Checkpoint(reading: url)
+            checkpoint = try CheckpointFile(verifying: url)
             let step = Int(checkpoint.counters["step"] ?? 0)
             metrics = try MetricsFile.resume(at: series, through: step - 1, columns: columns)
         } catch let error as InputError {
             return try startOver(because: error)
         }
-        func values(_ name: String, _ shape: Shape) throws -> [Float] {
-            guard let saved = checkpoint.tensors[name], saved.shape == shape else {
-                throw InputError(file: url.path, "holds no '\(name)' of shape \(shape)")
-            }
-            return saved.values
-        }
         for (name, optimizer) in optimizers {
             try optimizer.restore(steps: Int(checkpoint.counters["\(name)/updates"] ?? 0)) { tensorName, shape in
-                try values("\(name)/\(tensorName)", shape)
+                try checkpoint.values(of: "\(name)/\(tensorName)", shape: shape)
             }
         }
         for (name, tensor) in state {
-            let saved = try values("state/\(name)", tensor.shape)
+            let saved = try checkpoint.values(of: "state/\(name)", shape: tensor.shape)
             saved.withUnsafeBufferPointer { tensor.pointer.update(from: $0.baseAddress!, count: $0.count) }
         }
         let step = Int(checkpoint.counters["step"] ?? 0)

@@ -9,8 +9,44 @@ enum IndexSchema {
             try db.execute(sql: second)
             try db.execute(sql: "DELETE FROM filled")
         }
+        migrator.registerMigration("3 machines once, stages in the order they come") { db in
+            try db.execute(sql: third)
+            try db.execute(sql: "DELETE FROM filled")
+        }
         return migrator
     }
+
+    /// Everything is made from the store's files again after this one, so that it may drop what it replaces.
+    ///
+    /// - What is known of a machine is long and the same for thousands of stages.
+    /// - Ids of stages are random. In a table ordered by them, each of 100 000 stages would go to a page of its own;
+    ///   rows in the order they come fill one page after the other, and only their ids go to random places.
+    private static let third = """
+        CREATE TABLE machines (number INTEGER PRIMARY KEY, json TEXT NOT NULL UNIQUE);
+        ALTER TABLE runs DROP COLUMN machine_json;
+        ALTER TABLE runs ADD COLUMN machine INTEGER;
+        DELETE FROM scores;
+        DELETE FROM stage_inputs;
+        DROP TABLE stages;
+        CREATE TABLE stages (
+            number INTEGER PRIMARY KEY,
+            id TEXT NOT NULL UNIQUE,
+            kind TEXT NOT NULL,
+            status TEXT NOT NULL,
+            dir TEXT NOT NULL,
+            settings_json TEXT,
+            summary_json TEXT,
+            wall_seconds REAL,
+            peak_memory_bytes INTEGER,
+            started TEXT,
+            finished TEXT,
+            code_commit TEXT,
+            code_changed INTEGER,
+            host TEXT,
+            machine INTEGER REFERENCES machines(number)
+        );
+        CREATE INDEX stages_by_kind ON stages(kind, status);
+        """
 
     /// Everything is made from the store's files again after this one, so that it may drop what it replaces.
     ///

@@ -13,6 +13,7 @@ final class IndexWriter {
     private var roles: Set<String> = []
     private var metricNames: [String: Int64] = [:]
     private var protocols: [String: Int64] = [:]
+    private var machines: [Machine: Int64] = [:]
     private var sections: [SectionContent: Int64] = [:]
 
     /// A top-level member of a configuration.
@@ -28,6 +29,7 @@ final class IndexWriter {
 
     /// Everything, from nothing. Damaged files are passed over and reported.
     func fill(warning: (String) -> Void) throws {
+        try makeRoom()
         try clear()
         for id in store.stageIDs() { try attempt(warning) { try putStage(id) } }
         for id in store.runIDs() { try attempt(warning) { try putRun(id) } }
@@ -38,6 +40,7 @@ final class IndexWriter {
 
     /// Records that are not read from files: what a benchmark fills an index with.
     func fill(stages: some Sequence<IndexedStage>, runs: some Sequence<IndexedRun>) throws {
+        try makeRoom()
         try clear()
         for stage in stages { try insert(stage) }
         for run in runs { try insert(run) }
@@ -45,11 +48,15 @@ final class IndexWriter {
         try db.execute(sql: "ANALYZE")
     }
 
+    /// Pages in memory while all rows are written: many go to random places of an index, again and again. In KiB.
+    private func makeRoom() throws { try db.execute(sql: "PRAGMA cache_size = -131072") }
+
     private func clear() throws {
         // Those that refer before those that are referred to, which else have to be looked for row by row.
         for table in [
             "run_values", "metric_names", "run_sections", "config_values", "config_sections", "config_keys", "run_parts",
-            "run_roles", "artifacts", "tags", "notes", "runs", "scores", "stage_inputs", "stages", "protocols", "filled",
+            "run_roles", "artifacts", "tags", "notes", "runs", "scores", "stage_inputs", "stages", "protocols",
+            "machines", "filled",
         ] {
             try db.execute(sql: "DELETE FROM \(table)")
         }
@@ -96,7 +103,7 @@ final class IndexWriter {
             run.id, run.name, run.sweep, run.cell, run.seed, status.state.rawValue, status.step, status.steps,
             status.message, status.wallSeconds, run.created.ISO8601Format(), status.updated.ISO8601Format(),
             run.codeVersion.commit, run.codeVersion.hasLocalChanges, run.machine.host,
-            JSONValue.object(run.seeds.mapValues { .int($0) }).canonical, run.machine.json.canonical)
+            JSONValue.object(run.seeds.mapValues { .int($0) }).canonical, machine(run.machine))
         let number = db.lastInsertedRowID
         for (name, value) in run.config.objectValue ?? [:] {
             try execute(
@@ -183,14 +190,14 @@ final class IndexWriter {
         let (id, record) = (stage.id, stage.record)
         let status = record != nil ? Status.State.done : stage.status?.state ?? .planned
         try execute(
-            "INSERT INTO stages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO stages VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             id, record?.identity.kind ?? String(id.prefix { $0 != "-" }),
             // Done without a record is a stage that was invalidated or cut off in its last moment.
             record == nil && status == .done ? Status.State.interrupted.rawValue : status.rawValue,
             "stages/\(id)", record?.identity.settings.canonical, record?.summary.canonical,
             record?.wallSeconds ?? stage.status?.wallSeconds, record?.peakMemoryBytes,
             record?.started.ISO8601Format(), record?.finished.ISO8601Format(), record?.codeVersion.commit,
-            record?.codeVersion.hasLocalChanges, record?.machine.host, record?.machine.json.canonical)
+            record?.codeVersion.hasLocalChanges, record?.machine.host, record.map { try machine($0.machine) })
         guard let record else { return }
         for (role, input) in record.identity.inputs {
             try execute("INSERT INTO stage_inputs VALUES (?, ?, ?)", id, role, input)
@@ -202,6 +209,13 @@ final class IndexWriter {
                 try execute("INSERT INTO scores VALUES (?, ?, ?, ?, ?)", id, name, metric, value, number)
             }
         }
+    }
+
+    private func machine(_ machine: Machine) throws -> Int64 {
+        if let known = machines[machine] { return known }
+        let number = try number(in: "machines", "json", machine.json.canonical).number
+        machines[machine] = number
+        return number
     }
 
     private func protocolNumber(_ text: String) throws -> Int64 {

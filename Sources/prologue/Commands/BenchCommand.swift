@@ -6,12 +6,13 @@ import TensorCore
 
 struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "bench", abstract: "Time the engine on fixed workloads, or the run history.",
+        commandName: "bench", abstract: "Time the engine on fixed workloads, the measures, or the run history.",
         discussion: """
             Unset OPENBLAS_CORETYPE when measuring; `make bench` runs the same workloads in PyTorch in turn with these.
 
               env -u OPENBLAS_CORETYPE prologue bench ar-step --repetitions 5
               prologue bench --index 100000
+              prologue bench --metrics
             """)
 
     @Argument(help: "Workloads: \(Workload.allCases.map(\.rawValue).joined(separator: ", ")) (default: all).")
@@ -22,9 +23,13 @@ struct BenchCommand: ParsableCommand {
     var index: Int?
     @Option(help: ArgumentHelp("With --index: keep the store in this new folder (default: a temporary one).", valueName: "folder"))
     var keep: String?
+    @Flag(help: "Time Fréchet distance, its statistics, and precision and recall on 2048 features instead.") var metrics = false
     @OptionGroup var output: TableOptions
 
     func validate() throws {
+        if metrics, index != nil || serve || !workloads.isEmpty {
+            throw ValidationError("--metrics goes with no workloads, no --index and no --serve")
+        }
         if let index, index < 1 { throw ValidationError("--index must be at least 1, not \(index)") }
         if index != nil, serve || !workloads.isEmpty { throw ValidationError("--index goes with no workloads and no --serve") }
         if index == nil, keep != nil { throw ValidationError("--keep goes with --index") }
@@ -34,6 +39,7 @@ struct BenchCommand: ParsableCommand {
     func run() throws {
         if serve { return try answerRequests() }
         if let index { return try benchIndex(index) }
+        if metrics { return output.show(try MetricsBench().table(repetitions: repetitions)) }
         let chosen = try workloads.isEmpty ? Workload.allCases : workloads.map(Self.workload)
         var table = Table(columns: [
             .text("workload"), .number("median", key: "seconds", unit: "s", decimals: 3),

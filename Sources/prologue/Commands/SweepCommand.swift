@@ -83,6 +83,7 @@ func report(_ outcome: SweepRunner.Outcome) throws {
     print(
         "\(outcome.done.count) runs done, \(outcome.failed.count) failed; "
             + "\(outcome.worked) stages worked on, \(outcome.reused) reused")
+    print("\(outcome.stagesDone) of \(outcome.stages) stages done, \(ConsoleProgress.time(outcome.seconds)) elapsed")
     for (run, error) in outcome.failed { print("failed: \(run): \(error)") }
     if !outcome.failed.isEmpty { throw ExitCode(1) }
 }

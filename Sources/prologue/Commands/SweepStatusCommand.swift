@@ -81,7 +81,19 @@ extension SweepCommand {
                 status.counts[state].map { "\($0) \(state.rawValue)" }
             }
             table.add(footnote: counts.joined(separator: ", "))
+            table.add(footnote: sentence(status.overall))
             return table
+        }
+
+        /// The sweep as a whole in a line.
+        private static func sentence(_ overall: SweepProgress) -> String {
+            var parts = ["\(overall.done) of \(overall.stages) stages done"]
+            if overall.unknownRuns > 0 { parts.append("\(overall.unknownRuns) runs not begun, with stages of their own") }
+            if let elapsed = overall.elapsed { parts.append("\(ConsoleProgress.time(elapsed)) elapsed") }
+            if overall.done < overall.stages {
+                parts.append(overall.secondsLeft.map { "about \(ConsoleProgress.time($0)) left" } ?? "time left unknown")
+            }
+            return parts.joined(separator: ", ")
         }
 
         /// What there is to say of a cell that shows no numbers.
@@ -107,6 +119,11 @@ extension SweepCommand {
                     members.merge(cell.work.first.map { json($0) } ?? nothing) { own, _ in own }
                     return .object(members)
                 }),
+                "overall": [
+                    "stages_done": .int(status.overall.done), "stages": .int(status.overall.stages),
+                    "unknown_runs": .int(status.overall.unknownRuns), "elapsed_seconds": number(status.overall.elapsed),
+                    "seconds_left": number(status.overall.secondsLeft),
+                ],
                 "counts": .object(
                     Dictionary(status.counts.map { ($0.key.rawValue, .int($0.value)) }, uniquingKeysWith: { $1 })),
             ]

@@ -1,0 +1,49 @@
+import Files
+import Foundation
+
+/// A checkpoint on the disk, found whole: its tensors are read one by one as they are asked for.
+public final class CheckpointFile {
+    public let counters: [String: Int64]
+    public let metadata: JSONValue
+    /// By name.
+    public let shapes: [String: [Int]]
+    private let url: URL
+    private let file: HDF5File
+
+    /// Reads all of the file once; an `InputError` names a missing, truncated or altered one, and the tensor.
+    public init(verifying url: URL) throws {
+        guard FileManager.default.fileExists(atPath: url.path) else {
+            throw InputError(file: url.path, "there is no such checkpoint")
+        }
+        let file = try HDF5File(reading: url)
+        guard let recorded = try file.attribute(Checkpoint.digestKey)?.stringValue,
+            let text = try file.attribute(Checkpoint.metadataKey)?.stringValue,
+            let metadata = try? JSONValue(parsing: Data(text.utf8))
+        else { throw InputError(file: url.path, "is not a checkpoint: it lacks 'metadata' or 'sha256'") }
+        var digests: [String: (shape: [Int], digest: String)] = [:]
+        for path in try file.datasets(in: Checkpoint.tensorGroup) {
+            let name = String(path.dropFirst(Checkpoint.tensorGroup.count + 1))
+            let tensor: HDF5Array<Float> = try file.read(path)
+            let digest = tensor.values.withUnsafeBytes(Checkpoint.digest)
+            guard try file.attribute(Checkpoint.digestKey, of: path)?.stringValue == digest else {
+                throw InputError(file: url.path, "is damaged: the bytes of tensor '\(name)' do not match their checksum")
+            }
+            digests[name] = (tensor.shape, digest)
+        }
+        var counters: [String: Int64] = [:]
+        for path in try file.datasets(in: Checkpoint.counterGroup) {
+            counters[String(path.dropFirst(Checkpoint.counterGroup.count + 1))] = try file.read(path, as: Int64.self).values[0]
+        }
+        guard Checkpoint.digest(of: digests, counters, metadata: text) == recorded else {
+            throw InputError(file: url.path, "is damaged: its content does not match its checksum")
+        }
+        (self.url, self.file, self.counters, self.metadata) = (url, file, counters, metadata)
+        shapes = digests.mapValues(\.shape)
+    }
+
+    /// The values of a tensor, row-major; an `InputError` where there is none of this name and shape.
+    public func values(of name: String, shape: [Int]) throws -> [Float] {
+        guard shapes[name] == shape else { throw InputError(file: url.path, "holds no '\(name)' of shape \(shape)") }
+        return try file.read("\(Checkpoint.tensorGroup)/\(name)", as: Float.self).values
+    }
+}
