@@ -131,8 +131,17 @@ import Testing
                 for name in ('run_sections', 'config_values', 'config_sections', 'config_keys', 'run_parts', 'run_roles',
                              'run_values', 'metric_names'):
                     db.execute(f'drop table {name}')
-                db.executescript('create table old as select * from stages; drop table stages; drop table machines; '
-                                 'alter table old drop column machine; alter table old rename to stages')
+                kept = ('kind', 'status', 'dir', 'settings_json', 'summary_json', 'wall_seconds', 'peak_memory_bytes', 'started',
+                        'finished', 'code_commit', 'code_changed', 'host')
+                db.executescript(f'''
+                    create table old as select * from stages;
+                    drop table stages;
+                    drop table machines;
+                    create table stages (id text primary key, {", ".join(kept)}, machine_json text) without rowid;
+                    create index stages_by_kind on stages(kind, status);
+                    insert into stages select id, {", ".join(kept)}, null from old;
+                    drop table old;
+                ''')
                 db.execute('alter table runs drop column machine')
                 db.execute('alter table runs add column machine_json text')
                 for name in ('runs_by_created', 'runs_by_status', 'runs_by_sweep_and_date'): db.execute(f'drop index {name}')
