@@ -63,6 +63,37 @@ INLINE void widen(float *restrict y, const bfloat16 *restrict x, long n) {
     for (long i = 0; i < n; i++) y[i] = float_of(x[i]);
 }
 
+/* Eight pairs of channels. */
+typedef float lanes __attribute__((vector_size(64), aligned(4)));
+typedef float half_lanes __attribute__((vector_size(32), aligned(4)));
+
+/* Every number for both channels of its pair. */
+INLINE void spread(lanes *y, const float *x) {
+    half_lanes v;
+    memcpy(&v, x, sizeof v);
+    *y = __builtin_shufflevector(v, v, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
+}
+
+/* y = x with every pair (a, b) turned: (a·c − b·s, a·s + b·c); backwards by −s. */
+INLINE void turn(float *restrict y, const float *restrict x, const float *restrict c, const float *restrict s,
+                 float direction, long width) {
+    const lanes sign = {-1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1};
+    long i = 0;
+    for (; i + 16 <= width; i += 16) {
+        lanes v, cosines, sines;
+        memcpy(&v, x + i, sizeof v);
+        spread(&cosines, c + i / 2);
+        spread(&sines, s + i / 2);
+        lanes swapped = __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14);
+        v = v * cosines + swapped * (sines * (sign * direction));
+        memcpy(y + i, &v, sizeof v);
+    }
+    for (; i < width; i += 2) {
+        y[i] = x[i] * c[i / 2] - x[i + 1] * (direction * s[i / 2]);
+        y[i + 1] = x[i] * (direction * s[i / 2]) + x[i + 1] * c[i / 2];
+    }
+}
+
 KERNEL void bf16_rotary_norm_forward(bfloat16 *restrict y, float *restrict inverse, const bfloat16 *restrict x,
                                      const float *restrict w, const float *restrict cosine,
                                      const float *restrict sine, long tokens, long width, long stride) {
@@ -70,16 +101,11 @@ KERNEL void bf16_rotary_norm_forward(bfloat16 *restrict y, float *restrict inver
     const long half = width / 2;
     float in[HEAD_LIMIT], turned[HEAD_LIMIT];
     for (long t = 0; t < tokens; t++) {
-        const float *c = cosine + t * half, *s = sine + t * half;
         widen(in, x + t * stride, width);
         float inv = inverse_norm(in, width), scale = inv * root;
         inverse[t] = inv;
-        for (long i = 0; i < half; i++) {
-            float a = in[2 * i] * scale * (1.0f + w[2 * i]);
-            float b = in[2 * i + 1] * scale * (1.0f + w[2 * i + 1]);
-            turned[2 * i] = a * c[i] - b * s[i];
-            turned[2 * i + 1] = a * s[i] + b * c[i];
-        }
+        for (long i = 0; i < width; i++) in[i] *= scale * (1.0f + w[i]);
+        turn(turned, in, cosine + t * half, sine + t * half, 1, width);
         for (long i = 0; i < width; i++) y[t * width + i] = bfloat16_of(turned[i]);
     }
 }
@@ -93,13 +119,9 @@ KERNEL void bf16_rotary_norm_backward(bfloat16 *restrict dx, float *restrict dw,
     const long half = width / 2;
     float in[HEAD_LIMIT], turned[HEAD_LIMIT];
     for (long t = 0; t < tokens; t++) {
-        const float *c = cosine + t * half, *s = sine + t * half, *g = dy + t * width;
         widen(in, x + t * stride, width);
         float inv = inverse[t], scale = inv * root;
-        for (long i = 0; i < half; i++) {
-            turned[2 * i] = g[2 * i] * c[i] + g[2 * i + 1] * s[i];
-            turned[2 * i + 1] = g[2 * i + 1] * c[i] - g[2 * i] * s[i];
-        }
+        turn(turned, dy + t * width, cosine + t * half, sine + t * half, -1, width);
         float projection = inv >= 1.0f / SMALLEST_NORM ? 0 : weighted_dot(turned, in, w, width) * inv * inv;
         bfloat16 *out = dx + t * stride;
         for (long i = 0; i < width; i++)
@@ -169,18 +191,19 @@ KERNEL void bf16_cross_entropy_slope(bfloat16 *restrict y, long y_row, const flo
     }
 }
 
-/* Scores are summed for 32 keys at a time and outputs for 64 channels, so that sums stay in registers. Keys and values are
- * read from memory, in order: nothing else here takes as long. */
+/* Scores are summed for 32 keys at a time and outputs for 64 channels, so that sums stay in registers. Nothing here takes as
+ * long as waiting for keys and values, so the next call's are asked for meanwhile. */
 KERNEL void bf16_attention_decode(bfloat16 *restrict y, float *restrict scores, const bfloat16 *restrict q,
                                   const uint32_t *restrict keys, const bfloat16 *restrict values, float scale,
-                                  long length, long width) {
+                                  long length, long width, long capacity) {
     enum { KEYS = BF16_KEYS, CHANNELS = 64 };
-    for (long t = 0; t < length; t++) __builtin_prefetch(values + t * width);
     for (long t = 0; t < length; t += KEYS, keys += KEYS * width / 2) {
         float sums[KEYS] = {0};
         for (long p = 0; p < width / 2; p++) {
             float first = float_of(q[2 * p]), second = float_of(q[2 * p + 1]);
             const uint32_t *pairs = keys + p * KEYS;
+            __builtin_prefetch(pairs + capacity * width / 2);
+            __builtin_prefetch(pairs + capacity * width / 2 + KEYS / 2);
             for (long j = 0; j < KEYS; j++)
                 sums[j] += first * float_of((bfloat16)pairs[j]) + second * float_of((bfloat16)(pairs[j] >> 16));
         }
@@ -190,8 +213,12 @@ KERNEL void bf16_attention_decode(bfloat16 *restrict y, float *restrict scores, 
     long i = 0;
     for (; i + CHANNELS <= width; i += CHANNELS) {
         float sums[CHANNELS] = {0};
-        for (long t = 0; t < length; t++)
-            for (long j = 0; j < CHANNELS; j++) sums[j] += scores[t] * float_of(values[t * width + i + j]);
+        for (long t = 0; t < length; t++) {
+            const bfloat16 *value = values + t * width + i;
+            __builtin_prefetch(value + capacity * width);
+            __builtin_prefetch(value + capacity * width + CHANNELS / 2);
+            for (long j = 0; j < CHANNELS; j++) sums[j] += scores[t] * float_of(value[j]);
+        }
         for (long j = 0; j < CHANNELS; j++) y[i + j] = bfloat16_of(sums[j] * inv);
     }
     for (; i < width; i++) {

@@ -26,6 +26,8 @@ public struct Sampler {
     private let decoder: any StepDecoder
     /// Sequences drawn together: enough rows for efficient products, few enough for a cache of bounded size.
     package let group: Int
+    /// Sequences that one thread draws together in bfloat16.
+    private let together: Int
 
     /// What keys and values of all sequences drawn together may take, where one sequence takes less.
     public static let cacheBytes = 4 << 30
@@ -46,7 +48,11 @@ public struct Sampler {
             decoder = RoundedDecoder(transformer, table: model.positions, head: head, segments: segments)
             rowBytes = RoundedDecoder.cacheBytes(transformer.shape, capacity: layout.length)
         }
-        group = Self.group(cacheBytes: cacheBytes, sequenceBytes: (settings.guidance == .off ? 1 : 2) * rowBytes)
+        let sequenceBytes = (settings.guidance == .off ? 1 : 2) * rowBytes
+        group = Self.group(cacheBytes: cacheBytes, sequenceBytes: sequenceBytes)
+        // Few enough that keys and values, half full in the mean, stay in the processor's last cache; enough that weights
+        // are not read for a few rows.
+        together = max(16, (20 << 20) / sequenceBytes)
     }
 
     /// Sequences drawn together where each takes `sequenceBytes` of cache, both guidance branches counted.
@@ -81,7 +87,7 @@ public struct Sampler {
             return sampleGroup(labels: labels, seed: seed, first: first, given: given)
         }
         let (count, length) = (labels.count, model.config.layout.length)
-        let parts = min(Parallel.threads, count)
+        let parts = max(min(Parallel.threads, count), (count + together - 1) / together)
         var ids = [Int32](repeating: 0, count: count * length)
         ids.withUnsafeMutableBufferPointer { buffer in
             nonisolated(unsafe) let ids = buffer.baseAddress!

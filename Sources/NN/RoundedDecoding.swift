@@ -139,7 +139,7 @@ private final class RoundedSession: DecodingSession {
             (ownValues + length * d).update(from: qkv.pointer + at + 2 * width, count: d)
             bf16_attention_decode(
                 mixed.pointer + cell * d, scores.pointer, turned.pointer, ownKeys, ownValues, 1 / Float(d).squareRoot(),
-                length + 1, d)
+                length + 1, d, capacity)
         }
     }
 

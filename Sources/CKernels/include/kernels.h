@@ -183,10 +183,11 @@ void bf16_gated_residual_forward(float *y, bfloat16 *kept, const float *x, const
                                  long rows, long width);
 void bf16_gated_residual_backward(bfloat16 *dbranch, float *dgate, const float *dy, const bfloat16 *branch,
                                   const float *gate, long rows, long width);
-/* As attention_decode; keys are blocks of 32, [width/2, 32] pairs of channels each, and scores have room for whole blocks. */
+/* As attention_decode; keys are blocks of 32, [width/2, 32] pairs of channels each, and scores have room for whole blocks.
+ * What lies a capacity of keys and values further on is fetched, for the call that comes next. */
 enum { BF16_KEYS = 32 };
 void bf16_attention_decode(bfloat16 *y, float *scores, const bfloat16 *q, const uint32_t *keys, const bfloat16 *values,
-                           float scale, long length, long width);
+                           float scale, long length, long width, long capacity);
 /* y [rows, y_row] = softmax(x) − onehot, from lse */
 void bf16_cross_entropy_slope(bfloat16 *y, long y_row, const float *x, const float *lse, const int32_t *target, long rows,
                               long width);

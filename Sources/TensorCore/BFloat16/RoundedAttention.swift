@@ -25,8 +25,11 @@ struct RoundedAttention {
     /// Heads of all sequences.
     var count: Int { batch * heads }
 
-    /// Query rows handled at once: few, so that causal ones skip most keys that they cannot see.
-    private var blockRows: Int { causal ? 24 : 96 }
+    /// Query rows handled at once: where causal, few enough to skip many keys that they cannot see.
+    private var blockRows: Int { causal ? 48 : 96 }
+
+    /// Calls `body` with ranges of heads, each of which one thread works through with memory of its own.
+    private func forEachRange(_ body: (Range<Int>) -> Void) { Parallel.ranges(count, grain: 4, body) }
 
     private var scale: Float { 1 / Float(headWidth).squareRoot() }
 
@@ -67,25 +70,28 @@ struct RoundedAttention {
 
     /// Fills mixed [B·L, D] and lse [heads, L] from qkv [B·L, 3D].
     func forward(_ mixed: Rounded, _ lse: Tensor, _ qkv: Rounded) {
-        Parallel.chunks(count) { index in
-            let own = qkv.pointer + start(index, stride: 3 * width)
-            let turned = turned(own)
-            let keys = Panels(transposing: turned.k)
-            let values = Panels(own + 2 * width, stride: 3 * width, summed: length, columns: headWidth)
+        forEachRange { range in
             let scores = Storage(count: blockRows * length)
             let probabilities = Rounded(rows: blockRows, width: Rounded.even(length))
-            for (first, rows, visible) in blocks {
-                keys.multiply(
-                    turned.q.row(first), stride: headWidth, rows: rows, into: scores.pointer, columns: visible)
-                attention_softmax(
-                    scores.pointer, lse.pointer + index * length + first, scale, rows, visible, visible, first,
-                    causal ? 1 : 0)
-                mask(scores.pointer, index, first, rows * visible)
-                let stride = Rounded.even(visible)
-                bf16_round(probabilities.pointer, stride, scores.pointer, visible, rows, visible, stride)
-                values.multiply(
-                    probabilities.pointer, stride: stride, rows: rows,
-                    rounding: mixed.row(first) + start(index, stride: width), rowOfC: width, pairs: stride / 2)
+            let blocks = blocks
+            for index in range {
+                let own = qkv.pointer + start(index, stride: 3 * width)
+                let turned = turned(own)
+                let keys = Panels(transposing: turned.k)
+                let values = Panels(own + 2 * width, stride: 3 * width, summed: length, columns: headWidth)
+                for (first, rows, visible) in blocks {
+                    keys.multiply(
+                        turned.q.row(first), stride: headWidth, rows: rows, into: scores.pointer, columns: visible)
+                    attention_softmax(
+                        scores.pointer, lse.pointer + index * length + first, scale, rows, visible, visible, first,
+                        causal ? 1 : 0)
+                    mask(scores.pointer, index, first, rows * visible)
+                    let stride = Rounded.even(visible)
+                    bf16_round(probabilities.pointer, stride, scores.pointer, visible, rows, visible, stride)
+                    values.multiply(
+                        probabilities.pointer, stride: stride, rows: rows,
+                        rounding: mixed.row(first) + start(index, stride: width), rowOfC: width, pairs: stride / 2)
+                }
             }
         }
     }
@@ -96,14 +102,29 @@ struct RoundedAttention {
     /// dS = P∘(dP − Σ dY∘Y)·scale, dQ = dS·K, dK = dSᵀ·Q.
     func backward(_ dqkv: Rounded, _ dmixed: Rounded, _ mixed: Rounded, _ lse: Tensor, _ qkv: Rounded) -> PartialSums {
         let norms = PartialSums(parts: count, width: 2 * headWidth)
-        Parallel.chunks(count) { index in
-            backward(index, norms.part(index), dqkv, dmixed, mixed, lse, qkv)
+        forEachRange { range in
+            let scratch = Scratch(blockRows: blockRows, length: length, headWidth: headWidth)
+            for index in range { backward(index, scratch, norms.part(index), dqkv, dmixed, mixed, lse, qkv) }
         }
         return norms
     }
 
+    /// What the gradient of a head is worked out in.
+    private struct Scratch {
+        let p, ds, delta, dq, dk, dv: Storage
+        let rounded: Rounded
+
+        init(blockRows: Int, length: Int, headWidth: Int) {
+            (p, ds) = (Storage(count: blockRows * length), Storage(count: blockRows * length))
+            rounded = Rounded(rows: blockRows, width: Rounded.even(length))
+            delta = Storage(count: blockRows)
+            let size = length * headWidth
+            (dq, dk, dv) = (Storage(count: size), Storage(count: size), Storage(count: size))
+        }
+    }
+
     private func backward(
-        _ index: Int, _ dnorms: UnsafeMutablePointer<Float>, _ dqkv: Rounded, _ dmixed: Rounded, _ mixed: Rounded,
+        _ index: Int, _ scratch: Scratch, _ dnorms: UnsafeMutablePointer<Float>, _ dqkv: Rounded, _ dmixed: Rounded, _ mixed: Rounded,
         _ lse: Tensor, _ qkv: Rounded
     ) {
         let (own, at, d) = (qkv.pointer + start(index, stride: 3 * width), start(index, stride: width), headWidth)
@@ -111,10 +132,8 @@ struct RoundedAttention {
         let keys = Panels(transposing: turned.k)
         let keyRows = Panels(turned.k)
         let values = Panels(transposing: own + 2 * width, stride: 3 * width, columns: length, summed: d)
-        let (p, ds) = (Storage(count: blockRows * length), Storage(count: blockRows * length))
-        let rounded = Rounded(rows: blockRows, width: Rounded.even(length))
-        let delta = Storage(count: blockRows)
-        let (dq, dk, dv) = (Storage(count: length * d), Storage(count: length * d), Storage(count: length * d))
+        let (p, ds, rounded, delta) = (scratch.p, scratch.ds, scratch.rounded, scratch.delta)
+        let (dq, dk, dv) = (scratch.dq, scratch.dk, scratch.dv)
         // Later blocks see all the keys of earlier ones, so going backwards the first product overwrites all rows.
         for (number, block) in blocks.reversed().enumerated() {
             let (first, rows, visible) = block

@@ -42,12 +42,11 @@ struct Measurement: Encodable {
         date = ISO8601DateFormatter().string(from: Date())
         (processor, blas_core) = (Self.processor, BLAS.core)
         gflop_per_second = workload.operations / median / 1e9
-        ceiling_gflop_per_second = (precision == .float32 ? Self.ceilings.float32 : Self.ceilings.bfloat16) / 1e9
+        ceiling_gflop_per_second = (precision == .float32 ? Self.ceiling32 : Self.ceiling16) / 1e9
     }
 
-    private static let ceilings = (
-        float32: Precision.float32.measuredCeiling(), bfloat16: Precision.bfloat16.measuredCeiling()
-    )
+    private static let ceiling32 = Precision.float32.measuredCeiling()
+    private static let ceiling16 = Precision.bfloat16.measuredCeiling()
 
     /// As Linux names it.
     private static let processor: String = {
