@@ -52,7 +52,7 @@ public struct Sampler {
         group = Self.group(cacheBytes: cacheBytes, sequenceBytes: sequenceBytes)
         // Few enough that keys and values, half full in the mean, stay in the processor's last cache; enough that weights
         // are not read for a few rows.
-        together = max(16, (20 << 20) / sequenceBytes)
+        together = max(32, (20 << 20) / sequenceBytes)
     }
 
     /// Sequences drawn together where each takes `sequenceBytes` of cache, both guidance branches counted.
