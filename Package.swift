@@ -30,7 +30,7 @@ let package = Package(
             linkerSettings: [.linkedLibrary("m"), .linkedLibrary("pthread")]),
         .target(name: "TensorCore", dependencies: ["CKernels", "COpenBLAS"]),
         .target(name: "NN", dependencies: ["CKernels", "TensorCore"]),
-        .target(name: "Models", dependencies: ["TensorCore", "NN", "Files"]),
+        .target(name: "Models", dependencies: ["CKernels", "TensorCore", "NN", "Files"]),
 
         // Data, measures, records: no engine needed.
         .target(name: "Archives", dependencies: ["CZlib", "Files"]),
@@ -61,7 +61,7 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 
-        .testTarget(name: "TensorCoreTests", dependencies: ["NN", "Files"]),
+        .testTarget(name: "TensorCoreTests", dependencies: ["CKernels", "NN", "Files"]),
         .testTarget(name: "ModelsTests", dependencies: ["Models", "Files"]),
         .testTarget(name: "VerificationTests", dependencies: ["Verification", "Models", "Files"]),
         .testTarget(name: "ImageDataTests", dependencies: ["Archives", "ImageData", "Files"]),

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Benchmark `prologue` against PyTorch, both sides in turn on one machine, and print a table.
 
-Both sides are child processes that speak the same protocol: a request line `<workload> <repetitions>`, one JSON line back.
-Within a round they run directly after one another, so a change of the machine's speed hits both; the ratio is taken round by
-round. Which side goes first alternates. One pair of processes per workload and mode, so peak memory belongs to that workload.
+All sides, our precisions and PyTorch's modes, are child processes that speak the same protocol: a request line
+`<workload> <repetitions>`, one JSON line back. Within a round they run directly after one another, so a change of the machine's
+speed hits all; ratios are taken round by round, and every other round goes in reverse order. Processes are new for each
+workload, so peak memory belongs to that workload.
 """
 
 import argparse
@@ -17,7 +18,8 @@ from pathlib import Path
 from statistics import median
 
 HERE = Path(__file__).resolve().parent
-WORKLOADS = ("ar-step", "tokenizer-step", "sampling")
+WORKLOADS = ("ar-step", "tokenizer-step", "sampling", "base-ar-step")
+PRECISIONS = ("float32", "bfloat16")
 MODES = ("eager-float32", "compiled-float32", "eager-bf16", "compiled-bf16")
 
 
@@ -96,53 +98,80 @@ def machine(options, env):
     }
 
 
-def measure(workload, mode, options, env):
-    """Lists of seconds per round for both sides, plus the memory they needed."""
-    ours = Side([*options.binary.split(), "bench", "--serve"], env)
-    peer = Side([options.python, HERE / "peer.py", "--mode", mode, "--threads", str(options.threads), "--serve"], env)
-    rounds, peaks, our_mode = [], {}, None
-    for side in (ours, peer):
+def measure(workload, options, env):
+    """Seconds of every side in every round, all sides warm and in turn, and what they say of themselves."""
+    sides = {f"prologue {p}": Side([*options.binary.split(), "bench", "--serve", "--precision", p], env) for p in options.precisions}
+    for mode in options.modes:
+        sides[f"pytorch {mode}"] = Side(
+            [options.python, HERE / "peer.py", "--mode", mode, "--threads", str(options.threads), "--serve"], env)
+    answers = {}
+    for name, side in sides.items():
+        print(f"  warming up {name}", file=sys.stderr, flush=True)
         side.request(workload, 1)  # builds, compiles, warms up
+    rounds = []
     for number in range(options.rounds):
         seconds = {}
-        for name, side in (("ours", ours), ("pytorch", peer))[:: -1 if number % 2 else 1]:
+        for name in list(sides)[:: -1 if number % 2 else 1]:
             time.sleep(options.pause)  # lets the other side's spinning threads go to sleep
-            answer = side.request(workload, options.repetitions)
+            answers[name] = answer = sides[name].request(workload, options.repetitions)
             if answer["threads"] != options.threads:
                 sys.exit(f"{name} runs {answer['threads']} threads, not {options.threads}")
-            seconds[name], peaks[name] = answer["seconds"], answer["peak_mib"]
-            if name == "ours":
-                our_mode = answer["mode"]
+            seconds[name] = answer["seconds"]
         rounds.append(seconds)
-    for side in (ours, peer):
+    for side in sides.values():
         side.close()
-    ratios = [median(r["pytorch"]) / median(r["ours"]) for r in rounds]
-    flat = {name: [s for r in rounds for s in r[name]] for name in ("ours", "pytorch")}
     return {
-        "workload": workload, "pytorch_mode": mode, "prologue_mode": our_mode, "rounds": rounds, "peak_mib": peaks,
-        "median_seconds": {name: median(values) for name, values in flat.items()},
-        "range_seconds": {name: [min(values), max(values)] for name, values in flat.items()},
-        "times_faster": {"median": median(ratios), "min": min(ratios), "max": max(ratios)},
+        "workload": workload, "rounds": rounds,
+        "sides": {
+            name: {
+                "median_seconds": median([s for r in rounds for s in r[name]]),
+                "range_seconds": [min(s for r in rounds for s in r[name]), max(s for r in rounds for s in r[name])],
+                "peak_mib": answer["peak_mib"],
+                **{key: answer[key] for key in ("gflop_per_second", "ceiling_gflop_per_second", "blas_core") if key in answer},
+            }
+            for name, answer in answers.items()
+        },
     }
 
 
-def row(result):
-    def seconds(name):
-        low, high = result["range_seconds"][name]
-        return f"{result['median_seconds'][name]:.3f} ({low:.3f}–{high:.3f})"
+def compared(result):
+    """Ratios of every own precision to PyTorch's fastest mode and to every other, round by round."""
+    peers = [name for name in result["sides"] if name.startswith("pytorch")]
+    best = min(peers, key=lambda name: result["sides"][name]["median_seconds"])
+    for ours in (name for name in result["sides"] if name.startswith("prologue")):
+        for peer in peers:
+            ratios = [median(r[peer]) / median(r[ours]) for r in result["rounds"]]
+            yield {
+                "ours": ours, "peer": peer, "is_best": peer == best,
+                "times_faster": {"median": median(ratios), "min": min(ratios), "max": max(ratios)},
+                "memory_share": result["sides"][ours]["peak_mib"] / result["sides"][peer]["peak_mib"],
+            }
 
-    faster, peak = result["times_faster"], result["peak_mib"]
-    return (result["workload"], result["pytorch_mode"], seconds("ours"), seconds("pytorch"),
-            f"{faster['median']:.2f}× ({faster['min']:.2f}–{faster['max']:.2f})", f"{peak['ours']:.0f}", f"{peak['pytorch']:.0f}")
 
-
-def print_table(results):
-    rows = [("workload", "PyTorch mode", "prologue s (range)", "PyTorch s (range)", "prologue is faster by", "MiB", "PyTorch MiB")]
-    rows += [row(result) for result in results]
+def print_table(header, rows):
+    rows = [header, *rows]
     widths = [max(map(len, column)) for column in zip(*rows)]
     rows.insert(1, tuple("-" * width for width in widths))
     for cells in rows:
         print("| " + " | ".join(cell.ljust(width) for cell, width in zip(cells, widths)) + " |")
+    print()
+
+
+def side_rows(results):
+    for result in results:
+        for name, side in result["sides"].items():
+            low, high = side["range_seconds"]
+            rate, ceiling = side.get("gflop_per_second"), side.get("ceiling_gflop_per_second")
+            yield (result["workload"], name, f"{side['median_seconds']:.3f} ({low:.3f}–{high:.3f})", f"{side['peak_mib']:.0f}",
+                   f"{rate:.0f}" if rate else "", f"{rate / ceiling:.0%} of {ceiling:.0f}" if ceiling else "")
+
+
+def ratio_rows(results):
+    for result in results:
+        for pair in result["compared"]:
+            faster = pair["times_faster"]
+            yield (result["workload"], pair["ours"], pair["peer"] + (" (its best)" if pair["is_best"] else ""),
+                   f"{faster['median']:.2f}× ({faster['min']:.2f}–{faster['max']:.2f})", f"{pair['memory_share']:.0%}")
 
 
 def main():
@@ -150,12 +179,14 @@ def main():
     parser.add_argument("--binary", default=".build/release/prologue", help="command of the Swift side (default: %(default)s)")
     parser.add_argument("--python", default=sys.executable, help="interpreter of the PyTorch side (default: this one)")
     parser.add_argument("--workloads", nargs="+", choices=WORKLOADS, default=WORKLOADS)
-    parser.add_argument("--modes", nargs="+", choices=(*MODES, "all"), default=["eager-float32"])
+    parser.add_argument("--modes", nargs="+", choices=MODES, default=MODES, help="of PyTorch (default: all)")
+    parser.add_argument("--precisions", nargs="+", choices=PRECISIONS, default=PRECISIONS, help="of ours (default: all)")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--repetitions", type=int, default=2, help="repetitions in a row within a round")
     parser.add_argument("--pause", type=float, default=0.3, help="seconds of rest before each turn")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--json", type=Path, help="also write every number there")
+    parser.add_argument("--append", type=Path, help="also append them to this history, a JSON line a comparison")
     options = parser.parse_args()
     if options.rounds < 1 or options.repetitions < 1:
         parser.error("--rounds and --repetitions must be at least 1")
@@ -166,14 +197,19 @@ def main():
     if about["load_before"] > 0.5:
         print("warning: other processes are running; threaded libraries suffer unequally, so repeat this on a quiet machine")
     results = []
-    for mode in MODES if "all" in options.modes else options.modes:
-        for workload in options.workloads:
-            print(f"running {workload}, {mode} …", file=sys.stderr, flush=True)
-            results.append(measure(workload, mode, options, env))
+    for workload in options.workloads:
+        print(f"running {workload} …", file=sys.stderr, flush=True)
+        result = measure(workload, options, env)
+        results.append({**result, "compared": list(compared(result))})
     print()
-    print_table(results)
+    print_table(("workload", "side", "s (range)", "MiB", "GFLOP/s", "of ceiling"), list(side_rows(results)))
+    print_table(("workload", "prologue", "PyTorch", "prologue is faster by", "of its memory"), list(ratio_rows(results)))
+    record = {"date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "machine": about, "results": results}
     if options.json:
-        options.json.write_text(json.dumps({"machine": about, "results": results}, indent=1) + "\n")
+        options.json.write_text(json.dumps(record, indent=1) + "\n")
+    if options.append:
+        with options.append.open("a") as history:
+            history.write(json.dumps(record) + "\n")
 
 
 if __name__ == "__main__":

@@ -33,6 +33,12 @@ MODES = ("eager-float32", "compiled-float32", "eager-bf16", "compiled-bf16")
 BATCH, GUIDANCE, WARM_UP = 64, 2.0, 2
 PRIOR_EMA_HALF_LIFE, PRIOR_DECAY, RATE = 2500, 0.03, 1e-4
 
+# The paper's Base size: 16 + 1 + 256 tokens, 16384 + 1024 + 1 ids.
+BASE_BATCH = 4
+BASE_SIZES = Sizes(
+    tokenizer="prologue", dim=256, heads=4, layers=6, axes=[16, 24, 24], img=64, ch=1, patch=4, vis=16384, sem=1024, zlen=16,
+    zdim=14, classes=11, ar_dim=768, ar_heads=12, ar_layers=12, ar_axes=[16, 24, 24], condition=32,
+)
 SIZES = Sizes(
     tokenizer="prologue", dim=256, heads=4, layers=6, axes=[16, 24, 24], img=32, ch=1, patch=4, vis=1024, sem=256, zlen=16,
     zdim=14, classes=11, ar_dim=256, ar_heads=4, ar_layers=6, ar_axes=[16, 24, 24], condition=32,
@@ -46,9 +52,9 @@ def initialise(*modules):
             torch.nn.init.normal_(parameter, std=0.3 if "quantizer.embedding" in name else 0.02)
 
 
-def random_targets(prior):
-    k, n = SIZES.zlen, SIZES.patches
-    indices = torch.cat([torch.randint(SIZES.sem, (BATCH, k)), torch.randint(SIZES.vis, (BATCH, n))], 1)
+def random_targets(prior, sizes, batch):
+    k, n = sizes.zlen, sizes.patches
+    indices = torch.cat([torch.randint(sizes.sem, (batch, k)), torch.randint(sizes.vis, (batch, n))], 1)
     return prior.targets(indices)
 
 
@@ -64,15 +70,15 @@ class Mode:
         return torch.compile(function, dynamic=False) if self.compiled else function
 
 
-def ar_step(mode):
+def ar_step(mode, sizes=SIZES, batch=BATCH):
     """Returns the function that does one repetition."""
-    prior = Prior(SIZES)
+    prior = Prior(sizes)
     initialise(prior)
     parameters = list(prior.parameters())
     ema = [parameter.detach().clone() for parameter in parameters]
     keep = 0.5 ** (1 / PRIOR_EMA_HALF_LIFE)
     optimizer = torch.optim.AdamW(decay_groups(prior, PRIOR_DECAY), lr=RATE, betas=(0.9, 0.96), fused=True)
-    targets, labels = random_targets(prior), torch.randint(SIZES.classes, (BATCH,))
+    targets, labels = random_targets(prior, sizes, batch), torch.randint(sizes.classes, (batch,))
     loss_of = mode.compile(lambda targets, labels: step_b(prior, targets, labels, None))
 
     def repetition():
@@ -176,7 +182,11 @@ def sampling(mode):
     return lambda: sample_greedy(prior, labels, setting, step)
 
 
-WORKLOADS = {"ar-step": ar_step, "tokenizer-step": tokenizer_step, "sampling": sampling}
+def base_ar_step(mode):
+    return ar_step(mode, BASE_SIZES, BASE_BATCH)
+
+
+WORKLOADS = {"ar-step": ar_step, "base-ar-step": base_ar_step, "tokenizer-step": tokenizer_step, "sampling": sampling}
 
 
 class Bench:
@@ -195,13 +205,14 @@ class Bench:
             self.ready[workload]()
             seconds.append(time.perf_counter() - start)
         typical = median(seconds)
+        batch, sizes = (BASE_BATCH, BASE_SIZES) if workload == "base-ar-step" else (BATCH, SIZES)
         return {
             "workload": workload,
             "side": "pytorch",
             "mode": self.mode.name,
             "seconds": [round(s, 6) for s in seconds],
-            "tokens_per_second": round(BATCH * SIZES.sequence / typical, 1),
-            "images_per_second": round(BATCH / typical, 1),
+            "tokens_per_second": round(batch * sizes.sequence / typical, 1),
+            "images_per_second": round(batch / typical, 1),
             "peak_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
             "threads": self.threads,
         }

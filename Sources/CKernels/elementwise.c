@@ -146,14 +146,6 @@ KERNEL void sign_difference(float *restrict d, const float *restrict a, const fl
     for (long i = 0; i < n; i++) d[i] = a[i] > b[i] ? scale : (a[i] < b[i] ? -scale : 0.0f);
 }
 
-/* A finaliser of two multiplications over (key + counter): enough for masks, and the same for any split. */
-INLINE uint32_t mixed_bits(uint64_t key, uint64_t counter) {
-    uint64_t z = key + counter * 0x9E3779B97F4A7C15ull;
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ull;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBull;
-    return (uint32_t)(z >> 32);
-}
-
 KERNEL void dropout_apply(float *y, const float *x, float p, uint64_t key, uint64_t first, long n) {
     const float scale = 1.0f / (1.0f - p);
     const uint32_t threshold = (uint32_t)((double)p * 4294967296.0);

@@ -1,28 +1,6 @@
 #include "kernels.h"
 #include "vector.h"
 
-INLINE float dot(const float *a, const float *b, long n) {
-    REORDER_SUMS
-    float sum = 0;
-    for (long i = 0; i < n; i++) sum += a[i] * b[i];
-    return sum;
-}
-
-/* Σ a·b·(1+c) */
-INLINE float weighted_dot(const float *a, const float *b, const float *c, long n) {
-    REORDER_SUMS
-    float sum = 0;
-    for (long i = 0; i < n; i++) sum += a[i] * b[i] * (1.0f + c[i]);
-    return sum;
-}
-
-#define SMALLEST_NORM 1e-12f
-
-INLINE float inverse_norm(const float *x, long n) {
-    float norm = sqrtf(dot(x, x, n));
-    return 1.0f / (norm > SMALLEST_NORM ? norm : SMALLEST_NORM);
-}
-
 KERNEL void rms_norm_forward(float *restrict y, float *restrict inverse, const float *restrict x,
                              const float *restrict w, long first_row, long rows, long width, long rows_per_weight) {
     const float root = sqrtf((float)width);

@@ -1,36 +1,10 @@
 #include "kernels.h"
 #include "vector.h"
 
-INLINE float largest(const float *x, long n) {
-    REORDER_SUMS
-    float best = -INFINITY;
-    for (long i = 0; i < n; i++) best = x[i] > best ? x[i] : best;
-    return best;
-}
-
-/* y = exp(scale·x − shift), returns Σ y */
-INLINE float exp_sum(float *y, const float *x, float scale, float shift, long n) {
-    REORDER_SUMS
-    float sum = 0;
-    for (long i = 0; i < n; i++) {
-        float e = fast_exp(scale * x[i] - shift);
-        y[i] = e;
-        sum += e;
-    }
-    return sum;
-}
-
 INLINE float sum_exp(const float *x, float shift, long n) {
     REORDER_SUMS
     float sum = 0;
     for (long i = 0; i < n; i++) sum += fast_exp(x[i] - shift);
-    return sum;
-}
-
-INLINE float dot(const float *a, const float *b, long n) {
-    REORDER_SUMS
-    float sum = 0;
-    for (long i = 0; i < n; i++) sum += a[i] * b[i];
     return sum;
 }
 
@@ -93,6 +67,10 @@ KERNEL void cross_entropy_backward(float *restrict dx, const float *restrict x, 
         for (long i = 0; i < width; i++) out[i] = w * fast_exp(in[i] - shift);
         out[target[r]] -= w;
     }
+}
+
+KERNEL void mix(float *y, const float *a, const float *restrict b, float scale, long n) {
+    for (long i = 0; i < n; i++) y[i] = scale * a[i] + (1 - scale) * b[i];
 }
 
 KERNEL void argmax_rows(int32_t *restrict index, const float *restrict x, long rows, long width) {

@@ -37,6 +37,47 @@ INLINE float fast_exp(float x) {
     return y * power.f;
 }
 
+INLINE float dot(const float *a, const float *b, long n) {
+    REORDER_SUMS
+    float sum = 0;
+    for (long i = 0; i < n; i++) sum += a[i] * b[i];
+    return sum;
+}
+
+/* Σ a·b·(1+c) */
+INLINE float weighted_dot(const float *a, const float *b, const float *c, long n) {
+    REORDER_SUMS
+    float sum = 0;
+    for (long i = 0; i < n; i++) sum += a[i] * b[i] * (1.0f + c[i]);
+    return sum;
+}
+
+#define SMALLEST_NORM 1e-12f
+
+INLINE float inverse_norm(const float *x, long n) {
+    float norm = sqrtf(dot(x, x, n));
+    return 1.0f / (norm > SMALLEST_NORM ? norm : SMALLEST_NORM);
+}
+
+INLINE float largest(const float *x, long n) {
+    REORDER_SUMS
+    float best = -INFINITY;
+    for (long i = 0; i < n; i++) best = x[i] > best ? x[i] : best;
+    return best;
+}
+
+/* y = exp(scale·x − shift), returns Σ y */
+INLINE float exp_sum(float *y, const float *x, float scale, float shift, long n) {
+    REORDER_SUMS
+    float sum = 0;
+    for (long i = 0; i < n; i++) {
+        float e = fast_exp(scale * x[i] - shift);
+        y[i] = e;
+        sum += e;
+    }
+    return sum;
+}
+
 /* tanh-approximated GELU is x·σ(2u), u = √(2/π)(x + 0.044715x³) */
 INLINE float gelu_gate(float x) {
     float u2 = 1.5957691216057308f * (x + 0.044715f * x * x * x);
@@ -48,6 +89,14 @@ INLINE float gelu_value(float x) { return x * gelu_gate(x); }
 INLINE float gelu_slope(float x) {
     float g = gelu_gate(x);
     return g + x * g * (1.0f - g) * 1.5957691216057308f * (1.0f + 0.134145f * x * x);
+}
+
+/* A finaliser of two multiplications over (key + counter): enough for masks, and the same for any split. */
+INLINE uint32_t mixed_bits(uint64_t key, uint64_t counter) {
+    uint64_t z = key + counter * 0x9E3779B97F4A7C15ull;
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ull;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBull;
+    return (uint32_t)(z >> 32);
 }
 
 #endif

@@ -35,6 +35,7 @@ extension TokenizerSettings {
         config.visualEntropyTemperature = loss.visualEntropy == 0 ? nil : entropyTemperature
         config.prologueEntropyTemperature = loss.prologueEntropy == 0 ? nil : entropyTemperature
         config.hasEOS = eos
+        config.precision = precision.precision
         return config
     }
 
@@ -48,14 +49,17 @@ extension TokenizerSettings {
         config.tied = jointAr.tied
         config.positions = jointAr.positions.positions
         config.conditionWidth = condDim
+        config.precision = precision.precision
         return config
     }
 
     /// The AR model that is trained beside the tokenizer: small and unconditional, except where it is the final one.
     func trainedJointConfig(prior: PriorSettings, layout: SequenceLayout, classes: Int) -> ARConfig? {
         guard variant.hasJointAR else { return nil }
-        return variant == .prologueOneStage
-            ? prior.config(layout: layout, classes: classes) : jointARConfig(layout: layout, classes: classes)
+        guard variant == .prologueOneStage else { return jointARConfig(layout: layout, classes: classes) }
+        var config = prior.config(layout: layout, classes: classes)
+        config.precision = precision.precision
+        return config
     }
 
     var lossWeights: Tokenizer.LossWeights {
@@ -157,6 +161,7 @@ extension PriorSettings {
         config.tied = tied
         config.positions = positions.positions
         config.conditionWidth = condDim
+        config.precision = precision.precision
         return config
     }
 }
@@ -194,6 +199,15 @@ extension Sweep.ARPositions {
     }
 }
 
+extension PrecisionSetting {
+    var precision: Precision {
+        switch self {
+        case .float32: .float32
+        case .bfloat16: .bfloat16
+        }
+    }
+}
+
 extension OptimizerSettings {
     func adamW(decay: Double, averageHalfLife: Double?) -> AdamW.Settings {
         AdamW.Settings(
@@ -213,6 +227,7 @@ extension Sweep.SamplerSettings {
         settings.prologueTemperature = prologueTemperature
         settings.topK = topK
         settings.topP = topP
+        settings.precision = precision.precision
         if prologueGuidance != nil || visualGuidance != nil {
             settings.guidance = .split(
                 prologue: (prologueGuidance ?? SplitGuidanceSettings(scale: 1)).curve(start: 0),

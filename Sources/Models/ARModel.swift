@@ -11,6 +11,8 @@ public struct ARConfig: Equatable, Sendable {
     /// Whether the head is the embedding table.
     public var tied: Bool = false
     public var positions = Positions.sequence
+    /// What the products of layers and head multiply.
+    public var precision = Precision.float32
 
     /// Where tokens stand for the rotary embedding.
     public enum Positions: Equatable, Sendable {
@@ -114,7 +116,7 @@ public struct ARModel {
             "ar_model",
             TransformerShape(
                 width: network.width, layers: network.layers, heads: network.heads, feedForwardRatio: 11.0 / 4,
-                biases: false, causal: true),
+                biases: false, causal: true, precision: config.precision),
             labels: config.labels, conditionWidth: config.conditionWidth, outputNorm: true, in: builder)
         head =
             config.tied
@@ -155,7 +157,15 @@ public struct ARModel {
 
     /// Cross-entropy of every target, [B, T], in nats.
     public func crossEntropy(_ input: ARInput, on tape: Tape?, dropout: Dropout = .none) -> Tensor {
-        TensorCore.crossEntropy(self(input, on: tape, dropout: dropout), targets: input.targets)
+        if config.precision == .bfloat16 {
+            var dropout = dropout
+            let (x, scale) = transformer.beforeOutputNorm(
+                dropout(embed(input, on: tape)), table: positions, on: tape, dropout: &dropout)
+            guard let scale else { fatalError("an AR model has an output norm") }
+            return headCrossEntropy(
+                x, scale: scale, weight: (head?.weight ?? table)(on: tape), targets: input.targets)
+        }
+        return TensorCore.crossEntropy(self(input, on: tape, dropout: dropout), targets: input.targets)
     }
 
     func logits(_ hidden: Tensor, on tape: Tape?) -> Tensor {

@@ -53,7 +53,7 @@ public struct Encoder {
             "enc",
             TransformerShape(
                 width: width, layers: config.encoder.layers, heads: config.encoder.heads,
-                feedForwardRatio: 8.0 / 3, biases: true, causal: false),
+                feedForwardRatio: 8.0 / 3, biases: true, causal: false, precision: config.precision),
             labels: config.labels, conditionWidth: config.conditionWidth, outputNorm: false, in: builder)
         quantizer = Quantizer(
             "quantizer", config.visualQuantizer, for: .visual, from: width, codes: config.codebook,
@@ -132,7 +132,7 @@ struct PrologueEncoder {
             "semantic_enc",
             TransformerShape(
                 width: width, layers: layers, heads: config.encoder.heads, feedForwardRatio: 11.0 / 4, biases: true,
-                causal: false),
+                causal: false, precision: config.precision),
             labels: config.labels, conditionWidth: config.conditionWidth, outputNorm: false, in: builder)
         table = RotaryTable(
             config.gridPositions + (0..<config.prologueTokens).map { .query($0) }, axisWidths: config.encoder.axes)

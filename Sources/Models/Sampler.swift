@@ -1,3 +1,4 @@
+import CKernels
 import Foundation
 import NN
 import TensorCore
@@ -12,6 +13,8 @@ public struct SamplerSettings: Equatable, Sendable {
     /// Keep the most likely tokens up to this probability, the one that crosses it included; 1: all.
     public var topP = 1.0
     public var guidance = Guidance.off
+    /// What the model's products multiply while it draws.
+    public var precision = Precision.float32
 
     public init() {}
 }
@@ -20,9 +23,11 @@ public struct SamplerSettings: Equatable, Sendable {
 public struct Sampler {
     private let model: ARModel
     private let settings: SamplerSettings
-    private let decoder: TransformerDecoder
+    private let decoder: any StepDecoder
     /// Sequences drawn together: enough rows for efficient products, few enough for a cache of bounded size.
     package let group: Int
+    /// Sequences that one thread draws together in bfloat16.
+    private let together: Int
 
     /// What keys and values of all sequences drawn together may take, where one sequence takes less.
     public static let cacheBytes = 4 << 30
@@ -30,10 +35,24 @@ public struct Sampler {
     public init(_ model: ARModel, _ settings: SamplerSettings, cacheBytes: Int = cacheBytes) {
         self.model = model
         self.settings = settings
-        decoder = TransformerDecoder(model.transformer, table: model.positions)
-        let branches = settings.guidance == .off ? 1 : 2
-        let bytes = branches * KeyValueCache.bytes(model.transformer.shape, capacity: model.config.layout.length)
-        group = Self.group(cacheBytes: cacheBytes, sequenceBytes: bytes)
+        let (transformer, layout) = (model.transformer, model.config.layout)
+        let head = (model.head?.weight ?? model.table).value
+        // Logits outside a token's segment are never computed, and what is certain needs none.
+        let segments = (0..<layout.length).map(layout.segment).filter { $0.count > 1 }
+        let rowBytes: Int
+        switch settings.precision {
+        case .float32:
+            decoder = TransformerDecoder(transformer, table: model.positions, head: head, segments: segments)
+            rowBytes = KeyValueCache.bytes(transformer.shape, capacity: layout.length)
+        case .bfloat16:
+            decoder = RoundedDecoder(transformer, table: model.positions, head: head, segments: segments)
+            rowBytes = RoundedDecoder.cacheBytes(transformer.shape, capacity: layout.length)
+        }
+        let sequenceBytes = (settings.guidance == .off ? 1 : 2) * rowBytes
+        group = Self.group(cacheBytes: cacheBytes, sequenceBytes: sequenceBytes)
+        // Few enough that keys and values, half full in the mean, stay in the processor's last cache; enough that weights
+        // are not read for a few rows.
+        together = max(32, (20 << 20) / sequenceBytes)
     }
 
     /// Sequences drawn together where each takes `sequenceBytes` of cache, both guidance branches counted.
@@ -54,11 +73,33 @@ public struct Sampler {
         ids.reserveCapacity(labels.count * length)
         for lower in stride(from: 0, to: labels.count, by: group) {
             let range = lower..<min(labels.count, lower + group)
-            ids += sampleGroup(
+            ids += sampleOnThreads(
                 labels: Array(labels[range]), seed: seed, first: first + lower,
                 given: given.map { Array($0.ids[range.lowerBound * length..<range.upperBound * length]) })
         }
         return TokenTensor(ids, shape: [labels.count, length])
+    }
+
+    /// In bfloat16 every thread draws sequences of its own from beginning to end and waits for no other; in float32 the
+    /// threads share each product, which OpenBLAS packs the weights for.
+    private func sampleOnThreads(labels: [Int32], seed: Int, first: Int, given: [Int32]?) -> [Int32] {
+        guard settings.precision == .bfloat16 else {
+            return sampleGroup(labels: labels, seed: seed, first: first, given: given)
+        }
+        let (count, length) = (labels.count, model.config.layout.length)
+        let parts = max(min(Parallel.threads, count), (count + together - 1) / together)
+        var ids = [Int32](repeating: 0, count: count * length)
+        ids.withUnsafeMutableBufferPointer { buffer in
+            nonisolated(unsafe) let ids = buffer.baseAddress!
+            Parallel.chunks(parts) { part in
+                let range = part * count / parts..<(part + 1) * count / parts
+                let drawn = sampleGroup(
+                    labels: Array(labels[range]), seed: seed, first: first + range.lowerBound,
+                    given: given.map { Array($0[range.lowerBound * length..<range.upperBound * length]) })
+                for (i, id) in drawn.enumerated() { ids[range.lowerBound * length + i] = id }
+            }
+        }
+        return ids
     }
 
     private func sampleGroup(labels: [Int32], seed: Int, first: Int, given: [Int32]?) -> [Int32] {
@@ -66,22 +107,17 @@ public struct Sampler {
         let (count, length) = (labels.count, layout.length)
         let guided = settings.guidance != .off
         let rows = guided ? 2 * count : count
-        let cache = KeyValueCache(model.transformer.shape, rows: rows, capacity: length)
+        let session = decoder.session(rows: rows, capacity: length)
         var streams = (0..<count).map { RandomStream(seed: seed, "sampler", step: first + $0) }
         var ids = [Int32](repeating: 0, count: count * length)
         let bosLabels = labels + (guided ? [Int32](repeating: model.unconditionalLabel, count: count) : [])
-        // The head's rows of each segment; logits outside it are never computed.
-        let head = (model.head?.weight ?? model.table).value
-        var heads: [Range<Int>: Tensor] = [:]
         var x = embedding(TokenTensor(bosLabels, shape: [rows, 1]), table: model.bos.value)
         for t in 0..<length {
-            let hidden = decoder.step(x, cache: cache)
+            let hidden = session.step(x)
             let segment = layout.segment(at: t)
             let scale = settings.guidance.scale(at: t, layout: layout)
             if segment.count > 1 {
-                let rowsOfSegment = heads[segment] ?? sliceRows(head, segment)
-                heads[segment] = rowsOfSegment
-                let logits = linear(hidden, weight: rowsOfSegment)
+                let logits = session.logits(hidden, segment)
                 let temperature = t < layout.prologueTokens
                     ? settings.prologueTemperature ?? settings.temperature : settings.temperature
                 // Drawn even where a token is given, so that the streams stay in step.
@@ -90,11 +126,10 @@ public struct Sampler {
                     nonisolated(unsafe) let ids = buffer.baseAddress!
                     Parallel.ranges(count, grain: 4) { range in
                         for i in range {
-                            let mixed = Self.mixed(
-                                logits, row: i, unconditionalRow: guided ? count + i : nil, scale: scale)
+                            Self.mix(logits, row: i, unconditionalRow: guided ? count + i : nil, scale: scale)
                             let choice = Self.draw(
-                                mixed, temperature: temperature, topK: settings.topK, topP: settings.topP,
-                                uniform: uniforms[i])
+                                UnsafeBufferPointer(start: logits.pointer + i * logits.width, count: logits.width),
+                                temperature: temperature, topK: settings.topK, topP: settings.topP, uniform: uniforms[i])
                             ids[i * length + t] = Int32(segment.lowerBound + choice)
                         }
                     }
@@ -112,21 +147,29 @@ public struct Sampler {
         return ids
     }
 
-    /// s·cond + (1−s)·uncond of one sequence.
-    private static func mixed(_ logits: Tensor, row: Int, unconditionalRow: Int?, scale: Double?) -> [Float] {
-        let width = logits.width
-        let conditional = UnsafeBufferPointer(start: logits.pointer + row * width, count: width)
-        guard let unconditionalRow, let scale else { return Array(conditional) }
-        let s = Float(scale)
-        let unconditional = logits.pointer + unconditionalRow * width
-        return (0..<width).map { s * conditional[$0] + (1 - s) * unconditional[$0] }
+    /// s·cond + (1−s)·uncond of one sequence, in the place of its conditional logits.
+    private static func mix(_ logits: Tensor, row: Int, unconditionalRow: Int?, scale: Double?) {
+        guard let unconditionalRow, let scale else { return }
+        let conditional = logits.pointer + row * logits.width
+        CKernels.mix(
+            conditional, conditional, logits.pointer + unconditionalRow * logits.width, Float(scale), logits.width)
     }
 
     /// Temperature, top-k, top-p, then the token whose share of the cumulative probability holds `uniform`.
     package static func draw(
         _ logits: [Float], temperature: Double, topK: Int, topP: Double, uniform: Double
     ) -> Int {
-        if topK == 1 || temperature == 0 { return largest(logits) }
+        logits.withUnsafeBufferPointer { draw($0, temperature: temperature, topK: topK, topP: topP, uniform: uniform) }
+    }
+
+    private static func draw(
+        _ logits: UnsafeBufferPointer<Float>, temperature: Double, topK: Int, topP: Double, uniform: Double
+    ) -> Int {
+        if topK == 1 || temperature == 0 {
+            var index: Int32 = 0
+            argmax_rows(&index, logits.baseAddress!, 1, logits.count)
+            return Int(index)
+        }
         let top = Double(logits.max() ?? 0)
         var weights = logits.map { exp((Double($0) - top) / temperature) }
         if topK > 0 && topK < weights.count || topP < 1 {
@@ -156,9 +199,4 @@ public struct Sampler {
         return last
     }
 
-    private static func largest(_ logits: [Float]) -> Int {
-        var best = 0
-        for i in logits.indices where logits[i] > logits[best] { best = i }
-        return best
-    }
 }

@@ -1,3 +1,5 @@
+import TensorCore
+
 /// Sizes of a tokenizer: image, encoder, quantizers, decoder.
 public struct TokenizerConfig: Equatable, Sendable {
     /// How visual tokens relate to the image.
@@ -52,6 +54,8 @@ public struct TokenizerConfig: Equatable, Sendable {
     /// `coupled-*` controls); nil: it does not.
     public var couplingTemperature: Double?
     public var conditionWidth: Int = 32
+    /// What the products of the transformer layers multiply.
+    public var precision = Precision.float32
     /// Labels of the condition embedding, the unconditional one included.
     public var labels: Int
 

@@ -82,6 +82,7 @@ public final class AdamW {
                 adamw_step(value + at, m1 + at, m2 + at, average.map { $0 + at }, gradient + at, update, r.count)
             }
         }
+        Profile.mark("AdamW", bytes: 4 * parameters.reduce(0) { $0 + $1.count } * (average == nil ? 8 : 10))
         return report
     }
 

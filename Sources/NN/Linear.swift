@@ -17,4 +17,7 @@ public struct Linear {
     public func callAsFunction(_ x: Tensor, on tape: Tape?) -> Tensor {
         linear(x, weight: weight(on: tape), bias: bias?(on: tape))
     }
+
+    /// Weight and bias as inputs of a fused op.
+    func blockWeight(on tape: Tape?) -> BlockWeight { BlockWeight(weight(on: tape), bias: bias?(on: tape)) }
 }

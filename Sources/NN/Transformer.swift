@@ -26,10 +26,18 @@ public struct Transformer {
     public func callAsFunction(
         _ x: Tensor, table: RotaryTable, on tape: Tape?, dropout: inout Dropout
     ) -> Tensor {
+        let (x, scale) = beforeOutputNorm(x, table: table, on: tape, dropout: &dropout)
+        return scale.map { rmsNorm(x, weight: $0) } ?? x
+    }
+
+    /// The same without the output norm, and that norm's weight [1, D] where there is one.
+    public func beforeOutputNorm(
+        _ x: Tensor, table: RotaryTable, on tape: Tape?, dropout: inout Dropout
+    ) -> (x: Tensor, scale: Tensor?) {
         let c = condition(on: tape, dropout: &dropout)
         var x = x
         for layer in layers { x = layer(x, condition: c, table: table, on: tape, dropout: &dropout) }
-        return outputNorm?(x, condition: c, on: tape) ?? x
+        return (x, outputNorm?.affine(c, on: tape))
     }
 
     public func callAsFunction(_ x: Tensor, table: RotaryTable, on tape: Tape? = nil) -> Tensor {

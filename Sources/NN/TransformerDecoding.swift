@@ -16,7 +16,7 @@ public final class KeyValueCache {
         2 * shape.layers * shape.heads * rounded(capacity) * shape.headWidth * MemoryLayout<Float>.stride
     }
 
-    public init(_ shape: TransformerShape, rows: Int, capacity: Int) {
+    init(_ shape: TransformerShape, rows: Int, capacity: Int) {
         self.rows = rows
         self.capacity = Self.rounded(capacity)
         let extent = [rows, shape.heads, self.capacity, shape.headWidth]
@@ -26,7 +26,7 @@ public final class KeyValueCache {
 }
 
 /// A transformer made ready for decoding: what depends on the condition only is computed once.
-public struct TransformerDecoder {
+public struct TransformerDecoder: StepDecoder {
     private struct Layer {
         let layer: TransformerLayer
         let attentionScale, feedForwardScale, attentionGate, feedForwardGate: Tensor
@@ -36,11 +36,14 @@ public struct TransformerDecoder {
     private let layers: [Layer]
     private let outputScale: Tensor?
     private let table: RotaryTable
+    fileprivate let heads: [Range<Int>: Tensor]
 
-    /// `table` holds the angles of every position that will be decoded.
-    public init(_ transformer: Transformer, table: RotaryTable) {
+    /// `table` holds the angles of every position that will be decoded; `head` [V, D] makes logits, `segments` are the
+    /// ranges of its rows that will be asked for.
+    public init(_ transformer: Transformer, table: RotaryTable, head: Tensor, segments: [Range<Int>]) {
         shape = transformer.shape
         self.table = table
+        heads = Dictionary(uniqueKeysWithValues: Set(segments).map { ($0, sliceRows(head, $0)) })
         var none = Dropout.none
         let c = transformer.condition(on: nil, dropout: &none)
         layers = transformer.layers.map {
@@ -52,8 +55,12 @@ public struct TransformerDecoder {
         outputScale = transformer.outputNorm?.affine(c, on: nil)
     }
 
+    public func session(rows: Int, capacity: Int) -> any DecodingSession {
+        CachedSession(self, KeyValueCache(shape, rows: rows, capacity: capacity))
+    }
+
     /// The next token's x [rows, 1, D] → its output [rows, 1, D]; the cache grows by one.
-    public func step(_ x: Tensor, cache: KeyValueCache) -> Tensor {
+    fileprivate func step(_ x: Tensor, cache: KeyValueCache) -> Tensor {
         require(
             x.shape == [cache.rows, 1, shape.width] && cache.length < cache.capacity,
             "decoding \(x.shape) at \(cache.length) does not fit a cache of \(cache.rows) rows, \(cache.capacity) tokens")
@@ -97,5 +104,19 @@ public struct TransformerDecoder {
             }
         }
         return attention.projection(y, on: nil)
+    }
+}
+
+private final class CachedSession: DecodingSession {
+    private let decoder: TransformerDecoder
+    private let cache: KeyValueCache
+
+    init(_ decoder: TransformerDecoder, _ cache: KeyValueCache) { (self.decoder, self.cache) = (decoder, cache) }
+
+    func step(_ x: Tensor) -> Tensor { decoder.step(x, cache: cache) }
+
+    func logits(_ hidden: Tensor, _ segment: Range<Int>) -> Tensor {
+        guard let head = decoder.heads[segment] else { fatalError("no logits of \(segment) were announced") }
+        return linear(hidden, weight: head)
     }
 }

@@ -10,8 +10,14 @@ public struct TransformerShape: Equatable, Sendable {
     /// Whether attention output, feed-forward and gates have biases (not in the AR model).
     public var biases: Bool
     public var causal: Bool
+    /// What the products of the layers multiply.
+    public var precision: Precision
 
-    public init(width: Int, layers: Int, heads: Int, feedForwardRatio: Double, biases: Bool, causal: Bool) {
+    public init(
+        width: Int, layers: Int, heads: Int, feedForwardRatio: Double, biases: Bool, causal: Bool,
+        precision: Precision = .float32
+    ) {
+        self.precision = precision
         self.width = width
         self.layers = layers
         self.heads = heads
@@ -87,9 +93,29 @@ public struct TransformerLayer {
     func callAsFunction(
         _ x: Tensor, condition c: Tensor, table: RotaryTable, on tape: Tape?, dropout: inout Dropout
     ) -> Tensor {
+        if attention.shape.precision == .bfloat16 {
+            return rounded(x, condition: c, table: table, on: tape, dropout: &dropout)
+        }
         let mixed = attention(attentionNorm(x, condition: c, on: tape), table: table, on: tape, dropout: &dropout)
         let x = gatedResidual(x, gate: attentionGate(c, on: tape), branch: mixed)
         let changed = feedForward(feedForwardNorm(x, condition: c, on: tape), on: tape, dropout: &dropout)
         return gatedResidual(x, gate: feedForwardGate(c, on: tape), branch: changed)
+    }
+
+    /// The same in two fused ops.
+    private func rounded(
+        _ x: Tensor, condition c: Tensor, table: RotaryTable, on tape: Tape?, dropout: inout Dropout
+    ) -> Tensor {
+        let (p, shape) = (dropout.p, attention.shape)
+        let x = attentionBlock(
+            x, scale: attentionNorm.affine(c, on: tape), gate: attentionGate(c, on: tape),
+            queries: attention.toQueries.weight(on: tape), keysValues: attention.toKeysValues.weight(on: tape),
+            queryNorm: attention.queryNorm(on: tape), keyNorm: attention.keyNorm(on: tape),
+            projection: attention.projection.blockWeight(on: tape), table: table, heads: shape.heads,
+            causal: shape.causal, dropout: dropout.nextKey().map { (p, $0) }, outputDropout: dropout.nextKey().map { (p, $0) })
+        return feedForwardBlock(
+            x, scale: feedForwardNorm.affine(c, on: tape), gate: feedForwardGate(c, on: tape),
+            expand: feedForward.expand.blockWeight(on: tape), contract: feedForward.contract.blockWeight(on: tape),
+            dropout: dropout.nextKey().map { (p, $0) })
     }
 }

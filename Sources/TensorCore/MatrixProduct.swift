@@ -13,6 +13,7 @@ enum MatrixProduct {
         transposeA: Bool = false, transposeB: Bool = false, accumulates: Bool = false
     ) {
         _ = singleThreaded
+        Profile.count(m, n, k)
         cblas_sgemm(
             Int32(BLAS_ROW_MAJOR),
             Int32(transposeA ? BLAS_TRANS : BLAS_NO_TRANS),

@@ -35,6 +35,9 @@ public final class Tape {
     private struct Entry {
         let slot: Int
         let backward: Backward
+        let op: StaticString
+        /// Of inputs and output.
+        let bytes: Int
     }
 
     private let wanted: Set<ObjectIdentifier>
@@ -70,8 +73,12 @@ public final class Tape {
         return gradients.count - 1
     }
 
-    /// Puts `output`, computed from `inputs`, on their tape. `backward` must capture detached tensors only.
-    static func record(_ output: Tensor, from inputs: [Tensor], backward: @escaping Backward) -> Tensor {
+    /// Puts `output`, computed from `inputs` by `op`, on their tape. `backward` must capture detached tensors only.
+    static func record(
+        _ output: Tensor, from inputs: [Tensor], op: StaticString = #function, backward: @escaping Backward
+    ) -> Tensor {
+        let bytes = inputs.reduce(output.count) { $0 + $1.count } * MemoryLayout<Float>.stride
+        Profile.current?.mark("\(op)", isBackward: false, bytes: bytes)
         var tape: Tape?
         var flows = false
         for case let trace? in inputs.map(\.trace) {
@@ -82,7 +89,7 @@ public final class Tape {
         guard let tape else { return output }
         guard flows else { return tape.constant(output) }
         let slot = tape.newSlot()
-        tape.entries.append(Entry(slot: slot, backward: backward))
+        tape.entries.append(Entry(slot: slot, backward: backward, op: op, bytes: bytes))
         return Tensor(shape: output.shape, storage: output.storage, trace: .init(tape: tape, slot: slot))
     }
 
@@ -98,6 +105,7 @@ public final class Tape {
             guard let gradient = gradients[entry.slot] else { continue }
             gradients[entry.slot] = nil
             entry.backward(gradient, self)
+            Profile.current?.mark("\(entry.op)", isBackward: true, bytes: 2 * entry.bytes)
         }
     }
 

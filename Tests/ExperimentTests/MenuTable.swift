@@ -249,6 +249,7 @@ enum MenuTable {
         optimizer(
             "tokenizer", tokenizerOn, learned: .encoder, averaged: .tokenizerAverage, keeps: initial + shapes + [.loss])
         + [
+            tokenizer("precision", "bfloat16", changes: [.encoder, .joint], keeps: shapes + [.vocabulary, .length]),
             tokenizer("batch", "4", changes: [.l1, .encoder], keeps: shapes + [.vocabulary, .length]),
             tokenizer("crop", "random", changes: [.encoder], keeps: shapes + [.vocabulary, .length]),
             tokenizer(
@@ -278,6 +279,7 @@ enum MenuTable {
             prior("cond_dim", "16", changes: [.priorShapes], keeps: [.vocabulary]),
             prior("tied", "true", changes: [.priorShapes], keeps: [.vocabulary]),
             prior("positions", "hybrid", changes: [.prior], keeps: [.priorShapes]),
+            prior("precision", "bfloat16", changes: [.prior], keeps: [.priorShapes]),
             prior("dropout", "0.3", changes: [.prior], keeps: [.priorShapes]),
             prior("label_drop", "1", changes: [.prior], keeps: [.priorShapes]),
             prior("batch", "4", changes: [.priorLoss, .prior], keeps: [.priorShapes]),

@@ -43,6 +43,61 @@ import Testing
         }
     }
 
+    /// The same in bfloat16, to the rounding of that.
+    @Test(arguments: [TinyPrior.image, TinyPrior.prologue], guidances)
+    func roundedDecodingFollowsTheFullForward(layout: SequenceLayout, guidance: Guidance) {
+        let model = TinyPrior.model(layout, precision: .bfloat16)
+        var settings = SamplerSettings()
+        settings.topK = 1
+        settings.guidance = guidance
+        settings.precision = .bfloat16
+        let labels: [Int32] = [0, 1, 2, 3, 0]
+        let ids = Sampler(model, settings).sample(labels: labels, seed: 0)
+        let conditional = TinyPrior.logits(model, ids, labels: labels)
+        let unconditional = TinyPrior.logits(model, ids, labels: labels.map { _ in model.unconditionalLabel })
+        for b in 0..<5 {
+            for t in 0..<layout.length {
+                let row = (b * layout.length + t) * layout.vocabulary
+                let s = Float(guidance.scale(at: t, layout: layout) ?? 1)
+                let mixed = layout.segment(at: t).map { s * conditional.pointer[row + $0] + (1 - s) * unconditional.pointer[row + $0] }
+                let chosen = Int(ids.ids[b * layout.length + t]) - layout.segment(at: t).lowerBound
+                #expect(mixed.indices.contains(chosen), "token \(t) left its segment")
+                guard mixed.indices.contains(chosen) else { continue }
+                let spread = (mixed.max() ?? 0) - (mixed.min() ?? 0)
+                #expect(mixed[chosen] >= (mixed.max() ?? 0) - 0.06 * spread, "sequence \(b), token \(t)")
+            }
+        }
+        #expect(Set((0..<5).map { Array(ids.ids[$0 * layout.length..<($0 + 1) * layout.length]) }).count > 2)
+    }
+
+    /// The loss of a bfloat16 model is that of the float32 one, to its rounding; so is the mean gradient.
+    @Test(arguments: [true, false]) func roundedLossIsNearTheExactOne(tied: Bool) {
+        let layout = TinyPrior.prologue
+        var stream = RandomStream(seed: 4, "ids")
+        let indices = (0..<6 * 13).map { Int32(stream.integer(below: $0 % 13 < 4 ? 7 : 13)) }
+        let input = ARInput(
+            targets: layout.targets(TokenTensor(indices, shape: [6, 13])), labels: TokenTensor([0, 1, 2, 3, 0, 1], shape: [6]))
+        func results(_ precision: Precision) -> (loss: Float, gradients: [[Float]]) {
+            let model = TinyPrior.model(layout, tied: tied, precision: precision)
+            let tape = Tape(differentiating: model.parameters)
+            let loss = model.meanCrossEntropy(input, on: tape)
+            tape.backward(from: loss)
+            return (loss.scalar, model.parameters.map { tape.gradient(of: $0)?.values ?? [] })
+        }
+        let (exact, rounded) = (results(.float32), results(.bfloat16))
+        #expect(abs(exact.loss - rounded.loss) < 0.01 * exact.loss)
+        // Of all together; a small gradient that is the difference of large ones may be off by more.
+        var (error, size) = (0.0, 0.0)
+        for (a, b) in zip(exact.gradients, rounded.gradients) {
+            #expect(a.count == b.count)
+            for (x, y) in zip(a, b) {
+                error += Double((x - y) * (x - y))
+                size += Double(x * x)
+            }
+        }
+        #expect(error.squareRoot() < 0.1 * size.squareRoot())
+    }
+
     @Test func temperatureZeroIsGreedy() {
         let model = TinyPrior.model(TinyPrior.prologue)
         var (greedy, cold) = (SamplerSettings(), SamplerSettings())
@@ -53,10 +108,11 @@ import Testing
     }
 
     /// 70 sequences make three groups; each sequence is the same alone, in another batch, and again.
-    @Test(arguments: [guidances[0], guidances[1]])
-    func sequencesDoNotDependOnTheirBatch(guidance: Guidance) {
+    @Test(arguments: [guidances[0], guidances[1]], Precision.allCases)
+    func sequencesDoNotDependOnTheirBatch(guidance: Guidance, precision: Precision) {
         let model = TinyPrior.model(TinyPrior.prologue)
         var settings = SamplerSettings()
+        settings.precision = precision
         settings.guidance = guidance
         let sampler = Sampler(model, settings)
         let labels = (0..<70).map { Int32($0 % 4) }

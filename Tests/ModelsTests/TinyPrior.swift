@@ -7,11 +7,14 @@ enum TinyPrior {
     static let image = SequenceLayout(prologueTokens: 0, visualTokens: 9, visualCodes: 13, prologueCodes: 0)
     static let prologue = SequenceLayout(prologueTokens: 4, visualTokens: 9, visualCodes: 13, prologueCodes: 7)
 
-    static func model(_ layout: SequenceLayout, tied: Bool = false, scale: Float = 0.3) -> ARModel {
+    static func model(_ layout: SequenceLayout, tied: Bool = false, scale: Float = 0.3, precision: Precision = .float32)
+        -> ARModel
+    {
         var config = ARConfig(
             layout: layout, network: .init(width: 24, layers: 2, heads: 2, axes: [8, 2, 2]), labels: 4)
         config.conditionWidth = 6
         config.tied = tied
+        config.precision = precision
         let model = ARModel(config, stream: RandomStream(seed: 1, "model"))
         var stream = RandomStream(seed: 2, "weights")
         for parameter in model.parameters {

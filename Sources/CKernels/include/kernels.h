@@ -86,6 +86,8 @@ void cross_entropy_forward(float *loss, float *lse, const float *x, const int32_
 /* dx = (softmax(x) − onehot)·weight[row] */
 void cross_entropy_backward(float *dx, const float *x, const float *lse, const int32_t *target,
                             const float *weight, long rows, long width);
+/* y = scale·a + (1 − scale)·b */
+void mix(float *y, const float *a, const float *b, float scale, long n);
 void argmax_rows(int32_t *index, const float *x, long rows, long width);                  /* first of ties */
 
 /* Score rows of attention, in place: s[rows, stride] becomes softmax(scale·s) over the first
@@ -122,6 +124,73 @@ void adamw_step(float *value, float *moment1, float *moment2, float *average, co
 /* Σ g² after the same replacement; *bad counts the replaced entries. */
 double gradient_sum_of_squares(const float *gradient, long *bad, long n);
 void average_step(float *average, const float *value, float rate, long n);
+
+/* ---- bfloat16: products (bfloat16_product.c, bfloat16_outer.c) ------------------------------------------- */
+
+/* Numbers with the exponent of float32 and 8 bits of precision. Products of them are summed in float32, two neighbours
+ * along the summed axis at a time: such a *pair* is one uint32, the first number in its low half. */
+typedef uint16_t bfloat16;
+
+enum { BF16_PANEL = 64 };
+
+/* C = A·B: pair p of row r of A is a[r·a_row + p·a_pair]; B lies in panels of 64 columns, b_panel apart, in which pair p
+ * of all columns is at b_pair·p. C is float32 (c) or rounded, c_row apart; bias [columns] may be null. */
+typedef struct {
+    const uint32_t *a;
+    long a_row, a_pair;
+    const uint32_t *b;
+    long b_pair, b_panel;
+    const float *bias;
+    float *c;
+    bfloat16 *rounded;
+    long c_row;
+    int accumulates; /* into c */
+} bf16_product_operands;
+
+void bf16_product(bf16_product_operands operands, long rows, long columns, long pairs);
+/* Whether this processor multiplies bfloat16; if not, or not wanted, float32 arithmetic gives the same up to the order of
+ * sums. */
+int bf16_has_instructions(void);
+void bf16_use_instructions(int wanted);
+/* c [columns of a, columns of b] = aᵀ·b over rows of bfloat16: the gradient of a weight. */
+void bf16_outer(float *c, long c_row, const bfloat16 *a, long a_row, const bfloat16 *b, long b_row, long a_columns,
+                long b_columns, long rows, int accumulates);
+/* One panel of B, [pairs, 64]: column j is row j of x (x is transposed), or column j of x; missing numbers are 0. */
+void bf16_pack_columns(uint32_t *panel, const bfloat16 *x, long x_row, long columns, long width);
+void bf16_pack_rows(uint32_t *panel, const bfloat16 *x, long x_row, long rows, long columns);
+
+/* ---- bfloat16: rows (bfloat16.c) -------------------------------------------------------------------------- */
+
+/* y = x rounded to the nearest, ties to even; columns after them become 0 up to the padded width */
+void bf16_round(bfloat16 *y, long y_row, const float *x, long x_row, long rows, long columns, long padded);
+void bf16_widen(float *y, const bfloat16 *x, long n);
+void bf16_scale_rows(bfloat16 *y, const bfloat16 *x, const float *factor, long rows, long width);
+void bf16_dropout(bfloat16 *x, float p, uint64_t key, uint64_t first, long n);
+void bf16_add_row_sum(float *sum, const bfloat16 *x, long x_row, long rows, long width);
+void bf16_row_dots(float *delta, const bfloat16 *a, const bfloat16 *b, long rows, long width, long stride);
+void scale_rows(float *x, const float *factor, long rows, long width);
+/* As the float32 kernels of these names, with what is marked by the type rounded. */
+void bf16_rms_norm(bfloat16 *y, float *inverse, const float *x, const float *w, long rows, long width);
+void bf16_rotary_norm_forward(bfloat16 *y, float *inverse, const bfloat16 *x, const float *w, const float *cosine,
+                              const float *sine, long tokens, long width, long stride);
+void bf16_rotary_norm_backward(bfloat16 *dx, float *dw, const float *dy, const bfloat16 *x, const float *inverse,
+                               const float *w, const float *cosine, const float *sine, long tokens, long width,
+                               long stride);
+void bf16_geglu_forward(bfloat16 *y, const bfloat16 *gated, long rows, long hidden);
+void bf16_geglu_backward(bfloat16 *dgated, bfloat16 *y, const bfloat16 *dy, const bfloat16 *gated, long rows, long hidden);
+/* y = x + gate·branch, the branch kept for the gradient where kept is not null */
+void bf16_gated_residual_forward(float *y, bfloat16 *kept, const float *x, const float *branch, const float *gate,
+                                 long rows, long width);
+void bf16_gated_residual_backward(bfloat16 *dbranch, float *dgate, const float *dy, const bfloat16 *branch,
+                                  const float *gate, long rows, long width);
+/* As attention_decode; keys are blocks of 32, [width/2, 32] pairs of channels each, and scores have room for whole blocks.
+ * What lies a capacity of keys and values further on is fetched, for the call that comes next. */
+enum { BF16_KEYS = 32 };
+void bf16_attention_decode(bfloat16 *y, float *scores, const bfloat16 *q, const uint32_t *keys, const bfloat16 *values,
+                           float scale, long length, long width, long capacity);
+/* y [rows, y_row] = softmax(x) − onehot, from lse */
+void bf16_cross_entropy_slope(bfloat16 *y, long y_row, const float *x, const float *lse, const int32_t *target, long rows,
+                              long width);
 
 /* ---- Windows over images (convolution.c), images are [height, width, channels] --------------------------- */
 

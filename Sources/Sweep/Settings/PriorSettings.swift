@@ -8,6 +8,7 @@ public struct PriorSettings: SettingsSection {
     public var condDim = 32
     public var tied = false
     public var positions = ARPositions.sequence
+    public var precision = PrecisionSetting.float32
     public var dropout = 0.0
     public var labelDrop = 0.1
     public var steps = 1000
@@ -35,6 +36,9 @@ public struct PriorSettings: SettingsSection {
         .value("cond_dim", \.condDim, "Width of the condition embedding.", .atLeast(1), unit: "channels"),
         .value("tied", \.tied, "The head shares its weights with the embedding table."),
         .value("positions", \.positions, ARPositions.help, isLater: true),
+        .value("precision", \.precision,
+            "What the products of layers and head multiply; `bfloat16` is faster and takes less memory. Weights and their "
+                + "optimiser stay float32.", isLater: true),
         .value("dropout", \.dropout, "Dropout of embeddings, attention and feed-forward outputs.", .fractionBelowOne),
         .value("label_drop", \.labelDrop, "Share of training labels replaced by the unconditional one.", .fraction),
         .value("steps", \.steps, "Training steps.", .atLeast(1), unit: "steps"),

@@ -22,6 +22,7 @@ public struct SamplerSettings: SettingsSection {
     public var topP = 1.0
     public var unconditional = false
     public var ema = true
+    public var precision = PrecisionSetting.float32
     public var guidance = GuidanceSettings()
     public var prologueGuidance: SplitGuidanceSettings?
     public var visualGuidance: SplitGuidanceSettings?
@@ -40,6 +41,9 @@ public struct SamplerSettings: SettingsSection {
             Bounds(lower: 0, upper: 1, lowerIsOpen: true)),
         .value("unconditional", \.unconditional, "Give the unconditional label instead of a class."),
         .value("ema", \.ema, "Draw from the prior's averaged weights; false: from the last trained.", isLater: true),
+        .value("precision", \.precision,
+            "What the prior's products multiply while it draws, whatever it was trained with; `bfloat16` is faster.",
+            isLater: true),
         .section("guidance", \.guidance),
         .section("prologue_guidance", \.prologueGuidance),
         .section("visual_guidance", \.visualGuidance),

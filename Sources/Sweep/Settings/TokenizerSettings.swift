@@ -75,6 +75,7 @@ public struct TokenizerSettings: SettingsSection {
     public var gan = AdversarySettings()
     public var perceptual = PerceptualSettings()
     public var jointAr = JointARSettings()
+    public var precision = PrecisionSetting.float32
     public var steps = 2000
     public var batch = 64
     public var optimizer = OptimizerSettings()
@@ -166,6 +167,9 @@ public struct TokenizerSettings: SettingsSection {
         .section("gan", \.gan),
         .section("perceptual", \.perceptual),
         .section("joint_ar", \.jointAr),
+        .value("precision", \.precision,
+            "What the products of the transformer layers of encoder, decoder and joint AR model multiply, in training and "
+                + "afterwards; `bfloat16` is faster and takes less memory.", isLater: true),
         .value("steps", \.steps, "Training steps, a pair of steps A and B counted once.", .atLeast(1), unit: "steps"),
         .value("batch", \.batch, "Images in a training step.", .atLeast(1), unit: "images"),
         .section("optimizer", \.optimizer),

@@ -6,7 +6,7 @@ import TensorCore
 struct Measurement: Encodable {
     let workload: String
     let side = "prologue"
-    let mode = "float32"
+    let mode: String
     let seconds: [Double]
     let tokens_per_second: Double
     let images_per_second: Double
@@ -15,11 +15,15 @@ struct Measurement: Encodable {
     /// Most memory in tensors at once.
     let tensor_mib: Double
     let threads: Int
+    /// When, on what, with which OpenBLAS core.
+    let date, processor, blas_core: String
     /// Matrix products only, over the median time.
     let gflop_per_second: Double
+    /// What products of this precision reach in the first cache.
+    let ceiling_gflop_per_second: Double
 
     /// Times repetitions one by one.
-    init(_ workload: Workload, _ repetition: () -> Void, repetitions: Int) {
+    init(_ workload: Workload, _ precision: Precision, _ repetition: () -> Void, repetitions: Int) {
         BufferPool.shared.resetPeak()
         seconds = (0..<repetitions).map { _ in
             let start = ContinuousClock.now
@@ -29,13 +33,27 @@ struct Measurement: Encodable {
         let sorted = seconds.sorted()
         let median = (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
         self.workload = workload.rawValue
+        mode = precision.rawValue
         tokens_per_second = Double(workload.tokens) / median
         images_per_second = Double(workload.images) / median
         peak_mib = Double(StageWork.peakMemoryBytes) / 1_048_576
         tensor_mib = Double(BufferPool.shared.use.peak) / 1_048_576
         threads = Parallel.threads
+        date = ISO8601DateFormatter().string(from: Date())
+        (processor, blas_core) = (Self.processor, BLAS.core)
         gflop_per_second = workload.operations / median / 1e9
+        ceiling_gflop_per_second = (precision == .float32 ? Self.ceiling32 : Self.ceiling16) / 1e9
     }
+
+    private static let ceiling32 = Precision.float32.measuredCeiling()
+    private static let ceiling16 = Precision.bfloat16.measuredCeiling()
+
+    /// As Linux names it.
+    private static let processor: String = {
+        let lines = ((try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? "").split(separator: "\n")
+        let name = lines.first { $0.hasPrefix("model name") }?.split(separator: ":").last
+        return name.map { $0.trimmingCharacters(in: .whitespaces) } ?? "unknown"
+    }()
 
     var line: String {
         get throws {

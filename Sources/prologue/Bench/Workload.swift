@@ -6,17 +6,35 @@ import TensorCore
 /// What `prologue bench` times, and its PyTorch peer too: fixed sizes, random weights and data.
 ///
 /// Sizes: dim 256, 6 layers, 4 heads of 64. AR: 1024 visual + 256 prologue codes + EOS, 16+1+64 tokens, batch 64.
-/// Tokenizer: 32×32×1, patch 4, 16 prologue tokens, batch 64.
+/// Tokenizer: 32×32×1, patch 4, 16 prologue tokens, batch 64. `base-ar-step` is the paper's Base size: dim 768, 12 layers, 12
+/// heads, 16384 visual + 1024 prologue codes + EOS, 16+1+256 tokens, batch 4.
 enum Workload: String, CaseIterable {
     /// Forward, backward, clipping, AdamW and EMA of the AR model.
     case arStep = "ar-step"
+    /// The same at the paper's Base size.
+    case baseArStep = "base-ar-step"
     /// Step A and step B of the prologue variant with their updates.
     case tokenizerStep = "tokenizer-step"
     /// Greedy sampling with constant guidance and a key–value cache.
     case sampling
 
-    static let batch = 64
     private static let network = TokenizerConfig.Network(width: 256, layers: 6, heads: 4, axes: [16, 24, 24])
+
+    private var batch: Int { self == .baseArStep ? 4 : 64 }
+
+    private var layout: SequenceLayout {
+        self == .baseArStep
+            ? SequenceLayout(prologueTokens: 16, visualTokens: 256, visualCodes: 16384, prologueCodes: 1024)
+            : Self.tokenizer.layout
+    }
+
+    private func arConfig(_ precision: Precision) -> ARConfig {
+        let network = self == .baseArStep
+            ? TokenizerConfig.Network(width: 768, layers: 12, heads: 12, axes: [16, 24, 24]) : Self.network
+        var config = ARConfig(layout: layout, network: network, labels: 11)
+        config.precision = precision
+        return config
+    }
 
     static let tokenizer: TokenizerConfig = {
         TokenizerConfig(
@@ -24,67 +42,66 @@ enum Workload: String, CaseIterable {
             decoder: network, codeWidth: 14, codebook: 1024, prologueTokens: 16, prologueCodebook: 256, labels: 11)
     }()
 
-    private static func arModel() -> ARModel {
-        ARModel(
-            ARConfig(layout: tokenizer.layout, network: network, labels: 11),
-            stream: RandomStream(seed: 0, "bench/ar"))
+    private func arModel(_ precision: Precision) -> ARModel {
+        ARModel(arConfig(precision), stream: RandomStream(seed: 0, "bench/ar"))
     }
 
     /// Random codebook indices [batch, K + N].
-    private static func indices() -> TokenTensor {
+    private func indices() -> TokenTensor {
         var stream = RandomStream(seed: 0, "bench/tokens")
+        let layout = layout
         let ids = (0..<batch).flatMap { _ in
-            (0..<tokenizer.prologueTokens).map { _ in Int32(stream.integer(below: tokenizer.prologueCodebook)) }
-                + (0..<tokenizer.visualTokens).map { _ in Int32(stream.integer(below: tokenizer.codebook)) }
+            (0..<layout.prologueTokens).map { _ in Int32(stream.integer(below: layout.prologueCodes)) }
+                + (0..<layout.visualTokens).map { _ in Int32(stream.integer(below: layout.visualCodes)) }
         }
-        return TokenTensor(ids, shape: [batch, tokenizer.prologueTokens + tokenizer.visualTokens])
+        return TokenTensor(ids, shape: [batch, layout.prologueTokens + layout.visualTokens])
     }
 
-    private static func labels() -> TokenTensor {
+    private func labels() -> TokenTensor {
         TokenTensor((0..<batch).map { Int32($0 % 10) }, shape: [batch])
     }
 
     /// Tokens and images that one repetition handles.
-    var tokens: Int { Self.batch * Self.tokenizer.layout.length }
-    var images: Int { Self.batch }
+    var tokens: Int { batch * layout.length }
+    var images: Int { batch }
 
     /// Floating-point operations of the matrix products of one repetition, 2 per multiply–add; backward counts twice
     /// the forward.
     var operations: Double {
         let t = Self.tokenizer
-        func network(_ width: Int, _ layers: Int, _ ratio: Double, tokens: Int, causalKeys: Int) -> Double {
+        func network(_ width: Int, _ layers: Int, _ ratio: Double, tokens: Int) -> Double {
             let d = Double(width)
-            let perToken = 4 * d * d + 3 * d * (d * ratio).rounded() + 2 * d * Double(causalKeys)
+            let perToken = 4 * d * d + 3 * d * (d * ratio).rounded() + 2 * d * Double(tokens)
             return 2 * Double(tokens * layers) * perToken
         }
-        let length = t.layout.length
+        let (length, sizes) = (layout.length, arConfig(.float32).network)
         let ar =
-            network(256, 6, 11.0 / 4, tokens: length, causalKeys: length)
-            + 2 * Double(length) * 256 * Double(t.layout.vocabulary)
-        let encoder = network(256, 6, 8.0 / 3, tokens: 80, causalKeys: 80)
-        let decoder = network(256, 6, 8.0 / 3, tokens: 64, causalKeys: 64)
+            network(sizes.width, sizes.layers, 11.0 / 4, tokens: length)
+            + 2 * Double(length * sizes.width * layout.vocabulary)
+        let encoder = network(256, 6, 8.0 / 3, tokens: t.visualTokens + t.prologueTokens)
+        let decoder = network(256, 6, 8.0 / 3, tokens: t.visualTokens)
         switch self {
-        case .arStep: return Double(Self.batch) * 3 * ar
+        case .arStep, .baseArStep: return Double(batch) * 3 * ar
         // One pass through the AR model serves both steps.
-        case .tokenizerStep: return Double(Self.batch) * (3 * (encoder + decoder) + 3 * ar)
-        case .sampling: return Double(Self.batch) * 2 * ar
+        case .tokenizerStep: return Double(batch) * (3 * (encoder + decoder) + 3 * ar)
+        case .sampling: return Double(batch) * 2 * ar
         }
     }
 
     /// The function that does one repetition; making it allocates models and data.
-    func repetition() -> () -> Void {
+    func repetition(_ precision: Precision) -> () -> Void {
         switch self {
-        case .arStep: Self.arStep()
-        case .tokenizerStep: Self.tokenizerStep()
-        case .sampling: Self.sampling()
+        case .arStep, .baseArStep: arStep(precision)
+        case .tokenizerStep: tokenizerStep(precision)
+        case .sampling: sampling(precision)
         }
     }
 
-    private static func arStep() -> () -> Void {
-        let model = arModel()
+    private func arStep(_ precision: Precision) -> () -> Void {
+        let model = arModel(precision)
         let optimizer = AdamW(
             model.parameters, .init(beta1: 0.9, beta2: 0.96, decay: 0.03, clip: 1, averageHalfLife: 2500))
-        let input = ARInput(targets: tokenizer.layout.targets(indices()), labels: labels())
+        let input = ARInput(targets: layout.targets(indices()), labels: labels())
         return {
             let tape = Tape(differentiating: model.parameters)
             tape.backward(from: model.meanCrossEntropy(input, on: tape))
@@ -92,8 +109,10 @@ enum Workload: String, CaseIterable {
         }
     }
 
-    private static func tokenizerStep() -> () -> Void {
-        let (tokenizer, model) = (Tokenizer(Self.tokenizer, seed: 0), arModel())
+    private func tokenizerStep(_ precision: Precision) -> () -> Void {
+        var config = Self.tokenizer
+        config.precision = precision
+        let (tokenizer, model) = (Tokenizer(config, seed: 0), arModel(precision))
         let autoencoder = AdamW(tokenizer.parameters, .init(beta1: 0, beta2: 0.99, averageHalfLife: 1000))
         let prior = AdamW(model.parameters, .init(beta1: 0.9, beta2: 0.99, decay: 0.03, averageHalfLife: 2500))
         var weights = Tokenizer.LossWeights()
@@ -109,11 +128,12 @@ enum Workload: String, CaseIterable {
         return { _ = update(patches: patches, labels: labels, visualDropped: dropped, rate: 1e-4) }
     }
 
-    private static func sampling() -> () -> Void {
+    private func sampling(_ precision: Precision) -> () -> Void {
         var settings = SamplerSettings()
         settings.topK = 1
         settings.guidance = .overall(scale: 2, schedule: .constant, power: 1)
-        let sampler = Sampler(arModel(), settings)
+        settings.precision = precision
+        let sampler = Sampler(arModel(precision), settings)
         let labels = labels().ids
         return { _ = sampler.sample(labels: labels, seed: 0) }
     }

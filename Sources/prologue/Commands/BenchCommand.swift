@@ -4,6 +4,8 @@ import Foundation
 import Report
 import TensorCore
 
+extension Precision: ExpressibleByArgument {}
+
 struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench", abstract: "Time the engine on fixed workloads, the measures, or the run history.",
@@ -11,6 +13,8 @@ struct BenchCommand: ParsableCommand {
             Unset OPENBLAS_CORETYPE when measuring; `make bench` runs the same workloads in PyTorch in turn with these.
 
               env -u OPENBLAS_CORETYPE prologue bench ar-step --repetitions 5
+              prologue bench ar-step --precision bfloat16 --profile
+              prologue bench --scaling --plot scaling.svg
               prologue bench --index 100000
               prologue bench --metrics
             """)
@@ -18,12 +22,19 @@ struct BenchCommand: ParsableCommand {
     @Argument(help: "Workloads: \(Workload.allCases.map(\.rawValue).joined(separator: ", ")) (default: all).")
     var workloads: [String] = []
     @Option(help: "Timed repetitions of each, after two to warm up.") var repetitions = 5
+    @Option(help: "What matrix products multiply: \(Precision.allCases.map(\.rawValue).joined(separator: " or ")).")
+    var precision = Precision.float32
     @Flag(help: "Answer requests '<workload> <repetitions>' on standard input with a JSON line each.") var serve = false
     @Option(help: ArgumentHelp("Fill an index with so many made-up runs and time questions to it instead.", valueName: "runs"))
     var index: Int?
     @Option(help: ArgumentHelp("With --index: keep the store in this new folder (default: a temporary one).", valueName: "folder"))
     var keep: String?
     @Flag(help: "Time Fréchet distance, its statistics, and precision and recall on 2048 features instead.") var metrics = false
+    @Flag(help: "Show where the time of a workload goes, op by op.") var profile = false
+    @Flag(help: "Time AR training steps of growing sizes.") var scaling = false
+    @Option(help: ArgumentHelp("With --scaling: also draw them there, as SVG.", valueName: "file")) var plot: String?
+    @Option(help: ArgumentHelp("Also append each measurement to this file, a JSON line each.", valueName: "file"))
+    var append: String?
     @OptionGroup var output: TableOptions
 
     func validate() throws {
@@ -33,6 +44,12 @@ struct BenchCommand: ParsableCommand {
         if let index, index < 1 { throw ValidationError("--index must be at least 1, not \(index)") }
         if index != nil, serve || !workloads.isEmpty { throw ValidationError("--index goes with no workloads and no --serve") }
         if index == nil, keep != nil { throw ValidationError("--keep goes with --index") }
+        if profile, scaling || serve || metrics || index != nil || workloads.count != 1 {
+            throw ValidationError("--profile goes with one workload and nothing else")
+        }
+        if scaling, serve || metrics || index != nil || !workloads.isEmpty { throw ValidationError("--scaling goes alone") }
+        if plot != nil, !scaling { throw ValidationError("--plot goes with --scaling") }
+        if append != nil, serve || scaling || profile { throw ValidationError("--append goes with timed workloads only") }
         guard repetitions > 0 else { throw ValidationError("--repetitions must be at least 1, not \(repetitions)") }
     }
 
@@ -40,23 +57,50 @@ struct BenchCommand: ParsableCommand {
         if serve { return try answerRequests() }
         if let index { return try benchIndex(index) }
         if metrics { return output.show(try MetricsBench().table(repetitions: repetitions)) }
+        if scaling { return try benchScaling() }
+        if profile {
+            return output.show(ProfileTable(workload: try Self.workload(workloads[0]), precision: precision).table())
+        }
         let chosen = try workloads.isEmpty ? Workload.allCases : workloads.map(Self.workload)
         var table = Table(columns: [
             .text("workload"), .number("median", key: "seconds", unit: "s", decimals: 3),
             .number("tokens/s", decimals: 0), .number("images/s", decimals: 1), .number("GFLOP/s", decimals: 0),
+            .number("of ceiling", key: "percent_of_ceiling", unit: "%", decimals: 0),
             .number("tensors", key: "tensor_mib", unit: "MiB", decimals: 0),
             .number("process", key: "peak_mib", unit: "MiB", decimals: 0),
         ])
         for workload in chosen {
-            let measured = Self.measure(workload, repetitions)
+            let measured = Self.measure(workload, precision, repetitions)
+            if let append { try Self.append(measured, to: append) }
             table.add([
                 .text(workload.rawValue), .number(Double(workload.images) / measured.images_per_second),
                 .number(measured.tokens_per_second), .number(measured.images_per_second),
-                .number(measured.gflop_per_second), .number(measured.tensor_mib), .number(measured.peak_mib),
+                .number(measured.gflop_per_second),
+                .number(100 * measured.gflop_per_second / measured.ceiling_gflop_per_second),
+                .number(measured.tensor_mib), .number(measured.peak_mib),
             ])
         }
         table.add(footnote: "OpenBLAS core \(BLAS.core), \(Parallel.threads) threads; GFLOP/s of matrix products alone")
         output.show(table)
+    }
+
+    private func benchScaling() throws {
+        let (table, plot) = ScalingBench(precision: precision, repetitions: repetitions).run()
+        if let path = self.plot { try AtomicFile.write(Data(plot.svg().utf8), to: URL(fileURLWithPath: path)) }
+        output.show(table)
+    }
+
+    private static func append(_ measured: Measurement, to path: String) throws {
+        let line = Data((try measured.line + "\n").utf8)
+        if !FileManager.default.fileExists(atPath: path) {
+            guard FileManager.default.createFile(atPath: path, contents: nil) else {
+                throw InputError(file: path, "cannot be made")
+            }
+        }
+        guard let file = FileHandle(forWritingAtPath: path) else { throw InputError(file: path, "cannot be written") }
+        defer { try? file.close() }
+        try file.seekToEnd()
+        try file.write(contentsOf: line)
     }
 
     private func benchIndex(_ runs: Int) throws {
@@ -79,10 +123,10 @@ struct BenchCommand: ParsableCommand {
         return workload
     }
 
-    private static func measure(_ workload: Workload, _ repetitions: Int) -> Measurement {
-        let repetition = workload.repetition()
+    private static func measure(_ workload: Workload, _ precision: Precision, _ repetitions: Int) -> Measurement {
+        let repetition = workload.repetition(precision)
         for _ in 0..<2 { repetition() }
-        return Measurement(workload, repetition, repetitions: repetitions)
+        return Measurement(workload, precision, repetition, repetitions: repetitions)
     }
 
     /// Keeps workloads warm between requests, so that two sides can be timed in turn.
@@ -95,12 +139,12 @@ struct BenchCommand: ParsableCommand {
             }
             let workload = try Self.workload(String(words[0]))
             if ready[workload] == nil {
-                let repetition = workload.repetition()
+                let repetition = workload.repetition(precision)
                 for _ in 0..<2 { repetition() }
                 ready[workload] = repetition
             }
             guard let repetition = ready[workload] else { continue }
-            let measured = Measurement(workload, repetition, repetitions: count)
+            let measured = Measurement(workload, precision, repetition, repetitions: count)
             FileHandle.standardOutput.write(Data((try measured.line + "\n").utf8))
         }
     }

@@ -1,0 +1,229 @@
+#include "bfloat16.h"
+
+KERNEL void bf16_round(bfloat16 *restrict y, long y_row, const float *restrict x, long x_row, long rows, long columns,
+                       long padded) {
+    for (long r = 0; r < rows; r++) {
+        for (long i = 0; i < columns; i++) y[r * y_row + i] = bfloat16_of(x[r * x_row + i]);
+        for (long i = columns; i < padded; i++) y[r * y_row + i] = 0;
+    }
+}
+
+KERNEL void bf16_widen(float *restrict y, const bfloat16 *restrict x, long n) {
+    for (long i = 0; i < n; i++) y[i] = float_of(x[i]);
+}
+
+KERNEL void bf16_scale_rows(bfloat16 *y, const bfloat16 *x, const float *restrict factor, long rows,
+                            long width) {
+    for (long r = 0; r < rows; r++)
+        for (long i = 0; i < width; i++) y[r * width + i] = bfloat16_of(factor[r] * float_of(x[r * width + i]));
+}
+
+KERNEL void bf16_dropout(bfloat16 *x, float p, uint64_t key, uint64_t first, long n) {
+    const float scale = 1.0f / (1.0f - p);
+    const uint32_t threshold = (uint32_t)((double)p * 4294967296.0);
+    for (long i = 0; i < n; i++)
+        x[i] = mixed_bits(key, first + (uint64_t)i) >= threshold ? bfloat16_of(float_of(x[i]) * scale) : 0;
+}
+
+KERNEL void bf16_add_row_sum(float *restrict sum, const bfloat16 *restrict x, long x_row, long rows, long width) {
+    for (long r = 0; r < rows; r++)
+        for (long i = 0; i < width; i++) sum[i] += float_of(x[r * x_row + i]);
+}
+
+KERNEL void bf16_row_dots(float *restrict delta, const bfloat16 *restrict a, const bfloat16 *restrict b, long rows,
+                          long width, long stride) {
+    REORDER_SUMS
+    for (long r = 0; r < rows; r++) {
+        float sum = 0;
+        for (long i = 0; i < width; i++) sum += float_of(a[r * stride + i]) * float_of(b[r * stride + i]);
+        delta[r] = sum;
+    }
+}
+
+KERNEL void scale_rows(float *restrict x, const float *restrict factor, long rows, long width) {
+    for (long r = 0; r < rows; r++)
+        for (long i = 0; i < width; i++) x[r * width + i] *= factor[r];
+}
+
+KERNEL void bf16_rms_norm(bfloat16 *restrict y, float *restrict inverse, const float *restrict x,
+                          const float *restrict w, long rows, long width) {
+    const float root = sqrtf((float)width);
+    for (long r = 0; r < rows; r++) {
+        const float *in = x + r * width;
+        float inv = inverse_norm(in, width), scale = inv * root;
+        inverse[r] = inv;
+        for (long i = 0; i < width; i++) y[r * width + i] = bfloat16_of(in[i] * scale * (1.0f + w[i]));
+    }
+}
+
+/* Heads are at most this wide, which callers check. */
+enum { HEAD_LIMIT = 1024 };
+
+INLINE void widen(float *restrict y, const bfloat16 *restrict x, long n) {
+    for (long i = 0; i < n; i++) y[i] = float_of(x[i]);
+}
+
+/* Eight pairs of channels. */
+typedef float lanes __attribute__((vector_size(64), aligned(4)));
+typedef float half_lanes __attribute__((vector_size(32), aligned(4)));
+
+/* Every number for both channels of its pair. */
+INLINE void spread(lanes *y, const float *x) {
+    half_lanes v;
+    memcpy(&v, x, sizeof v);
+    *y = __builtin_shufflevector(v, v, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
+}
+
+/* y = x with every pair (a, b) turned: (a·c − b·s, a·s + b·c); backwards by −s. */
+INLINE void turn(float *restrict y, const float *restrict x, const float *restrict c, const float *restrict s,
+                 float direction, long width) {
+    const lanes sign = {-1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1};
+    long i = 0;
+    for (; i + 16 <= width; i += 16) {
+        lanes v, cosines, sines;
+        memcpy(&v, x + i, sizeof v);
+        spread(&cosines, c + i / 2);
+        spread(&sines, s + i / 2);
+        lanes swapped = __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14);
+        v = v * cosines + swapped * (sines * (sign * direction));
+        memcpy(y + i, &v, sizeof v);
+    }
+    for (; i < width; i += 2) {
+        y[i] = x[i] * c[i / 2] - x[i + 1] * (direction * s[i / 2]);
+        y[i + 1] = x[i] * (direction * s[i / 2]) + x[i + 1] * c[i / 2];
+    }
+}
+
+KERNEL void bf16_rotary_norm_forward(bfloat16 *restrict y, float *restrict inverse, const bfloat16 *restrict x,
+                                     const float *restrict w, const float *restrict cosine,
+                                     const float *restrict sine, long tokens, long width, long stride) {
+    const float root = sqrtf((float)width);
+    const long half = width / 2;
+    float in[HEAD_LIMIT], turned[HEAD_LIMIT];
+    for (long t = 0; t < tokens; t++) {
+        widen(in, x + t * stride, width);
+        float inv = inverse_norm(in, width), scale = inv * root;
+        inverse[t] = inv;
+        for (long i = 0; i < width; i++) in[i] *= scale * (1.0f + w[i]);
+        turn(turned, in, cosine + t * half, sine + t * half, 1, width);
+        for (long i = 0; i < width; i++) y[t * width + i] = bfloat16_of(turned[i]);
+    }
+}
+
+/* As rotary_norm_backward. */
+KERNEL void bf16_rotary_norm_backward(bfloat16 *restrict dx, float *restrict dw, const float *restrict dy,
+                                      const bfloat16 *restrict x, const float *restrict inverse,
+                                      const float *restrict w, const float *restrict cosine,
+                                      const float *restrict sine, long tokens, long width, long stride) {
+    const float root = sqrtf((float)width);
+    const long half = width / 2;
+    float in[HEAD_LIMIT], turned[HEAD_LIMIT];
+    for (long t = 0; t < tokens; t++) {
+        widen(in, x + t * stride, width);
+        float inv = inverse[t], scale = inv * root;
+        turn(turned, dy + t * width, cosine + t * half, sine + t * half, -1, width);
+        float projection = inv >= 1.0f / SMALLEST_NORM ? 0 : weighted_dot(turned, in, w, width) * inv * inv;
+        bfloat16 *out = dx + t * stride;
+        for (long i = 0; i < width; i++)
+            out[i] = bfloat16_of(scale * (turned[i] * (1.0f + w[i]) - in[i] * projection));
+        for (long i = 0; i < width; i++) dw[i] += turned[i] * in[i] * scale;
+    }
+}
+
+KERNEL void bf16_geglu_forward(bfloat16 *restrict y, const bfloat16 *restrict gated, long rows, long hidden) {
+    for (long r = 0; r < rows; r++) {
+        const bfloat16 *gate = gated + r * 2 * hidden, *value = gate + hidden;
+        bfloat16 *out = y + r * hidden;
+        for (long i = 0; i < hidden; i++) out[i] = bfloat16_of(gelu_value(float_of(value[i])) * float_of(gate[i]));
+    }
+}
+
+KERNEL void bf16_geglu_backward(bfloat16 *restrict dgated, bfloat16 *restrict y, const bfloat16 *restrict dy,
+                                const bfloat16 *restrict gated, long rows, long hidden) {
+    for (long r = 0; r < rows; r++) {
+        const bfloat16 *gate = gated + r * 2 * hidden, *value = gate + hidden, *g = dy + r * hidden;
+        bfloat16 *dgate = dgated + r * 2 * hidden, *dvalue = dgate + hidden, *out = y + r * hidden;
+        for (long i = 0; i < hidden; i++) {
+            float x = float_of(value[i]), d = float_of(g[i]), other = float_of(gate[i]), s = gelu_gate(x);
+            float slope = s + x * s * (1.0f - s) * 1.5957691216057308f * (1.0f + 0.134145f * x * x);
+            dgate[i] = bfloat16_of(d * x * s);
+            dvalue[i] = bfloat16_of(d * other * slope);
+            out[i] = bfloat16_of(x * s * other);
+        }
+    }
+}
+
+KERNEL void bf16_gated_residual_forward(float *restrict y, bfloat16 *restrict kept, const float *restrict x,
+                                        const float *restrict branch, const float *restrict gate, long rows,
+                                        long width) {
+    for (long r = 0; r < rows; r++) {
+        const float *a = x + r * width, *b = branch + r * width;
+        float *out = y + r * width;
+        for (long i = 0; i < width; i++) out[i] = a[i] + gate[i] * b[i];
+        if (kept)
+            for (long i = 0; i < width; i++) kept[r * width + i] = bfloat16_of(b[i]);
+    }
+}
+
+KERNEL void bf16_gated_residual_backward(bfloat16 *restrict dbranch, float *restrict dgate, const float *restrict dy,
+                                         const bfloat16 *restrict branch, const float *restrict gate, long rows,
+                                         long width) {
+    for (long r = 0; r < rows; r++) {
+        const float *g = dy + r * width;
+        const bfloat16 *b = branch + r * width;
+        bfloat16 *out = dbranch + r * width;
+        for (long i = 0; i < width; i++) {
+            out[i] = bfloat16_of(g[i] * gate[i]);
+            dgate[i] += g[i] * float_of(b[i]);
+        }
+    }
+}
+
+KERNEL void bf16_cross_entropy_slope(bfloat16 *restrict y, long y_row, const float *restrict x,
+                                     const float *restrict lse, const int32_t *restrict target, long rows, long width) {
+    for (long r = 0; r < rows; r++) {
+        const float *in = x + r * width;
+        bfloat16 *out = y + r * y_row;
+        float shift = lse[r];
+        for (long i = 0; i < width; i++) out[i] = bfloat16_of(fast_exp(in[i] - shift));
+        for (long i = width; i < y_row; i++) out[i] = 0;
+        out[target[r]] = bfloat16_of(fast_exp(in[target[r]] - shift) - 1.0f);
+    }
+}
+
+/* Scores are summed for 32 keys at a time and outputs for 64 channels, so that sums stay in registers. Nothing here takes as
+ * long as waiting for keys and values, so the next call's are asked for meanwhile. */
+KERNEL void bf16_attention_decode(bfloat16 *restrict y, float *restrict scores, const bfloat16 *restrict q,
+                                  const uint32_t *restrict keys, const bfloat16 *restrict values, float scale,
+                                  long length, long width, long capacity) {
+    enum { KEYS = BF16_KEYS, CHANNELS = 64 };
+    for (long t = 0; t < length; t += KEYS, keys += KEYS * width / 2) {
+        float sums[KEYS] = {0};
+        for (long p = 0; p < width / 2; p++) {
+            float first = float_of(q[2 * p]), second = float_of(q[2 * p + 1]);
+            const uint32_t *pairs = keys + p * KEYS;
+            __builtin_prefetch(pairs + capacity * width / 2);
+            __builtin_prefetch(pairs + capacity * width / 2 + KEYS / 2);
+            for (long j = 0; j < KEYS; j++)
+                sums[j] += first * float_of((bfloat16)pairs[j]) + second * float_of((bfloat16)(pairs[j] >> 16));
+        }
+        memcpy(scores + t, sums, sizeof sums);
+    }
+    float inv = 1.0f / exp_sum(scores, scores, scale, scale * largest(scores, length), length);
+    long i = 0;
+    for (; i + CHANNELS <= width; i += CHANNELS) {
+        float sums[CHANNELS] = {0};
+        for (long t = 0; t < length; t++) {
+            const bfloat16 *value = values + t * width + i;
+            __builtin_prefetch(value + capacity * width);
+            __builtin_prefetch(value + capacity * width + CHANNELS / 2);
+            for (long j = 0; j < CHANNELS; j++) sums[j] += scores[t] * float_of(value[j]);
+        }
+        for (long j = 0; j < CHANNELS; j++) y[i + j] = bfloat16_of(sums[j] * inv);
+    }
+    for (; i < width; i++) {
+        float sum = 0;
+        for (long t = 0; t < length; t++) sum += scores[t] * float_of(values[t * width + i]);
+        y[i] = bfloat16_of(sum * inv);
+    }
+}

@@ -1,0 +1,97 @@
+#include "bfloat16.h"
+
+/* Number i of row 2p in the low half, of row 2p + 1 in the high half. */
+INLINE void interleave(uint32_t *restrict y, const bfloat16 *restrict first, const bfloat16 *restrict second, long n) {
+    if (second)
+        for (long i = 0; i < n; i++) y[i] = (uint32_t)first[i] | (uint32_t)second[i] << 16;
+    else
+        for (long i = 0; i < n; i++) y[i] = first[i];
+}
+
+INLINE void pack_rows(uint32_t *y, long y_row, const bfloat16 *x, long x_row, long rows, long columns) {
+    for (long r = 0; r < rows; r += 2, y += y_row) {
+        interleave(y, x + r * x_row, r + 1 < rows ? x + (r + 1) * x_row : NULL, columns);
+        for (long i = columns; i < y_row; i++) y[i] = 0;
+    }
+}
+
+KERNEL void bf16_pack_rows(uint32_t *panel, const bfloat16 *x, long x_row, long rows, long columns) {
+    pack_rows(panel, BF16_PANEL, x, x_row, rows, columns);
+}
+
+KERNEL void bf16_pack_columns(uint32_t *restrict panel, const bfloat16 *restrict x, long x_row, long columns,
+                              long width) {
+    enum { STEP = 16 };
+    long pairs = width / 2;
+    /* Squares of 16 by 16 pairs, so that both sides stay in cache lines that were just used. */
+    for (long p0 = 0; p0 < pairs; p0 += STEP) {
+        long p1 = p0 + STEP < pairs ? p0 + STEP : pairs;
+        for (long j = 0; j < columns; j++) {
+            const bfloat16 *row = x + j * x_row;
+            for (long p = p0; p < p1; p++) {
+                uint32_t pair;
+                memcpy(&pair, row + 2 * p, sizeof pair);
+                panel[p * BF16_PANEL + j] = pair;
+            }
+        }
+        for (long p = p0; p < p1; p++)
+            for (long j = columns; j < BF16_PANEL; j++) panel[p * BF16_PANEL + j] = 0;
+    }
+    if (width % 2 == 0) return;
+    for (long j = 0; j < BF16_PANEL; j++)
+        panel[pairs * BF16_PANEL + j] = j < columns ? x[j * x_row + width - 1] : 0;
+}
+
+/* Rows are taken 256 at a time. Of b, four panels of them are packed at once, of a, four blocks of 48 columns: a panel and
+ * a block fit the first cache, all of them the second. */
+enum { ROWS = 256, A_COLUMNS = 48, A_BLOCKS = 4, B_PANELS = 4 };
+
+INLINE long smaller(long a, long b) { return a < b ? a : b; }
+
+/* Blocks of `width` columns, each [ROWS / 2, width]; a row of x is read once for all of them. */
+INLINE void pack_blocks(uint32_t *y, long width, const bfloat16 *x, long x_row, long rows, long columns) {
+    for (long r = 0; r < rows; r += 2) {
+        const bfloat16 *first = x + r * x_row, *second = r + 1 < rows ? first + x_row : NULL;
+        for (long i = 0; i < 2 * columns; i += 64) /* rows that come soon, wherever they are */
+            if (r + 8 < rows) {
+                __builtin_prefetch((const char *)(first + 8 * x_row) + i);
+                if (second) __builtin_prefetch((const char *)(second + 8 * x_row) + i);
+            }
+        for (long column = 0; column < columns; column += width)
+            interleave(y + column * (ROWS / 2) + r / 2 * width, first + column, second ? second + column : NULL,
+                       smaller(width, columns - column));
+    }
+}
+
+KERNEL static void pack_a(uint32_t *y, const bfloat16 *x, long x_row, long rows, long columns) {
+    pack_blocks(y, A_COLUMNS, x, x_row, rows, columns);
+}
+
+KERNEL static void pack_b(uint32_t *y, const bfloat16 *x, long x_row, long rows, long columns) {
+    pack_blocks(y, BF16_PANEL, x, x_row, rows, columns);
+}
+
+void bf16_outer(float *c, long c_row, const bfloat16 *a, long a_row, const bfloat16 *b, long b_row, long a_columns,
+                long b_columns, long rows, int accumulates) {
+    _Alignas(64) uint32_t packed_a[A_BLOCKS][ROWS / 2 * A_COLUMNS], packed_b[B_PANELS][ROWS / 2 * BF16_PANEL];
+    for (long column = 0; column < b_columns; column += B_PANELS * BF16_PANEL) {
+        long width = smaller(B_PANELS * BF16_PANEL, b_columns - column);
+        for (long row = 0; row < rows; row += ROWS) {
+            long height = smaller(ROWS, rows - row);
+            pack_b(packed_b[0], b + row * b_row + column, b_row, height, width);
+            for (long m = 0; m < a_columns; m += A_BLOCKS * A_COLUMNS) {
+                long count = smaller(A_BLOCKS * A_COLUMNS, a_columns - m);
+                pack_a(packed_a[0], a + row * a_row + m, a_row, height, count);
+                for (long part = 0; part < count; part += A_COLUMNS) {
+                    bf16_product_operands operands = {
+                        .a = packed_a[part / A_COLUMNS], .a_row = 1, .a_pair = A_COLUMNS, .b = packed_b[0],
+                        .b_pair = BF16_PANEL, .b_panel = ROWS / 2 * BF16_PANEL, .c = c + (m + part) * c_row + column,
+                        .c_row = c_row, .accumulates = accumulates || row > 0};
+                    bf16_product(operands, smaller(A_COLUMNS, count - part), width, (height + 1) / 2);
+                }
+            }
+        }
+    }
+    if (rows == 0 && !accumulates)
+        for (long m = 0; m < a_columns; m++) memset(c + m * c_row, 0, (size_t)b_columns * sizeof(float));
+}

@@ -1,0 +1,175 @@
+import CKernels
+
+/// A row-major matrix of bfloat16, its width even, so that neighbours in a row are pairs.
+package struct Rounded {
+    package let rows, width: Int
+    private let storage: Storage
+
+    /// Contents are undefined.
+    package init(rows: Int, width: Int) {
+        require(width % 2 == 0, "rounded rows of \(width) are not pairs")
+        (self.rows, self.width) = (rows, width)
+        storage = Storage(count: (rows * width + 1) / 2)
+    }
+
+    package var pointer: UnsafeMutablePointer<bfloat16> {
+        UnsafeMutableRawPointer(storage.pointer).assumingMemoryBound(to: bfloat16.self)
+    }
+
+    /// The row that begins at `index`.
+    package func row(_ index: Int) -> UnsafeMutablePointer<bfloat16> { pointer + index * width }
+
+    /// Rows of `parts` [nᵢ, width] under one another, each followed by rows of zeros up to `heights[i]`; columns of zeros up
+    /// to an even number.
+    package init(stacking parts: [Tensor], heights: [Int]? = nil) {
+        let columns = parts[0].width
+        let heights = heights ?? parts.map(\.rows)
+        self.init(rows: heights.reduce(0, +), width: Self.even(columns))
+        var first = 0
+        for (part, height) in zip(parts, heights) {
+            let (target, width, filled) = (row(first), width, part.rows)
+            Parallel.rows(filled, width: columns) { r in
+                bf16_round(
+                    target + r.lowerBound * width, width, part.pointer + r.lowerBound * columns, columns, r.count, columns,
+                    width)
+            }
+            (target + filled * width).update(repeating: 0, count: (height - filled) * width)
+            first += height
+        }
+    }
+
+    package static func even(_ count: Int) -> Int { (count + 1) / 2 * 2 }
+}
+
+/// The right factor of products, packed in panels of 64 columns.
+package struct Panels {
+    /// Columns of the product; pairs along the summed axis.
+    package let columns, pairs: Int
+    private let storage: Storage
+
+    private init(columns: Int, pairs: Int, pack: (_ panel: UnsafeMutablePointer<UInt32>, _ first: Int, _ count: Int) -> Void) {
+        (self.columns, self.pairs) = (columns, pairs)
+        let panels = (columns + Self.width - 1) / Self.width
+        let size = pairs * Self.width
+        storage = Storage(count: panels * size)
+        let base = UnsafeMutableRawPointer(storage.pointer).assumingMemoryBound(to: UInt32.self)
+        Parallel.chunks(panels) { panel in
+            let first = panel * Self.width
+            pack(base + panel * size, first, min(Self.width, columns - first))
+        }
+    }
+
+    private static let width = Int(BF16_PANEL)
+
+    /// x·wᵀ for w [columns, summed].
+    init(transposing w: UnsafePointer<bfloat16>, stride: Int, columns: Int, summed: Int) {
+        self.init(columns: columns, pairs: (summed + 1) / 2) { panel, first, count in
+            bf16_pack_columns(panel, w + first * stride, stride, count, summed)
+        }
+    }
+
+    /// x·w for w [summed, columns].
+    init(_ w: UnsafePointer<bfloat16>, stride: Int, summed: Int, columns: Int) {
+        self.init(columns: columns, pairs: (summed + 1) / 2) { panel, first, count in
+            bf16_pack_rows(panel, w + first, stride, summed, count)
+        }
+    }
+
+    package init(transposing w: Rounded) {
+        self.init(transposing: w.pointer, stride: w.width, columns: w.rows, summed: w.width)
+    }
+
+    init(_ w: Rounded) { self.init(w.pointer, stride: w.width, summed: w.rows, columns: w.width) }
+
+    private func operands(_ a: UnsafePointer<bfloat16>, _ stride: Int) -> bf16_product_operands {
+        require(stride % 2 == 0, "rows \(stride) apart are not made of pairs")
+        var operands = bf16_product_operands()
+        operands.a = UnsafeRawPointer(a).assumingMemoryBound(to: UInt32.self)
+        (operands.a_row, operands.a_pair) = (stride / 2, 1)
+        operands.b = UnsafeRawPointer(storage.pointer).assumingMemoryBound(to: UInt32.self)
+        (operands.b_pair, operands.b_panel) = (Self.width, pairs * Self.width)
+        return operands
+    }
+
+    /// c [rows, columns] = a·B + bias on this thread; rows of a `stride` apart, of c `rowOfC` (default: the columns).
+    /// Fewer columns, or fewer pairs of the summed axis, may be asked for.
+    package func multiply(
+        _ a: UnsafePointer<bfloat16>, stride: Int, rows: Int, bias: UnsafePointer<Float>? = nil,
+        into c: UnsafeMutablePointer<Float>, rowOfC: Int? = nil, columns: Int? = nil, pairs: Int? = nil
+    ) {
+        var operands = operands(a, stride)
+        (operands.bias, operands.c, operands.c_row) = (bias, c, rowOfC ?? columns ?? self.columns)
+        Profile.count(rows, columns ?? self.columns, 2 * (pairs ?? self.pairs))
+        bf16_product(operands, rows, columns ?? self.columns, pairs ?? self.pairs)
+    }
+
+    /// The same, rounded.
+    package func multiply(
+        _ a: UnsafePointer<bfloat16>, stride: Int, rows: Int, bias: UnsafePointer<Float>? = nil,
+        rounding c: UnsafeMutablePointer<bfloat16>, rowOfC: Int? = nil, columns: Int? = nil, pairs: Int? = nil
+    ) {
+        var operands = operands(a, stride)
+        (operands.bias, operands.rounded, operands.c_row) = (bias, c, rowOfC ?? columns ?? self.columns)
+        Profile.count(rows, columns ?? self.columns, 2 * (pairs ?? self.pairs))
+        bf16_product(operands, rows, columns ?? self.columns, pairs ?? self.pairs)
+    }
+}
+
+/// dW [columns of a, columns of b] (+)= aᵀ·b over all rows, columns of a in parallel: no sum is split.
+func outerProduct(
+    _ dw: UnsafeMutablePointer<Float>, _ a: UnsafePointer<bfloat16>, stride: Int, columns: Int, _ b: Rounded,
+    columnsOfB: Int? = nil, accumulates: Bool
+) {
+    let width = columnsOfB ?? b.width
+    Profile.count(columns, width, b.rows)
+    // Multiples of the 48 columns that the kernel packs at once.
+    let size = ((columns + Parallel.threads - 1) / Parallel.threads + 47) / 48 * 48
+    Parallel.chunks((columns + size - 1) / size) { part in
+        let first = part * size
+        bf16_outer(
+            dw + first * width, width, a + first, stride, b.pointer, b.width, min(size, columns - first), width, b.rows,
+            accumulates ? 1 : 0)
+    }
+}
+
+/// Rows are worked on in tiles that stay in a core's cache from one product to the next. Their height is fixed, so sums
+/// over tiles do not depend on threads.
+struct Tiles {
+    let rows: Int
+    static let height = 96
+    var count: Int { (rows + Self.height - 1) / Self.height }
+
+    func forEach(_ body: (_ tile: Int, _ first: Int, _ rows: Int) -> Void) {
+        Parallel.chunks(count) { tile in
+            let first = tile * Self.height
+            body(tile, first, min(Self.height, rows - first))
+        }
+    }
+}
+
+/// Sums that chunks collect each for themselves, added up in order afterwards.
+struct PartialSums {
+    private let storage: Storage
+    private let parts, width: Int
+
+    init(parts: Int, width: Int) {
+        (self.parts, self.width) = (parts, width)
+        storage = Storage(count: parts * width)
+        storage.pointer.update(repeating: 0, count: parts * width)
+    }
+
+    /// Zeroed memory of one part.
+    func part(_ index: Int) -> UnsafeMutablePointer<Float> { storage.pointer + index * width }
+
+    /// The sum of columns `range` over all parts.
+    func total(_ range: Range<Int>, into sum: UnsafeMutablePointer<Float>, accumulates: Bool) {
+        if !accumulates { sum.update(repeating: 0, count: range.count) }
+        for index in 0..<parts { add_into(sum, part(index) + range.lowerBound, range.count) }
+    }
+
+    /// The same, added to a slot of as many elements.
+    func add(_ range: Range<Int>, to slot: Int?, shape: Shape, _ tape: Tape) {
+        guard let slot else { return }
+        tape.accumulate(slot, shape: shape) { total(range, into: $0.pointer, accumulates: $1) }
+    }
+}
