@@ -51,9 +51,11 @@ enum MenuTable {
         networks + quantizers + prologue + losses + imageLosses + jointModel + training + priorRows + samplers + guidance
 
     /// Keys that name weights which a user brings: `ImageLossRunTests` and `ImportTests` of the command line have such files.
-    /// `SnapshotTests` there have snapshots, which change no weights.
+    /// `SnapshotTests` there have snapshots, which change no weights; `SamplerTests` of the models have the precision of
+    /// samplers, which need not change what so small a prior draws.
     static let elsewhere: Set = [
-        "prior.snapshots", "tokenizer.perceptual.network", "tokenizer.perceptual.weights", "tokenizer.from", "prior.from",
+        "prior.snapshots", "sampling.settings.*.precision",
+        "tokenizer.perceptual.network", "tokenizer.perceptual.weights", "tokenizer.from", "prior.from",
     ]
 
     static let scored: Set<String> = ["samples.nocfg", "samples.cool", "scores.nocfg", "scores.cool"]
