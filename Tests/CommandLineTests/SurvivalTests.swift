@@ -58,6 +58,26 @@ import Testing
         #expect(log.contains("starting over: ") && log.contains(file), "\(log)")
     }
 
+    /// Killed when every step was done and nothing sealed: the record comes from the metrics file, and is the same.
+    @Test func aKillAfterTheLastStepChangesNothing() throws {
+        let place = try Workplace()
+        let arguments = [
+            "train", place.sweep, "--stage", "tokenizer", "--only", "arm = 'prologue'", "--set", "tokenizer.keep_checkpoints=last",
+        ]
+        func summary() throws -> JSONValue? {
+            let ended = try place.start(arguments).wait()
+            #expect(ended.code == 0, "\(ended.output)\(ended.errors)")
+            let stage = try #require(place.stages("tokenizer").first)
+            return try JSONValue(parsing: Data(contentsOf: stage.appendingPathComponent("stage.json")))["summary"]?["last"]
+        }
+        let undisturbed = try summary()
+        let stage = try #require(place.stages("tokenizer").first)
+        try FileManager.default.removeItem(at: stage.appendingPathComponent("stage.json"))
+        #expect(try summary() == undisturbed && undisturbed?["loss"] != nil)
+        let log = try String(contentsOf: stage.appendingPathComponent("log.txt"), encoding: .utf8)
+        #expect(log.contains("resuming at step 30"), "\(log)")
+    }
+
     /// While training runs: h5py reads its metrics, SQLite reads the index, the status says how far it is.
     @Test func othersReadWhileTrainingRuns() throws {
         let place = try Workplace()

@@ -166,7 +166,8 @@ struct TrainingLoop {
 
     private func lastValues(_ work: StageWork) throws -> [String: Float] {
         let table = try MetricsFile.read(work.url(Self.metricsFile))
-        return table.values.compactMapValues(\.last)
+        // A column that a training does not have is not a number in the file.
+        return table.values.compactMapValues { $0.last.flatMap { $0.isNaN ? nil : $0 } }
     }
 }
 
