@@ -47,7 +47,8 @@ import Testing
         Mistake("prior.dim: = tokenizer.dim * 2", "sweep.yaml:2: prior.dim is '= tokenizer.dim * 2', but a value cannot depend on "
             + "another setting; write the value, and to vary settings together use zip or arms"),
         Mistake("prior: 3", "sweep.yaml:2: prior must be a map, not 3; keys: from, dim, layers, heads, rope_axes, cond_dim, tied, "
-            + "positions, dropout, label_drop, steps, batch, optimizer, ema_half_life, snapshots, checkpoint_every, keep_checkpoints, log_every"),
+            + "positions, precision, dropout, label_drop, steps, batch, optimizer, ema_half_life, snapshots, checkpoint_every, "
+            + "keep_checkpoints, log_every"),
         Mistake("prior: {dim: 64}\nprior.dim: 65", "sweep.yaml:3: prior.dim is given twice, first at sweep.yaml:2"),
     ])
     func wrongValues(mistake: Mistake) throws {
