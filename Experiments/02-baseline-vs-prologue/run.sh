@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the three sweeps, going on where they were stopped, and writes tables, figures and the report.
+# Runs the three sweeps, going on where they were stopped, and writes tables and figures.
 # Options are handed to 'prologue sweep run', such as --workers 2 --threads 1.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
