@@ -1,7 +1,10 @@
 import CKernels
+import Foundation
 import Synchronization
 
-/// Where the time of training or sampling goes, op by op. One profile at a time, and one task that runs ops.
+/// Where the time of training or sampling goes, op by op. One profile at a time, of the thread that asks for it: ops that other
+/// threads run by themselves, as samplers in bfloat16 do, count as a whole for the next op of this one. With one thread of
+/// the engine everything is seen.
 ///
 /// Time is taken between the ends of ops, so what happens between two ops counts for the later one. Bytes are those of the
 /// operands, each read or written once: inputs and output of an op, and for its gradient as much again.
@@ -23,6 +26,7 @@ public final class Profile {
 
     private var entries: [Key: Entry] = [:]
     private var last = ContinuousClock.now
+    private let thread = pthread_self()
 
     /// What ops report to.
     nonisolated(unsafe) private(set) static var current: Profile?
@@ -53,6 +57,7 @@ public final class Profile {
 
     /// What was done since the last mark was `op`.
     package func mark(_ op: String, isBackward: Bool, bytes: Int) {
+        guard pthread_equal(thread, pthread_self()) != 0 else { return }
         let now = ContinuousClock.now
         let key = Key(op: String(op.prefix { $0 != "(" }), isBackward: isBackward)
         var entry = entries[key] ?? Entry(op: key.op, isBackward: isBackward)
