@@ -1,3 +1,4 @@
+import COpenBLAS
 import Files
 import Foundation
 
@@ -57,7 +58,8 @@ public struct LogisticRegression: Sendable {
         let solver = LBFGS(maximumIterations: options.maximumIterations, gradientTolerance: options.gradientTolerance)
         let begin = start?.parameters ?? [Double](repeating: 0, count: size)
         precondition(begin.count == size, "a start of \(begin.count) parameters for a problem of \(size)")
-        let solution = solver.minimise(from: begin, problem.evaluate)
+        let solution = solver.minimise(
+            from: begin, preconditioner: problem.preconditioner(at: begin), problem.evaluate)
 
         self.options = options
         self.classes = classes
@@ -119,6 +121,44 @@ private struct SoftmaxProblem<Design: RegressionDesign> {
             loss += penalty / 2 * squares
         }
         return loss
+    }
+
+    /// The inverse of a Hessian of which the correlations between features are kept, the same for all classes, and those
+    /// between classes left out: curvature · mean(x·xᵀ) + penalty, where curvature is p(1 − p) for the probabilities p at
+    /// `point`, its mean over rows and classes (Böhning's bound, but not as an upper one).
+    func preconditioner(at point: [Double]) -> ((inout [Double]) -> Void)? {
+        guard classes > 1, var factor = design.secondMoments() else { return nil }
+        let d = design.columns
+        var uncertainty = 0.0
+        design.forEachBlock(point.map(Float.init), classes: classes, gradient: nil) { rows, scores in
+            for r in 0..<rows.count {
+                let row = scores + r * classes
+                var top = row[0]
+                for c in 1..<classes { top = max(top, row[c]) }
+                var (sum, squares) = (0.0, 0.0)
+                for c in 0..<classes {
+                    let e = Double(exp(row[c] - top))
+                    sum += e
+                    squares += e * e
+                }
+                uncertainty += 1 - squares / (sum * sum)
+            }
+        }
+        let curvature = max(1e-6, uncertainty / Double(design.rows * classes))
+        for i in factor.indices { factor[i] *= curvature }
+        // Rounding may leave correlated columns a curvature just below 0.
+        let least = 1e-7 * curvature
+        for i in 0..<d { factor[i * d + i] += max(penalty, least) }
+        var size = Int32(d), info: Int32 = 0
+        dpotrf_("L", &size, &factor, &size, &info)
+        guard info == 0 else { return nil }
+        let right = Int32(classes)
+        return { [factor, size] vector in
+            var (size, right, info) = (size, right, Int32(0))
+            // Weights of a class are a row, so a column of LAPACK's.
+            dpotrs_("L", &size, &right, factor, &size, &vector, &size, &info)
+            for i in classes * d..<vector.count { vector[i] /= curvature }
+        }
     }
 
     /// Replaces scores by softmax − one-hot, adds those up per class, and returns the summed cross-entropy.

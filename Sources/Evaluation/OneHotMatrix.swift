@@ -63,6 +63,9 @@ public struct OneHotDesign: RegressionDesign {
     public var columns: Int { matrix.columns }
     private static let blockRows = 1024
 
+    /// The columns are many, and hardly correlated.
+    public func secondMoments() -> [Double]? { nil }
+
     public func forEachBlock(
         _ parameters: [Float], classes: Int, gradient: UnsafeMutablePointer<Double>?,
         _ body: (Range<Int>, UnsafeMutablePointer<Float>) -> Void

@@ -26,6 +26,9 @@ public protocol RegressionDesign: Sendable {
     func forEachBlock(
         _ parameters: [Float], classes: Int, gradient: UnsafeMutablePointer<Double>?,
         _ body: (Range<Int>, UnsafeMutablePointer<Float>) -> Void)
+
+    /// Mean of x·xᵀ over the rows, [columns, columns], both triangles; nil where it would cost more than it helps.
+    func secondMoments() -> [Double]?
 }
 
 extension FeatureMatrix: RegressionRows {
@@ -78,5 +81,20 @@ public struct DenseDesign: RegressionDesign {
                 }
             }
         }
+    }
+
+    public func secondMoments() -> [Double]? {
+        let d = columns
+        guard d > 0, d <= min(rows, 2048) else { return nil }
+        var (sum, block) = ([Double](repeating: 0, count: d * d), [Float](repeating: 0, count: d * d))
+        features.values.withUnsafeBufferPointer { values in
+            for start in stride(from: 0, to: rows, by: Self.blockRows) {
+                let count = min(Self.blockRows, rows - start)
+                let part = values.baseAddress! + start * d
+                multiply(into: &block, transposed: part, part, m: d, n: d, k: count)
+                for i in sum.indices { sum[i] += Double(block[i]) }
+            }
+        }
+        return sum.map { $0 / Double(rows) }
     }
 }

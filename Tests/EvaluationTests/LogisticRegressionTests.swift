@@ -93,6 +93,26 @@ import Testing
         #expect(strong.objective > cold.objective)
     }
 
+    /// Columns that say nearly the same: with their correlations known, the fit takes few steps to a minimum that is
+    /// recognised by its gradient.
+    @Test func correlatedFeaturesTakeFewIterations() throws {
+        let (plain, labels) = classes(rows: 2000, columns: 30, classes: 6, seed: 6)
+        var data = RandomData(seed: 7)
+        let mixing = (0..<30).flatMap { _ in data.normals(40).enumerated().map { $1 * exp(-0.25 * Double($0)) } }
+        var values: [Float] = []
+        for r in 0..<2000 {
+            for c in 0..<40 {
+                values.append(Float((0..<30).reduce(0.0) { $0 + Double(plain.values[r * 30 + $1]) * mixing[$1 * 40 + c] }))
+            }
+        }
+        let mixed = FeatureMatrix(rows: 2000, columns: 40, values: values)
+        let fit = try LogisticRegression(
+            fitting: mixed, labels: labels, classes: 6, options: .init(penalty: 1e-4, standardised: false))
+        let (converged, iterations) = (fit.converged, fit.iterations)
+        #expect(converged)
+        #expect(iterations < 150)
+    }
+
     @Test func reportOfKnownScores() throws {
         let scores = FeatureMatrix(rows: 4, columns: 6, values: [
             9, 1, 2, 3, 4, 5,
