@@ -1,5 +1,7 @@
 #include "bfloat16.h"
 
+INLINE long smaller(long a, long b) { return a < b ? a : b; }
+
 /* Number i of row 2p in the low half, of row 2p + 1 in the high half. */
 INLINE void interleave(uint32_t *restrict y, const bfloat16 *restrict first, const bfloat16 *restrict second, long n) {
     if (second)
@@ -42,11 +44,36 @@ KERNEL void bf16_pack_columns(uint32_t *restrict panel, const bfloat16 *restrict
         panel[pairs * BF16_PANEL + j] = j < columns ? x[j * x_row + width - 1] : 0;
 }
 
+KERNEL void bf16_pack_weight_columns(uint32_t *restrict panel, const float *const *rows, long columns, long width) {
+    enum { STEP = 16 };
+    for (long p0 = 0; p0 < (width + 1) / 2; p0 += STEP) {
+        long count = smaller(2 * STEP, width - 2 * p0), pairs = (count + 1) / 2;
+        for (long j = 0; j < BF16_PANEL; j++) {
+            bfloat16 rounded[2 * STEP] = {0};
+            uint32_t packed[STEP];
+            if (j < columns && rows[j])
+                for (long i = 0; i < count; i++) rounded[i] = bfloat16_of(rows[j][2 * p0 + i]);
+            memcpy(packed, rounded, sizeof packed);
+            for (long p = 0; p < pairs; p++) panel[(p0 + p) * BF16_PANEL + j] = packed[p];
+        }
+    }
+}
+
+KERNEL void bf16_pack_weight_rows(uint32_t *restrict panel, const float *const *rows, long first, long summed,
+                                  long columns) {
+    for (long r = 0; r < summed; r += 2, panel += BF16_PANEL) {
+        const float *low = rows[r], *high = r + 1 < summed ? rows[r + 1] : NULL;
+        for (long i = 0; i < BF16_PANEL; i++) panel[i] = 0;
+        if (low)
+            for (long i = 0; i < columns; i++) panel[i] = bfloat16_of(low[first + i]);
+        if (high)
+            for (long i = 0; i < columns; i++) panel[i] |= (uint32_t)bfloat16_of(high[first + i]) << 16;
+    }
+}
+
 /* Rows are taken 256 at a time. Of b, four panels of them are packed at once, of a, four blocks of 48 columns: a panel and
  * a block fit the first cache, all of them the second. */
 enum { ROWS = 256, A_COLUMNS = 48, A_BLOCKS = 4, B_PANELS = 4 };
-
-INLINE long smaller(long a, long b) { return a < b ? a : b; }
 
 /* Blocks of `width` columns, each [ROWS / 2, width]; a row of x is read once for all of them. */
 INLINE void pack_blocks(uint32_t *y, long width, const bfloat16 *x, long x_row, long rows, long columns) {

@@ -77,7 +77,8 @@ public struct SweepRunner {
         var record = RunRecord(
             sweep: sweep.name, cell: cell.label, seed: cell.seed,
             seeds: ["tokenizer": seeds.tokenizer, "prior": seeds.prior, "sampler": seeds.sampler],
-            config: cell.resolved, stages: plan.stageIDs, codeVersion: context.code, machine: context.machine)
+            config: cell.resolved, identity: cell.identity, stages: plan.stageIDs, codeVersion: context.code,
+            machine: context.machine)
         // The id follows from what the sweep file says; what is kept says what adopted models are.
         if let config = plan.resolved { record.config = config }
         return record

@@ -64,7 +64,7 @@ public struct SweepStatus: Sendable {
     public var isUnderWay: Bool { cells.contains { $0.state == .running } }
 
     private static func status(of cell: Sweep.Cell, sweep: String, _ known: Set<String>, in store: Store) throws -> Cell {
-        let id = RunRecord.makeID(sweep: sweep, cell: cell.label, seed: cell.seed, config: cell.resolved)
+        let id = RunRecord.makeID(sweep: sweep, cell: cell.label, seed: cell.seed, identity: cell.identity)
         guard known.contains(id) else {
             return Cell(
                 name: cell.name, run: id, state: .planned, stagesDone: nil, stages: nil, work: [], message: "", skipped: [:])

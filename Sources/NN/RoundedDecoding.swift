@@ -32,17 +32,17 @@ public struct RoundedDecoder: StepDecoder {
                 attentionGate: layer.attentionGate(c, on: nil), feedForwardGate: layer.feedForwardGate(c, on: nil),
                 queryNorm: attention.queryNorm.value, keyNorm: attention.keyNorm.value,
                 inner: Panels(
-                    transposing: Rounded(stacking: [attention.toQueries.weight.value, attention.toKeysValues.weight.value])),
-                outer: Panels(transposing: Rounded(stacking: [attention.projection.weight.value])),
+                    transposing: WeightRows(attention.toQueries.weight.value, attention.toKeysValues.weight.value)),
+                outer: Panels(transposing: WeightRows(attention.projection.weight.value)),
                 expand: Panels(transposing: expand.paddedHalves),
-                contract: Panels(transposing: Rounded(stacking: [feedForward.contract.weight.value])),
+                contract: Panels(transposing: WeightRows(feedForward.contract.weight.value)),
                 projectionBias: attention.projection.bias?.value, expandBias: expand.paddedBias,
                 contractBias: feedForward.contract.bias?.value)
         }
         outputScale = transformer.outputNorm?.affine(c, on: nil)
         heads = Dictionary(
             uniqueKeysWithValues: Set(segments).map {
-                ($0, Panels(transposing: Rounded(stacking: [sliceRows(head, $0)])))
+                ($0, Panels(transposing: WeightRows(head, $0)))
             })
     }
 

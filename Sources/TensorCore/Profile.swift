@@ -100,8 +100,8 @@ extension Precision {
                 }
             }
         case .bfloat16:
-            let weight = Panels(transposing: Rounded(stacking: [Tensor(repeating: 0.5, shape: [n, k])]))
-            let rows = Rounded(stacking: [Tensor(repeating: 0.5, shape: [m, k])])
+            let weight = Panels(transposing: WeightRows(Tensor(repeating: 0.5, shape: [n, k])))
+            let rows = Rounded(rounding: Tensor(repeating: 0.5, shape: [m, k]))
             Parallel.chunks(Parallel.threads) { _ in
                 let c = Storage(count: m * n)
                 for _ in 0..<repetitions { weight.multiply(rows.pointer, stride: k, rows: m, into: c.pointer) }

@@ -195,6 +195,15 @@ import Testing
         #expect(try JSONValue(parsing: .init(cells[0].resolved.canonical.utf8)) == cells[0].resolved)
     }
 
+    /// A key that came after there were results, or that changes none, does not rename a run while it says what went before.
+    @Test func laterKeysKeepTheRun() throws {
+        func identity(_ text: String) throws -> JSONValue { try load("name: w\n\(text)").cells[0].identity }
+        let plain = try identity("prior: {steps: 300}")
+        #expect(try identity("prior: {steps: 300, precision: float32, snapshots: []}") == plain)
+        #expect(try identity("prior: {steps: 300, precision: bfloat16}") != plain)
+        #expect(try identity("prior: {steps: 301}") != plain)
+    }
+
     @Test func aliasesAndExplicitNulls() throws {
         let sweep = try load("""
             name: a

@@ -119,6 +119,30 @@ import Testing
         #expect(zip(sums, expected).allSatisfy { abs(Double($0) - $1) < 1e-5 * Double(m) * 9 })
     }
 
+    /// Weights packed from float32 rows are those that are rounded first; missing rows and columns are 0.
+    @Test(arguments: [(1, 1), (2, 64), (63, 33), (64, 95), (5, 128)]) func packingRounds(columns: Int, width: Int) {
+        let even = (width + 1) / 2 * 2
+        let weight = random([columns + 1, width], "weight")
+        // The row in the middle is one of zeros.
+        let missing = columns / 2
+        var short = [bfloat16](repeating: 0, count: columns * even)
+        bf16_round(&short, even, weight.pointer, width, columns, width, even)
+        for i in 0..<even { short[missing * even + i] = 0 }
+        let starts = (0..<columns).map { $0 == missing ? nil : UnsafePointer(weight.pointer + $0 * width) }
+
+        var (ours, theirs) = ([UInt32](repeating: .max, count: even / 2 * 64), [UInt32](repeating: .max, count: even / 2 * 64))
+        bf16_pack_weight_columns(&ours, starts, columns, width)
+        bf16_pack_columns(&theirs, short, even, columns, even)
+        #expect(ours == theirs)
+
+        // As rows: columns 1… of the weight.
+        let (pairs, count) = ((columns + 1) / 2, min(64, width - 1))
+        (ours, theirs) = ([UInt32](repeating: .max, count: pairs * 64), [UInt32](repeating: .max, count: pairs * 64))
+        bf16_pack_weight_rows(&ours, starts, 1, columns, count)
+        short.withUnsafeBufferPointer { bf16_pack_rows(&theirs, $0.baseAddress! + 1, even, columns, count) }
+        #expect(ours == theirs)
+    }
+
     /// More than one round of 256 rows.
     @Test(arguments: [true, false]) func sumsOverManyRows(instructions: Bool) {
         Precision.useInstructions(instructions)

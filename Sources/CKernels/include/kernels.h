@@ -158,6 +158,10 @@ void bf16_outer(float *c, long c_row, const bfloat16 *a, long a_row, const bfloa
 /* One panel of B, [pairs, 64]: column j is row j of x (x is transposed), or column j of x; missing numbers are 0. */
 void bf16_pack_columns(uint32_t *panel, const bfloat16 *x, long x_row, long columns, long width);
 void bf16_pack_rows(uint32_t *panel, const bfloat16 *x, long x_row, long rows, long columns);
+/* The same of float32 rows, wherever each of them begins, rounded on the way; NULL is a row of zeros. Of the second the
+ * columns from `first` on. */
+void bf16_pack_weight_columns(uint32_t *panel, const float *const *rows, long columns, long width);
+void bf16_pack_weight_rows(uint32_t *panel, const float *const *rows, long first, long summed, long columns);
 
 /* ---- bfloat16: rows (bfloat16.c) -------------------------------------------------------------------------- */
 

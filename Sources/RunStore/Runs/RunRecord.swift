@@ -18,13 +18,15 @@ public struct RunRecord: Codable, Equatable, Sendable {
     public var machine: Machine
     public var created: Date
 
-    /// - Parameter seed: the one seed the cell was repeated with; `seeds["run"]`.
+    /// - Parameters:
+    ///   - seed: the one seed the cell was repeated with; `seeds["run"]`.
+    ///   - identity: what of the configuration names the run; nil for all of it.
     public init(
-        sweep: String, cell: String, seed: Int, seeds: [String: Int] = [:], config: JSONValue,
+        sweep: String, cell: String, seed: Int, seeds: [String: Int] = [:], config: JSONValue, identity: JSONValue? = nil,
         stages: [String: String] = [:], codeVersion: CodeVersion, machine: Machine, name: String? = nil,
         created: Date = Date()
     ) {
-        id = Self.makeID(sweep: sweep, cell: cell, seed: seed, config: config)
+        id = Self.makeID(sweep: sweep, cell: cell, seed: seed, identity: identity ?? config)
         self.name = name ?? (cell.isEmpty ? sweep : "\(sweep) \(cell)")
         self.sweep = sweep
         self.cell = cell
@@ -38,9 +40,9 @@ public struct RunRecord: Codable, Equatable, Sendable {
 
     public var seed: Int { seeds["run"] ?? 0 }
 
-    /// `<sweep>-<cell>-s<seed>-<6 digits of the configuration's hash>`: the same cell of the same sweep is the same run.
-    public static func makeID(sweep: String, cell: String, seed: Int, config: JSONValue) -> String {
-        let hash = sha256(Data(config.withPlainNumbers.canonical.utf8)).prefix(6)
+    /// `<sweep>-<cell>-s<seed>-<6 digits of the identity's hash>`: the same cell of the same sweep is the same run.
+    public static func makeID(sweep: String, cell: String, seed: Int, identity: JSONValue) -> String {
+        let hash = sha256(Data(identity.withPlainNumbers.canonical.utf8)).prefix(6)
         return [slug(sweep, limit: 32), slug(cell, limit: 48), "s\(seed)", String(hash)]
             .filter { !$0.isEmpty }.joined(separator: "-")
     }

@@ -15,6 +15,10 @@ public struct Cell: Sendable, Equatable {
     /// Every setting with its value: what is recorded with the run.
     public let resolved: JSONValue
 
+    /// What of `resolved` names the run: what affects results, without keys at a default that means what was done before
+    /// there was such a key. So a new version of this program knows the runs that an older one made.
+    public var identity: JSONValue { RunSettings.identity(of: resolved) }
+
     /// The label with the seed: different for any two cells of a sweep.
     public var name: String { "\(label),seed=\(seed)" }
 

@@ -57,8 +57,8 @@ private struct AttentionBlockJob {
     private var tiles: Tiles { Tiles(rows: x.rows) }
 
     func forward(keeping isRecorded: Bool) -> (Tensor, Kept?) {
-        let inner = Panels(transposing: Rounded(stacking: [queries, keysValues]))
-        let outer = Panels(transposing: Rounded(stacking: [projection.weight]))
+        let inner = Panels(transposing: WeightRows(queries, keysValues))
+        let outer = Panels(transposing: WeightRows(projection.weight))
         let inverse = Tensor(uninitialized: [x.rows])
         let qkv = Rounded(rows: x.rows, width: 3 * width)
         tiles.forEach { _, row, rows in
@@ -88,8 +88,8 @@ private struct AttentionBlockJob {
     }
 
     func backward(_ dy: Tensor, _ kept: Kept, _ slots: Slots, _ tape: Tape) {
-        let inner = Panels(Rounded(stacking: [queries, keysValues]))
-        let outer = Panels(Rounded(stacking: [projection.weight]))
+        let inner = Panels(WeightRows(queries, keysValues))
+        let outer = Panels(WeightRows(projection.weight))
         let gradient = BranchGradient(rows: x.rows, width: width, sums: 0, tiles: tiles)
         let dmixed = Rounded(rows: x.rows, width: width)
         tiles.forEach { tile, row, rows in

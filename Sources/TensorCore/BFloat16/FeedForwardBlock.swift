@@ -9,13 +9,8 @@ public struct BlockWeight {
         (self.weight, self.bias) = (weight, bias)
     }
 
-    /// The weight with both halves padded to an even height, rounded.
-    package var paddedHalves: Rounded {
-        let (hidden, width) = (weight.shape[0] / 2, weight.width)
-        let halves = [0, 1].map { sliceRows(weight.detached(), $0 * hidden..<($0 + 1) * hidden) }
-        let padded = Rounded.even(hidden)
-        return Rounded(stacking: halves.map { $0.reshaped([hidden, width]) }, heights: [padded, padded])
-    }
+    /// The weight's rows with both halves padded to an even height.
+    package var paddedHalves: WeightRows { WeightRows(halvesOf: weight) }
 
     /// The bias padded alike.
     package var paddedBias: Tensor? {
@@ -96,7 +91,7 @@ private struct FeedForwardJob {
     }
 
     func forward(keeping isRecorded: Bool) -> (Tensor, Kept?) {
-        let (first, second) = (Panels(transposing: expand.paddedHalves), Panels(transposing: Rounded(stacking: [contract.weight])))
+        let (first, second) = (Panels(transposing: expand.paddedHalves), Panels(transposing: WeightRows(contract.weight)))
         let bias = expand.paddedBias
         let y = Tensor(uninitialized: x.shape)
         let inverse = Tensor(uninitialized: [x.rows])
@@ -125,7 +120,7 @@ private struct FeedForwardJob {
     }
 
     func backward(_ dy: Tensor, _ kept: Kept, _ slots: Slots, _ tape: Tape) {
-        let (first, second) = (Panels(expand.paddedHalves), Panels(Rounded(stacking: [contract.weight])))
+        let (first, second) = (Panels(expand.paddedHalves), Panels(WeightRows(contract.weight)))
         let gradient = BranchGradient(rows: x.rows, width: width, sums: 2 * padded, tiles: tiles)
         let dh = Rounded(rows: x.rows, width: 2 * padded)
         let gated = Rounded(rows: x.rows, width: padded)

@@ -18,7 +18,7 @@ public func headCrossEntropy(_ x: Tensor, scale: Tensor, weight: Tensor, targets
     let loss = Tensor(uninitialized: targets.shape)
     let inverse = Tensor(uninitialized: [rows])
     let slope = Rounded(rows: isRecorded ? rows : 0, width: Rounded.even(vocabulary))
-    let forward = Panels(transposing: Rounded(stacking: [weight0]))
+    let forward = Panels(transposing: WeightRows(weight0))
     targets.ids.withUnsafeBufferPointer { buffer in
         nonisolated(unsafe) let ids = buffer.baseAddress!
         tiles.forEach { _, row, rows in
@@ -36,7 +36,7 @@ public func headCrossEntropy(_ x: Tensor, scale: Tensor, weight: Tensor, targets
     // With G = softmax − onehot and g = dloss: dx̂ = g∘(G·W), dW = Gᵀ·(g∘x̂).
     let (xSlot, scaleSlot, weightSlot) = (x.slot, scale.slot, weight.slot)
     return Tape.record(loss, from: [x, scale, weight]) { dloss, tape in
-        let panels = Panels(Rounded(stacking: [weight0]))
+        let panels = Panels(WeightRows(weight0))
         let dx = Tensor(uninitialized: x0.shape)
         let normed = Rounded(rows: rows, width: width)
         let partials = PartialSums(parts: tiles.count, width: width)

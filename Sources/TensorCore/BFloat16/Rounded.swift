@@ -19,26 +19,55 @@ package struct Rounded {
     /// The row that begins at `index`.
     package func row(_ index: Int) -> UnsafeMutablePointer<bfloat16> { pointer + index * width }
 
-    /// Rows of `parts` [nᵢ, width] under one another, each followed by rows of zeros up to `heights[i]`; columns of zeros up
-    /// to an even number.
-    package init(stacking parts: [Tensor], heights: [Int]? = nil) {
-        let columns = parts[0].width
-        let heights = heights ?? parts.map(\.rows)
-        self.init(rows: heights.reduce(0, +), width: Self.even(columns))
-        var first = 0
-        for (part, height) in zip(parts, heights) {
-            let (target, width, filled) = (row(first), width, part.rows)
-            Parallel.rows(filled, width: columns) { r in
-                bf16_round(
-                    target + r.lowerBound * width, width, part.pointer + r.lowerBound * columns, columns, r.count, columns,
-                    width)
-            }
-            (target + filled * width).update(repeating: 0, count: (height - filled) * width)
-            first += height
+    /// Columns of zeros up to an even number.
+    package init(rounding x: Tensor) {
+        self.init(rows: x.rows, width: Self.even(x.width))
+        Parallel.rows(rows, width: width) { r in
+            bf16_round(row(r.lowerBound), width, x.pointer + r.lowerBound * x.width, x.width, r.count, x.width, width)
         }
     }
 
     package static func even(_ count: Int) -> Int { (count + 1) / 2 * 2 }
+}
+
+/// Rows of float32 weights as the right factor of products takes them: those of several tensors under one another, with
+/// rows of zeros where wanted. Nothing is copied.
+package struct WeightRows {
+    private(set) var starts: [UnsafePointer<Float>?] = []
+    let width: Int
+    private var owners: [Tensor] = []
+
+    /// - Parameter parts: [nᵢ, width] each.
+    package init(_ parts: Tensor...) {
+        width = parts[0].width
+        for part in parts { append(part, 0..<part.rows) }
+    }
+
+    /// Both halves of the rows of `weight`, each followed by a row of zeros if it needs one for an even height.
+    init(halvesOf weight: Tensor) {
+        width = weight.width
+        let half = weight.rows / 2
+        for first in [0, half] {
+            append(weight, first..<first + half)
+            if half % 2 == 1 { starts.append(nil) }
+        }
+    }
+
+    /// Rows `range` of `weight`.
+    package init(_ weight: Tensor, _ range: Range<Int>) {
+        width = weight.width
+        append(weight, range)
+    }
+
+    var count: Int { starts.count }
+
+    private mutating func append(_ part: Tensor, _ range: Range<Int>) {
+        require(
+            part.width == width && range.lowerBound >= 0 && range.upperBound <= part.rows,
+            "rows \(range) of \(part.shape) are no rows of \(width)")
+        starts += range.map { UnsafePointer(part.pointer + $0 * width) }
+        owners.append(part.detached())
+    }
 }
 
 /// The right factor of products, packed in panels of 64 columns.
@@ -75,11 +104,31 @@ package struct Panels {
         }
     }
 
-    package init(transposing w: Rounded) {
+    init(transposing w: Rounded) {
         self.init(transposing: w.pointer, stride: w.width, columns: w.rows, summed: w.width)
     }
 
     init(_ w: Rounded) { self.init(w.pointer, stride: w.width, summed: w.rows, columns: w.width) }
+
+    /// x·wᵀ for weights [columns, summed], rounded.
+    package init(transposing w: WeightRows) {
+        self = w.starts.withUnsafeBufferPointer { starts in
+            nonisolated(unsafe) let starts = starts.baseAddress!
+            return Panels(columns: w.count, pairs: (w.width + 1) / 2) { panel, first, count in
+                bf16_pack_weight_columns(panel, starts + first, count, w.width)
+            }
+        }
+    }
+
+    /// x·w for weights [summed, columns], rounded; a column of zeros where that makes their number even.
+    init(_ w: WeightRows) {
+        self = w.starts.withUnsafeBufferPointer { starts in
+            nonisolated(unsafe) let starts = starts.baseAddress!
+            return Panels(columns: Rounded.even(w.width), pairs: (w.count + 1) / 2) { panel, first, count in
+                bf16_pack_weight_rows(panel, starts, first, w.count, min(count, w.width - first))
+            }
+        }
+    }
 
     private func operands(_ a: UnsafePointer<bfloat16>, _ stride: Int) -> bf16_product_operands {
         require(stride % 2 == 0, "rows \(stride) apart are not made of pairs")
@@ -132,18 +181,29 @@ func outerProduct(
     }
 }
 
-/// Rows are worked on in tiles that stay in a core's cache from one product to the next. Their height is fixed, so sums
-/// over tiles do not depend on threads.
+/// Rows are worked on in tiles that stay in a core's cache from one product to the next. They follow from the rows alone,
+/// so sums over tiles do not depend on threads.
 struct Tiles {
-    let rows: Int
-    static let height = 96
-    var count: Int { (rows + Self.height - 1) / Self.height }
+    let rows, count: Int
+    /// Rows that a product takes at a time.
+    private static let block = 6
+
+    /// As few tiles as have up to 96 rows, each of which reads all of a weight; but a multiple of 8 where they are not
+    /// made too small by it, so that 2, 4 or 8 threads come to their end together.
+    init(rows: Int) {
+        self.rows = rows
+        let least = (rows + 95) / 96
+        count = [8, 4, 2, 1].map { (least + $0 - 1) / $0 * $0 }.first { rows >= 48 * $0 } ?? min(rows, 1)
+    }
+
+    /// The first row of a tile: blocks are shared out evenly.
+    private func first(_ tile: Int) -> Int {
+        let blocks = (rows + Self.block - 1) / Self.block
+        return min(rows, tile * blocks / count * Self.block)
+    }
 
     func forEach(_ body: (_ tile: Int, _ first: Int, _ rows: Int) -> Void) {
-        Parallel.chunks(count) { tile in
-            let first = tile * Self.height
-            body(tile, first, min(Self.height, rows - first))
-        }
+        Parallel.chunks(count) { body($0, first($0), first($0 + 1) - first($0)) }
     }
 }
 

@@ -67,8 +67,10 @@ extension SweepCommand {
                     ])
                 }
                 for (line, work) in cell.work.enumerated() {
-                    let values = work.values.sorted { $0.key < $1.key }
-                        .map { "\($0.key) \(String(format: "%.4g", $0.value))" }.joined(separator: ", ")
+                    // The loss and a few of its parts; all of them with --json.
+                    let names = work.values.keys.sorted { ($0 == "loss" ? 0 : 1, $0) < ($1 == "loss" ? 0 : 1, $1) }
+                    let values = names.prefix(4)
+                        .map { "\($0) \(String(format: "%.4g", work.values[$0] ?? .nan))" }.joined(separator: ", ")
                     table.add([
                         .text(line == 0 ? cell.name : ""), .text(line == 0 ? cell.state.rawValue : ""),
                         text(line == 0 ? stages : nil), .text(work.role),
