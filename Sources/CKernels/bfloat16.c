@@ -45,14 +45,42 @@ KERNEL void scale_rows(float *restrict x, const float *restrict factor, long row
         for (long i = 0; i < width; i++) x[r * width + i] *= factor[r];
 }
 
-KERNEL void bf16_rms_norm(bfloat16 *restrict y, float *restrict inverse, const float *restrict x,
-                          const float *restrict w, long rows, long width) {
+KERNEL void bf16_rms_norm(bfloat16 *restrict y, bfloat16 *restrict unit, float *restrict inverse,
+                          const float *restrict x, const float *restrict w, long rows, long width) {
     const float root = sqrtf((float)width);
     for (long r = 0; r < rows; r++) {
         const float *in = x + r * width;
         float inv = inverse_norm(in, width), scale = inv * root;
         inverse[r] = inv;
         for (long i = 0; i < width; i++) y[r * width + i] = bfloat16_of(in[i] * scale * (1.0f + w[i]));
+        if (unit)
+            for (long i = 0; i < width; i++) unit[r * width + i] = bfloat16_of(in[i] * scale);
+    }
+}
+
+INLINE float rounded_weighted_dot(const float *a, const bfloat16 *b, const float *w, long n) {
+    REORDER_SUMS
+    float sum = 0;
+    for (long i = 0; i < n; i++) sum += a[i] * float_of(b[i]) * (1.0f + w[i]);
+    return sum;
+}
+
+KERNEL void bf16_rms_norm_backward(float *restrict dx, float *restrict dw, bfloat16 *restrict y,
+                                   const float *restrict residual, const bfloat16 *restrict unit,
+                                   const float *restrict inverse, const float *restrict w, long rows, long width) {
+    const float root = sqrtf((float)width);
+    for (long r = 0; r < rows; r++) {
+        const bfloat16 *u = unit + r * width;
+        const float *rest = residual + r * width;
+        float *g = dx + r * width, inv = inverse[r], scale = inv * root;
+        float projection =
+            inv >= 1.0f / SMALLEST_NORM ? 0 : rounded_weighted_dot(g, u, w, width) / (float)width;
+        for (long i = 0; i < width; i++) {
+            float direction = float_of(u[i]), factor = 1.0f + w[i];
+            dw[i] += g[i] * direction;
+            g[i] = rest[i] + scale * (g[i] * factor - direction * projection);
+            y[r * width + i] = bfloat16_of(direction * factor);
+        }
     }
 }
 
@@ -153,29 +181,20 @@ KERNEL void bf16_geglu_backward(bfloat16 *restrict dgated, bfloat16 *restrict y,
     }
 }
 
-KERNEL void bf16_gated_residual_forward(float *restrict y, bfloat16 *restrict kept, const float *restrict x,
-                                        const float *restrict branch, const float *restrict gate, long rows,
-                                        long width) {
-    for (long r = 0; r < rows; r++) {
-        const float *a = x + r * width, *b = branch + r * width;
-        float *out = y + r * width;
-        for (long i = 0; i < width; i++) out[i] = a[i] + gate[i] * b[i];
-        if (kept)
-            for (long i = 0; i < width; i++) kept[r * width + i] = bfloat16_of(b[i]);
-    }
+KERNEL void gated_residual_rows(float *restrict y, const float *restrict x, const float *restrict branch,
+                                const float *restrict gate, long rows, long width) {
+    for (long r = 0; r < rows; r++)
+        for (long i = 0; i < width; i++) y[r * width + i] = x[r * width + i] + gate[i] * branch[r * width + i];
 }
 
-KERNEL void bf16_gated_residual_backward(bfloat16 *restrict dbranch, float *restrict dgate, const float *restrict dy,
-                                         const bfloat16 *restrict branch, const float *restrict gate, long rows,
-                                         long width) {
-    for (long r = 0; r < rows; r++) {
-        const float *g = dy + r * width;
-        const bfloat16 *b = branch + r * width;
-        bfloat16 *out = dbranch + r * width;
-        for (long i = 0; i < width; i++) {
-            out[i] = bfloat16_of(g[i] * gate[i]);
-            dgate[i] += g[i] * float_of(b[i]);
-        }
+KERNEL void gate_weight_gradient(float *restrict dgate, float *restrict g, float *restrict sum,
+                                 const float *restrict w, const float *restrict gate, long rows, long width) {
+    for (long r = 0; r < rows; r++, g += width, w += width) {
+        dgate[r] = dot(g, w, width);
+        if (sum)
+            for (long i = 0; i < width; i++) sum[r * width + i] += gate[r] * g[i];
+        else
+            for (long i = 0; i < width; i++) g[i] *= gate[r];
     }
 }
 

@@ -59,15 +59,16 @@ KERNEL void bf16_pack_weight_columns(uint32_t *restrict panel, const float *cons
     }
 }
 
-KERNEL void bf16_pack_weight_rows(uint32_t *restrict panel, const float *const *rows, long first, long summed,
-                                  long columns) {
+KERNEL void bf16_pack_weight_rows(uint32_t *restrict panel, const float *const *rows, const float *scale, long first,
+                                  long summed, long columns) {
     for (long r = 0; r < summed; r += 2, panel += BF16_PANEL) {
-        const float *low = rows[r], *high = r + 1 < summed ? rows[r + 1] : NULL;
         for (long i = 0; i < BF16_PANEL; i++) panel[i] = 0;
-        if (low)
-            for (long i = 0; i < columns; i++) panel[i] = bfloat16_of(low[first + i]);
-        if (high)
-            for (long i = 0; i < columns; i++) panel[i] |= (uint32_t)bfloat16_of(high[first + i]) << 16;
+        for (long half = 0; half < 2 && r + half < summed; half++) {
+            const float *row = rows[r + half], factor = scale ? scale[r + half] : 1.0f;
+            if (!row) continue;
+            for (long i = 0; i < columns; i++)
+                panel[i] |= (uint32_t)bfloat16_of(factor * row[first + i]) << 16 * half;
+        }
     }
 }
 

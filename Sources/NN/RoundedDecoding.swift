@@ -98,22 +98,20 @@ private final class RoundedSession: DecodingSession {
             "decoding \(input.shape) at \(length) does not fit a cache of \(rows) rows, \(capacity) tokens")
         var (from, to) = (input, x[0])
         for (index, layer) in decoder.layers.enumerated() {
-            bf16_rms_norm(normed.pointer, inverse.pointer, from.pointer, layer.attentionScale.pointer, rows, width)
+            bf16_rms_norm(normed.pointer, nil, inverse.pointer, from.pointer, layer.attentionScale.pointer, rows, width)
             layer.inner.multiply(normed.pointer, stride: width, rows: rows, rounding: qkv.pointer)
             attend(layer, keys[index], values[index])
             layer.outer.multiply(
                 mixed.pointer, stride: width, rows: rows, bias: layer.projectionBias?.pointer, into: branch.pointer)
-            bf16_gated_residual_forward(
-                to.pointer, nil, from.pointer, branch.pointer, layer.attentionGate.pointer, rows, width)
+            gated_residual_rows(to.pointer, from.pointer, branch.pointer, layer.attentionGate.pointer, rows, width)
             (from, to) = (to, x[1])
-            bf16_rms_norm(normed.pointer, inverse.pointer, from.pointer, layer.feedForwardScale.pointer, rows, width)
+            bf16_rms_norm(normed.pointer, nil, inverse.pointer, from.pointer, layer.feedForwardScale.pointer, rows, width)
             layer.expand.multiply(
                 normed.pointer, stride: width, rows: rows, bias: layer.expandBias?.pointer, rounding: wide.pointer)
             bf16_geglu_forward(gated.pointer, wide.pointer, rows, gated.width)
             layer.contract.multiply(
                 gated.pointer, stride: gated.width, rows: rows, bias: layer.contractBias?.pointer, into: branch.pointer)
-            bf16_gated_residual_forward(
-                to.pointer, nil, from.pointer, branch.pointer, layer.feedForwardGate.pointer, rows, width)
+            gated_residual_rows(to.pointer, from.pointer, branch.pointer, layer.feedForwardGate.pointer, rows, width)
             (from, to) = (to, x[0])
         }
         length += 1
@@ -148,7 +146,7 @@ private final class RoundedSession: DecodingSession {
         let width = decoder.shape.width
         let result = Tensor(uninitialized: [rows, 1, segment.count])
         if let scale = decoder.outputScale {
-            bf16_rms_norm(normed.pointer, inverse.pointer, hidden.pointer, scale.pointer, rows, width)
+            bf16_rms_norm(normed.pointer, nil, inverse.pointer, hidden.pointer, scale.pointer, rows, width)
         } else {
             bf16_round(normed.pointer, width, hidden.pointer, width, rows, width, width)
         }

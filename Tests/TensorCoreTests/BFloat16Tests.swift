@@ -138,7 +138,7 @@ import Testing
         // As rows: columns 1… of the weight.
         let (pairs, count) = ((columns + 1) / 2, min(64, width - 1))
         (ours, theirs) = ([UInt32](repeating: .max, count: pairs * 64), [UInt32](repeating: .max, count: pairs * 64))
-        bf16_pack_weight_rows(&ours, starts, 1, columns, count)
+        bf16_pack_weight_rows(&ours, starts, nil, 1, columns, count)
         short.withUnsafeBufferPointer { bf16_pack_rows(&theirs, $0.baseAddress! + 1, even, columns, count) }
         #expect(ours == theirs)
     }

@@ -159,9 +159,10 @@ void bf16_outer(float *c, long c_row, const bfloat16 *a, long a_row, const bfloa
 void bf16_pack_columns(uint32_t *panel, const bfloat16 *x, long x_row, long columns, long width);
 void bf16_pack_rows(uint32_t *panel, const bfloat16 *x, long x_row, long rows, long columns);
 /* The same of float32 rows, wherever each of them begins, rounded on the way; NULL is a row of zeros. Of the second the
- * columns from `first` on. */
+ * columns from `first` on, and each row times its entry of `scale`, which may be null. */
 void bf16_pack_weight_columns(uint32_t *panel, const float *const *rows, long columns, long width);
-void bf16_pack_weight_rows(uint32_t *panel, const float *const *rows, long first, long summed, long columns);
+void bf16_pack_weight_rows(uint32_t *panel, const float *const *rows, const float *scale, long first, long summed,
+                           long columns);
 
 /* ---- bfloat16: rows (bfloat16.c) -------------------------------------------------------------------------- */
 
@@ -174,7 +175,11 @@ void bf16_add_row_sum(float *sum, const bfloat16 *x, long x_row, long rows, long
 void bf16_row_dots(float *delta, const bfloat16 *a, const bfloat16 *b, long rows, long width, long stride);
 void scale_rows(float *x, const float *factor, long rows, long width);
 /* As the float32 kernels of these names, with what is marked by the type rounded. */
-void bf16_rms_norm(bfloat16 *y, float *inverse, const float *x, const float *w, long rows, long width);
+/* unit, which may be null: x over its root mean square, without the weight */
+void bf16_rms_norm(bfloat16 *y, bfloat16 *unit, float *inverse, const float *x, const float *w, long rows, long width);
+/* From unit: dx holds the gradient of y and becomes residual + that of x; dw accumulates; y once more */
+void bf16_rms_norm_backward(float *dx, float *dw, bfloat16 *y, const float *residual, const bfloat16 *unit,
+                            const float *inverse, const float *w, long rows, long width);
 void bf16_rotary_norm_forward(bfloat16 *y, float *inverse, const bfloat16 *x, const float *w, const float *cosine,
                               const float *sine, long tokens, long width, long stride);
 void bf16_rotary_norm_backward(bfloat16 *dx, float *dw, const float *dy, const bfloat16 *x, const float *inverse,
@@ -182,11 +187,11 @@ void bf16_rotary_norm_backward(bfloat16 *dx, float *dw, const float *dy, const b
                                long stride);
 void bf16_geglu_forward(bfloat16 *y, const bfloat16 *gated, long rows, long hidden);
 void bf16_geglu_backward(bfloat16 *dgated, bfloat16 *y, const bfloat16 *dy, const bfloat16 *gated, long rows, long hidden);
-/* y = x + gate·branch, the branch kept for the gradient where kept is not null */
-void bf16_gated_residual_forward(float *y, bfloat16 *kept, const float *x, const float *branch, const float *gate,
-                                 long rows, long width);
-void bf16_gated_residual_backward(bfloat16 *dbranch, float *dgate, const float *dy, const bfloat16 *branch,
-                                  const float *gate, long rows, long width);
+/* y = x + gate·branch */
+void gated_residual_rows(float *y, const float *x, const float *branch, const float *gate, long rows, long width);
+/* Of branch = W·in with G = Σ dy·inᵀ [rows, width]: dgate = Σ W∘G by rows, and dW = gate·G, added to sum or in G's place
+ * where sum is null. */
+void gate_weight_gradient(float *dgate, float *g, float *sum, const float *w, const float *gate, long rows, long width);
 /* As attention_decode; keys are blocks of 32, [width/2, 32] pairs of channels each, and scores have room for whole blocks.
  * What lies a capacity of keys and values further on is fetched, for the call that comes next. */
 enum { BF16_KEYS = 32 };

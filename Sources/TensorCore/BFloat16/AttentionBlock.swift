@@ -4,8 +4,8 @@ import CKernels
 /// x̂ the RMS norm of x with weight `scale`; q and k normalised per head and rotated (METHOD §3). x [B, L, D], scale and
 /// gate [1, D], to_q [D, D], to_kv [2D, D], head norms [D / heads].
 ///
-/// Kept for the gradient are q, k, v as they leave their product, the mixed values and the branch, rounded; scores and
-/// probabilities are computed again. `dropout` acts on the probabilities, `outputDropout` on the branch.
+/// Kept for the gradient are the normalised input, q, k, v as they leave their product and the mixed values, rounded; scores
+/// and probabilities are computed again. `dropout` acts on the probabilities, `outputDropout` on the branch.
 public func attentionBlock(
     _ x: Tensor, scale: Tensor, gate: Tensor, queries: Tensor, keysValues: Tensor, queryNorm: Tensor, keyNorm: Tensor,
     projection: BlockWeight, table: RotaryTable, heads: Int, causal: Bool, dropout: (p: Float, key: UInt64)? = nil,
@@ -18,17 +18,17 @@ public func attentionBlock(
             && projection.weight.shape == [width, width],
         "attentionBlock: x \(x.shape), \(heads) heads, weights \(queries.shape), \(keysValues.shape) and \(projection.weight.shape) do not fit")
     let job = AttentionBlockJob(
-        x: x.detached(), scale: scale.detached(), gate: gate.detached(), queries: queries.detached(),
+        scale: scale.detached(), gate: gate.detached(), queries: queries.detached(),
         keysValues: keysValues.detached(), projection: projection.detached(), outputDropout: outputDropout,
         heads: RoundedAttention(
             batch: x.shape[0], length: x.shape[1], heads: heads, width: width, causal: causal, dropout: dropout,
             queryNorm: queryNorm.detached(), keyNorm: keyNorm.detached(), table: table))
     let inputs = [x, scale, gate, queries, keysValues, queryNorm, keyNorm] + projection.inputs
-    let (y, kept) = job.forward(keeping: inputs.contains { $0.slot != nil })
+    let (y, kept) = job.forward(x.detached(), keeping: inputs.contains { $0.slot != nil })
     let slots = AttentionBlockJob.Slots(
-        branch: BranchSlots(x: x.slot, scale: scale.slot, gate: gate.slot), queries: queries.slot,
-        keysValues: keysValues.slot, queryNorm: queryNorm.slot, keyNorm: keyNorm.slot,
-        projection: projection.weight.slot, projectionBias: projection.bias?.slot)
+        branch: BranchSlots(
+            x: x.slot, scale: scale.slot, gate: gate.slot, weight: projection.weight.slot, bias: projection.bias?.slot),
+        queries: queries.slot, keysValues: keysValues.slot, queryNorm: queryNorm.slot, keyNorm: keyNorm.slot)
     return Tape.record(y, from: inputs) { dy, tape in
         guard let kept else { return }
         job.backward(dy, kept, slots, tape)
@@ -38,40 +38,40 @@ public func attentionBlock(
 private struct AttentionBlockJob {
     struct Slots {
         let branch: BranchSlots
-        let queries, keysValues, queryNorm, keyNorm, projection, projectionBias: Int?
+        let queries, keysValues, queryNorm, keyNorm: Int?
     }
 
     /// What the forward pass leaves for the gradient.
     struct Kept {
-        let inverse, lse: Tensor
-        /// q, k and v beside one another; attention's output; the branch.
-        let qkv, mixed, branch: Rounded
+        let norm: KeptNorm
+        let lse: Tensor
+        /// q, k and v beside one another; attention's output.
+        let qkv, mixed: Rounded
     }
 
-    let x, scale, gate, queries, keysValues: Tensor
+    let scale, gate, queries, keysValues: Tensor
     let projection: BlockWeight
     let outputDropout: (p: Float, key: UInt64)?
     let heads: RoundedAttention
 
-    private var width: Int { x.width }
-    private var tiles: Tiles { Tiles(rows: x.rows) }
+    private var width: Int { heads.width }
+    private var rows: Int { heads.batch * heads.length }
+    private var tiles: Tiles { Tiles(rows: rows) }
 
-    func forward(keeping isRecorded: Bool) -> (Tensor, Kept?) {
+    func forward(_ x: Tensor, keeping isRecorded: Bool) -> (Tensor, Kept?) {
         let inner = Panels(transposing: WeightRows(queries, keysValues))
         let outer = Panels(transposing: WeightRows(projection.weight))
-        let inverse = Tensor(uninitialized: [x.rows])
-        let qkv = Rounded(rows: x.rows, width: 3 * width)
+        let norm = KeptNorm(rows: rows, width: width, isRecorded: isRecorded)
+        let qkv = Rounded(rows: rows, width: 3 * width)
         tiles.forEach { _, row, rows in
             let normed = Rounded(rows: rows, width: width)
-            bf16_rms_norm(
-                normed.pointer, inverse.pointer + row, x.pointer + row * width, scale.pointer, rows, width)
+            norm.fill(row, rows, normed.pointer, x, scale)
             inner.multiply(normed.pointer, stride: width, rows: rows, rounding: qkv.row(row))
         }
-        let mixed = Rounded(rows: x.rows, width: width)
+        let mixed = Rounded(rows: rows, width: width)
         let lse = Tensor(uninitialized: [heads.count, heads.length])
         heads.forward(mixed, lse, qkv)
         let y = Tensor(uninitialized: x.shape)
-        let branches = isRecorded ? Rounded(rows: x.rows, width: width) : nil
         tiles.forEach { _, row, rows in
             let branch = Storage(count: rows * width)
             outer.multiply(
@@ -80,27 +80,26 @@ private struct AttentionBlockJob {
                 dropout_apply(
                     branch.pointer, branch.pointer, outputDropout.p, outputDropout.key, UInt64(row * width), rows * width)
             }
-            bf16_gated_residual_forward(
-                y.pointer + row * width, branches?.row(row), x.pointer + row * width, branch.pointer, gate.pointer, rows,
-                width)
+            gated_residual_rows(
+                y.pointer + row * width, x.pointer + row * width, branch.pointer, gate.pointer, rows, width)
         }
-        return (y, branches.map { Kept(inverse: inverse, lse: lse, qkv: qkv, mixed: mixed, branch: $0) })
+        return (y, isRecorded ? Kept(norm: norm, lse: lse, qkv: qkv, mixed: mixed) : nil)
     }
 
     func backward(_ dy: Tensor, _ kept: Kept, _ slots: Slots, _ tape: Tape) {
         let inner = Panels(WeightRows(queries, keysValues))
-        let outer = Panels(WeightRows(projection.weight))
-        let gradient = BranchGradient(rows: x.rows, width: width, sums: 0, tiles: tiles)
-        let dmixed = Rounded(rows: x.rows, width: width)
+        let outer = Panels(WeightRows(projection.weight, times: gate))
+        let gradient = BranchGradient(rows: rows, width: width, sums: 0, tiles: tiles)
+        let dmixed = Rounded(rows: rows, width: width)
         tiles.forEach { tile, row, rows in
-            gradient.enter(tile, row, rows, dy, kept.branch, gate, outputDropout)
-            outer.multiply(gradient.dbranch.row(row), stride: width, rows: rows, rounding: dmixed.row(row))
+            gradient.enter(tile, row, rows, dy, outputDropout)
+            outer.multiply(gradient.slope.row(row), stride: width, rows: rows, rounding: dmixed.row(row))
         }
-        let dqkv = Rounded(rows: x.rows, width: 3 * width)
+        let dqkv = Rounded(rows: rows, width: 3 * width)
         let norms = heads.backward(dqkv, dmixed, kept.mixed, kept.lse, kept.qkv)
         tiles.forEach { tile, row, rows in
             inner.multiply(dqkv.row(row), stride: 3 * width, rows: rows, into: gradient.dx.pointer + row * width)
-            gradient.leave(tile, row, rows, dy, x, kept.inverse, scale)
+            gradient.leave(tile, row, rows, dy, kept.norm, scale)
         }
         for (slot, weight, column) in [(slots.queries, queries, 0), (slots.keysValues, keysValues, width)] {
             guard let slot else { continue }
@@ -110,16 +109,10 @@ private struct AttentionBlockJob {
                     accumulates: accumulates)
             }
         }
-        if let slot = slots.projection {
-            tape.accumulate(slot, shape: projection.weight.shape) { dw, accumulates in
-                outerProduct(
-                    dw.pointer, gradient.dbranch.pointer, stride: width, columns: width, kept.mixed,
-                    accumulates: accumulates)
-            }
-        }
         let d = heads.headWidth
         norms.add(0..<d, to: slots.queryNorm, shape: heads.queryNorm.shape, tape)
         norms.add(d..<2 * d, to: slots.keyNorm, shape: heads.keyNorm.shape, tape)
-        gradient.finish(slots.branch, bias: slots.projectionBias, tape, x: x, scale: scale, gate: gate) { _ in }
+        gradient.finish(
+            slots.branch, tape, shape: dy.shape, scale: scale, gate: gate, output: projection, inner: kept.mixed)
     }
 }

@@ -33,79 +33,72 @@ public struct BlockWeight {
 /// The second half of a transformer layer in bfloat16: x + gate·fc2(gelu(value)·gate'), [gate' ; value] = fc1(x̂), x̂ the
 /// RMS norm of x with weight `scale` (METHOD §3). x [B, L, D], scale and gate [1, D], fc1 [2H, D], fc2 [D, H].
 ///
-/// Tiles of rows go through the whole of it within a core's cache. Kept for the gradient are fc1's output and the branch,
-/// rounded; the rest is computed again. `dropout` acts on the branch.
+/// Tiles of rows go through the whole of it within a core's cache. Kept for the gradient are the normalised input and fc1's
+/// output, rounded; the rest is computed again. `dropout` acts on the branch.
 public func feedForwardBlock(
     _ x: Tensor, scale: Tensor, gate: Tensor, expand: BlockWeight, contract: BlockWeight,
     dropout: (p: Float, key: UInt64)? = nil
 ) -> Tensor {
-    let job = FeedForwardJob(x, scale, gate, expand.detached(), contract.detached(), dropout)
+    let job = FeedForwardJob(rows: x.rows, width: x.width, scale, gate, expand.detached(), contract.detached(), dropout)
     let inputs = [x, scale, gate] + expand.inputs + contract.inputs
     let isRecorded = inputs.contains { $0.slot != nil }
-    let (y, kept) = job.forward(keeping: isRecorded)
+    let (y, kept) = job.forward(x.detached(), keeping: isRecorded)
     let slots = FeedForwardJob.Slots(
-        branch: BranchSlots(x: x.slot, scale: scale.slot, gate: gate.slot), expand: expand.weight.slot,
-        expandBias: expand.bias?.slot, contract: contract.weight.slot, contractBias: contract.bias?.slot)
+        branch: BranchSlots(
+            x: x.slot, scale: scale.slot, gate: gate.slot, weight: contract.weight.slot, bias: contract.bias?.slot),
+        expand: expand.weight.slot, expandBias: expand.bias?.slot)
     return Tape.record(y, from: inputs) { dy, tape in
         guard let kept else { return }
         job.backward(dy, kept, slots, tape)
     }
 }
 
-/// Where the gradients of a residual branch's own inputs go.
-struct BranchSlots {
-    let x, scale, gate: Int?
-}
-
 private struct FeedForwardJob {
     struct Slots {
         let branch: BranchSlots
-        let expand, expandBias, contract, contractBias: Int?
+        let expand, expandBias: Int?
     }
 
     /// What the forward pass leaves for the gradient.
     struct Kept {
-        let inverse: Tensor
-        let hidden, branch: Rounded
+        let norm: KeptNorm
+        let hidden: Rounded
     }
 
-    let x, scale, gate: Tensor
+    let scale, gate: Tensor
     let expand, contract: BlockWeight
     let dropout: (p: Float, key: UInt64)?
     private let width, hidden, padded: Int
     private let tiles: Tiles
 
     init(
-        _ x: Tensor, _ scale: Tensor, _ gate: Tensor, _ expand: BlockWeight, _ contract: BlockWeight,
+        rows: Int, width: Int, _ scale: Tensor, _ gate: Tensor, _ expand: BlockWeight, _ contract: BlockWeight,
         _ dropout: (p: Float, key: UInt64)?
     ) {
-        (width, hidden) = (x.width, contract.weight.width)
+        (self.width, hidden) = (width, contract.weight.width)
         require(
             scale.count == width && gate.count == width && width % 2 == 0 && expand.weight.shape == [2 * hidden, width]
                 && contract.weight.shape == [width, hidden],
-            "feedForwardBlock: x \(x.shape), scale \(scale.shape), gate \(gate.shape), weights \(expand.weight.shape) and \(contract.weight.shape) do not fit")
-        (self.x, self.scale, self.gate) = (x.detached(), scale.detached(), gate.detached())
+            "feedForwardBlock: x of width \(width), scale \(scale.shape), gate \(gate.shape), weights \(expand.weight.shape) and \(contract.weight.shape) do not fit")
+        (self.scale, self.gate) = (scale.detached(), gate.detached())
         (self.expand, self.contract, self.dropout) = (expand, contract, dropout)
         padded = Rounded.even(hidden)
-        tiles = Tiles(rows: x.rows)
+        tiles = Tiles(rows: rows)
     }
 
-    func forward(keeping isRecorded: Bool) -> (Tensor, Kept?) {
+    func forward(_ x: Tensor, keeping isRecorded: Bool) -> (Tensor, Kept?) {
         let (first, second) = (Panels(transposing: expand.paddedHalves), Panels(transposing: WeightRows(contract.weight)))
         let bias = expand.paddedBias
         let y = Tensor(uninitialized: x.shape)
-        let inverse = Tensor(uninitialized: [x.rows])
-        let kept = isRecorded
-            ? Kept(
-                inverse: inverse, hidden: Rounded(rows: x.rows, width: 2 * padded),
-                branch: Rounded(rows: x.rows, width: width)) : nil
+        let norm = KeptNorm(rows: x.rows, width: width, isRecorded: isRecorded)
+        let kept = isRecorded ? Kept(norm: norm, hidden: Rounded(rows: x.rows, width: 2 * padded)) : nil
         tiles.forEach { _, row, rows in
             let normed = Rounded(rows: rows, width: width)
             let wide = Rounded(rows: kept == nil ? rows : 0, width: 2 * padded)
             let gated = Rounded(rows: rows, width: padded)
             let branch = Storage(count: rows * width)
             let at = row * width
-            bf16_rms_norm(normed.pointer, inverse.pointer + row, x.pointer + at, scale.pointer, rows, width)
+            norm.fill(row, rows, normed.pointer, x, scale)
             let h = kept?.hidden.row(row) ?? wide.pointer
             first.multiply(normed.pointer, stride: width, rows: rows, bias: bias?.pointer, rounding: h)
             bf16_geglu_forward(gated.pointer, h, rows, padded)
@@ -113,25 +106,24 @@ private struct FeedForwardJob {
             if let dropout {
                 dropout_apply(branch.pointer, branch.pointer, dropout.p, dropout.key, UInt64(at), rows * width)
             }
-            bf16_gated_residual_forward(
-                y.pointer + at, kept?.branch.row(row), x.pointer + at, branch.pointer, gate.pointer, rows, width)
+            gated_residual_rows(y.pointer + at, x.pointer + at, branch.pointer, gate.pointer, rows, width)
         }
         return (y, kept)
     }
 
     func backward(_ dy: Tensor, _ kept: Kept, _ slots: Slots, _ tape: Tape) {
-        let (first, second) = (Panels(expand.paddedHalves), Panels(WeightRows(contract.weight)))
-        let gradient = BranchGradient(rows: x.rows, width: width, sums: 2 * padded, tiles: tiles)
-        let dh = Rounded(rows: x.rows, width: 2 * padded)
-        let gated = Rounded(rows: x.rows, width: padded)
+        let (first, second) = (Panels(expand.paddedHalves), Panels(WeightRows(contract.weight, times: gate)))
+        let gradient = BranchGradient(rows: tiles.rows, width: width, sums: 2 * padded, tiles: tiles)
+        let dh = Rounded(rows: tiles.rows, width: 2 * padded)
+        let gated = Rounded(rows: tiles.rows, width: padded)
         tiles.forEach { tile, row, rows in
-            gradient.enter(tile, row, rows, dy, kept.branch, gate, dropout)
+            gradient.enter(tile, row, rows, dy, dropout)
             let dgated = Rounded(rows: rows, width: padded)
-            second.multiply(gradient.dbranch.row(row), stride: width, rows: rows, rounding: dgated.pointer, rowOfC: padded)
+            second.multiply(gradient.slope.row(row), stride: width, rows: rows, rounding: dgated.pointer, rowOfC: padded)
             bf16_geglu_backward(dh.row(row), gated.row(row), dgated.pointer, kept.hidden.row(row), rows, padded)
             bf16_add_row_sum(gradient.sums(tile), dh.row(row), 2 * padded, rows, 2 * padded)
             first.multiply(dh.row(row), stride: 2 * padded, rows: rows, into: gradient.dx.pointer + row * width)
-            gradient.leave(tile, row, rows, dy, x, kept.inverse, scale)
+            gradient.leave(tile, row, rows, dy, kept.norm, scale)
         }
         if let slot = slots.expand {
             tape.accumulate(slot, shape: expand.weight.shape) { dw, accumulates in
@@ -142,14 +134,9 @@ private struct FeedForwardJob {
                 }
             }
         }
-        if let slot = slots.contract {
-            tape.accumulate(slot, shape: contract.weight.shape) { dw, accumulates in
-                outerProduct(
-                    dw.pointer, gradient.dbranch.pointer, stride: width, columns: width, gated, columnsOfB: hidden,
-                    accumulates: accumulates)
-            }
-        }
-        gradient.finish(slots.branch, bias: slots.contractBias, tape, x: x, scale: scale, gate: gate) { sums in
+        gradient.finish(
+            slots.branch, tape, shape: dy.shape, scale: scale, gate: gate, output: contract, inner: gated
+        ) { sums in
             guard let slot = slots.expandBias, let bias = expand.bias else { return }
             let total = Tensor(uninitialized: bias.shape)
             for half in 0..<2 {

@@ -24,7 +24,8 @@ public func headCrossEntropy(_ x: Tensor, scale: Tensor, weight: Tensor, targets
         tiles.forEach { _, row, rows in
             let normed = Rounded(rows: rows, width: width)
             let (logits, lse) = (Storage(count: rows * vocabulary), Storage(count: rows))
-            bf16_rms_norm(normed.pointer, inverse.pointer + row, x0.pointer + row * width, scale0.pointer, rows, width)
+            bf16_rms_norm(
+                normed.pointer, nil, inverse.pointer + row, x0.pointer + row * width, scale0.pointer, rows, width)
             forward.multiply(normed.pointer, stride: width, rows: rows, into: logits.pointer)
             cross_entropy_forward(loss.pointer + row, lse.pointer, logits.pointer, ids + row, rows, vocabulary)
             guard isRecorded else { return }
@@ -48,7 +49,7 @@ public func headCrossEntropy(_ x: Tensor, scale: Tensor, weight: Tensor, targets
             rms_norm_backward(
                 dx.pointer + at, partials.part(tile), dnormed.pointer, x0.pointer + at, inverse.pointer + row,
                 scale0.pointer, 0, rows, width, rows)
-            bf16_rms_norm(normed.row(row), unused.pointer, x0.pointer + at, scale0.pointer, rows, width)
+            bf16_rms_norm(normed.row(row), nil, unused.pointer, x0.pointer + at, scale0.pointer, rows, width)
             bf16_scale_rows(normed.row(row), normed.row(row), dloss.pointer + row, rows, width)
         }
         if let weightSlot {

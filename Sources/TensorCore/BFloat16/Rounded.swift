@@ -35,6 +35,8 @@ package struct Rounded {
 package struct WeightRows {
     private(set) var starts: [UnsafePointer<Float>?] = []
     let width: Int
+    /// What each row is multiplied with, [rows].
+    private(set) var factors: Tensor?
     private var owners: [Tensor] = []
 
     /// - Parameter parts: [nᵢ, width] each.
@@ -51,6 +53,13 @@ package struct WeightRows {
             append(weight, first..<first + half)
             if half % 2 == 1 { starts.append(nil) }
         }
+    }
+
+    /// The rows of `weight`, each times its entry of `factors`.
+    init(_ weight: Tensor, times factors: Tensor) {
+        self.init(weight)
+        require(factors.count == count, "\(factors.count) factors for \(count) rows")
+        self.factors = factors.detached()
     }
 
     /// Rows `range` of `weight`.
@@ -112,6 +121,7 @@ package struct Panels {
 
     /// x·wᵀ for weights [columns, summed], rounded.
     package init(transposing w: WeightRows) {
+        require(w.factors == nil, "rows times factors are packed as rows only")
         self = w.starts.withUnsafeBufferPointer { starts in
             nonisolated(unsafe) let starts = starts.baseAddress!
             return Panels(columns: w.count, pairs: (w.width + 1) / 2) { panel, first, count in
@@ -125,7 +135,8 @@ package struct Panels {
         self = w.starts.withUnsafeBufferPointer { starts in
             nonisolated(unsafe) let starts = starts.baseAddress!
             return Panels(columns: Rounded.even(w.width), pairs: (w.count + 1) / 2) { panel, first, count in
-                bf16_pack_weight_rows(panel, starts, first, w.count, min(count, w.width - first))
+                bf16_pack_weight_rows(
+                    panel, starts, w.factors?.pointer, first, w.count, min(count, w.width - first))
             }
         }
     }
