@@ -230,6 +230,15 @@ public struct SegmentedCrossEntropy {
         visual = part(layout.visualStart..<length)
     }
 
+    private init(prologue: Tensor, eos: Tensor, visual: Tensor) {
+        (self.prologue, self.eos, self.visual) = (prologue, eos, visual)
+    }
+
     /// Mean cross-entropy over all tokens.
     public var total: Tensor { prologue + eos + visual }
+
+    /// The same off the tape.
+    func detached() -> SegmentedCrossEntropy {
+        SegmentedCrossEntropy(prologue: prologue.detached(), eos: eos.detached(), visual: visual.detached())
+    }
 }

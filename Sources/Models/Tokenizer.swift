@@ -59,14 +59,36 @@ public struct Tokenizer {
     /// Reconstruction, quantizer and cross-entropy terms for patches [B, N, p·p·C] on a tape that differentiates
     /// `parameters`. `ar` is frozen: its cross-entropy reaches the encoder through the prologue's inputs only.
     /// `labels` [B] and `visualDropped` are the AR model's, `noise` is the quantizers'; `step` tells which of the
-    /// `imageLosses` have begun.
+    /// `imageLosses` have begun. With `frugal` the cross-entropy's gradient is taken before the decoder begins, so that the
+    /// AR model's activations are not held beside the decoder's; nothing else may then be made of it.
     public func stepA(
         patches: Tensor, weights: LossWeights, ar: ARModel? = nil, labels: TokenTensor? = nil,
-        visualDropped: [Bool] = [], noise: GumbelNoise? = nil, imageLosses: ImageLosses? = nil, step: Int = 0
+        visualDropped: [Bool] = [], noise: GumbelNoise? = nil, imageLosses: ImageLosses? = nil, step: Int = 0,
+        frugal: Bool = false
     ) -> StepA {
         let encoding = encoder(patches, noise: noise)
         let quantizer = encoding.visual.loss ?? .zeros([1])
         var total = Float(weights.quantizer) * quantizer
+
+        var crossEntropy: SegmentedCrossEntropy?
+        if let ar {
+            let encoded = patches.tape?.mark
+            let input = ARInput(
+                targets: config.layout.targets(encoding.indices),
+                labels: labels ?? TokenTensor(repeating: ar.unconditionalLabel, shape: [patches.shape[0]]),
+                visualDropped: visualDropped, prologueProbabilities: encoding.prologue?.probabilities,
+                visualProbabilities: encoding.visual.probabilities)
+            var parts = SegmentedCrossEntropy(ar.crossEntropy(input, on: patches.tape), layout: config.layout)
+            var term = Float(weights.prologueCrossEntropy) * (parts.prologue + parts.eos)
+                + Float(weights.visualCrossEntropy) * parts.visual
+            if frugal, term.isDifferentiated, let tape = patches.tape, let encoded {
+                term = tape.playBack(to: encoded, from: term)
+                parts = parts.detached()
+            }
+            total = total + term
+            crossEntropy = parts
+        }
+
         var (l1, l2) = (Tensor.zeros([1]), Tensor.zeros([1]))
         var reconstruction: Tensor?
         var images: ImageLosses.Terms?
@@ -79,19 +101,6 @@ public struct Tokenizer {
             reconstruction = rebuilt
             images = imageLosses?(real: target, rebuilt: rebuilt, config, step: step)
             if let term = images?.total { total = total + term }
-        }
-        var crossEntropy: SegmentedCrossEntropy?
-        if let ar {
-            let input = ARInput(
-                targets: config.layout.targets(encoding.indices),
-                labels: labels ?? TokenTensor(repeating: ar.unconditionalLabel, shape: [patches.shape[0]]),
-                visualDropped: visualDropped, prologueProbabilities: encoding.prologue?.probabilities,
-                visualProbabilities: encoding.visual.probabilities)
-            let parts = SegmentedCrossEntropy(ar.crossEntropy(input, on: patches.tape), layout: config.layout)
-            total =
-                total + Float(weights.prologueCrossEntropy) * (parts.prologue + parts.eos)
-                + Float(weights.visualCrossEntropy) * parts.visual
-            crossEntropy = parts
         }
         let extra = [
             (weights.prologueQuantizer, encoding.prologue?.loss), (weights.visualEntropy, encoding.visual.entropyLoss),

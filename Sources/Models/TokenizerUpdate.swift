@@ -79,7 +79,8 @@ public struct TokenizerUpdate {
     private func stepA(_ batch: Batch, _ ar: ARModel?, on tape: Tape, _ rate: Double) -> (Tokenizer.StepA, Double) {
         let a = tokenizer.stepA(
             patches: tape.constant(batch.patches), weights: weights, ar: ar, labels: batch.labels,
-            visualDropped: batch.visualDropped, noise: batch.noise, imageLosses: imageLosses, step: batch.step)
+            visualDropped: batch.visualDropped, noise: batch.noise, imageLosses: imageLosses, step: batch.step,
+            frugal: true)
         tape.backward(from: a.total)
         return (a, autoencoder.step(tape, rate: rate).gradientNorm)
     }

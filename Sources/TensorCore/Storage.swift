@@ -11,8 +11,7 @@ public final class Storage {
     /// Contents are undefined.
     public init(count: Int) {
         self.count = count
-        bucket = BufferPool.bucket(forCount: count)
-        pointer = BufferPool.shared.take(bucket)
+        (pointer, bucket) = BufferPool.shared.take(BufferPool.bucket(forCount: count))
     }
 
     deinit { BufferPool.shared.give(pointer, bucket) }
@@ -65,20 +64,31 @@ public final class BufferPool: Sendable {
         return (bytes + step - 1) / step * step
     }
 
-    fileprivate func take(_ size: Int) -> UnsafeMutablePointer<Float> {
-        let address = state.withLock { state -> UInt in
+    /// A block of `size` or, where only those are free, of one of the next classes, up to half as much again: that wastes
+    /// less than to hold both.
+    fileprivate func take(_ wanted: Int) -> (UnsafeMutablePointer<Float>, size: Int) {
+        let (address, size) = state.withLock { state -> (UInt, Int) in
+            var (found, size) = (state.free[wanted]?.popLast(), wanted)
+            var next = wanted
+            while found == nil, wanted >= Self.shareable, next < wanted * 3 / 2 {
+                next = Self.bucket(forCount: next / MemoryLayout<Float>.stride + 1)
+                if let address = state.free[next]?.popLast() { (found, size) = (address, next) }
+            }
             state.use.live += size
             state.use.peak = max(state.use.peak, state.use.live)
-            if let address = state.free[size]?.popLast() { return address }
+            if let found { return (found, size) }
             state.use.reserved += size
             state.use.systemAllocations += 1
-            return UInt(bitPattern: Self.allocate(size))
+            return (UInt(bitPattern: Self.allocate(size)), size)
         }
         guard let raw = UnsafeMutableRawPointer(bitPattern: address) else {
             fatalError("no memory for \(size) bytes")
         }
-        return raw.assumingMemoryBound(to: Float.self)
+        return (raw.assumingMemoryBound(to: Float.self), size)
     }
+
+    /// Smaller blocks are not worth a search.
+    private static let shareable = 1 << 20
 
     /// Large blocks ask for huge pages: kernels stream through them, and page table walks would cost a good part.
     private static func allocate(_ size: Int) -> UnsafeMutableRawPointer {

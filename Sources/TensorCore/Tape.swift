@@ -85,6 +85,7 @@ public final class Tape {
             require(tape == nil || tape === trace.tape, "inputs are on different tapes")
             tape = trace.tape
             flows = flows || trace.slot != nil
+            if let slot = trace.slot { trace.tape.requireRecorded(slot) }
         }
         guard let tape else { return output }
         guard flows else { return tape.constant(output) }
@@ -94,14 +95,40 @@ public final class Tape {
     }
 
     /// Plays the record backwards from `loss` (a scalar). Activations are freed on the way; a tape is used once.
-    public func backward(from loss: Tensor) {
+    public func backward(from loss: Tensor) { play(downTo: 0, from: loss) }
+
+    /// How far the record has come.
+    public struct Mark { fileprivate let entries, slots: Int }
+
+    public var mark: Mark { Mark(entries: entries.count, slots: gradients.count) }
+
+    /// Plays back what came after `mark`, from the scalar `loss`, before the record goes on, so that those activations are
+    /// not held together with later ones. Inputs from before `mark` keep the gradients that have reached them until
+    /// `backward`; no later op may read what was recorded after it.
+    ///
+    /// - Returns: the loss, through which nothing flows any more.
+    public func playBack(to mark: Mark, from loss: Tensor) -> Tensor {
+        play(downTo: mark.entries, from: loss)
+        played.append(mark.slots..<gradients.count)
+        return constant(loss)
+    }
+
+    /// Slots of outputs that were played back, and of parameters that were first used there.
+    private var played: [Range<Int>] = []
+
+    private func requireRecorded(_ slot: Int) {
+        guard played.contains(where: { $0.contains(slot) }) else { return }
+        require(parameterSlots.values.contains(slot), "an op reads what was played back already: its gradient would be lost")
+    }
+
+    private func play(downTo end: Int, from loss: Tensor) {
         require(loss.count == 1, "a loss must be a scalar, not \(loss.shape)")
         require(loss.trace?.tape === self, "the loss is not on this tape")
         guard let slot = loss.trace?.slot else {
             fatalError("no gradient flows to the loss: none of its inputs is differentiated")
         }
         gradients[slot] = Tensor([1], shape: loss.shape)
-        while let entry = entries.popLast() {
+        while entries.count > end, let entry = entries.popLast() {
             guard let gradient = gradients[entry.slot] else { continue }
             gradients[entry.slot] = nil
             entry.backward(gradient, self)

@@ -68,6 +68,9 @@ public struct Tensor {
     /// The tape that ops on this tensor are recorded on.
     public var tape: Tape? { trace?.tape }
 
+    /// Whether a gradient flows through it.
+    public var isDifferentiated: Bool { trace?.slot != nil }
+
     /// The same values off the tape: stop-gradient.
     public func detached() -> Tensor { Tensor(shape: shape, storage: storage, trace: nil) }
 

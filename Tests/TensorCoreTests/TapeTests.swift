@@ -50,6 +50,29 @@ import Testing
         #expect(zip(tape.gradient(of: a)?.values ?? [], columns).allSatisfy { abs($0 - $1) < 1e-5 })
     }
 
+    /// One of two losses played back before the other is recorded: the same gradients, with fewer activations at once.
+    @Test func partsCanBePlayedBackEarly() {
+        let w = Parameter(name: "w", value: random([5, 5], "w"))
+        let x = random(shape, "x")
+        let ones = [Float](repeating: 1, count: 15)
+        func gradients(early: Bool) -> (w: [Float], x: [Float], loss: Float) {
+            let tape = Tape(differentiating: [w])
+            let input = tape.variable(x)
+            let shared = input * input
+            let mark = tape.mark
+            var first = weightedSum(linear(shared, weight: w(on: tape)), weights: ones)
+            if early { first = tape.playBack(to: mark, from: first) }
+            // The parameter that the first part used, and what came before it, may be used again.
+            let total = first + weightedSum(linear(shared * shared, weight: w(on: tape)), weights: ones)
+            tape.backward(from: total)
+            return (tape.gradient(of: w)?.values ?? [], tape.gradient(of: input)?.values ?? [], total.scalar)
+        }
+        let (early, late) = (gradients(early: true), gradients(early: false))
+        #expect(early.loss == late.loss && early.w.count == 25 && early.x.count == 15)
+        #expect(zip(early.w, late.w).allSatisfy { abs($0 - $1) < 1e-5 * (1 + abs($1)) })
+        #expect(zip(early.x, late.x).allSatisfy { abs($0 - $1) < 1e-5 * (1 + abs($1)) })
+    }
+
     /// Gradients flow through parameters that were not asked for, never to them.
     @Test func onlyWantedParametersGetGradients() {
         let (first, second) = (
