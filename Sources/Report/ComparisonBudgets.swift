@@ -53,34 +53,37 @@ enum ComparisonBudgets {
         ]
     }
 
-    /// A note for each budget that is not the same for all arms, with the numbers.
+    /// A note for each budget that is not the same for all arms that are compared with one another, with the numbers.
     static func notes(_ arms: [SweepResults.Arm]) -> [String] {
-        let counts: [(String, (SweepResults.Run) -> Double?)] = [
-            ("tokenizer steps", steps("tokenizer")), ("prior steps", steps("prior")),
-            ("images seen by the tokenizer", { $0.stages["tokenizer"]?.summary["images_seen"]?.doubleValue }),
-            ("sequences seen by the prior", { $0.stages["prior"]?.summary["sequences_seen"]?.doubleValue }),
-        ]
-        var notes = counts.compactMap { what, value in
-            note(what, arms.map { ($0.label, mean($0.runs, value)) }) { NumberFormat.exact($0.rounded()) }
+        let groups = ComparisonDifferences.groups(arms)
+        func note(
+            _ what: String, within tolerance: Double = 1, _ value: (SweepResults.Run) -> Double?, text: (Double) -> String
+        ) -> String? {
+            let uneven = groups.filter { group in
+                let known = group.compactMap { mean($0.runs, value) }
+                guard let least = known.min(), let most = known.max() else { return false }
+                return text(least) != text(most) && most > least * tolerance
+            }
+            return sentence(what, uneven.joined().map { ($0.label, mean($0.runs, value)) }, text: text)
         }
-        let sizes = arms.map { ($0.label, mean($0.runs, parameters)) }
-        if let note = note("parameters", sizes, text: { NumberFormat.fixed($0 / 1e6, decimals: 2) + " M" }) { notes.append(note) }
-        let work = arms.map { ($0.label, mean($0.runs, teraflops)) }
-        if let note = note("TFLOP of training", work, text: { NumberFormat.fixed($0, decimals: 1) }) { notes.append(note) }
-        let times = arms.map { ($0.label, mean($0.runs, seconds)) }
-        let known = times.compactMap(\.1)
-        if let least = known.min(), let most = known.max(), most > least * timeTolerance,
-            let note = note("seconds of training", times, text: { NumberFormat.exact($0.rounded()) })
-        {
-            notes.append(note)
-        }
-        return notes
+        func whole(_ value: Double) -> String { NumberFormat.exact(value.rounded()) }
+        return [
+            note("tokenizer steps", steps("tokenizer"), text: whole), note("prior steps", steps("prior"), text: whole),
+            note(
+                "images seen by the tokenizer", { $0.stages["tokenizer"]?.summary["images_seen"]?.doubleValue }, text: whole),
+            note(
+                "sequences seen by the prior", { $0.stages["prior"]?.summary["sequences_seen"]?.doubleValue }, text: whole),
+            note("parameters", parameters) { NumberFormat.fixed($0 / 1e6, decimals: 2) + " M" },
+            note("TFLOP of training", teraflops) { NumberFormat.fixed($0, decimals: 1) },
+            note("seconds of training", within: timeTolerance, seconds, text: whole),
+        ].compactMap { $0 }
     }
 
-    private static func note(_ what: String, _ values: [(label: String, value: Double?)], text: (Double) -> String) -> String? {
+    private static func sentence(
+        _ what: String, _ values: [(label: String, value: Double?)], text: (Double) -> String
+    ) -> String? {
         var groups: [(text: String, labels: [String])] = []
-        for (label, value) in values {
-            guard let value else { continue }
+        for case (let label, let value?) in values {
             let shown = text(value)
             if let place = groups.firstIndex(where: { $0.text == shown }) {
                 groups[place].labels.append(label)
@@ -88,7 +91,7 @@ enum ComparisonBudgets {
                 groups.append((shown, [label]))
             }
         }
-        guard groups.count > 1 else { return nil }
+        guard !groups.isEmpty else { return nil }
         return "budgets differ: \(what) "
             + groups.map { group in
                 let labels = group.labels.count > 6 ? "\(group.labels.count) arms" : group.labels.joined(separator: ", ")

@@ -58,6 +58,15 @@ struct ComparisonDifferences {
         }
     }
 
+    /// Arms that are compared with one another: each baseline with those that it is nearest to; all, where there is no baseline.
+    static func groups(_ arms: [SweepResults.Arm]) -> [[SweepResults.Arm]] {
+        let baselines = arms.filter(\.isBaseline)
+        guard !baselines.isEmpty else { return [arms] }
+        return baselines.map { baseline in
+            arms.filter { $0.isBaseline ? $0.label == baseline.label : nearest(to: $0, among: baselines)?.label == baseline.label }
+        }
+    }
+
     /// Paired by seed where the arms share two seeds or more, or have only one.
     private static func compare(_ arm: SweepResults.Arm, _ baseline: SweepResults.Arm, _ name: String) -> ArmComparison? {
         let (values, others) = (arm.values(name), baseline.values(name))

@@ -124,6 +124,14 @@ import Testing
                 "budgets differ: prior steps 600 for a, c; 900 for b",
                 "budgets differ: seconds of training 200 for a, c; 400 for b",
             ])
+        // With a baseline for each value of a second axis, arms are measured by their own.
+        func cell(_ variant: String, steps: Int, isBaseline: Bool) -> SweepResults.Arm {
+            arm(
+                "\(variant)\(steps)", baseline, isBaseline: isBaseline,
+                settings: ["tokenizer": ["variant": .string(variant)], "prior": ["steps": .int(steps)]], steps: steps)
+        }
+        let even = [600, 900].flatMap { [cell("a", steps: $0, isBaseline: true), cell("b", steps: $0, isBaseline: false)] }
+        #expect(try notes(even) == [])
     }
 
     @Test func whatSharesAPlaceMustBeOneArmOrBeChosen() throws {
