@@ -15,10 +15,11 @@ struct TrainingCurves {
     init?(_ results: SweepResults, in store: Store) {
         let plots = ["tokenizer", "prior"].flatMap { role -> [ReportDocument.Block] in
             let arms = results.arms.map { arm in (arm.label, Self.tables(of: arm, role, in: store)) }
+            let styles = ArmStyle.all(for: results.arms.map(\.label))
             var columns: [String] = []
             for column in arms.flatMap({ $0.1.flatMap(\.columns) }) where !columns.contains(column) { columns.append(column) }
             let figures = columns.filter { !Self.omitted.contains($0) }.compactMap { column -> ReportDocument.Figure? in
-                let series = arms.enumerated().compactMap { place, arm in Self.series(arm.0, column, arm.1, colour: place) }
+                let series = zip(arms, styles).compactMap { arm, style in Self.series(arm.0, column, arm.1, style) }
                 guard !series.isEmpty else { return nil }
                 var plot = LinePlot(title: "\(role): \(column)", xLabel: "step", yLabel: column, series: series)
                 // Losses fall by orders of magnitude; their logarithm shows the end as well as the beginning.
@@ -46,7 +47,7 @@ struct TrainingCurves {
 
     /// Means over windows of steps, then over seeds.
     private static func series(
-        _ label: String, _ column: String, _ tables: [MetricsTable], colour: Int
+        _ label: String, _ column: String, _ tables: [MetricsTable], _ style: ArmStyle
     ) -> LinePlot.Series? {
         let last = tables.compactMap { $0.steps.last }.max() ?? 0
         let window = max(1, (Int(last) + resolution - 1) / resolution)
@@ -66,6 +67,6 @@ struct TrainingCurves {
             return LinePlot.Point(
                 x: Double(place * window), y: seeds.reduce(0, +) / Double(seeds.count), band: low < high ? low...high : nil)
         }
-        return points.isEmpty ? nil : LinePlot.Series(label, points: points, colour: colour)
+        return points.isEmpty ? nil : LinePlot.Series(label, points: points, isDashed: style.isDashed, colour: style.colour)
     }
 }
