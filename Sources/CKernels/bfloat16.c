@@ -166,16 +166,16 @@ KERNEL void bf16_geglu_forward(bfloat16 *restrict y, const bfloat16 *restrict ga
     }
 }
 
-KERNEL void bf16_geglu_backward(bfloat16 *restrict dgated, bfloat16 *restrict y, const bfloat16 *restrict dy,
-                                const bfloat16 *restrict gated, long rows, long hidden) {
+KERNEL void bf16_geglu_backward(bfloat16 *restrict gated, bfloat16 *restrict y, const bfloat16 *restrict dy, long rows,
+                                long hidden) {
     for (long r = 0; r < rows; r++) {
-        const bfloat16 *gate = gated + r * 2 * hidden, *value = gate + hidden, *g = dy + r * hidden;
-        bfloat16 *dgate = dgated + r * 2 * hidden, *dvalue = dgate + hidden, *out = y + r * hidden;
+        bfloat16 *gate = gated + r * 2 * hidden, *value = gate + hidden, *out = y + r * hidden;
+        const bfloat16 *g = dy + r * hidden;
         for (long i = 0; i < hidden; i++) {
             float x = float_of(value[i]), d = float_of(g[i]), other = float_of(gate[i]), s = gelu_gate(x);
             float slope = s + x * s * (1.0f - s) * 1.5957691216057308f * (1.0f + 0.134145f * x * x);
-            dgate[i] = bfloat16_of(d * x * s);
-            dvalue[i] = bfloat16_of(d * other * slope);
+            gate[i] = bfloat16_of(d * x * s);
+            value[i] = bfloat16_of(d * other * slope);
             out[i] = bfloat16_of(x * s * other);
         }
     }

@@ -69,6 +69,7 @@ public struct Tokenizer {
         let encoding = encoder(patches, noise: noise)
         let quantizer = encoding.visual.loss ?? .zeros([1])
         var total = Float(weights.quantizer) * quantizer
+        let isDecoded = weights.l1 != 0 || weights.l2 != 0 || imageLosses != nil
 
         var crossEntropy: SegmentedCrossEntropy?
         if let ar {
@@ -81,7 +82,7 @@ public struct Tokenizer {
             var parts = SegmentedCrossEntropy(ar.crossEntropy(input, on: patches.tape), layout: config.layout)
             var term = Float(weights.prologueCrossEntropy) * (parts.prologue + parts.eos)
                 + Float(weights.visualCrossEntropy) * parts.visual
-            if frugal, term.isDifferentiated, let tape = patches.tape, let encoded {
+            if frugal, isDecoded, term.isDifferentiated, let tape = patches.tape, let encoded {
                 term = tape.playBack(to: encoded, from: term)
                 parts = parts.detached()
             }
@@ -92,7 +93,7 @@ public struct Tokenizer {
         var (l1, l2) = (Tensor.zeros([1]), Tensor.zeros([1]))
         var reconstruction: Tensor?
         var images: ImageLosses.Terms?
-        if weights.l1 != 0 || weights.l2 != 0 || imageLosses != nil {
+        if isDecoded {
             let rebuilt = decoder(encoding.visual.codes)
             let target = patches.detached()
             l1 = meanAbsoluteDifference(rebuilt, target)

@@ -103,6 +103,30 @@ import Testing
         #expect(!differs, "step B depends on the weights of step A")
     }
 
+    /// Without any reconstruction, as `prologue-post` trains, and with it, an update is what a whole record gives.
+    @Test(arguments: [true, false]) func updatesAreThoseOfAWholeRecord(reconstructs: Bool) {
+        let settings = AdamW.Settings(beta1: 0, beta2: 0.9, epsilon: 10)
+        func weights(_ example: Example) -> Tokenizer.LossWeights {
+            var weights = example.weights(0.25, 0.25)
+            if !reconstructs { (weights.l1, weights.l2, weights.quantizer) = (0, 0, 0) }
+            return weights
+        }
+        let (whole, updated) = (Example(prologue: true), Example(prologue: true))
+        let initial = whole.tokenizer.parameters.flatMap(\.value.values)
+        let tape = Tape(differentiating: whole.tokenizer.parameters)
+        tape.backward(from: whole.stepA(on: tape, weights(whole)).total)
+        AdamW(whole.tokenizer.parameters, settings).step(tape, rate: 1)
+
+        let update = TokenizerUpdate(
+            updated.tokenizer, weights: weights(updated), autoencoder: AdamW(updated.tokenizer.parameters, settings),
+            joint: (updated.ar, AdamW(updated.ar.parameters, settings)))
+        _ = update(patches: updated.patches, labels: updated.labels, visualDropped: updated.dropped, rate: 1)
+        let (a, b) = (whole.tokenizer.parameters.flatMap(\.value.values), updated.tokenizer.parameters.flatMap(\.value.values))
+        let moved = zip(a, initial).map { abs($0 - $1) }.max() ?? 0
+        let off = zip(a, b).map { abs($0 - $1) }.max() ?? 1
+        #expect(moved > 0 && off < 1e-4 * moved, "\(off) of \(moved)")
+    }
+
     /// Step A takes the generator's and the perceptual loss, each with its weight; step B trains the discriminator on step
     /// A's images as if there had been no step A.
     @Test(arguments: [true, false])

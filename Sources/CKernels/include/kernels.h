@@ -186,7 +186,8 @@ void bf16_rotary_norm_backward(bfloat16 *dx, float *dw, const float *dy, const b
                                const float *w, const float *cosine, const float *sine, long tokens, long width,
                                long stride);
 void bf16_geglu_forward(bfloat16 *y, const bfloat16 *gated, long rows, long hidden);
-void bf16_geglu_backward(bfloat16 *dgated, bfloat16 *y, const bfloat16 *dy, const bfloat16 *gated, long rows, long hidden);
+/* gated becomes its gradient */
+void bf16_geglu_backward(bfloat16 *gated, bfloat16 *y, const bfloat16 *dy, long rows, long hidden);
 /* y = x + gate·branch */
 void gated_residual_rows(float *y, const float *x, const float *branch, const float *gate, long rows, long width);
 /* Of branch = W·in with G = Σ dy·inᵀ [rows, width]: dgate = Σ W∘G by rows, and dW = gate·G, added to sum or in G's place

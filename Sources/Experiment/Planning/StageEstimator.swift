@@ -2,8 +2,9 @@ import Files
 import RunStore
 
 /// Guesses how long a stage will take from the finished stage of its kind that is most like it: the one that shares most
-/// settings, those of all the stages it was made from included. Time is taken to grow with FLOPs where both are known,
-/// else with training steps, or samples. Where nothing of the kind has been done, the machine's own rate is used.
+/// settings, those of all the stages it was made from included. Time is taken to grow with FLOPs where both are known;
+/// stages that did not record theirs count only for stages without any, by training steps or samples. Where nothing of the
+/// kind has been done, the machine's own rate is used.
 struct StageEstimator {
     private let store: Store
     private let planned: [String: StageIdentity]
@@ -32,7 +33,7 @@ struct StageEstimator {
 
     /// The same for all of the stage, as if nothing of it were done.
     mutating func wholeEstimate(_ identity: StageIdentity, _ cost: StageCost?) -> SweepPlan.Estimate? {
-        if let record = likest(identity) {
+        if let record = likest(identity, withFlops: (cost?.flops ?? 0) > 0) {
             var scale = identity.amount / record.identity.amount
             if let cost, let done = record.summary["flops"]?.doubleValue, done > 0 { scale = cost.flops / done }
             return SweepPlan.Estimate(seconds: record.wallSeconds * scale, basis: .stage(record.id))
@@ -44,10 +45,10 @@ struct StageEstimator {
         }
     }
 
-    private mutating func likest(_ identity: StageIdentity) -> StageRecord? {
+    private mutating func likest(_ identity: StageIdentity, withFlops: Bool) -> StageRecord? {
         let wanted = traits(of: identity)
         var best: (likeness: Int, record: StageRecord)?
-        for record in records(of: identity.kind) {
+        for record in records(of: identity.kind) where !withFlops || record.summary["flops"] != nil {
             let likeness = wanted.intersection(traits(of: record.identity)).count
             if let best, (best.likeness, best.record.finished) >= (likeness, record.finished) { continue }
             best = (likeness, record)

@@ -114,13 +114,14 @@ private struct FeedForwardJob {
     func backward(_ dy: Tensor, _ kept: Kept, _ slots: Slots, _ tape: Tape) {
         let (first, second) = (Panels(expand.paddedHalves), Panels(WeightRows(contract.weight, times: gate)))
         let gradient = BranchGradient(rows: tiles.rows, width: width, sums: 2 * padded, tiles: tiles)
-        let dh = Rounded(rows: tiles.rows, width: 2 * padded)
+        // A tape is played once, so fc1's output gives its place to its gradient.
+        let dh = kept.hidden
         let gated = Rounded(rows: tiles.rows, width: padded)
         tiles.forEach { tile, row, rows in
             gradient.enter(tile, row, rows, dy, dropout)
             let dgated = Rounded(rows: rows, width: padded)
             second.multiply(gradient.slope.row(row), stride: width, rows: rows, rounding: dgated.pointer, rowOfC: padded)
-            bf16_geglu_backward(dh.row(row), gated.row(row), dgated.pointer, kept.hidden.row(row), rows, padded)
+            bf16_geglu_backward(dh.row(row), gated.row(row), dgated.pointer, rows, padded)
             bf16_add_row_sum(gradient.sums(tile), dh.row(row), 2 * padded, rows, 2 * padded)
             first.multiply(dh.row(row), stride: 2 * padded, rows: rows, into: gradient.dx.pointer + row * width)
             gradient.leave(tile, row, rows, dy, kept.norm, scale)
