@@ -74,6 +74,17 @@ import Testing
         }
     }
 
+    /// Curves stay; samples go.
+    @Test func picturesCanBeLeftOut() throws {
+        let place = try finishedSweep.get().place
+        for (choice, pictures) in [("first", 8), ("none", 0)] {
+            let folder = place.folder.appendingPathComponent("pictures-\(choice)")
+            #expect(try place.run("report", place.sweep, "--pictures", choice, "--output", folder.path).code == 0)
+            let files = try FileManager.default.contentsOfDirectory(atPath: folder.appendingPathComponent("pictures").path)
+            #expect(files.count { $0.hasSuffix(".png") } == pictures && files.contains { $0.hasSuffix(".svg") })
+        }
+    }
+
     @Test func aSweepThatHasNotRunSaysSo() throws {
         let place = try Workplace()
         let missing = try place.run("report", place.sweep)

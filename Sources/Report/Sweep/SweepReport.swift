@@ -10,14 +10,22 @@ import Sweep
 public struct SweepReport {
     public let document: ReportDocument
 
+    /// Whose pictures are shown: those of every seed, of each arm's first seed, or none.
+    public enum Pictures: String, CaseIterable, Sendable { case all, first, none }
+
     /// - Parameter date: when the report was made.
-    public init(_ sweep: SweepFile, _ results: SweepResults, in store: Store, date: Date = Date()) throws {
+    public init(
+        _ sweep: SweepFile, _ results: SweepResults, in store: Store, pictures: Pictures = .all, date: Date = Date()
+    ) throws {
         var document = ReportDocument(title: sweep.name)
         if let question = sweep.question { document.add(.paragraph(question)) }
         document.add(Self.standing(results, date))
         document.add(try Self.result(sweep, results))
         let semantics = SemanticsSection(results, in: store)
-        document.add(Self.pictures(results, in: store, besides: semantics.map { _ in SemanticsSection.pictures } ?? []))
+        if pictures != .none {
+            let elsewhere = semantics.map { _ in SemanticsSection.pictures } ?? []
+            document.add(Self.pictures(results, in: store, besides: elsewhere, ofAllSeeds: pictures == .all))
+        }
         if let semantics { document.add(semantics.blocks) }
         document.add(Self.plan(sweep, results))
         if let curves = TrainingCurves(results, in: store) { document.add([.heading("Training")] + curves.blocks) }
@@ -95,7 +103,7 @@ public struct SweepReport {
     ///
     /// - Parameter others: names of files that are shown elsewhere.
     private static func pictures(
-        _ results: SweepResults, in store: Store, besides others: Set<String>
+        _ results: SweepResults, in store: Store, besides others: Set<String>, ofAllSeeds: Bool
     ) -> [ReportDocument.Block] {
         func figures(ofRun place: Int) -> [ReportDocument.Figure] {
             let perArm = results.arms.map { arm in
@@ -119,6 +127,7 @@ public struct SweepReport {
         }
         let first = figures(ofRun: 0)
         guard !first.isEmpty else { return [] }
+        guard ofAllSeeds else { return [.heading("Pictures"), .figures(first)] }
         let moreSeeds = (1..<max(1, results.arms.map(\.runs.count).max() ?? 1)).flatMap(figures)
         return [.heading("Pictures"), .figures(first)] + (moreSeeds.isEmpty ? [] : [.details("Other seeds", [.figures(moreSeeds)])])
     }

@@ -12,12 +12,16 @@ struct ReportCommand: AsyncParsableCommand {
 
               prologue report Experiments/01-quickstart/sweep.yaml
               prologue report sweep.yaml --output results/my-sweep
+              prologue report sweep.yaml --pictures first
             """)
 
     @OptionGroup var sweep: SweepCommand.FileOptions
     @OptionGroup var store: StoreOptions
     @Option(help: "Folder to write to (default: reports/NAME in the store).", completion: .directory)
     var output: String?
+
+    @Option(help: "Samples and other pictures: of all seeds, of each arm's first seed (a smaller file), or none.")
+    var pictures = SweepReport.Pictures.all
 
     func run() async throws {
         let file = try sweep.load()
@@ -26,8 +30,10 @@ struct ReportCommand: AsyncParsableCommand {
         let folder =
             output.map { URL(fileURLWithPath: $0, isDirectory: true) }
             ?? context.store.directory.appendingPathComponent("reports/\(file.name)", isDirectory: true)
-        let html = try SweepReport(file, SweepResults(file, context), in: context.store).write(to: folder)
+        let html = try SweepReport(file, SweepResults(file, context), in: context.store, pictures: pictures).write(to: folder)
         print("report: \(html.path)")
         print("        \(folder.appendingPathComponent("report.md").path)")
     }
 }
+
+extension SweepReport.Pictures: ExpressibleByArgument {}
