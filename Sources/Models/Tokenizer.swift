@@ -71,7 +71,7 @@ public struct Tokenizer {
         var total = Float(weights.quantizer) * quantizer
         let isDecoded = weights.l1 != 0 || weights.l2 != 0 || imageLosses != nil
 
-        var crossEntropy: SegmentedCrossEntropy?
+        var crossEntropy: (parts: SegmentedCrossEntropy, term: Tensor)?
         if let ar {
             let encoded = patches.tape?.mark
             let input = ARInput(
@@ -86,8 +86,7 @@ public struct Tokenizer {
                 term = tape.playBack(to: encoded, from: term)
                 parts = parts.detached()
             }
-            total = total + term
-            crossEntropy = parts
+            crossEntropy = (parts, term)
         }
 
         var (l1, l2) = (Tensor.zeros([1]), Tensor.zeros([1]))
@@ -103,6 +102,8 @@ public struct Tokenizer {
             images = imageLosses?(real: target, rebuilt: rebuilt, config, step: step)
             if let term = images?.total { total = total + term }
         }
+        // Last, because it is large: small terms are not lost beside it.
+        if let crossEntropy { total = total + crossEntropy.term }
         let extra = [
             (weights.prologueQuantizer, encoding.prologue?.loss), (weights.visualEntropy, encoding.visual.entropyLoss),
             (weights.prologueEntropy, encoding.prologue?.entropyLoss),
@@ -110,7 +111,7 @@ public struct Tokenizer {
         for case (let weight, let term?) in extra where weight != 0 { total = total + Float(weight) * term }
         return StepA(
             encoding: encoding, reconstruction: reconstruction, l1: l1, l2: l2, quantizer: quantizer, images: images,
-            crossEntropy: crossEntropy, total: total)
+            crossEntropy: crossEntropy?.parts, total: total)
     }
 }
 
