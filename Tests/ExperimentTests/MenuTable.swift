@@ -199,7 +199,8 @@ enum MenuTable {
     private static let perceptual = tokenizerOn.union(["perceptual-features"])
 
     private static let imageLosses = [
-        image("gan.weight", "0.1", ["tokenizer.gan.width=4", "tokenizer.gan.layers=1"], loss: true),
+        // Large: the logits of a new discriminator average nearly 0, and its term must show beside the others.
+        image("gan.weight", "100", ["tokenizer.gan.width=4", "tokenizer.gan.layers=1"], loss: true),
         image("gan.loss", "hinge", judged), image("gan.start_step", "2", judged), image("gan.lecam", "0.5", judged),
         image("gan.width", "8", judged), image("gan.layers", "2", judged), image("gan.learning_rate", "0.01", judged),
         MenuRow(
