@@ -30,9 +30,10 @@ table() {
 for sweep in sweep tokens shapes; do
     table $sweep-distances $sweep \
         rfid gfid.nocfg prior_gap.nocfg gfid.cool prior_gap.cool gfid.uncond prior_gap.uncond gfid.uncond-cool prior_gap.uncond-cool
-    table $sweep-guidance $sweep gfid.guidance-1 gfid.tuned prior_gap.tuned precision.tuned recall.tuned tuned.scale
+    table $sweep-guidance $sweep gfid.guidance-1 gfid.guidance-3 gfid.tuned prior_gap.tuned precision.tuned recall.tuned tuned.scale
     table $sweep-bits $sweep \
         bits.conditional.prologue bits.conditional.visual bits.unconditional.prologue bits.unconditional.visual
+    table $sweep-snapshots $sweep prior_gap.{nocfg,uncond}.step-{250,500,1000,1500,2000}
     table $sweep-quality $sweep precision.nocfg recall.nocfg class_agreement.nocfg
     table $sweep-probe $sweep probe.prologue.top1 probe.first.top1 probe.random.top1
     # Nine arms' pictures would be more than a repository should keep.
