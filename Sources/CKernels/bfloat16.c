@@ -124,16 +124,20 @@ INLINE void turn(float *restrict y, const float *restrict x, const float *restri
 
 KERNEL void bf16_rotary_norm_forward(bfloat16 *restrict y, float *restrict inverse, const bfloat16 *restrict x,
                                      const float *restrict w, const float *restrict cosine,
-                                     const float *restrict sine, long tokens, long width, long stride) {
+                                     const float *restrict sine, long tokens, long width, long stride,
+                                     long table_stride) {
     const float root = sqrtf((float)width);
-    const long half = width / 2;
     float in[HEAD_LIMIT], turned[HEAD_LIMIT];
+    /* First all norms: their roots and divisions take long, and would hold up what follows. */
     for (long t = 0; t < tokens; t++) {
         widen(in, x + t * stride, width);
-        float inv = inverse_norm(in, width), scale = inv * root;
-        inverse[t] = inv;
+        inverse[t] = inverse_norm(in, width);
+    }
+    for (long t = 0; t < tokens; t++) {
+        const float scale = inverse[t] * root;
+        widen(in, x + t * stride, width);
         for (long i = 0; i < width; i++) in[i] *= scale * (1.0f + w[i]);
-        turn(turned, in, cosine + t * half, sine + t * half, 1, width);
+        turn(turned, in, cosine + t * table_stride, sine + t * table_stride, 1, width);
         for (long i = 0; i < width; i++) y[t * width + i] = bfloat16_of(turned[i]);
     }
 }
@@ -207,42 +211,5 @@ KERNEL void bf16_cross_entropy_slope(bfloat16 *restrict y, long y_row, const flo
         for (long i = 0; i < width; i++) out[i] = bfloat16_of(fast_exp(in[i] - shift));
         for (long i = width; i < y_row; i++) out[i] = 0;
         out[target[r]] = bfloat16_of(fast_exp(in[target[r]] - shift) - 1.0f);
-    }
-}
-
-/* Scores are summed for 32 keys at a time and outputs for 64 channels, so that sums stay in registers. Nothing here takes as
- * long as waiting for keys and values, so the next call's are asked for meanwhile. */
-KERNEL void bf16_attention_decode(bfloat16 *restrict y, float *restrict scores, const bfloat16 *restrict q,
-                                  const uint32_t *restrict keys, const bfloat16 *restrict values, float scale,
-                                  long length, long width, long capacity) {
-    enum { KEYS = BF16_KEYS, CHANNELS = 64 };
-    for (long t = 0; t < length; t += KEYS, keys += KEYS * width / 2) {
-        float sums[KEYS] = {0};
-        for (long p = 0; p < width / 2; p++) {
-            float first = float_of(q[2 * p]), second = float_of(q[2 * p + 1]);
-            const uint32_t *pairs = keys + p * KEYS;
-            __builtin_prefetch(pairs + capacity * width / 2);
-            __builtin_prefetch(pairs + capacity * width / 2 + KEYS / 2);
-            for (long j = 0; j < KEYS; j++)
-                sums[j] += first * float_of((bfloat16)pairs[j]) + second * float_of((bfloat16)(pairs[j] >> 16));
-        }
-        memcpy(scores + t, sums, sizeof sums);
-    }
-    float inv = 1.0f / exp_sum(scores, scores, scale, scale * largest(scores, length), length);
-    long i = 0;
-    for (; i + CHANNELS <= width; i += CHANNELS) {
-        float sums[CHANNELS] = {0};
-        for (long t = 0; t < length; t++) {
-            const bfloat16 *value = values + t * width + i;
-            __builtin_prefetch(value + capacity * width);
-            __builtin_prefetch(value + capacity * width + CHANNELS / 2);
-            for (long j = 0; j < CHANNELS; j++) sums[j] += scores[t] * float_of(value[j]);
-        }
-        for (long j = 0; j < CHANNELS; j++) y[i + j] = bfloat16_of(sums[j] * inv);
-    }
-    for (; i < width; i++) {
-        float sum = 0;
-        for (long t = 0; t < length; t++) sum += scores[t] * float_of(values[t * width + i]);
-        y[i] = bfloat16_of(sum * inv);
     }
 }

@@ -1,10 +1,5 @@
 #include "bfloat16.h"
 
-#if defined(__x86_64__)
-#include <immintrin.h>
-#define BF16_TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")))
-#endif
-
 /* Products are made of blocks of 6 rows and 64 columns, whose sums fit the 32 vector registers: 24 of them, 4 for a
  * row of B, and one for an entry of A, which is two neighbours along the summed axis. */
 enum { BLOCK_ROWS = 6, LANES = 16 };
@@ -25,9 +20,6 @@ typedef struct {
     int accumulates;
     __mmask16 last; /* lanes of the last vector of columns that exist */
 } block;
-
-/* Sums live in registers only if every index of them is a constant. */
-#define UNROLLED _Pragma("clang loop unroll(full)")
 
 #define BLOCK_FUNCTION(rows, vectors)                                                                                  \
     BF16_TARGET static void block_##rows##_##vectors(const block *o) {                                                 \
@@ -81,8 +73,10 @@ static void product_with_instructions(const bf16_product_operands *o, long rows,
         block part = {.b = panel_of(o, column), .a_row = o->a_row, .a_pair = o->a_pair, .b_pair = o->b_pair,
                       .pairs = pairs, .bias = o->bias ? o->bias + column : NULL, .c_row = o->c_row,
                       .accumulates = o->accumulates, .last = (__mmask16)((1u << tail) - 1)};
-        for (long row = 0; row < rows; row += BLOCK_ROWS) {
-            long height = rows - row < BLOCK_ROWS ? rows - row : BLOCK_ROWS;
+        for (long row = 0, height; row < rows; row += height) {
+            /* Two or one alone would wait for their sums: 8 rows are two blocks of 4, 7 are 4 and 3. */
+            height = rows - row;
+            if (height > BLOCK_ROWS) height = height <= BLOCK_ROWS + 2 ? 4 : BLOCK_ROWS;
             part.a = o->a + row * o->a_row;
             part.c = o->c ? o->c + row * o->c_row + column : NULL;
             part.rounded = o->rounded ? o->rounded + row * o->c_row + column : NULL;
@@ -133,7 +127,9 @@ void bf16_use_instructions(int wanted) { portable_only = !wanted; }
 
 int bf16_has_instructions(void) { return has_instructions(); }
 
+int bf16_uses_instructions(void) { return !portable_only && has_instructions(); }
+
 void bf16_product(bf16_product_operands operands, long rows, long columns, long pairs) {
-    if (!portable_only && has_instructions()) product_with_instructions(&operands, rows, columns, pairs);
+    if (bf16_uses_instructions()) product_with_instructions(&operands, rows, columns, pairs);
     else product_portable(&operands, rows, columns, pairs);
 }

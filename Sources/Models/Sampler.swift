@@ -26,8 +26,13 @@ public struct Sampler {
     private let decoder: any StepDecoder
     /// Sequences drawn together: enough rows for efficient products, few enough for a cache of bounded size.
     package let group: Int
-    /// Sequences that one thread draws together in bfloat16.
+    /// Sequences that one thread draws together, where each draws its own.
     private let together: Int
+
+    /// Rows that one thread decodes together in bfloat16. Weights that stay in the processor's last cache, which half of it is
+    /// for, are read as fast as one block of rows is multiplied by them; then fewer rows leave more of the keys and values in
+    /// that cache. Larger weights come from memory, for as many rows as may be.
+    private static func rowsTogether(weightBytes: Int) -> Int { weightBytes <= 16 << 20 ? 6 : 64 }
 
     /// What keys and values of all sequences drawn together may take, where one sequence takes less.
     public static let cacheBytes = 4 << 30
@@ -39,20 +44,20 @@ public struct Sampler {
         let head = (model.head?.weight ?? model.table).value
         // Logits outside a token's segment are never computed, and what is certain needs none.
         let segments = (0..<layout.length).map(layout.segment).filter { $0.count > 1 }
+        let branches = settings.guidance == .off ? 1 : 2
         let rowBytes: Int
         switch settings.precision {
         case .float32:
             decoder = TransformerDecoder(transformer, table: model.positions, head: head, segments: segments)
             rowBytes = KeyValueCache.bytes(transformer.shape, capacity: layout.length)
+            together = .max
         case .bfloat16:
-            decoder = RoundedDecoder(transformer, table: model.positions, head: head, segments: segments)
+            let rounded = RoundedDecoder(transformer, table: model.positions, head: head, segments: segments)
+            decoder = rounded
+            together = Self.rowsTogether(weightBytes: rounded.weightBytes) / branches
             rowBytes = RoundedDecoder.cacheBytes(transformer.shape, capacity: layout.length)
         }
-        let sequenceBytes = (settings.guidance == .off ? 1 : 2) * rowBytes
-        group = Self.group(cacheBytes: cacheBytes, sequenceBytes: sequenceBytes)
-        // Few enough that keys and values, half full in the mean, stay in the processor's last cache; enough that weights
-        // are not read for a few rows.
-        together = max(32, (20 << 20) / sequenceBytes)
+        group = Self.group(cacheBytes: cacheBytes, sequenceBytes: branches * rowBytes)
     }
 
     /// Sequences drawn together where each takes `sequenceBytes` of cache, both guidance branches counted.
@@ -87,7 +92,9 @@ public struct Sampler {
             return sampleGroup(labels: labels, seed: seed, first: first, given: given)
         }
         let (count, length) = (labels.count, model.config.layout.length)
-        let parts = max(min(Parallel.threads, count), (count + together - 1) / together)
+        // As many for every thread.
+        let rounds = (count + together * Parallel.threads - 1) / (together * Parallel.threads)
+        let parts = min(count, rounds * Parallel.threads)
         var ids = [Int32](repeating: 0, count: count * length)
         ids.withUnsafeMutableBufferPointer { buffer in
             nonisolated(unsafe) let ids = buffer.baseAddress!
@@ -117,7 +124,7 @@ public struct Sampler {
             let segment = layout.segment(at: t)
             let scale = settings.guidance.scale(at: t, layout: layout)
             if segment.count > 1 {
-                let logits = session.logits(hidden, segment)
+                let logits = session.logits(hidden, segment, count: count, mixing: scale)
                 let temperature = t < layout.prologueTokens
                     ? settings.prologueTemperature ?? settings.temperature : settings.temperature
                 // Drawn even where a token is given, so that the streams stay in step.
@@ -126,7 +133,6 @@ public struct Sampler {
                     nonisolated(unsafe) let ids = buffer.baseAddress!
                     Parallel.ranges(count, grain: 4) { range in
                         for i in range {
-                            Self.mix(logits, row: i, unconditionalRow: guided ? count + i : nil, scale: scale)
                             let choice = Self.draw(
                                 UnsafeBufferPointer(start: logits.pointer + i * logits.width, count: logits.width),
                                 temperature: temperature, topK: settings.topK, topP: settings.topP, uniform: uniforms[i])
@@ -145,14 +151,6 @@ public struct Sampler {
             x = embedding(TokenTensor(next, shape: [rows, 1]), table: model.table.value)
         }
         return ids
-    }
-
-    /// s·cond + (1−s)·uncond of one sequence, in the place of its conditional logits.
-    private static func mix(_ logits: Tensor, row: Int, unconditionalRow: Int?, scale: Double?) {
-        guard let unconditionalRow, let scale else { return }
-        let conditional = logits.pointer + row * logits.width
-        CKernels.mix(
-            conditional, conditional, logits.pointer + unconditionalRow * logits.width, Float(scale), logits.width)
     }
 
     /// Temperature, top-k, top-p, then the token whose share of the cumulative probability holds `uniform`.

@@ -50,9 +50,15 @@ public struct RoundedDecoder: StepDecoder {
         RoundedSession(self, rows: rows, capacity: capacity)
     }
 
+    /// What the layers' weights take, packed.
+    public var weightBytes: Int {
+        layers.reduce(0) { $0 + $1.inner.bytes + $1.outer.bytes + $1.expand.bytes + $1.contract.bytes }
+    }
+
     /// Bytes that keys and values of one row take.
     public static func cacheBytes(_ shape: TransformerShape, capacity: Int) -> Int {
-        2 * shape.layers * shape.width * RoundedSession.rounded(capacity) * MemoryLayout<bfloat16>.stride
+        let (keys, values) = RoundedSession.groupSize(shape)
+        return shape.layers * RoundedSession.groups(capacity) * (keys + values) * MemoryLayout<UInt32>.stride
     }
 }
 
@@ -61,33 +67,41 @@ private final class RoundedSession: DecodingSession {
     private let decoder: RoundedDecoder
     private let rows, capacity: Int
     private var length = 0
-    /// Of every layer: keys [rows, heads, blocks, head width / 2, 32] as pairs of channels, values [rows, heads, capacity,
-    /// head width].
-    private let keys, values: [Rounded]
-    private let normed, qkv, mixed, wide, gated, turned: Rounded
+    /// [layers, rows], keys and then values of each; kernels.h says how they lie. One block, so that it lies in huge pages:
+    /// the processor does not read ahead past the end of a page.
+    private let cache: Rounded
+    private let normed, qkv, mixed, wide, gated, query, key, weights: Rounded
     private let branch, inverse, scores: Storage
     private let x: [Tensor]
 
-    /// Keys that lie beside one another, channel by channel.
-    private static let block = Int(BF16_KEYS)
+    private static let group = Int(BF16_GROUP)
 
-    /// Up to whole blocks of keys.
-    static func rounded(_ capacity: Int) -> Int { (capacity + block - 1) / block * block }
+    /// Groups that hold `count` tokens, or channels.
+    static func groups(_ count: Int) -> Int { (count + group - 1) / group }
+
+    /// Pairs of keys and of values that one group of tokens of a sequence takes in one layer.
+    static func groupSize(_ shape: TransformerShape) -> (keys: Int, values: Int) {
+        let half = shape.heads * group / 2
+        return (half * shape.headWidth, half * groups(shape.headWidth) * group)
+    }
 
     init(_ decoder: RoundedDecoder, rows: Int, capacity: Int) {
         (self.decoder, self.rows) = (decoder, rows)
-        self.capacity = Self.rounded(capacity)
-        let (shape, cells) = (decoder.shape, rows * self.capacity)
-        keys = (0..<shape.layers).map { _ in Rounded(rows: cells, width: shape.width) }
-        values = (0..<shape.layers).map { _ in Rounded(rows: cells, width: shape.width) }
+        self.capacity = Self.groups(capacity) * Self.group
+        let shape = decoder.shape
+        let (keys, values) = Self.groupSize(shape)
+        cache = Rounded(rows: shape.layers * rows, width: 2 * Self.groups(capacity) * (keys + values))
         normed = Rounded(rows: rows, width: shape.width)
         qkv = Rounded(rows: rows, width: 3 * shape.width)
         mixed = Rounded(rows: rows, width: shape.width)
         wide = Rounded(rows: rows, width: 2 * Rounded.even(shape.hidden))
         gated = Rounded(rows: rows, width: Rounded.even(shape.hidden))
-        turned = Rounded(rows: 2, width: shape.headWidth)
+        query = Rounded(rows: 1, width: shape.width)
+        key = Rounded(rows: 1, width: shape.width)
+        weights = Rounded(rows: shape.heads, width: self.capacity)
         branch = Storage(count: rows * shape.width)
-        (inverse, scores) = (Storage(count: max(rows, 2)), Storage(count: self.capacity))
+        inverse = Storage(count: max(rows, shape.heads))
+        scores = Storage(count: shape.heads * (self.capacity + Self.groups(shape.headWidth) * Self.group))
         x = (0..<2).map { _ in Tensor(uninitialized: [rows, 1, shape.width]) }
     }
 
@@ -100,7 +114,7 @@ private final class RoundedSession: DecodingSession {
         for (index, layer) in decoder.layers.enumerated() {
             bf16_rms_norm(normed.pointer, nil, inverse.pointer, from.pointer, layer.attentionScale.pointer, rows, width)
             layer.inner.multiply(normed.pointer, stride: width, rows: rows, rounding: qkv.pointer)
-            attend(layer, keys[index], values[index])
+            attend(layer, index)
             layer.outer.multiply(
                 mixed.pointer, stride: width, rows: rows, bias: layer.projectionBias?.pointer, into: branch.pointer)
             gated_residual_rows(to.pointer, from.pointer, branch.pointer, layer.attentionGate.pointer, rows, width)
@@ -119,38 +133,33 @@ private final class RoundedSession: DecodingSession {
     }
 
     /// Puts the new keys and values into the cache and fills `mixed`.
-    private func attend(_ layer: RoundedDecoder.Layer, _ keys: Rounded, _ values: Rounded) {
+    private func attend(_ layer: RoundedDecoder.Layer, _ index: Int) {
         let (heads, d, width) = (decoder.shape.heads, decoder.shape.headWidth, decoder.shape.width)
-        let half = d / 2
-        let (cosine, sine) = (decoder.table.cosine.pointer + length * half, decoder.table.sine.pointer + length * half)
-        let pairs = UnsafeMutableRawPointer(keys.pointer).assumingMemoryBound(to: UInt32.self)
-        let newKey = UnsafeMutableRawPointer(turned.row(1)).assumingMemoryBound(to: UInt32.self)
-        for cell in 0..<rows * heads {
-            let at = cell / heads * 3 * width + cell % heads * d
+        let (cosine, sine) = (decoder.table.cosine.pointer + length * d / 2, decoder.table.sine.pointer + length * d / 2)
+        let keySize = Self.groupSize(decoder.shape).keys * capacity / Self.group
+        for row in 0..<rows {
+            let new = qkv.row(row)
+            let keys = cache.pairs(index * rows + row)
+            let values = keys + keySize
             bf16_rotary_norm_forward(
-                turned.pointer, inverse.pointer, qkv.pointer + at, layer.queryNorm.pointer, cosine, sine, 1, d, d)
+                query.pointer, inverse.pointer, new, layer.queryNorm.pointer, cosine, sine, heads, d, d, 0)
             bf16_rotary_norm_forward(
-                turned.row(1), inverse.pointer, qkv.pointer + at + width, layer.keyNorm.pointer, cosine, sine, 1, d, d)
-            let (ownKeys, ownValues) = (pairs + cell * half * capacity, values.pointer + cell * capacity * d)
-            let place = ownKeys + length / Self.block * Self.block * half + length % Self.block
-            for pair in 0..<half { place[pair * Self.block] = newKey[pair] }
-            (ownValues + length * d).update(from: qkv.pointer + at + 2 * width, count: d)
+                key.pointer, inverse.pointer, new + width, layer.keyNorm.pointer, cosine, sine, heads, d, d, 0)
+            bf16_cache_token(keys, values, key.pointer, new + 2 * width, length, heads, d)
             bf16_attention_decode(
-                mixed.pointer + cell * d, scores.pointer, turned.pointer, ownKeys, ownValues, 1 / Float(d).squareRoot(),
-                length + 1, d, capacity)
+                mixed.row(row), scores.pointer, weights.pointer, query.pointer, keys, values,
+                1 / Float(d).squareRoot(), length + 1, heads, d, capacity)
         }
     }
 
-    func logits(_ hidden: Tensor, _ segment: Range<Int>) -> Tensor {
+    func logits(_ hidden: Tensor, _ segment: Range<Int>, count: Int, mixing scale: Double?) -> Tensor {
         guard let head = decoder.heads[segment] else { fatalError("no logits of \(segment) were announced") }
+        let normalized = decoder.outputScale.map { rmsNorm(hidden, weight: $0) } ?? hidden
         let width = decoder.shape.width
-        let result = Tensor(uninitialized: [rows, 1, segment.count])
-        if let scale = decoder.outputScale {
-            bf16_rms_norm(normed.pointer, nil, inverse.pointer, hidden.pointer, scale.pointer, rows, width)
-        } else {
-            bf16_round(normed.pointer, width, hidden.pointer, width, rows, width, width)
-        }
-        head.multiply(normed.pointer, stride: width, rows: rows, into: result.pointer)
+        bf16_round(
+            normed.pointer, width, mixedBranches(normalized, count: count, scale: scale).pointer, width, count, width, width)
+        let result = Tensor(uninitialized: [count, 1, segment.count])
+        head.multiply(normed.pointer, stride: width, rows: count, into: result.pointer)
         return result
     }
 }

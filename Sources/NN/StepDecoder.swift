@@ -1,3 +1,4 @@
+import CKernels
 import TensorCore
 
 /// An AR model made ready to be asked token by token.
@@ -10,6 +11,22 @@ public protocol StepDecoder {
 public protocol DecodingSession: AnyObject {
     /// The next token's x [rows, 1, D] → its hidden state [rows, 1, D], valid until the next step.
     func step(_ x: Tensor) -> Tensor
-    /// Logits of the ids in `segment`, [rows, 1, segment.count].
-    func logits(_ hidden: Tensor, _ segment: Range<Int>) -> Tensor
+    /// Logits of the ids in `segment` for the first `count` rows, [count, 1, segment.count].
+    ///
+    /// With a `scale` s they are s·a + (1 − s)·b of rows i and count + i. Logits are linear in what the head multiplies, so
+    /// that is mixed, and the head multiplies it once.
+    func logits(_ hidden: Tensor, _ segment: Range<Int>, count: Int, mixing scale: Double?) -> Tensor
+}
+
+/// What the head multiplies for `count` sequences, [count, 1, D], from rows x [rows, 1, D] of one or two guidance branches.
+func mixedBranches(_ x: Tensor, count: Int, scale: Double?) -> Tensor {
+    require(count * (scale == nil ? 1 : 2) <= x.rows, "\(x.rows) rows do not hold \(count) sequences")
+    if scale == nil && count == x.rows { return x }
+    let result = Tensor(uninitialized: [count, 1, x.width])
+    if let scale {
+        mix(result.pointer, x.pointer, x.pointer + result.count, Float(scale), result.count)
+    } else {
+        result.pointer.update(from: x.pointer, count: result.count)
+    }
+    return result
 }

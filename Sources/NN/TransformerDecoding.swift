@@ -115,8 +115,8 @@ private final class CachedSession: DecodingSession {
 
     func step(_ x: Tensor) -> Tensor { decoder.step(x, cache: cache) }
 
-    func logits(_ hidden: Tensor, _ segment: Range<Int>) -> Tensor {
+    func logits(_ hidden: Tensor, _ segment: Range<Int>, count: Int, mixing scale: Double?) -> Tensor {
         guard let head = decoder.heads[segment] else { fatalError("no logits of \(segment) were announced") }
-        return linear(hidden, weight: head)
+        return linear(mixedBranches(hidden, count: count, scale: scale), weight: head)
     }
 }

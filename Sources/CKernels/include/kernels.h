@@ -180,8 +180,9 @@ void bf16_rms_norm(bfloat16 *y, bfloat16 *unit, float *inverse, const float *x, 
 /* From unit: dx holds the gradient of y and becomes residual + that of x; dw accumulates; y once more */
 void bf16_rms_norm_backward(float *dx, float *dw, bfloat16 *y, const float *residual, const bfloat16 *unit,
                             const float *inverse, const float *w, long rows, long width);
+/* y [tokens, width]; rows of the tables are table_stride apart, or all one row if it is 0 */
 void bf16_rotary_norm_forward(bfloat16 *y, float *inverse, const bfloat16 *x, const float *w, const float *cosine,
-                              const float *sine, long tokens, long width, long stride);
+                              const float *sine, long tokens, long width, long stride, long table_stride);
 void bf16_rotary_norm_backward(bfloat16 *dx, float *dw, const float *dy, const bfloat16 *x, const float *inverse,
                                const float *w, const float *cosine, const float *sine, long tokens, long width,
                                long stride);
@@ -193,14 +194,23 @@ void gated_residual_rows(float *y, const float *x, const float *branch, const fl
 /* Of branch = W·in with G = Σ dy·inᵀ [rows, width]: dgate = Σ W∘G by rows, and dW = gate·G, added to sum or in G's place
  * where sum is null. */
 void gate_weight_gradient(float *dgate, float *g, float *sum, const float *w, const float *gate, long rows, long width);
-/* As attention_decode; keys are blocks of 32, [width/2, 32] pairs of channels each, and scores have room for whole blocks.
- * What lies a capacity of keys and values further on is fetched, for the call that comes next. */
-enum { BF16_KEYS = 32 };
-void bf16_attention_decode(bfloat16 *y, float *scores, const bfloat16 *q, const uint32_t *keys, const bfloat16 *values,
-                           float scale, long length, long width, long capacity);
 /* y [rows, y_row] = softmax(x) − onehot, from lse */
 void bf16_cross_entropy_slope(bfloat16 *y, long y_row, const float *x, const float *lse, const int32_t *target, long rows,
                               long width);
+
+/* ---- bfloat16: decoding (bfloat16_decoding.c) ------------------------------------------------------------- */
+
+/* The cache of one sequence, in groups of 16 tokens: keys [groups, heads, width/2, 16] are pairs of channels of 16 tokens,
+ * values [groups, heads, width/16, 8, 16] pairs of tokens of 16 channels, the last of a head with room for 16. Widths are
+ * even. */
+enum { BF16_GROUP = 16 };
+/* Puts token `at` into the cache, key and value [heads, width]; the tokens before it are there. */
+void bf16_cache_token(uint32_t *keys, uint32_t *values, const bfloat16 *key, const bfloat16 *value, long at, long heads,
+                      long width);
+/* As attention_decode for all heads, q and y [heads, width]. The capacity is a multiple of 16; scratch are weights [heads,
+ * capacity] and scores, which have room for the outputs in float32, whole groups of channels, besides. */
+void bf16_attention_decode(bfloat16 *y, float *scores, bfloat16 *weights, const bfloat16 *q, const uint32_t *keys,
+                           const uint32_t *values, float scale, long length, long heads, long width, long capacity);
 
 /* ---- Windows over images (convolution.c), images are [height, width, channels] --------------------------- */
 

@@ -19,6 +19,11 @@ package struct Rounded {
     /// The row that begins at `index`.
     package func row(_ index: Int) -> UnsafeMutablePointer<bfloat16> { pointer + index * width }
 
+    /// The row that begins at `index`, as pairs.
+    package func pairs(_ index: Int) -> UnsafeMutablePointer<UInt32> {
+        UnsafeMutableRawPointer(row(index)).assumingMemoryBound(to: UInt32.self)
+    }
+
     /// Columns of zeros up to an even number.
     package init(rounding x: Tensor) {
         self.init(rows: x.rows, width: Self.even(x.width))
@@ -96,6 +101,8 @@ package struct Panels {
             pack(base + panel * size, first, min(Self.width, columns - first))
         }
     }
+
+    package var bytes: Int { storage.count * MemoryLayout<Float>.stride }
 
     private static let width = Int(BF16_PANEL)
 

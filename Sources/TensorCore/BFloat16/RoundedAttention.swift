@@ -53,10 +53,10 @@ struct RoundedAttention {
             inverseQ: Storage(count: length), inverseK: Storage(count: length))
         bf16_rotary_norm_forward(
             result.q.pointer, result.inverseQ.pointer, qkv, queryNorm.pointer, table.cosine.pointer, table.sine.pointer,
-            length, headWidth, 3 * width)
+            length, headWidth, 3 * width, headWidth / 2)
         bf16_rotary_norm_forward(
             result.k.pointer, result.inverseK.pointer, qkv + width, keyNorm.pointer, table.cosine.pointer,
-            table.sine.pointer, length, headWidth, 3 * width)
+            table.sine.pointer, length, headWidth, 3 * width, headWidth / 2)
         return result
     }
 

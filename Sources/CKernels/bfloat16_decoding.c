@@ -1,0 +1,128 @@
+#include "bfloat16.h"
+
+/* One query a head against a cache of keys and values, which lie in groups of 16: of keys, or of channels of the values. What is
+ * summed, channels or tokens, lies in pairs. So scores and outputs are the same product, of a row with groups. */
+enum { GROUP = BF16_GROUP };
+
+/* y [16] = Σ over pairs p of a[p]·b[p, 16], or more by that */
+typedef void (*group_product)(float *restrict y, const uint32_t *restrict a, const uint32_t *restrict b, long pairs,
+                              int accumulates);
+
+INLINE void product_portable(float *restrict y, const uint32_t *restrict a, const uint32_t *restrict b, long pairs,
+                             int accumulates) {
+    float sums[GROUP] = {0};
+    if (accumulates) memcpy(sums, y, sizeof sums);
+    for (long p = 0; p < pairs; p++, b += GROUP) {
+        float first = float_of((bfloat16)a[p]), second = float_of((bfloat16)(a[p] >> 16));
+        for (int j = 0; j < GROUP; j++)
+            sums[j] += first * float_of((bfloat16)b[j]) + second * float_of((bfloat16)(b[j] >> 16));
+    }
+    memcpy(y, sums, sizeof sums);
+}
+
+/* weights = exp(scale·scores − largest), 0 or next to it past the length, up to a whole group; returns their sum. */
+INLINE float decode_softmax(bfloat16 *restrict weights, float *restrict scores, float scale, long length) {
+    REORDER_SUMS
+    const int groups = (int)((length + GROUP - 1) / GROUP), count = (int)(length - (groups - 1) * GROUP);
+    float best[GROUP], sums[GROUP] = {0}, *end = scores + (groups - 1) * GROUP;
+    for (int j = 0; j < GROUP; j++) {
+        float score = end[j]; /* past the length anything may stand */
+        best[j] = end[j] = j < count ? score : -INFINITY;
+    }
+    for (int g = 0; g < groups - 1; g++)
+        for (int j = 0; j < GROUP; j++) best[j] = scores[g * GROUP + j] > best[j] ? scores[g * GROUP + j] : best[j];
+    const float shift = scale * largest(best, GROUP);
+    for (int g = 0; g < groups; g++)
+        for (int j = 0; j < GROUP; j++) {
+            float e = fast_exp(scale * scores[g * GROUP + j] - shift);
+            weights[g * GROUP + j] = bfloat16_of(e);
+            sums[j] += e;
+        }
+    float sum = 0;
+    for (int j = 0; j < GROUP; j++) sum += sums[j];
+    return sum;
+}
+
+/* Every stage goes over all heads: one head's sums need not wait for another's, and the cache is read from its beginning to its
+ * end, which the processor sees coming. */
+INLINE void decode(bfloat16 *y, float *scores, bfloat16 *weights, const bfloat16 *q, const uint32_t *keys,
+                   const uint32_t *values, float scale, long length, long heads, long width, long capacity,
+                   group_product product) {
+    const long pairs = width / 2, slices = (width + GROUP - 1) / GROUP;
+    for (long t = 0; t < length; t += GROUP)
+        for (long h = 0; h < heads; h++, keys += GROUP * pairs)
+            product(scores + h * capacity + t, (const uint32_t *)(q + h * width), keys, pairs, 0);
+    for (long h = 0; h < heads; h++) {
+        float sum = decode_softmax(weights + h * capacity, scores + h * capacity, scale, length);
+        scores[h * capacity] = 1.0f / sum;
+    }
+    float *sums = scores + heads * capacity;
+    for (long t = 0; t < length; t += GROUP)
+        for (long h = 0; h < heads; h++)
+            for (long s = 0; s < slices; s++, values += GROUP * GROUP / 2)
+                product(sums + (h * slices + s) * GROUP, (const uint32_t *)(weights + h * capacity + t), values, GROUP / 2,
+                        t > 0);
+    for (long h = 0; h < heads; h++, sums += slices * GROUP)
+        for (long i = 0; i < width; i++) y[h * width + i] = bfloat16_of(sums[i] * scores[h * capacity]);
+}
+
+KERNEL static void decode_portable(bfloat16 *y, float *scores, bfloat16 *weights, const bfloat16 *q, const uint32_t *keys,
+                                   const uint32_t *values, float scale, long length, long heads,
+                                   long width, long capacity) {
+    decode(y, scores, weights, q, keys, values, scale, length, heads, width, capacity, product_portable);
+}
+
+#if defined(__x86_64__)
+
+/* Four sums at a time: an instruction takes several cycles, and two begin in each. */
+BF16_TARGET static inline void product_with_instructions(float *restrict y, const uint32_t *restrict a,
+                                                         const uint32_t *restrict b, long pairs, int accumulates) {
+    __m512 sums[4] = {accumulates ? _mm512_loadu_ps(y) : _mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps()};
+    long p = 0;
+    for (; p + 4 <= pairs; p += 4)
+        UNROLLED for (int i = 0; i < 4; i++)
+            sums[i] = _mm512_dpbf16_ps(sums[i], (__m512bh)_mm512_loadu_si512(b + (p + i) * GROUP),
+                                       (__m512bh)_mm512_set1_epi32((int)a[p + i]));
+    for (; p < pairs; p++)
+        sums[0] = _mm512_dpbf16_ps(sums[0], (__m512bh)_mm512_loadu_si512(b + p * GROUP),
+                                   (__m512bh)_mm512_set1_epi32((int)a[p]));
+    _mm512_storeu_ps(y, _mm512_add_ps(_mm512_add_ps(sums[0], sums[1]), _mm512_add_ps(sums[2], sums[3])));
+}
+
+BF16_TARGET static void decode_with_instructions(bfloat16 *y, float *scores, bfloat16 *weights, const bfloat16 *q,
+                                                 const uint32_t *keys, const uint32_t *values, float scale,
+                                                 long length, long heads, long width, long capacity) {
+    decode(y, scores, weights, q, keys, values, scale, length, heads, width, capacity, product_with_instructions);
+}
+
+#else
+
+#define decode_with_instructions decode_portable
+
+#endif
+
+void bf16_attention_decode(bfloat16 *y, float *scores, bfloat16 *weights, const bfloat16 *q, const uint32_t *keys,
+                           const uint32_t *values, float scale, long length, long heads, long width,
+                           long capacity) {
+    if (bf16_uses_instructions())
+        decode_with_instructions(y, scores, weights, q, keys, values, scale, length, heads, width, capacity);
+    else
+        decode_portable(y, scores, weights, q, keys, values, scale, length, heads, width, capacity);
+}
+
+KERNEL void bf16_cache_token(uint32_t *restrict keys, uint32_t *restrict values, const bfloat16 *restrict key,
+                             const bfloat16 *restrict value, long at, long heads, long width) {
+    const long pairs = width / 2, slices = (width + GROUP - 1) / GROUP, place = at % GROUP;
+    keys += at / GROUP * heads * GROUP * pairs + place;
+    values += at / GROUP * heads * slices * GROUP * GROUP / 2;
+    /* Tokens of the group that are still to come have a weight of next to nothing; their values must not be anything. */
+    if (place == 0) memset(values, 0, (size_t)(heads * slices * GROUP * GROUP / 2) * sizeof *values);
+    values += place / 2 * GROUP;
+    for (long h = 0; h < heads; h++, key += width, value += width) {
+        for (long p = 0; p < pairs; p++, keys += GROUP) memcpy(keys, key + 2 * p, sizeof *keys);
+        for (long first = 0; first < width; first += GROUP, values += GROUP * GROUP / 2) {
+            long count = width - first < GROUP ? width - first : GROUP;
+            for (long i = 0; i < count; i++) values[i] |= (uint32_t)value[first + i] << place % 2 * 16;
+        }
+    }
+}
