@@ -122,23 +122,36 @@ INLINE void turn(float *restrict y, const float *restrict x, const float *restri
     }
 }
 
+/* Some channels of a token: at most CHANNELS, and best as many, for then all stays in registers. */
+enum { CHANNELS = 16 };
+INLINE void scale_and_turn(bfloat16 *restrict y, const bfloat16 *restrict x, float scale, const float *restrict w,
+                           const float *restrict c, const float *restrict s, long width) {
+    float in[CHANNELS], turned[CHANNELS];
+    for (long i = 0; i < width; i++) in[i] = float_of(x[i]) * (scale * (1.0f + w[i]));
+    turn(turned, in, c, s, 1, width);
+    for (long i = 0; i < width; i++) y[i] = bfloat16_of(turned[i]);
+}
+
+INLINE float squares(const bfloat16 *x, long width) {
+    REORDER_SUMS
+    float sum = 0;
+    for (long i = 0; i < width; i++) sum += float_of(x[i]) * float_of(x[i]);
+    return sum;
+}
+
 KERNEL void bf16_rotary_norm_forward(bfloat16 *restrict y, float *restrict inverse, const bfloat16 *restrict x,
                                      const float *restrict w, const float *restrict cosine,
                                      const float *restrict sine, long tokens, long width, long stride,
                                      long table_stride) {
     const float root = sqrtf((float)width);
-    float in[HEAD_LIMIT], turned[HEAD_LIMIT];
     /* First all norms: their roots and divisions take long, and would hold up what follows. */
-    for (long t = 0; t < tokens; t++) {
-        widen(in, x + t * stride, width);
-        inverse[t] = inverse_norm(in, width);
-    }
-    for (long t = 0; t < tokens; t++) {
+    for (long t = 0; t < tokens; t++) inverse[t] = inverse_of_norm(squares(x + t * stride, width));
+    for (long t = 0; t < tokens; t++, y += width, x += stride, cosine += table_stride, sine += table_stride) {
         const float scale = inverse[t] * root;
-        widen(in, x + t * stride, width);
-        for (long i = 0; i < width; i++) in[i] *= scale * (1.0f + w[i]);
-        turn(turned, in, cosine + t * table_stride, sine + t * table_stride, 1, width);
-        for (long i = 0; i < width; i++) y[t * width + i] = bfloat16_of(turned[i]);
+        long i = 0;
+        for (; i + CHANNELS <= width; i += CHANNELS)
+            scale_and_turn(y + i, x + i, scale, w + i, cosine + i / 2, sine + i / 2, CHANNELS);
+        scale_and_turn(y + i, x + i, scale, w + i, cosine + i / 2, sine + i / 2, width - i);
     }
 }
 
@@ -159,29 +172,6 @@ KERNEL void bf16_rotary_norm_backward(bfloat16 *restrict dx, float *restrict dw,
         for (long i = 0; i < width; i++)
             out[i] = bfloat16_of(scale * (turned[i] * (1.0f + w[i]) - in[i] * projection));
         for (long i = 0; i < width; i++) dw[i] += turned[i] * in[i] * scale;
-    }
-}
-
-KERNEL void bf16_geglu_forward(bfloat16 *restrict y, const bfloat16 *restrict gated, long rows, long hidden) {
-    for (long r = 0; r < rows; r++) {
-        const bfloat16 *gate = gated + r * 2 * hidden, *value = gate + hidden;
-        bfloat16 *out = y + r * hidden;
-        for (long i = 0; i < hidden; i++) out[i] = bfloat16_of(gelu_value(float_of(value[i])) * float_of(gate[i]));
-    }
-}
-
-KERNEL void bf16_geglu_backward(bfloat16 *restrict gated, bfloat16 *restrict y, const bfloat16 *restrict dy, long rows,
-                                long hidden) {
-    for (long r = 0; r < rows; r++) {
-        bfloat16 *gate = gated + r * 2 * hidden, *value = gate + hidden, *out = y + r * hidden;
-        const bfloat16 *g = dy + r * hidden;
-        for (long i = 0; i < hidden; i++) {
-            float x = float_of(value[i]), d = float_of(g[i]), other = float_of(gate[i]), s = gelu_gate(x);
-            float slope = s + x * s * (1.0f - s) * 1.5957691216057308f * (1.0f + 0.134145f * x * x);
-            gate[i] = bfloat16_of(d * x * s);
-            value[i] = bfloat16_of(d * other * slope);
-            out[i] = bfloat16_of(x * s * other);
-        }
     }
 }
 

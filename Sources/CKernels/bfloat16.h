@@ -22,9 +22,38 @@ INLINE bfloat16 bfloat16_of(float x) {
     return (bfloat16)(x == x ? rounded : (v.i >> 16) | 0x40u);
 }
 
+/* How a kernel rounds: as above, or by an instruction. */
+typedef bfloat16 (*rounding)(float);
+
 INLINE float float_of(bfloat16 x) {
     union { uint32_t i; float f; } v = { .i = (uint32_t)x << 16 };
     return v.f;
+}
+
+#if defined(__x86_64__)
+
+/* In loops one instruction for 16 of them. Subnormal numbers become 0. */
+BF16_TARGET static inline bfloat16 round_with_instruction(float x) {
+    union { __bf16 b; bfloat16 i; } v = { .b = (__bf16)x };
+    return v.i;
+}
+
+#endif
+
+/* 2^x to 2.6e-6 of it: the fourth-degree polynomial of least relative error over ±1/2, times a power of two. */
+INLINE float exp2_for_rounding(float x) {
+    x = x < -126.0f ? -126.0f : x;
+    x = x > 126.0f ? 126.0f : x;
+    const float shift = 12582912.0f; /* 1.5·2²³: adding it rounds to the nearest integer, which its low bits then hold */
+    union { float f; uint32_t i; } power = { .f = x + shift };
+    float r = x - (power.f - shift);
+    power.i = (power.i << 23) + 0x3f800000u;
+    float p = 9.570101791e-3f;
+    p = p * r + 5.591786031e-2f;
+    p = p * r + 2.402474483e-1f;
+    p = p * r + 6.931218147e-1f;
+    p = p * r + 9.999992614e-1f;
+    return p * power.f;
 }
 
 #endif

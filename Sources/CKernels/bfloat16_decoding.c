@@ -20,8 +20,8 @@ INLINE void product_portable(float *restrict y, const uint32_t *restrict a, cons
     memcpy(y, sums, sizeof sums);
 }
 
-/* weights = exp(scale·scores − largest), 0 or next to it past the length, up to a whole group; returns their sum. */
-INLINE float decode_softmax(bfloat16 *restrict weights, float *restrict scores, float scale, long length) {
+/* weights = 2^(scale·scores − largest), 0 or next to it past the length, up to a whole group; returns their sum. */
+INLINE float decode_softmax(bfloat16 *restrict weights, float *restrict scores, float scale, long length, rounding round) {
     REORDER_SUMS
     const int groups = (int)((length + GROUP - 1) / GROUP), count = (int)(length - (groups - 1) * GROUP);
     float best[GROUP], sums[GROUP] = {0}, *end = scores + (groups - 1) * GROUP;
@@ -34,8 +34,8 @@ INLINE float decode_softmax(bfloat16 *restrict weights, float *restrict scores, 
     const float shift = scale * largest(best, GROUP);
     for (int g = 0; g < groups; g++)
         for (int j = 0; j < GROUP; j++) {
-            float e = fast_exp(scale * scores[g * GROUP + j] - shift);
-            weights[g * GROUP + j] = bfloat16_of(e);
+            float e = exp2_for_rounding(scale * scores[g * GROUP + j] - shift);
+            weights[g * GROUP + j] = round(e);
             sums[j] += e;
         }
     float sum = 0;
@@ -47,13 +47,14 @@ INLINE float decode_softmax(bfloat16 *restrict weights, float *restrict scores, 
  * end, which the processor sees coming. */
 INLINE void decode(bfloat16 *y, float *scores, bfloat16 *weights, const bfloat16 *q, const uint32_t *keys,
                    const uint32_t *values, float scale, long length, long heads, long width, long capacity,
-                   group_product product) {
+                   group_product product, rounding round) {
+    const float log2_scale = scale * 1.44269504f;
     const long pairs = width / 2, slices = (width + GROUP - 1) / GROUP;
     for (long t = 0; t < length; t += GROUP)
         for (long h = 0; h < heads; h++, keys += GROUP * pairs)
             product(scores + h * capacity + t, (const uint32_t *)(q + h * width), keys, pairs, 0);
     for (long h = 0; h < heads; h++) {
-        float sum = decode_softmax(weights + h * capacity, scores + h * capacity, scale, length);
+        float sum = decode_softmax(weights + h * capacity, scores + h * capacity, log2_scale, length, round);
         scores[h * capacity] = 1.0f / sum;
     }
     float *sums = scores + heads * capacity;
@@ -63,13 +64,13 @@ INLINE void decode(bfloat16 *y, float *scores, bfloat16 *weights, const bfloat16
                 product(sums + (h * slices + s) * GROUP, (const uint32_t *)(weights + h * capacity + t), values, GROUP / 2,
                         t > 0);
     for (long h = 0; h < heads; h++, sums += slices * GROUP)
-        for (long i = 0; i < width; i++) y[h * width + i] = bfloat16_of(sums[i] * scores[h * capacity]);
+        for (long i = 0; i < width; i++) y[h * width + i] = round(sums[i] * scores[h * capacity]);
 }
 
 KERNEL static void decode_portable(bfloat16 *y, float *scores, bfloat16 *weights, const bfloat16 *q, const uint32_t *keys,
                                    const uint32_t *values, float scale, long length, long heads,
                                    long width, long capacity) {
-    decode(y, scores, weights, q, keys, values, scale, length, heads, width, capacity, product_portable);
+    decode(y, scores, weights, q, keys, values, scale, length, heads, width, capacity, product_portable, bfloat16_of);
 }
 
 #if defined(__x86_64__)
@@ -92,7 +93,8 @@ BF16_TARGET static inline void product_with_instructions(float *restrict y, cons
 BF16_TARGET static void decode_with_instructions(bfloat16 *y, float *scores, bfloat16 *weights, const bfloat16 *q,
                                                  const uint32_t *keys, const uint32_t *values, float scale,
                                                  long length, long heads, long width, long capacity) {
-    decode(y, scores, weights, q, keys, values, scale, length, heads, width, capacity, product_with_instructions);
+    decode(y, scores, weights, q, keys, values, scale, length, heads, width, capacity, product_with_instructions,
+           round_with_instruction);
 }
 
 #else

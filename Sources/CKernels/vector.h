@@ -54,10 +54,12 @@ INLINE float weighted_dot(const float *a, const float *b, const float *c, long n
 
 #define SMALLEST_NORM 1e-12f
 
-INLINE float inverse_norm(const float *x, long n) {
-    float norm = sqrtf(dot(x, x, n));
+INLINE float inverse_of_norm(float squares) {
+    float norm = sqrtf(squares);
     return 1.0f / (norm > SMALLEST_NORM ? norm : SMALLEST_NORM);
 }
+
+INLINE float inverse_norm(const float *x, long n) { return inverse_of_norm(dot(x, x, n)); }
 
 INLINE float largest(const float *x, long n) {
     REORDER_SUMS

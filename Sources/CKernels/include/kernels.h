@@ -164,7 +164,7 @@ void bf16_pack_weight_columns(uint32_t *panel, const float *const *rows, long co
 void bf16_pack_weight_rows(uint32_t *panel, const float *const *rows, const float *scale, long first, long summed,
                            long columns);
 
-/* ---- bfloat16: rows (bfloat16.c) -------------------------------------------------------------------------- */
+/* ---- bfloat16: rows (bfloat16.c, bfloat16_geglu.c) ------------------------------------------------------------ */
 
 /* y = x rounded to the nearest, ties to even; columns after them become 0 up to the padded width */
 void bf16_round(bfloat16 *y, long y_row, const float *x, long x_row, long rows, long columns, long padded);
