@@ -147,8 +147,8 @@ public struct Sampler {
                 for i in 0..<count where given[i * length + t] >= 0 { ids[i * length + t] = given[i * length + t] }
             }
             guard t + 1 < length else { break }
-            let next = (0..<rows).map { ids[$0 % count * length + t] }
-            x = embedding(TokenTensor(next, shape: [rows, 1]), table: model.table.value)
+            let next = (0..<count).map { ids[$0 * length + t] }
+            x = embedding(TokenTensor(next, shape: [count, 1]), table: model.table.value)
         }
         return ids
     }

@@ -108,16 +108,23 @@ private final class RoundedSession: DecodingSession {
     func step(_ input: Tensor) -> Tensor {
         let width = decoder.shape.width
         require(
-            input.shape == [rows, 1, width] && length < capacity,
+            (input.shape == [rows, 1, width] || input.shape == [rows / 2, 1, width]) && length < capacity,
             "decoding \(input.shape) at \(length) does not fit a cache of \(rows) rows, \(capacity) tokens")
         var (from, to) = (input, x[0])
         for (index, layer) in decoder.layers.enumerated() {
-            bf16_rms_norm(normed.pointer, nil, inverse.pointer, from.pointer, layer.attentionScale.pointer, rows, width)
-            layer.inner.multiply(normed.pointer, stride: width, rows: rows, rounding: qkv.pointer)
-            attend(layer, index)
+            // Branches that got the same token differ only from their first attention on.
+            let distinct = from.rows
+            bf16_rms_norm(
+                normed.pointer, nil, inverse.pointer, from.pointer, layer.attentionScale.pointer, distinct, width)
+            layer.inner.multiply(normed.pointer, stride: width, rows: distinct, rounding: qkv.pointer)
+            attend(layer, index, distinct: distinct)
             layer.outer.multiply(
                 mixed.pointer, stride: width, rows: rows, bias: layer.projectionBias?.pointer, into: branch.pointer)
-            gated_residual_rows(to.pointer, from.pointer, branch.pointer, layer.attentionGate.pointer, rows, width)
+            for first in stride(from: 0, to: rows, by: distinct) {
+                gated_residual_rows(
+                    to.pointer + first * width, from.pointer, branch.pointer + first * width, layer.attentionGate.pointer,
+                    distinct, width)
+            }
             (from, to) = (to, x[1])
             bf16_rms_norm(normed.pointer, nil, inverse.pointer, from.pointer, layer.feedForwardScale.pointer, rows, width)
             layer.expand.multiply(
@@ -132,23 +139,24 @@ private final class RoundedSession: DecodingSession {
         return from
     }
 
-    /// Puts the new keys and values into the cache and fills `mixed`.
-    private func attend(_ layer: RoundedDecoder.Layer, _ index: Int) {
+    /// Puts the new keys and values into the cache and fills `mixed`, from `distinct` rows of `qkv`.
+    private func attend(_ layer: RoundedDecoder.Layer, _ index: Int, distinct: Int) {
         let (heads, d, width) = (decoder.shape.heads, decoder.shape.headWidth, decoder.shape.width)
         let (cosine, sine) = (decoder.table.cosine.pointer + length * d / 2, decoder.table.sine.pointer + length * d / 2)
+        let (queryNorm, keyNorm) = (layer.queryNorm.pointer, layer.keyNorm.pointer)
+        let (query, key, inverse) = (query.pointer, key.pointer, inverse.pointer)
+        let (scores, weights) = (scores.pointer, weights.pointer)
         let keySize = Self.groupSize(decoder.shape).keys * capacity / Self.group
+        var (keys, mixed) = (cache.pairs(index * rows), mixed.pointer)
+        let scale = 1 / Float(d).squareRoot()
         for row in 0..<rows {
-            let new = qkv.row(row)
-            let keys = cache.pairs(index * rows + row)
-            let values = keys + keySize
-            bf16_rotary_norm_forward(
-                query.pointer, inverse.pointer, new, layer.queryNorm.pointer, cosine, sine, heads, d, d, 0)
-            bf16_rotary_norm_forward(
-                key.pointer, inverse.pointer, new + width, layer.keyNorm.pointer, cosine, sine, heads, d, d, 0)
-            bf16_cache_token(keys, values, key.pointer, new + 2 * width, length, heads, d)
-            bf16_attention_decode(
-                mixed.row(row), scores.pointer, weights.pointer, query.pointer, keys, values,
-                1 / Float(d).squareRoot(), length + 1, heads, d, capacity)
+            let (new, values) = (qkv.row(row % distinct), keys + keySize)
+            bf16_rotary_norm_forward(query, inverse, new, queryNorm, cosine, sine, heads, d, d, 0)
+            bf16_rotary_norm_forward(key, inverse, new + width, keyNorm, cosine, sine, heads, d, d, 0)
+            bf16_cache_token(keys, values, key, new + 2 * width, length, heads, d)
+            bf16_attention_decode(mixed, scores, weights, query, keys, values, scale, length + 1, heads, d, capacity)
+            keys += cache.width / 2
+            mixed += width
         }
     }
 

@@ -9,7 +9,9 @@ public protocol StepDecoder {
 
 /// Sequences that are being decoded. Belongs to one thread.
 public protocol DecodingSession: AnyObject {
-    /// The next token's x [rows, 1, D] → its hidden state [rows, 1, D], valid until the next step.
+    /// The next token's x → its hidden state [rows, 1, D], valid until the next step.
+    ///
+    /// x is [rows, 1, D], or [rows / 2, 1, D] where rows of the second half, the other guidance branch, get the same token.
     func step(_ x: Tensor) -> Tensor
     /// Logits of the ids in `segment` for the first `count` rows, [count, 1, segment.count].
     ///

@@ -113,7 +113,12 @@ private final class CachedSession: DecodingSession {
 
     init(_ decoder: TransformerDecoder, _ cache: KeyValueCache) { (self.decoder, self.cache) = (decoder, cache) }
 
-    func step(_ x: Tensor) -> Tensor { decoder.step(x, cache: cache) }
+    func step(_ x: Tensor) -> Tensor {
+        guard x.rows < cache.rows else { return decoder.step(x, cache: cache) }
+        let both = Tensor(uninitialized: [2 * x.rows, 1, x.width])
+        for branch in 0..<2 { (both.pointer + branch * x.count).update(from: x.pointer, count: x.count) }
+        return decoder.step(both, cache: cache)
+    }
 
     func logits(_ hidden: Tensor, _ segment: Range<Int>, count: Int, mixing scale: Double?) -> Tensor {
         guard let head = decoder.heads[segment] else { fatalError("no logits of \(segment) were announced") }

@@ -69,9 +69,9 @@ enum Workload: String, CaseIterable {
     /// the forward.
     var operations: Double {
         let t = Self.tokenizer
-        func network(_ width: Int, _ layers: Int, _ ratio: Double, tokens: Int) -> Double {
+        func network(_ width: Int, _ layers: Int, _ ratio: Double, tokens: Int, seen: Double? = nil) -> Double {
             let d = Double(width)
-            let perToken = 4 * d * d + 3 * d * (d * ratio).rounded() + 2 * d * Double(tokens)
+            let perToken = 4 * d * d + 3 * d * (d * ratio).rounded() + 2 * d * (seen ?? Double(tokens))
             return 2 * Double(tokens * layers) * perToken
         }
         let (length, sizes) = (layout.length, arConfig(.float32).network)
@@ -84,7 +84,12 @@ enum Workload: String, CaseIterable {
         case .arStep, .baseArStep: return Double(batch) * 3 * ar
         // One pass through the AR model serves both steps.
         case .tokenizerStep: return Double(batch) * (3 * (encoder + decoder) + 3 * ar)
-        case .sampling: return Double(batch) * 2 * ar
+        // Both branches attend to what lies before a token; the head multiplies them mixed, by the token's segment.
+        case .sampling:
+            let seen = Double(layout.length + 1) / 2
+            let layers = network(sizes.width, sizes.layers, 11.0 / 4, tokens: layout.length, seen: seen)
+            let logits = (0..<layout.length).map { layout.segment(at: $0).count }.filter { $0 > 1 }.reduce(0, +)
+            return Double(batch) * (2 * layers + 2 * Double(sizes.width * logits))
         }
     }
 
