@@ -5,10 +5,27 @@ import TensorCore
 ///
 /// A row's output does not depend on which rows are decoded with it, to the bit.
 public struct RoundedDecoder: StepDecoder {
-    fileprivate struct Layer {
+    /// A class, so that a step, of which there are many, does not count references to all of its parts.
+    fileprivate final class Layer {
         let attentionScale, feedForwardScale, attentionGate, feedForwardGate, queryNorm, keyNorm: Tensor
         let inner, outer, expand, contract: Panels
         let projectionBias, expandBias, contractBias: Tensor?
+
+        init(_ layer: TransformerLayer, condition c: Tensor) {
+            let (attention, feedForward) = (layer.attention, layer.feedForward)
+            let wide = feedForward.expand.blockWeight(on: nil)
+            (attentionScale, attentionGate) = (layer.attentionNorm.affine(c, on: nil), layer.attentionGate(c, on: nil))
+            (queryNorm, keyNorm) = (attention.queryNorm.value, attention.keyNorm.value)
+            inner = Panels(
+                transposing: WeightRows(attention.toQueries.weight.value, attention.toKeysValues.weight.value))
+            outer = Panels(transposing: WeightRows(attention.projection.weight.value))
+            projectionBias = attention.projection.bias?.value
+            feedForwardScale = layer.feedForwardNorm.affine(c, on: nil)
+            feedForwardGate = layer.feedForwardGate(c, on: nil)
+            (expand, expandBias) = (Panels(transposing: wide.paddedHalves), wide.paddedBias)
+            contract = Panels(transposing: WeightRows(feedForward.contract.weight.value))
+            contractBias = feedForward.contract.bias?.value
+        }
     }
 
     fileprivate let shape: TransformerShape
@@ -23,22 +40,7 @@ public struct RoundedDecoder: StepDecoder {
         self.table = table
         var none = Dropout.none
         let c = transformer.condition(on: nil, dropout: &none)
-        layers = transformer.layers.map { layer in
-            let (attention, feedForward) = (layer.attention, layer.feedForward)
-            let expand = feedForward.expand.blockWeight(on: nil)
-            return Layer(
-                attentionScale: layer.attentionNorm.affine(c, on: nil),
-                feedForwardScale: layer.feedForwardNorm.affine(c, on: nil),
-                attentionGate: layer.attentionGate(c, on: nil), feedForwardGate: layer.feedForwardGate(c, on: nil),
-                queryNorm: attention.queryNorm.value, keyNorm: attention.keyNorm.value,
-                inner: Panels(
-                    transposing: WeightRows(attention.toQueries.weight.value, attention.toKeysValues.weight.value)),
-                outer: Panels(transposing: WeightRows(attention.projection.weight.value)),
-                expand: Panels(transposing: expand.paddedHalves),
-                contract: Panels(transposing: WeightRows(feedForward.contract.weight.value)),
-                projectionBias: attention.projection.bias?.value, expandBias: expand.paddedBias,
-                contractBias: feedForward.contract.bias?.value)
-        }
+        layers = transformer.layers.map { Layer($0, condition: c) }
         outputScale = transformer.outputNorm?.affine(c, on: nil)
         heads = Dictionary(
             uniqueKeysWithValues: Set(segments).map {
