@@ -6,15 +6,16 @@ import Synchronization
 public final class Storage {
     public let pointer: UnsafeMutablePointer<Float>
     public let count: Int
-    private let bucket: Int
+    private let size: Int
 
     /// Contents are undefined.
     public init(count: Int) {
         self.count = count
-        (pointer, bucket) = BufferPool.shared.take(BufferPool.bucket(forCount: count))
+        size = BufferPool.size(forCount: count)
+        pointer = BufferPool.shared.take(size)
     }
 
-    deinit { BufferPool.shared.give(pointer, bucket) }
+    deinit { BufferPool.shared.give(pointer, size) }
 }
 
 /// What the buffer pool holds, in bytes.
@@ -23,18 +24,20 @@ public struct MemoryUse: Sendable {
     public var live: Int
     /// The most that was in use at once since the last `resetPeak`.
     public var peak: Int
-    /// Taken from the system, in use or kept for reuse.
+    /// Taken from the system, in use or kept for reuse; of large blocks what lies below the highest of them.
     public var reserved: Int
     /// Number of times the system was asked for memory.
     public var systemAllocations: Int
 }
 
-/// Free blocks by size class: powers of two in four steps each, so at most a fifth of a block is unused.
+/// Memory of tensors. Small blocks are kept by size class: powers of two in four steps each, so at most a fifth of a block is
+/// unused. Large ones are cut from an arena, to the page.
 public final class BufferPool: Sendable {
     public static let shared = BufferPool()
 
     private struct State: ~Copyable {
         var free: [Int: [UInt]] = [:]
+        var arena = Arena()
         var use = MemoryUse(live: 0, peak: 0, reserved: 0, systemAllocations: 0)
     }
 
@@ -45,65 +48,58 @@ public final class BufferPool: Sendable {
 
     public func resetPeak() { state.withLock { $0.use.peak = $0.use.live } }
 
-    /// Returns kept blocks to the system.
+    /// Returns kept memory to the system.
     public func trim() {
         state.withLock { state in
             for (size, blocks) in state.free {
-                for address in blocks { UnsafeMutableRawPointer(bitPattern: address)?.deallocate() }
+                for block in blocks { UnsafeMutableRawPointer(bitPattern: block)?.deallocate() }
                 state.use.reserved -= size * blocks.count
             }
             state.free = [:]
+            state.use.reserved -= state.arena.reserved
+            state.arena.trim()
+            state.use.reserved += state.arena.reserved
         }
     }
 
-    /// Size in bytes of the class that holds `count` floats.
-    fileprivate static func bucket(forCount count: Int) -> Int {
+    private static let large = 256 << 10
+
+    /// Size in bytes of the block that holds `count` floats.
+    fileprivate static func size(forCount count: Int) -> Int {
         let bytes = max(64, count * MemoryLayout<Float>.stride)
+        if bytes >= large { return (bytes + Arena.granule - 1) / Arena.granule * Arena.granule }
         let power = 1 << (Int.bitWidth - 1 - (bytes - 1).leadingZeroBitCount)
         let step = max(64, power / 4)
         return (bytes + step - 1) / step * step
     }
 
-    /// A block of `size` or, where only those are free, of one of the next classes, up to half as much again: that wastes
-    /// less than to hold both.
-    fileprivate func take(_ wanted: Int) -> (UnsafeMutablePointer<Float>, size: Int) {
-        let (address, size) = state.withLock { state -> (UInt, Int) in
-            var (found, size) = (state.free[wanted]?.popLast(), wanted)
-            var next = wanted
-            while found == nil, wanted >= Self.shareable, next < wanted * 3 / 2 {
-                next = Self.bucket(forCount: next / MemoryLayout<Float>.stride + 1)
-                if let address = state.free[next]?.popLast() { (found, size) = (address, next) }
-            }
+    fileprivate func take(_ size: Int) -> UnsafeMutablePointer<Float> {
+        let block = state.withLock { state -> UInt? in
             state.use.live += size
             state.use.peak = max(state.use.peak, state.use.live)
-            if let found { return (found, size) }
-            state.use.reserved += size
-            state.use.systemAllocations += 1
-            return (UInt(bitPattern: Self.allocate(size)), size)
+            if size < Self.large, let block = state.free[size]?.popLast() { return block }
+            let before = state.arena.reserved
+            let block = size < Self.large ? Self.allocate(size) : state.arena.take(size)
+            let added = size < Self.large ? size : state.arena.reserved - before
+            state.use.reserved += added
+            if added > 0 { state.use.systemAllocations += 1 }
+            return block
         }
-        guard let raw = UnsafeMutableRawPointer(bitPattern: address) else {
+        guard let raw = block.flatMap({ UnsafeMutableRawPointer(bitPattern: $0) }) else {
             fatalError("no memory for \(size) bytes")
         }
-        return (raw.assumingMemoryBound(to: Float.self), size)
+        return raw.assumingMemoryBound(to: Float.self)
     }
 
-    /// Smaller blocks are not worth a search.
-    private static let shareable = 1 << 20
-
-    /// Large blocks ask for huge pages: kernels stream through them, and page table walks would cost a good part.
-    private static func allocate(_ size: Int) -> UnsafeMutableRawPointer {
-        let huge = 2 << 20
-        guard size >= huge else { return .allocate(byteCount: size, alignment: 64) }
-        let block = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: huge)
-        madvise(block, size, Int32(MADV_HUGEPAGE))
-        return block
+    private static func allocate(_ size: Int) -> UInt {
+        UInt(bitPattern: UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 64))
     }
 
     fileprivate func give(_ pointer: UnsafeMutablePointer<Float>, _ size: Int) {
-        let address = UInt(bitPattern: pointer)
+        let block = UInt(bitPattern: pointer)
         state.withLock { state in
             state.use.live -= size
-            state.free[size, default: []].append(address)
+            if size < Self.large { state.free[size, default: []].append(block) } else { state.arena.give(block, size) }
         }
     }
 }
