@@ -4,7 +4,8 @@
 All sides, our precisions and PyTorch's modes, are child processes that speak the same protocol: a request line
 `<workload> <repetitions>`, one JSON line back. Within a round they run directly after one another, so a change of the machine's
 speed hits all; ratios are taken round by round, and every other round goes in reverse order. Processes are new for each
-workload, so peak memory belongs to that workload.
+workload, so peak memory belongs to that workload. `--before BINARY` times an earlier build of ours in PyTorch's place: what a
+change brought.
 """
 
 import argparse
@@ -101,6 +102,9 @@ def machine(options, env):
 def measure(workload, options, env):
     """Seconds of every side in every round, all sides warm and in turn, and what they say of themselves."""
     sides = {f"prologue {p}": Side([*options.binary.split(), "bench", "--serve", "--precision", p], env) for p in options.precisions}
+    if options.before:
+        sides |= {
+            f"before {p}": Side([*options.before.split(), "bench", "--serve", "--precision", p], env) for p in options.precisions}
     for mode in options.modes:
         sides[f"pytorch {mode}"] = Side(
             [options.python, HERE / "peer.py", "--mode", mode, "--threads", str(options.threads), "--serve"], env)
@@ -135,11 +139,12 @@ def measure(workload, options, env):
 
 
 def compared(result):
-    """Ratios of every own precision to PyTorch's fastest mode and to every other, round by round."""
-    peers = [name for name in result["sides"] if name.startswith("pytorch")]
-    best = min(peers, key=lambda name: result["sides"][name]["median_seconds"])
+    """Ratios of every own precision to all of PyTorch's modes, and to itself before, round by round."""
+    modes = [name for name in result["sides"] if name.startswith("pytorch")]
+    best = min(modes, key=lambda name: result["sides"][name]["median_seconds"], default=None)
     for ours in (name for name in result["sides"] if name.startswith("prologue")):
-        for peer in peers:
+        before = ours.replace("prologue", "before")
+        for peer in ([before] if before in result["sides"] else []) + modes:
             ratios = [median(r[peer]) / median(r[ours]) for r in result["rounds"]]
             yield {
                 "ours": ours, "peer": peer, "is_best": peer == best,
@@ -179,7 +184,8 @@ def main():
     parser.add_argument("--binary", default=".build/release/prologue", help="command of the Swift side (default: %(default)s)")
     parser.add_argument("--python", default=sys.executable, help="interpreter of the PyTorch side (default: this one)")
     parser.add_argument("--workloads", nargs="+", choices=WORKLOADS, default=WORKLOADS)
-    parser.add_argument("--modes", nargs="+", choices=MODES, default=MODES, help="of PyTorch (default: all)")
+    parser.add_argument("--before", help="command of an earlier build of the Swift side")
+    parser.add_argument("--modes", nargs="+", choices=MODES, help="of PyTorch (default: all, none with --before)")
     parser.add_argument("--precisions", nargs="+", choices=PRECISIONS, default=PRECISIONS, help="of ours (default: all)")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--repetitions", type=int, default=2, help="repetitions in a row within a round")
@@ -188,6 +194,7 @@ def main():
     parser.add_argument("--json", type=Path, help="also write every number there")
     parser.add_argument("--append", type=Path, help="also append them to this history, a JSON line a comparison")
     options = parser.parse_args()
+    options.modes = options.modes or (() if options.before else MODES)
     if options.rounds < 1 or options.repetitions < 1:
         parser.error("--rounds and --repetitions must be at least 1")
     env = environment(options.threads)
@@ -203,7 +210,7 @@ def main():
         results.append({**result, "compared": list(compared(result))})
     print()
     print_table(("workload", "side", "s (range)", "MiB", "GFLOP/s", "of ceiling"), list(side_rows(results)))
-    print_table(("workload", "prologue", "PyTorch", "prologue is faster by", "of its memory"), list(ratio_rows(results)))
+    print_table(("workload", "prologue", "other", "prologue is faster by", "of its memory"), list(ratio_rows(results)))
     record = {"date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "machine": about, "results": results}
     if options.json:
         options.json.write_text(json.dumps(record, indent=1) + "\n")

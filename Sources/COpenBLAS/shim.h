@@ -12,7 +12,8 @@ void cblas_dgemm(int order, int trans_a, int trans_b, int m, int n, int k, doubl
 void cblas_dsyrk(int order, int uplo, int trans, int n, int k, double alpha, const double *a, int lda, double beta,
                  double *c, int ldc);
 
-/* LAPACK: symmetric eigenproblem, Cholesky, plain and pivoted, and its solutions, singular values. Fortran calling convention, column major. */
+/* LAPACK: symmetric eigenproblem, Cholesky, plain and pivoted, and its solutions, singular values. Fortran calling
+ * convention, column major. */
 void dsyevd_(const char *jobz, const char *uplo, const int *n, double *a, const int *lda, double *w, double *work,
              const int *lwork, int *iwork, const int *liwork, int *info);
 void dpotrf_(const char *uplo, const int *n, double *a, const int *lda, int *info);

@@ -17,12 +17,14 @@ struct LBFGS {
         var converged: Bool
     }
 
+    /// Applies an estimate of the inverse Hessian, positive definite, to a vector in its place.
+    typealias Preconditioner = (_ vector: inout [Double]) -> Void
+
     /// Minimises `objective`, which writes its gradient at a point and returns its value there.
     ///
-    /// - Parameter preconditioner: applies an estimate of the inverse Hessian, positive definite, to a vector in its place.
-    ///   The better it is, the fewer iterations; the minimum is the same.
+    /// - Parameter preconditioner: the better it is, the fewer iterations; the minimum is the same.
     func minimise(
-        from start: [Double], preconditioner: ((_ vector: inout [Double]) -> Void)? = nil,
+        from start: [Double], preconditioner: Preconditioner? = nil,
         _ objective: (_ point: [Double], _ gradient: inout [Double]) -> Double
     ) -> Result {
         var point = start
@@ -66,7 +68,7 @@ struct LBFGS {
         /// What the preconditioner has to be multiplied with to have this curvature along the change of the gradient.
         let scale: Double
 
-        init(step: [Double], change: [Double], _ preconditioner: ((inout [Double]) -> Void)?) {
+        init(step: [Double], change: [Double], _ preconditioner: Preconditioner?) {
             self.step = step
             self.change = change
             curvature = dot(step, change)
@@ -78,7 +80,7 @@ struct LBFGS {
 
     /// −H·gradient, H the inverse Hessian that preconditioner and history imply (two-loop recursion).
     private func descentDirection(
-        _ gradient: [Double], _ history: [Pair], _ preconditioner: ((inout [Double]) -> Void)?
+        _ gradient: [Double], _ history: [Pair], _ preconditioner: Preconditioner?
     ) -> [Double] {
         var q = gradient.map { -$0 }
         var weights: [Double] = []

@@ -126,7 +126,7 @@ private struct SoftmaxProblem<Design: RegressionDesign> {
     /// The inverse of a Hessian of which the correlations between features are kept, the same for all classes, and those
     /// between classes left out: curvature · mean(x·xᵀ) + penalty, where curvature is p(1 − p) for the probabilities p at
     /// `point`, its mean over rows and classes (Böhning's bound, but not as an upper one).
-    func preconditioner(at point: [Double]) -> ((inout [Double]) -> Void)? {
+    func preconditioner(at point: [Double]) -> LBFGS.Preconditioner? {
         guard classes > 1, var factor = design.secondMoments() else { return nil }
         let d = design.columns
         var uncertainty = 0.0
