@@ -68,8 +68,8 @@ INLINE void decode(bfloat16 *y, float *scores, bfloat16 *weights, const bfloat16
 }
 
 KERNEL static void decode_portable(bfloat16 *y, float *scores, bfloat16 *weights, const bfloat16 *q, const uint32_t *keys,
-                                   const uint32_t *values, float scale, long length, long heads,
-                                   long width, long capacity) {
+                                   const uint32_t *values, float scale, long length, long heads, long width,
+                                   long capacity) {
     decode(y, scores, weights, q, keys, values, scale, length, heads, width, capacity, product_portable, bfloat16_of);
 }
 
@@ -78,7 +78,8 @@ KERNEL static void decode_portable(bfloat16 *y, float *scores, bfloat16 *weights
 /* Four sums at a time: an instruction takes several cycles, and two begin in each. */
 BF16_TARGET static inline void product_with_instructions(float *restrict y, const uint32_t *restrict a,
                                                          const uint32_t *restrict b, long pairs, int accumulates) {
-    __m512 sums[4] = {accumulates ? _mm512_loadu_ps(y) : _mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps()};
+    const __m512 zero = _mm512_setzero_ps();
+    __m512 sums[4] = {accumulates ? _mm512_loadu_ps(y) : zero, zero, zero, zero};
     long p = 0;
     for (; p + 4 <= pairs; p += 4)
         UNROLLED for (int i = 0; i < 4; i++)
@@ -104,8 +105,7 @@ BF16_TARGET static void decode_with_instructions(bfloat16 *y, float *scores, bfl
 #endif
 
 void bf16_attention_decode(bfloat16 *y, float *scores, bfloat16 *weights, const bfloat16 *q, const uint32_t *keys,
-                           const uint32_t *values, float scale, long length, long heads, long width,
-                           long capacity) {
+                           const uint32_t *values, float scale, long length, long heads, long width, long capacity) {
     if (bf16_uses_instructions())
         decode_with_instructions(y, scores, weights, q, keys, values, scale, length, heads, width, capacity);
     else
