@@ -118,27 +118,44 @@ private final class RoundedSession: DecodingSession {
             let distinct = from.rows
             bf16_rms_norm(
                 normed.pointer, nil, inverse.pointer, from.pointer, layer.attentionScale.pointer, distinct, width)
+            note("rmsNorm", floats: from.count)
             layer.inner.multiply(normed.pointer, stride: width, rows: distinct, rounding: qkv.pointer)
+            note("toQueriesKeysValues", layer.inner)
             attend(layer, index, distinct: distinct)
+            Profile.mark("attention", bytes: rows * (length + 1) * cache.width / capacity * MemoryLayout<bfloat16>.stride)
             layer.outer.multiply(
                 mixed.pointer, stride: width, rows: rows, bias: layer.projectionBias?.pointer, into: branch.pointer)
+            note("projection", layer.outer)
             for first in stride(from: 0, to: rows, by: distinct) {
                 gated_residual_rows(
                     to.pointer + first * width, from.pointer, branch.pointer + first * width, layer.attentionGate.pointer,
                     distinct, width)
             }
+            note("gatedResidual", floats: from.count + 2 * to.count)
             (from, to) = (to, x[1])
             bf16_rms_norm(normed.pointer, nil, inverse.pointer, from.pointer, layer.feedForwardScale.pointer, rows, width)
+            note("rmsNorm", floats: from.count)
             layer.expand.multiply(
                 normed.pointer, stride: width, rows: rows, bias: layer.expandBias?.pointer, rounding: wide.pointer)
+            note("expand", layer.expand)
             bf16_geglu_forward(gated.pointer, wide.pointer, rows, gated.width)
+            Profile.mark("GEGLU", bytes: 3 * rows * gated.width * MemoryLayout<bfloat16>.stride)
             layer.contract.multiply(
                 gated.pointer, stride: gated.width, rows: rows, bias: layer.contractBias?.pointer, into: branch.pointer)
+            note("contract", layer.contract)
             gated_residual_rows(to.pointer, from.pointer, branch.pointer, layer.feedForwardGate.pointer, rows, width)
+            note("gatedResidual", floats: from.count + 2 * to.count)
             (from, to) = (to, x[0])
         }
         length += 1
         return from
+    }
+
+    /// Of a product's operands, what it multiplies the few rows with is nearly all.
+    private func note(_ op: String, _ weight: Panels) { Profile.mark(op, bytes: weight.bytes) }
+
+    private func note(_ op: String, floats: @autoclosure () -> Int) {
+        Profile.mark(op, bytes: floats() * MemoryLayout<Float>.stride)
     }
 
     /// Puts the new keys and values into the cache and fills `mixed`, from `distinct` rows of `qkv`.
@@ -169,7 +186,9 @@ private final class RoundedSession: DecodingSession {
         bf16_round(
             normed.pointer, width, mixedBranches(normalized, count: count, scale: scale).pointer, width, count, width, width)
         let result = Tensor(uninitialized: [count, 1, segment.count])
+        note("mixAndNorm", floats: hidden.count)
         head.multiply(normed.pointer, stride: width, rows: count, into: result.pointer)
+        note("head", head)
         return result
     }
 }

@@ -70,7 +70,9 @@ public final class Profile {
     }
 
     /// Marks work outside the ops, such as an optimiser's.
-    public static func mark(_ name: String, bytes: Int) { current?.mark(name, isBackward: false, bytes: bytes) }
+    public static func mark(_ name: String, bytes: @autoclosure () -> Int) {
+        current?.mark(name, isBackward: false, bytes: bytes())
+    }
 }
 
 extension Precision {
