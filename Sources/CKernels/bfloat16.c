@@ -45,17 +45,40 @@ KERNEL void scale_rows(float *restrict x, const float *restrict factor, long row
         for (long i = 0; i < width; i++) x[r * width + i] *= factor[r];
 }
 
-KERNEL void bf16_rms_norm(bfloat16 *restrict y, bfloat16 *restrict unit, float *restrict inverse,
-                          const float *restrict x, const float *restrict w, long rows, long width) {
+INLINE void rms_norm(bfloat16 *restrict y, bfloat16 *restrict unit, float *restrict inverse, const float *restrict x,
+                     const float *restrict w, long rows, long width, rounding round) {
     const float root = sqrtf((float)width);
+    /* First all norms: their roots and divisions take long, and would hold up what follows. */
+    for (long r = 0; r < rows; r++) inverse[r] = inverse_norm(x + r * width, width);
     for (long r = 0; r < rows; r++) {
-        const float *in = x + r * width;
-        float inv = inverse_norm(in, width), scale = inv * root;
-        inverse[r] = inv;
-        for (long i = 0; i < width; i++) y[r * width + i] = bfloat16_of(in[i] * scale * (1.0f + w[i]));
+        const float *in = x + r * width, scale = inverse[r] * root;
+        for (long i = 0; i < width; i++) y[r * width + i] = round(in[i] * scale * (1.0f + w[i]));
         if (unit)
-            for (long i = 0; i < width; i++) unit[r * width + i] = bfloat16_of(in[i] * scale);
+            for (long i = 0; i < width; i++) unit[r * width + i] = round(in[i] * scale);
     }
+}
+
+KERNEL static void rms_norm_portable(bfloat16 *y, bfloat16 *unit, float *inverse, const float *x, const float *w,
+                                     long rows, long width) {
+    rms_norm(y, unit, inverse, x, w, rows, width, bfloat16_of);
+}
+
+#if defined(__x86_64__)
+
+BF16_TARGET static void rms_norm_with_instructions(bfloat16 *y, bfloat16 *unit, float *inverse, const float *x,
+                                                   const float *w, long rows, long width) {
+    rms_norm(y, unit, inverse, x, w, rows, width, round_with_instruction);
+}
+
+#else
+
+#define rms_norm_with_instructions rms_norm_portable
+
+#endif
+
+void bf16_rms_norm(bfloat16 *y, bfloat16 *unit, float *inverse, const float *x, const float *w, long rows, long width) {
+    if (bf16_uses_instructions()) rms_norm_with_instructions(y, unit, inverse, x, w, rows, width);
+    else rms_norm_portable(y, unit, inverse, x, w, rows, width);
 }
 
 INLINE float rounded_weighted_dot(const float *a, const bfloat16 *b, const float *w, long n) {
