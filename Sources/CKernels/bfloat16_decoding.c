@@ -128,3 +128,14 @@ KERNEL void bf16_cache_token(uint32_t *restrict keys, uint32_t *restrict values,
         }
     }
 }
+
+void bf16_cache_fetch(const uint32_t *keys, const uint32_t *values, long at, long heads, long width) {
+    enum { FIRST = 32 }; /* lines of keys and of values; the processor sees the rest coming */
+    const long pairs = width / 2, group = heads * GROUP * pairs;
+    const uint32_t *current = keys + at / GROUP * group;
+    for (long i = 0; i < group; i += GROUP) __builtin_prefetch(current + i, 1);
+    for (long i = 0; i < FIRST; i++) {
+        __builtin_prefetch(keys + i * GROUP);
+        __builtin_prefetch(values + i * GROUP);
+    }
+}

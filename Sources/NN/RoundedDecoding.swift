@@ -173,6 +173,10 @@ private final class RoundedSession: DecodingSession {
             bf16_rotary_norm_forward(query, inverse, new, queryNorm, cosine, sine, heads, d, d, 0)
             bf16_rotary_norm_forward(key, inverse, new + width, keyNorm, cosine, sine, heads, d, d, 0)
             bf16_cache_token(keys, values, key, new + 2 * width, length, heads, d)
+            if row + 1 < rows {
+                let next = keys + cache.width / 2
+                bf16_cache_fetch(next, next + keySize, length, heads, d)
+            }
             bf16_attention_decode(mixed, scores, weights, query, keys, values, scale, length + 1, heads, d, capacity)
             keys += cache.width / 2
             mixed += width

@@ -207,6 +207,8 @@ enum { BF16_GROUP = 16 };
 /* Puts token `at` into the cache, key and value [heads, width]; the tokens before it are there. */
 void bf16_cache_token(uint32_t *keys, uint32_t *values, const bfloat16 *key, const bfloat16 *value, long at, long heads,
                       long width);
+/* Asks the processor for what entering token `at` and then attending to it will touch first. */
+void bf16_cache_fetch(const uint32_t *keys, const uint32_t *values, long at, long heads, long width);
 /* As attention_decode for all heads, q and y [heads, width]. The capacity is a multiple of 16; scratch are weights [heads,
  * capacity] and scores, which have room for the outputs in float32, whole groups of channels, besides. */
 void bf16_attention_decode(bfloat16 *y, float *scores, bfloat16 *weights, const bfloat16 *q, const uint32_t *keys,
