@@ -1,6 +1,7 @@
 import Archives
 import Files
 import Foundation
+import TestSupport
 import Testing
 
 /// Array files against numpy, both ways.
@@ -62,7 +63,6 @@ import Testing
                     labels int32 (1, 2) [7, -7]
                     mu float32 (2,) [0.10000000149011612, -2.0]
                     seed float64 () [0.1]
-
                     """)
             let file = try Npz(reading: url)
             #expect(file.names == arrays.map(\.name))

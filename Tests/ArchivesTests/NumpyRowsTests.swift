@@ -1,6 +1,7 @@
 import Archives
 import Files
 import Foundation
+import TestSupport
 import Testing
 
 /// Arrays read some rows at a time.

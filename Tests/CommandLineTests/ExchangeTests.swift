@@ -127,7 +127,7 @@ import Testing
         }
     }
 
-    /// Every parameter is in the file where METHOD section 3 puts it, without its prefix, bit by bit.
+    /// Every parameter is in the file where method §3.13 puts it, without its prefix, bit by bit.
     @Test(arguments: ["baseline", "prologue"])
     func exportedCheckpointsHoldEveryParameter(_ arm: String) throws {
         let place = try finishedSweep.get().place

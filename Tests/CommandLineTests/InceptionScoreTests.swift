@@ -1,5 +1,6 @@
 import Files
 import Foundation
+import TestSupport
 import Testing
 
 /// Images scored through the Inception network, against PyTorch and numpy.

@@ -1,5 +1,6 @@
 import Files
 import Foundation
+import TestSupport
 import Testing
 
 /// What `sweep plan` says a sweep would take, against what it took.

@@ -1,5 +1,6 @@
 import Files
 import Foundation
+import TestSupport
 import Testing
 
 /// Disks that are full or cannot be written, indexes that are gone, clocks that run backwards.
@@ -11,15 +12,15 @@ import Testing
     func aFullDiskStopsAndHarmsNothing(_ kilobytes: Int) throws {
         let place = try Workplace()
         try FileManager.default.createDirectory(at: place.store, withIntermediateDirectories: true)
-        try system("mount", "-t", "tmpfs", "-o", "size=\(kilobytes)k", "tmpfs", place.store.path)
-        defer { _ = try? system("umount", "-l", place.store.path) }
+        try runProgram("mount", ["-t", "tmpfs", "-o", "size=\(kilobytes)k", "tmpfs", place.store.path])
+        defer { _ = try? runProgram("umount", ["-l", place.store.path]) }
         let full = try scenario.start(place).wait()
         #expect(!full.wasKilled && full.code != 0, "\(full)")
         let told = full.output + full.errors
         #expect(told.contains("disk is full") || told.contains("No space left on device"), "\(told)")
         #expect(!told.contains("Fatal error"))
 
-        try system("mount", "-o", "remount,size=64m", place.store.path)
+        try runProgram("mount", ["-o", "remount,size=64m", place.store.path])
         try scenario.expectUndisturbedEnd(place)
         #expect(try place.json(["sweep", "status", place.sweep, "--json"] + scenario.settings)["counts"] == ["done": 1])
     }
@@ -32,9 +33,9 @@ import Testing
         try FileManager.default.copyItem(at: finished.store, to: place.store)
         if !hasIndex { try FileManager.default.removeItem(at: place.store.appendingPathComponent("index.sqlite")) }
         let expected = try [finished.run("runs", "list", "--csv"), finished.run("compare", finished.sweep, "--csv")]
-        try system("mount", "--bind", place.store.path, place.store.path)
-        defer { _ = try? system("umount", "-l", place.store.path) }
-        try system("mount", "-o", "remount,ro,bind", place.store.path)
+        try runProgram("mount", ["--bind", place.store.path, place.store.path])
+        defer { _ = try? runProgram("umount", ["-l", place.store.path]) }
+        try runProgram("mount", ["-o", "remount,ro,bind", place.store.path])
 
         let listed = try place.run("runs", "list", "--csv")
         #expect(listed.code == 0 && listed.output == expected[0].output, "\(listed)")
@@ -126,26 +127,6 @@ import Testing
     }
 }
 
-/// Runs a system program that must succeed.
-@discardableResult
-func system(_ program: String, _ arguments: String...) throws -> String {
-    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("system-\(UUID().uuidString)")
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(at: folder) }
-    let ended = try RunningProgram(URL(fileURLWithPath: "/usr/bin/env"), [program] + arguments, in: folder).wait()
-    try #require(ended.code == 0, "\(program) \(arguments): \(ended.errors)")
-    return ended.output
-}
-
-/// Whether this process may mount file systems.
-let canMount: Bool = {
-    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("mount-\(UUID().uuidString)")
-    try? FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(at: folder) }
-    guard (try? system("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder.path)) != nil else { return false }
-    return (try? system("umount", folder.path)) != nil
-}()
-
 /// A library that, loaded first, sets the clock back by an hour at every look; nil without a compiler. Clocks that only
 /// count on are left alone.
 let backwards: URL? = {
@@ -182,5 +163,5 @@ let backwards: URL? = {
         """
     guard (try? Data(code.utf8).write(to: source)) != nil else { return nil }
     defer { try? FileManager.default.removeItem(at: source) }
-    return (try? system("cc", "-shared", "-fPIC", "-O1", "-o", library.path, source.path)) == nil ? nil : library
+    return (try? runProgram("cc", ["-shared", "-fPIC", "-O1", "-o", library.path, source.path])) == nil ? nil : library
 }()

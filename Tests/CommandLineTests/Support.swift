@@ -1,9 +1,7 @@
 import Files
 import Foundation
+import TestSupport
 import Testing
-
-let packageRoot = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-    .deletingLastPathComponent()
 
 /// The program under test: built beside the tests, else in the usual place.
 let program: URL = {
@@ -70,15 +68,7 @@ final class Workplace: Sendable {
 
     /// Runs Python code with h5py and sqlite3 at hand; the store's path is `sys.argv[1]`.
     func python(_ code: String) throws -> String {
-        let own = packageRoot.appendingPathComponent(".venv/bin/python").path
-        let interpreter =
-            ProcessInfo.processInfo.environment["PROLOGUE_PYTHON"]
-            ?? (FileManager.default.isExecutableFile(atPath: own) ? own : "python3")
-        let ended = try RunningProgram(
-            URL(fileURLWithPath: "/usr/bin/env"), [interpreter, "-c", code, store.path], in: folder
-        ).wait()
-        try #require(ended.code == 0, "python: \(ended.errors)")
-        return ended.output.trimmingCharacters(in: .whitespacesAndNewlines)
+        try TestSupport.python(code, store.path, in: folder)
     }
 
     /// The folders of the stages of a kind.

@@ -1,6 +1,7 @@
 import Evaluation
 import Files
 import Foundation
+import TestSupport
 import Testing
 
 @Suite struct FrechetDistanceTests {
@@ -38,7 +39,7 @@ import Testing
         }
         let a = kill(data.features(rows: sizes.a, columns: sizes.dimensions, offset: sizes.offset))
         let b = kill(data.features(rows: sizes.b, columns: sizes.dimensions, offset: sizes.offset + 0.3, scale: 1.2))
-        let expected = try Python.run(
+        let expected = try pythonJSON(
             """
             # tr (S1 S2)^½ as the nuclear norm of the centred samples' product, which needs no covariance.
             a, b = f64("a", \(sizes.a), -1), f64("b", \(sizes.b), -1)
@@ -56,7 +57,7 @@ import Testing
         var data = RandomData(seed: 6)
         let a = data.features(rows: 500, columns: 12)
         let b = data.features(rows: 400, columns: 12, offset: 0.1, scale: 0.8)
-        let expected = try Python.run(
+        let expected = try pythonJSON(
             """
             from scipy.linalg import sqrtm
             a, b = f64("a", 500, 12), f64("b", 400, 12)
@@ -105,7 +106,7 @@ import Testing
         var intoEmpty = FeatureStatistics(columns: 9)
         intoEmpty.merge(try FeatureStatistics(of: whole))
 
-        let expected = try Python.run(
+        let expected = try pythonJSON(
             "a = f64('a', -1, 9); print(json.dumps(dict(mean=a.mean(0).tolist(), cov=np.cov(a, rowvar=False).ravel().tolist())))",
             doubles: ["a": whole.values])
         for statistics in [streamed, merged, intoEmpty] {

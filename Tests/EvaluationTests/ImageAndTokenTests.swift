@@ -1,5 +1,6 @@
 import Evaluation
 import Files
+import TestSupport
 import Testing
 
 @Suite struct ImageFidelityTests {
@@ -12,7 +13,7 @@ import Testing
     func agreesWithScipy(height: Int, width: Int, channels: Int) throws {
         let a = image(height * width * channels, seed: 31)
         let b = zip(a, image(a.count, seed: 32)).map { 0.8 * $0 + 0.2 * $1 }
-        let expected = try Python.run(
+        let expected = try pythonJSON(
             """
             from scipy.ndimage import gaussian_filter
             a = f32("a", \(height), \(width), \(channels)).astype(float)
@@ -57,7 +58,7 @@ import Testing
     @Test func agreesWithScipy() throws {
         var data = RandomData(seed: 41)
         let tokens = (0..<300 * 4).map { i in Int32(data.generator.index(below: i % 4 == 0 ? 3 : 16)) }
-        let expected = try Python.run(
+        let expected = try pythonJSON(
             """
             from scipy.stats import entropy
             t = f64("t", -1, 4).astype(int)

@@ -1,5 +1,6 @@
 import Evaluation
 import Files
+import TestSupport
 import Testing
 
 @Suite struct IntervalTests {
@@ -9,7 +10,7 @@ import Testing
         var data = RandomData(seed: 21)
         let values = data.normals(1000).map { 40 + 3 * $0 }
         let counts = [2, 3, 5, 30, 1000], confidences = [0.5, 0.95, 0.999]
-        let expected = try Python.run(
+        let expected = try pythonJSON(
             """
             from scipy import stats
             def one(x, confidence):
@@ -45,7 +46,7 @@ import Testing
     }
 
     @Test func pairedComparisonAgreesWithScipy() throws {
-        let expected = try Python.run(
+        let expected = try pythonJSON(
             """
             from scipy import stats
             a, b = f64("a"), f64("b")
@@ -63,7 +64,7 @@ import Testing
     }
 
     @Test func unpairedComparisonAgreesWithScipy() throws {
-        let expected = try Python.run(
+        let expected = try pythonJSON(
             """
             from scipy import stats
             t = stats.ttest_ind(f64("a"), f64("b"), equal_var=False)
@@ -107,7 +108,7 @@ import Testing
         let (a, b) = (data.normals(12).map { $0 + 0.6 }, data.normals(14))
         let test = permutationTest(a, b)
         #expect(!test.isExact)
-        let expected = try Python.run(
+        let expected = try pythonJSON(
             """
             from scipy import stats
             p = stats.permutation_test((f64("a"), f64("b")), lambda x, y, axis: abs(x.mean(axis) - y.mean(axis)), n_resamples=100000,
@@ -133,7 +134,7 @@ import Testing
     @Test func bootstrapAgreesWithScipy() throws {
         var data = RandomData(seed: 23)
         let values = data.normals(200).map { $0 * $0 }
-        let expected = try Python.run(
+        let expected = try pythonJSON(
             """
             from scipy import stats
             ci = stats.bootstrap((f64("x"),), np.mean, n_resamples=20000, method="percentile", rng=0).confidence_interval

@@ -1,6 +1,7 @@
 import Evaluation
 import Files
 import Foundation
+import TestSupport
 import Testing
 
 /// The linear heads beside logistic regression: that of masked autoencoders, ridge regression, one-hot features.
@@ -32,7 +33,7 @@ import Testing
         let orders = (0..<options.epochs).map { _ in data.generator.permutation(of: n) }
         let head = try MAEHead(fitting: train, labels: labels, classes: k, options: options, from: weights, orders: orders)
 
-        let expected = try Python.run(
+        let expected = try pythonJSON(
             """
             import torch
             n, d, k, epochs, warmup, batch = \(n), \(d), \(k), \(options.epochs), \(options.warmupEpochs), \(options.batch)
@@ -118,7 +119,7 @@ import Testing
         let (test, truth) = rows(m)
         let ridge = try RidgeRegression(fitting: train, to: targets, penalty: penalty)
         let (share, interval) = try ridge.explained(test, truth)
-        let expected = try Python.run(
+        let expected = try pythonJSON(
             """
             from sklearn.linear_model import Ridge
             from sklearn.metrics import r2_score
@@ -163,7 +164,7 @@ import Testing
         let converged = fit.converged
         #expect(converged)
         let report = try ClassificationReport(scores: fit.scores(test), labels: truth)
-        let expected = try Python.run(
+        let expected = try pythonJSON(
             """
             import scipy.sparse as sparse
             from sklearn.linear_model import LogisticRegression

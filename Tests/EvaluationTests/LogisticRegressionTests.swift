@@ -1,6 +1,7 @@
 import Evaluation
 import Files
 import Foundation
+import TestSupport
 import Testing
 
 @Suite struct LogisticRegressionTests {
@@ -32,7 +33,7 @@ import Testing
         #expect(converged)
         let report = try ClassificationReport(scores: fit.scores(test), labels: testLabels)
 
-        let expected = try Python.run(
+        let expected = try pythonJSON(
             """
             from sklearn.linear_model import LogisticRegression
             from sklearn.preprocessing import StandardScaler

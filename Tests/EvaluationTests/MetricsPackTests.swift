@@ -1,6 +1,7 @@
 import Evaluation
 import Files
 import Foundation
+import TestSupport
 import Testing
 
 @Suite struct MetricsPackTests {
@@ -24,7 +25,7 @@ import Testing
             let row = (0..<5).map { _ in data.uniform() + 0.01 }
             p += row.map { $0 / row.reduce(0, +) }
         }
-        let scores = try Python.run(
+        let scores = try pythonJSON(
             """
             from scipy.special import rel_entr
             r, s, few, p = f64("r", -1, 10), f64("s", -1, 10), f64("few", -1, 10), f64("p", -1, 5)
@@ -72,14 +73,14 @@ import Testing
 
     static let sharedPack: URL? = {
         let shared = ProcessInfo.processInfo.environment["PROLOGUE_SHARED"].map { URL(fileURLWithPath: $0) }
-            ?? Python.packageRoot.deletingLastPathComponent().appendingPathComponent("shared")
+            ?? packageRoot.deletingLastPathComponent().appendingPathComponent("shared")
         let pack = shared.appendingPathComponent("reference/metrics.safetensors")
         return FileManager.default.fileExists(atPath: pack.path) ? pack : nil
     }()
 
     @Test(.enabled(if: sharedPack != nil)) func publishedPackPasses() throws {
         let pack = try #require(Self.sharedPack)
-        let tensors = try Python.run(
+        let tensors = try pythonJSON(
             """
             from safetensors.numpy import load_file
             print(json.dumps({k: dict(shape=v.shape, values=v.ravel().tolist()) for k, v in load_file("\(pack.path)").items()}))

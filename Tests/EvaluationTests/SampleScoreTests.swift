@@ -1,5 +1,6 @@
 import Evaluation
 import Files
+import TestSupport
 import Testing
 
 @Suite struct InceptionScoreTests {
@@ -16,7 +17,7 @@ import Testing
 
     @Test func agreesWithScipy() throws {
         let p = probabilities(rows: 103, classes: 6)
-        let expected = try Python.run(
+        let expected = try pythonJSON(
             """
             from scipy.special import rel_entr
             p = f64("p", 103, 7)
@@ -52,7 +53,7 @@ import Testing
 
 @Suite struct PrecisionRecallTests {
     private func expected(_ reference: [Double], _ samples: [Double], columns: Int, k: Int) throws -> JSONValue {
-        try Python.run(
+        try pythonJSON(
             """
             r, s, k = f64("r", -1, \(columns)), f64("s", -1, \(columns)), \(k)
             d2 = lambda a, b: ((a[:, None] - b[None]) ** 2).sum(2)

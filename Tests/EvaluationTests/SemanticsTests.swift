@@ -1,5 +1,6 @@
 import Evaluation
 import Files
+import TestSupport
 import Testing
 
 @Suite struct TokenInformationTests {
@@ -14,7 +15,7 @@ import Testing
 
     @Test func plugInInformationAgreesWithScikitLearn() throws {
         let (a, b, c) = draws(3000)
-        let expected = try Python.run(
+        let expected = try pythonJSON(
             """
             from sklearn.metrics import mutual_info_score as mi
             a, b, c = (f64(n).astype(int) for n in "abc")
@@ -36,7 +37,7 @@ import Testing
     @Test func prefixEntropiesAgreeWithCountingTuples() throws {
         var data = RandomData(seed: 92)
         let tokens = (0..<500 * 4).map { _ in Int32(data.generator.index(below: 3)) }
-        let expected = try Python.run(
+        let expected = try pythonJSON(
             """
             from scipy.stats import entropy
             t = f64("t", -1, 4).astype(int)
@@ -69,7 +70,7 @@ import Testing
     @Test(arguments: [Float(0), 0.5, 3])
     func agreesWithNumpy(pull: Float) throws {
         let matrix = features(pull)
-        let expected = try Python.run(
+        let expected = try pythonJSON(
             """
             x = f32("x", 100, 7).astype(float)
             group = np.arange(100) // 5

@@ -4,6 +4,7 @@ import Foundation
 import ImageData
 import RunStore
 import Sweep
+import TestSupport
 import Testing
 
 /// Images in HDF5 files that h5py has written.

@@ -3,6 +3,7 @@ import Files
 import Foundation
 import RunStore
 import Sweep
+import TestSupport
 import Testing
 
 @Suite struct HistoryQueryTests {

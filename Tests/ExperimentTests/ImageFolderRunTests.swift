@@ -4,6 +4,7 @@ import Foundation
 import ImageData
 import RunStore
 import Sweep
+import TestSupport
 import Testing
 
 /// A few steps of everything on pictures from a folder, a zip file and an HDF5 file.

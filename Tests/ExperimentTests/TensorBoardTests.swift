@@ -2,6 +2,7 @@ import Experiment
 import Files
 import Foundation
 import RunStore
+import TestSupport
 import Testing
 
 @Suite struct TensorBoardTests {

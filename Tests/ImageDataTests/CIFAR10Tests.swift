@@ -1,6 +1,7 @@
 import Files
 import Foundation
 import ImageData
+import TestSupport
 import Testing
 
 /// Against numpy, on made-up files: four random images in each training file, three for testing.

@@ -1,6 +1,7 @@
 import Files
 import Foundation
 import ImageData
+import TestSupport
 import Testing
 
 /// Against numpy on the installed data where there is one, and on a small made-up set everywhere.

@@ -1,6 +1,7 @@
 import Files
 import Foundation
 import ImageData
+import TestSupport
 import Testing
 
 /// Against Pillow: decoding, conversion and resizing; and what the listing finds.

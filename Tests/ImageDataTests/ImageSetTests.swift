@@ -1,6 +1,7 @@
 import Files
 import Foundation
 import ImageData
+import TestSupport
 import Testing
 
 @Suite struct ImageSetTests {
@@ -45,7 +46,7 @@ import Testing
                     x = x.reshape(n, h // p, p, w // p, p, c).transpose(0, 1, 3, 2, 4, 5)
                     print(np.array_equal(x.ravel(), t["values"]))
                     """, url.path, "\(size.patch)")
-                #expect(printed == "True\n")
+                #expect(printed == "True")
             }
             let back = set.layout(patch: size.patch).images(fromPatches: values)
             if flipped.isEmpty { #expect(back == set.subset(indices).pixels) }

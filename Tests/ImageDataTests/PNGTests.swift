@@ -1,6 +1,7 @@
 import Files
 import Foundation
 import ImageData
+import TestSupport
 import Testing
 
 @Suite struct PNGTests {

@@ -1,6 +1,7 @@
 import Files
 import Foundation
 import ImageData
+import TestSupport
 import Testing
 
 /// Squares cut from pictures, against Pillow's resizing and numpy's slices.

@@ -2,6 +2,7 @@ import Archives
 import Files
 import Foundation
 import ImageData
+import TestSupport
 import Testing
 
 /// Class folders in zip files, and pictures that are read when they are wanted.

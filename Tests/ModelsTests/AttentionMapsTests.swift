@@ -2,6 +2,7 @@ import Files
 import Foundation
 import Models
 import TensorCore
+import TestSupport
 import Testing
 
 /// Attention maps of an AR model, beside those of the PyTorch twin with the same weights.
@@ -28,9 +29,7 @@ import Testing
         """
 
     @Test func agreeWithTheTwin() throws {
-        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent()
-        let pack = root.appendingPathComponent("Tests/Fixtures/prologue.safetensors")
+        let pack = packageRoot.appendingPathComponent("Tests/Fixtures/prologue.safetensors")
         let layout = SequenceLayout(prologueTokens: 3, visualTokens: 9, visualCodes: 37, prologueCodes: 19)
         var config = ARConfig(
             layout: layout, network: .init(width: 32, layers: 2, heads: 2, axes: [6, 6, 4]), labels: 8)
@@ -52,7 +51,7 @@ import Testing
         let rows = stride(from: 0, to: ids.count, by: layout.length).map { ids[$0..<$0 + layout.length] }
         let spelt = "[" + rows.map { "[" + $0.map(String.init).joined(separator: ",") + "]" }.joined(separator: ",") + "]"
         let script = Self.twin.replacing("TARGETS", with: spelt)
-        let expected = try JSONValue(parsing: Data(python(script, root.path, pack.path).utf8)).arrayValue?
+        let expected = try JSONValue(parsing: Data(python(script, packageRoot.path, pack.path).utf8)).arrayValue?
             .compactMap(\.doubleValue)
         let wanted = try #require(expected)
         #expect(maps.shape == [2, 2, layout.length, layout.length] && wanted.count == maps.count)

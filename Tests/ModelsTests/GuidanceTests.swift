@@ -2,7 +2,7 @@ import Foundation
 import Models
 import Testing
 
-/// The scale over the steps t, from the formulas of METHOD §5 with T tokens, K of them prologue.
+/// The scale over the steps t, from the formulas of method §5.1 and §5.2 with T tokens, K of them prologue.
 @Suite struct GuidanceTests {
     /// K = 4, T = 14.
     private let layout = TinyPrior.prologue

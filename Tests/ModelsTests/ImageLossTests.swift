@@ -3,6 +3,7 @@ import Foundation
 import Models
 import NN
 import TensorCore
+import TestSupport
 import Testing
 
 /// Discriminator, its losses and perceptual distances against PyTorch, values and gradients.

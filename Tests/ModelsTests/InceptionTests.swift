@@ -2,12 +2,12 @@ import Files
 import Foundation
 import Models
 import TensorCore
+import TestSupport
 import Testing
 
 /// The Inception network of FID against PyTorch, with random weights: `Tests/reference/inception.py` is the peer.
 @Suite struct InceptionTests {
-    static let reference = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-        .appendingPathComponent("../reference").standardized.path
+    static let reference = packageRoot.appendingPathComponent("Tests/reference").path
 
     /// Largest |a − b| relative to the largest |b|.
     private static func error(_ a: Tensor, _ name: String, _ file: SafetensorsFile) throws -> Float {

@@ -3,6 +3,7 @@ import Foundation
 import Models
 import NN
 import TensorCore
+import TestSupport
 import Testing
 
 /// Costs that are worked out from sizes, against models that are built and products that PyTorch counts.
@@ -69,8 +70,7 @@ import Testing
 
     /// What PyTorch's `FlopCounterMode` counts on the twin, for a batch of `batch` images.
     private func counted(_ name: String, _ batch: Int) throws -> [String: Double] {
-        let reference = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .appendingPathComponent("reference")
+        let reference = packageRoot.appendingPathComponent("Tests/reference")
         let script = """
             import sys, json, torch
             sys.path.insert(0, sys.argv[1])

@@ -3,6 +3,7 @@ import Foundation
 import Models
 import NN
 import TensorCore
+import TestSupport
 import Testing
 
 /// Quantizers against the PyTorch twin of `Tests/reference/quantizer_menu.py`: values and gradients.
@@ -26,8 +27,7 @@ import Testing
         }
     }
 
-    private static let fixture = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-        .appendingPathComponent("../Fixtures/layers/quantizers.safetensors").standardized
+    private static let fixture = packageRoot.appendingPathComponent("Tests/Fixtures/layers/quantizers.safetensors")
 
     @Test(arguments: examples)
     func valuesAndGradientsAgreeWithPyTorch(_ example: Example) throws {

@@ -3,6 +3,7 @@ import Experiment
 import Files
 import Foundation
 import Report
+import TestSupport
 import Testing
 
 @Suite struct ComparisonTests {
@@ -45,7 +46,7 @@ import Testing
                 ]), .init(metrics: ["gfid.nocfg"]))
         let rows = try #require(shown.differences.json["rows"]?.arrayValue)
         #expect(rows.map { $0["arm"] } == ["prologue", "other"])
-        let expected = try Python.run(
+        let expected = try pythonJSON(
             """
             import numpy as np
             from scipy import stats

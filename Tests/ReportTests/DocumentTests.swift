@@ -1,6 +1,7 @@
 import Files
 import Foundation
 import Report
+import TestSupport
 import Testing
 
 @Suite struct DocumentTests {
@@ -15,7 +16,7 @@ import Testing
     }
 
     @Test func textsStayTexts() throws {
-        let texts = try Python.run(
+        let texts = try pythonJSON(
             """
             import html.parser
             found, tags = [], []

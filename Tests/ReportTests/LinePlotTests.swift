@@ -1,6 +1,7 @@
 import Files
 import Foundation
 import Report
+import TestSupport
 import Testing
 
 @Suite struct LinePlotTests {
@@ -18,7 +19,7 @@ import Testing
     }
 
     private func parsed(_ plot: LinePlot) throws -> Picture {
-        try Python.run(
+        try pythonJSON(
             """
             import xml.etree.ElementTree as tree
             nodes = list(tree.parse('input').getroot().iter())

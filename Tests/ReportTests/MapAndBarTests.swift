@@ -1,6 +1,7 @@
 import Files
 import Foundation
 import Report
+import TestSupport
 import Testing
 
 /// Heat maps and bars, as an XML parser sees them.
@@ -13,7 +14,7 @@ import Testing
     }
 
     private func parsed(_ svg: String) throws -> Picture {
-        try Python.run(
+        try pythonJSON(
             """
             import xml.etree.ElementTree as tree
             nodes = list(tree.parse('input').getroot().iter())

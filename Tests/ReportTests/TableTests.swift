@@ -2,6 +2,7 @@ import Evaluation
 import Files
 import Foundation
 import Report
+import TestSupport
 import Testing
 
 @Suite struct TableTests {
@@ -54,7 +55,7 @@ import Testing
     }
 
     @Test func csvIsReadByPython() throws {
-        let rows = try Python.run(
+        let rows = try pythonJSON(
             "import csv; print(json.dumps(list(csv.DictReader(open('input', newline='', encoding='utf-8')))))",
             input: table().csv())
         let estimate = try #require(Estimate(of: [29.4, 27.6, 28.8]))
@@ -72,7 +73,7 @@ import Testing
     @Test func jsonIsReadByPython() throws {
         var table = table()
         table.add([.text("broken\n"), .number(0.1 + 0.2), .number(Double.nan), .number(Double.infinity)])
-        let read = try Python.run("print(json.dumps(json.load(open('input'))))", input: table.json.pretty)
+        let read = try pythonJSON("print(json.dumps(json.load(open('input'))))", input: table.json.pretty)
         let rows = try #require(read["rows"]?.arrayValue)
         #expect(read["columns"]?.arrayValue?[2] == ["key": "probe", "title": "probe", "unit": "%", "better": "higher"])
         #expect(rows[1]["gfid"]?["mean"]?.doubleValue == Estimate(of: [25.5, 25.7, 25.0])?.mean)

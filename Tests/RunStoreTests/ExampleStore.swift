@@ -1,6 +1,7 @@
 import Files
 import Foundation
 import RunStore
+import TestSupport
 
 /// A store with two runs of one sweep that share a tokenizer, scores (one of them failed), tags, notes and a picture.
 struct ExampleStore {

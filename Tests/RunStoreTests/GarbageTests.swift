@@ -1,6 +1,7 @@
 import Files
 import Foundation
 import RunStore
+import TestSupport
 import Testing
 
 /// What a store could do without, and what it never is.
@@ -39,7 +40,7 @@ import Testing
             let store = example.store
             let garbage = try store.garbage()
             #expect(garbage.items.map(\.path) == ["stages/\(example.unneeded)"])
-            let size = Int(try run("du", ["-s", "-B1", store.stage(id: example.unneeded).directory.path]).split(separator: "\t")[0])
+            let size = Int(try runProgram("du", ["-s", "-B1", store.stage(id: example.unneeded).directory.path]).split(separator: "\t")[0])
             #expect(garbage.bytes == size)
             #expect(store.stage(id: example.unneeded).isComplete, "showing removes nothing")
 

@@ -1,6 +1,7 @@
 import Files
 import Foundation
 import RunStore
+import TestSupport
 import Testing
 
 @Suite struct RunIndexTests {
@@ -259,7 +260,7 @@ import Testing
         try withMountedFolder(kilobytes: 4096) { folder in
             let example = try ExampleStore(in: folder)
             do { _ = try RunIndex(example.store) }
-            try run("mount", ["-o", "remount,ro", folder.path])
+            try runProgram("mount", ["-o", "remount,ro", folder.path])
             let store = try Store(directory: folder)
             let index = try RunIndex(store)
             #expect(try index.runs().count == 2)
@@ -277,7 +278,7 @@ import Testing
             let example = try ExampleStore(in: folder)
             let index = try RunIndex(example.store)
             let filler = folder.appendingPathComponent("filler")
-            #expect(throws: (any Error).self) { try run("dd", ["if=/dev/zero", "of=\(filler.path)", "bs=512"]) }
+            #expect(throws: (any Error).self) { try runProgram("dd", ["if=/dev/zero", "of=\(filler.path)", "bs=512"]) }
             let extra = RunRecord(
                 sweep: "x", cell: "", seed: 0, config: [:], codeVersion: .unknown, machine: .current())
             #expect(try inputError { try example.store.save(extra) }.contains("the disk is full"))

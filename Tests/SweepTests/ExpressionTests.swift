@@ -1,5 +1,6 @@
 import Files
 import Sweep
+import TestSupport
 import Testing
 
 @Suite struct ExpressionTests {
@@ -52,7 +53,7 @@ import Testing
                 cases.append({'text': text, 'rows': [r[0] for r in db.execute(f'select i from t where {sql} order by i')]})
             print(json.dumps({'columns': list(columns), 'rows': rows, 'cases': cases}))
             """
-        let answer = try python(program, input: .null)
+        let answer = try pythonJSON(program)
         let columns = try #require(answer["columns"]?.arrayValue).compactMap(\.stringValue)
         let rows = try #require(answer["rows"]?.arrayValue).compactMap(\.arrayValue)
             .map { Dictionary(uniqueKeysWithValues: zip(columns, $0)) }

@@ -1,5 +1,6 @@
 import Files
 import Sweep
+import TestSupport
 import Testing
 
 @Suite struct GrammarTests {
@@ -38,15 +39,15 @@ import Testing
             ("logspace", "geomspace", [0.01, 10, 6]), ("logspace", "geomspace", [16, 1, 5]),
         ]
         // numpy leaves a range's end out; half a step more lets it in where the range lands on it.
-        let expected = try python("""
+        let expected = try pythonJSON("""
             import json, sys, numpy
             out = []
-            for name, a in json.load(sys.stdin):
+            for name, a in json.load(open('input')):
                 if name == 'arange': a = [a[0], a[1] + a[2] * 1e-6, a[2]]
                 if name != 'arange': a = [a[0], a[1], int(a[2])]
                 out.append(getattr(numpy, name)(*a).tolist())
             print(json.dumps(out))
-            """, input: .array(forms.map { [.string($0.1), .array($0.2)] }))
+            """, input: JSONValue.array(forms.map { [.string($0.1), .array($0.2)] }).canonical)
         for (form, numbers) in zip(forms, try #require(expected.arrayValue)) {
             let written = JSONValue.array(form.2).canonical
             let sweep = try load("name: r\naxes: {sampling.settings.nocfg.temperature: {\(form.0): \(written)}}")

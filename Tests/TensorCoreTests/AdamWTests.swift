@@ -1,6 +1,7 @@
 import Foundation
 import NN
 import TensorCore
+import TestSupport
 import Testing
 
 /// A few steps of AdamW on four parameters, of which the decay's rules exempt three.
@@ -44,7 +45,7 @@ private struct Problem {
     var values: [[Float]] { parameters.map { $0.value.values } }
 }
 
-/// The update in double precision (METHOD §4), with the gradient's replacement, clipping and moving average.
+/// The update in double precision (method §4.5), with the gradient's replacement, clipping and moving average.
 private struct Reference {
     var values, averages: [[Double]]
     private var m, v: [[Double]]
@@ -158,7 +159,7 @@ private struct Reference {
         #expect(again.steps == 7)
     }
 
-    @Test("torch's AdamW, clip_grad_norm_ and nan_to_num do the same", .enabled(if: Python.hasTorch))
+    @Test("torch's AdamW, clip_grad_norm_ and nan_to_num do the same", .enabled(if: pythonHasTorch))
     func followsTorch() throws {
         // Without the large one, whose numbers would be a long script.
         let count = 4
@@ -172,7 +173,7 @@ private struct Reference {
         }
         let initial = Problem(count).values.map { "\($0)" }.joined(separator: ",")
         let shapes = Problem.shapes.map { "\($0.shape)" }.joined(separator: ",")
-        let output = try Python.run("""
+        let output = try python("""
             import torch
             nan, inf = float('nan'), float('inf')
             values = [torch.tensor(v).reshape(s).requires_grad_() for v, s in zip([\(initial)], [\(shapes)])]

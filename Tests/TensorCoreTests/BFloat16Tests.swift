@@ -1,6 +1,7 @@
 import CKernels
 import Foundation
 import TensorCore
+import TestSupport
 import Testing
 
 /// The kernels of bfloat16, with the processor's own instructions and without.
@@ -14,7 +15,7 @@ import Testing
     private func widened(_ values: [bfloat16]) -> [Double] { values.map { Double(Float(bitPattern: UInt32($0) << 16)) } }
 
     /// Ties, subnormals, the largest numbers, infinities and NaN, and random ones.
-    @Test(.enabled(if: Python.hasTorch)) func roundingIsThatOfPyTorch() throws {
+    @Test(.enabled(if: pythonHasTorch)) func roundingIsThatOfPyTorch() throws {
         let special: [UInt32] = [
             0, 0x8000_0000, 0x3f80_8000, 0x3f81_8000, 0x3f80_8001, 0x3f80_7fff, 1, 0x8000_8000, 0x7f7f_ffff, 0x7f7f_7fff,
             0x7f80_0000, 0xff80_0000, 0x7fc0_0000, 0x7f80_0001, 0xffff_ffff,
@@ -22,7 +23,7 @@ import Testing
         var stream = RandomStream(seed: 1, "bits")
         let bits = special + (0..<1001).map { _ in stream.nextBits() }
         let ours = rounded(bits.map { Float(bitPattern: $0) })
-        let printed = try Python.run(
+        let printed = try python(
             """
             import torch, struct
             bits = \(bits)

@@ -1,5 +1,6 @@
 import Foundation
 import TensorCore
+import TestSupport
 import Testing
 
 @Suite struct GradientTests {
@@ -45,8 +46,7 @@ import Testing
 /// The ops that Sources/TensorCore/Ops declares, read from the source text.
 enum OpSources {
     static func declaredOps() throws -> [String] {
-        let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-            .appendingPathComponent("../../Sources/TensorCore/Ops").standardized
+        let folder = packageRoot.appendingPathComponent("Sources/TensorCore/Ops")
         let files = try FileManager.default.subpathsOfDirectory(atPath: folder.path).filter { $0.hasSuffix(".swift") }
         return try files.flatMap { file in
             ops(in: try String(contentsOf: folder.appendingPathComponent(file), encoding: .utf8))

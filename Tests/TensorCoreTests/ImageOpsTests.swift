@@ -1,13 +1,13 @@
 import Files
 import Foundation
 import TensorCore
+import TestSupport
 import Testing
 
 /// Convolution, norms, pools and resizing against PyTorch: `Tests/reference/image_ops.py` wrote the fixture.
 @Suite struct ImageOpsTests {
     private static let fixture: SafetensorsFile? = try? SafetensorsFile(
-        reading: URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-            .appendingPathComponent("../Fixtures/ops/images.safetensors").standardized)
+        reading: packageRoot.appendingPathComponent("Tests/Fixtures/ops/images.safetensors"))
 
     private struct Case {
         let file: SafetensorsFile

@@ -1,13 +1,13 @@
 import Files
 import Foundation
 import Models
+import TestSupport
 import Testing
 import Verification
 
 /// Fixtures that the project's own PyTorch twin wrote, and the published reference packs where they are at hand.
 private enum Packs {
-    static let root = URL(fileURLWithPath: #filePath)
-        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    static let root = packageRoot
     static let names = ["1d", "2d", "metrics", "prologue", "prologue_post", "prologue_tied"]
 
     static var fixtures: [URL] {

@@ -1,4 +1,4 @@
-"""Metrics and the learning rate schedule in float64 (METHOD sections 4 and 6), on plain numpy arrays [n, features]."""
+"""Metrics and the learning rate schedule in float64 (method §4.5 and §6.3), on plain numpy arrays [n, features]."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Transformer parts shared by encoder, decoder and AR model (METHOD section 3, "Networks").
+"""Transformer parts shared by encoder, decoder and AR model (method §3).
 
 Shape letters: B batch, T tokens, D model width, H heads, d head width (D = H*d), C condition width.
 Module names are the published parameter names, so `state_dict()` keys are the keys of a pack.

@@ -1,4 +1,4 @@
-"""The AR model over one vocabulary: visual ids, prologue ids, EOS (METHOD section 3, "AR model").
+"""The AR model over one vocabulary: visual ids, prologue ids, EOS (method §3.10).
 
 Shape letters: B batch, K prologue tokens, N visual tokens, T = K + 1 + N (baselines: N), V vocabulary.
 """

@@ -1,4 +1,4 @@
-"""Vector quantizers (METHOD section 3, "Quantizer"): nearest code by cosine.
+"""Vector quantizers (method §3.8): nearest code by cosine.
 
 Shape letters: B batch, T tokens, D width of the hidden states, Z code width, V codebook size.
 """

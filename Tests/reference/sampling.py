@@ -1,4 +1,4 @@
-"""Guidance schedules and greedy sampling (METHOD section 5)."""
+"""Guidance schedules and greedy sampling (method §5)."""
 
 import math
 

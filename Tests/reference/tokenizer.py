@@ -1,4 +1,4 @@
-"""Encoder, decoder and quantizers of the four tokenizer variants (METHOD sections 2 and 3).
+"""Encoder, decoder and quantizers of the four tokenizer variants (method §2 and §3).
 
 Shape letters: B batch, N patches, K prologue tokens, D width, p patch side.
 """

@@ -1,4 +1,4 @@
-"""Losses and the alternating optimisation of tokenizer and joint AR model (METHOD section 4, stage 1)."""
+"""Losses and the alternating optimisation of tokenizer and joint AR model (method §4.2 and §4.3)."""
 
 from typing import NamedTuple
 

@@ -1,6 +1,6 @@
 """The method as one small PyTorch model, run the way a reference pack records it.
 
-Written from METHOD.md; `check_packs.py` compares it with packs, `make_fixtures.py` writes packs with it.
+Written from docs/method.md; `check_packs.py` compares it with packs, `make_fixtures.py` writes packs with it.
 """
 
 import copy
