@@ -51,8 +51,8 @@ golden: setup-python ## write the fixtures in Tests/Fixtures anew with the PyTor
 bench: setup-python build ## time the engine against PyTorch, in turn on this machine
 	$(FREE_BLAS) $(PYTHON) bench/compare_pytorch.py
 
-lint: ## prove that imports point downward, and check the files' order; test the lint itself
-	@python3 -B scripts/lint_imports.py
+lint: ## prove that imports point downward, check the files' order and what is cited; test the lint itself
+	@for check in scripts/lint_*.py; do python3 -B $$check; done
 	@python3 -B -m unittest discover --quiet --start-directory scripts
 
 clean: ## remove what was built and .venv; results stay

@@ -74,7 +74,7 @@ def declaration_problems(targets):
 def import_problems(root, targets):
     """Imports in Sources that the manifest does not declare, and declared dependencies that nothing imports."""
     for target in targets.values():
-        if target.kind in ("system", "test"):
+        if target.kind in ("system", "test") or target.path.startswith("Tests/"):
             continue
         files = sorted((root / target.path).rglob("*.swift"))
         imported = set()
@@ -144,17 +144,19 @@ def problems(root, manifest):
     yield from text_problems(root)
 
 
-def main(arguments):
+def report(arguments, usage, find, summary):
+    """Prints what `find` finds in the tree that `arguments` names, or else `summary`; ends with 1 if anything was found."""
     if len(arguments) > 1 or arguments[:1] == ["--help"]:
-        sys.exit(__doc__)
+        sys.exit(usage)
     root = Path(arguments[0] if arguments else Path(__file__).parent.parent).resolve()
-    found = list(problems(root, manifest_of(root)))
+    found = list(find(root))
     for file, line, text in found:
         print(f"{file}:{line}: {text}" if line else f"{file}: {text}", flush=True)
     if found:
         sys.exit(f"lint: {len(found)} problem{'s' if len(found) > 1 else ''}")
-    print("lint: imports point downward, files are in order")
+    print(f"lint: {summary}")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    report(
+        sys.argv[1:], __doc__, lambda root: problems(root, manifest_of(root)), "imports point downward, files are in order")

@@ -3,7 +3,7 @@
 
 #define GRADIENT_LIMIT 1e5f
 
-/* NaN → 0, ±∞ → ±1e5 (METHOD §4), without branches. */
+/* NaN → 0, ±∞ → ±1e5 (method §4.5), without branches. */
 INLINE float finite_gradient(float g) {
     g = g == g ? g : 0.0f;
     g = g == INFINITY ? GRADIENT_LIMIT : g;

@@ -1,6 +1,6 @@
 import Files
 
-/// Improved precision and recall (Kynkäänniemi et al. 2019) on k-nearest-neighbour balls, as METHOD section 6 fixes them:
+/// Improved precision and recall (Kynkäänniemi et al. 2019) on k-nearest-neighbour balls, as method §6.3 fixes them:
 /// squared Euclidean distances, a ball reaches to the k-th neighbour within its own set (the point itself excluded),
 /// and its boundary belongs to it.
 public struct PrecisionRecall: Sendable, Equatable {

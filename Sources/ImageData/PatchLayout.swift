@@ -1,4 +1,4 @@
-/// How an image is cut into patches: raster order of patches; inside a patch row, column, channel (METHOD §3).
+/// How an image is cut into patches: raster order of patches; inside a patch row, column, channel (method §3.1).
 public struct PatchLayout: Sendable, Equatable {
     public let height: Int
     public let width: Int
@@ -34,7 +34,7 @@ public struct PatchLayout: Sendable, Equatable {
     }
 
     /// Patches (n, (H/p)(W/p), p·p·C) of values around [−1, 1] as pixels (n, row, column, channel):
-    /// trunc(clamp(127.5x + 128, 0, 255)) (METHOD §5). Not-a-number becomes 0.
+    /// trunc(clamp(127.5x + 128, 0, 255)) (method §5.4). Not-a-number becomes 0.
     public func images(fromPatches patches: UnsafeBufferPointer<Float>) -> [UInt8] {
         precondition(
             patches.count % valuesPerImage == 0,
@@ -56,7 +56,7 @@ public struct PatchLayout: Sendable, Equatable {
         patches.withUnsafeBufferPointer { images(fromPatches: $0) }
     }
 
-    /// Writes pixels (n, row, column, channel) as patches (n, (H/p)(W/p), p·p·C) of x/127.5 − 1 (METHOD §3).
+    /// Writes pixels (n, row, column, channel) as patches (n, (H/p)(W/p), p·p·C) of x/127.5 − 1 (method §3.1).
     public func patches(ofImages images: [UInt8], into values: UnsafeMutableBufferPointer<Float>) {
         precondition(
             values.count == images.count && images.count % valuesPerImage == 0,

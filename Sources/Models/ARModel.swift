@@ -41,7 +41,7 @@ public struct ARInput {
     public var visualDropped: [Bool] = []
     /// P of the prologue quantizer, [B, K, codes]: prologue inputs become straight-through lookups (step A).
     public var prologueProbabilities: Tensor?
-    /// P of a coupled visual quantizer, [B, N, codes]: visual inputs become straight-through lookups (METHOD §2,
+    /// P of a coupled visual quantizer, [B, N, codes]: visual inputs become straight-through lookups (method §3.10,
     /// `coupled-*`). Without a prologue only.
     public var visualProbabilities: Tensor?
 
@@ -94,7 +94,7 @@ extension SequenceLayout {
 }
 
 /// The autoregressive model: causal transformer over [BOS(class)] prologue… EOS visual…; logits at position i
-/// predict token i (METHOD §3). Its norms see the unconditional label; the class enters as BOS only.
+/// predict token i (method §3.10). Its norms see the unconditional label; the class enters as BOS only.
 public struct ARModel {
     public let config: ARConfig
     public let parameters: [Parameter]
@@ -214,7 +214,7 @@ public struct ARModel {
 }
 
 /// Cross-entropy by segment: each sum over a segment's tokens, averaged over the batch and divided by T, so that
-/// the parts add up to the mean (METHOD §4).
+/// the parts add up to the mean (method §4.2).
 public struct SegmentedCrossEntropy {
     public let prologue, eos, visual: Tensor
 

@@ -1,7 +1,7 @@
 import Foundation
 import TensorCore
 
-/// Entropies of soft code assignments, in nats, with P = softmax(cos/0.01) (METHOD §3, "Monitored").
+/// Entropies of soft code assignments, in nats, with P = softmax(cos/0.01) (method §3.9).
 public struct AssignmentEntropy: Sendable {
     /// Mean over tokens of −ΣP log P: how undecided a token is.
     public let sample: Double

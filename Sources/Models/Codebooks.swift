@@ -21,7 +21,7 @@ extension Codebook {
     func vectors(_ indices: TokenTensor) -> Tensor { embedding(indices, table: rows(on: nil)) }
 }
 
-/// Learned codes on the unit sphere: z = linear(h), L2-normalised, as are the rows (METHOD §3).
+/// Learned codes on the unit sphere: z = linear(h), L2-normalised, as are the rows (method §3.8).
 struct SphericalCodebook: Codebook {
     let projection: Linear
     let embedding: Parameter

@@ -2,7 +2,7 @@ import NN
 import TensorCore
 
 /// Code vectors → patches. Visual codes of a grid are decoded where they stand; latent tokens are followed by
-/// learned queries, one a patch, which are kept (METHOD §3). The prologue never enters.
+/// learned queries, one a patch, which are kept (method §3.6). The prologue never enters.
 public struct Decoder {
     public let config: TokenizerConfig
     public let parameters: [Parameter]

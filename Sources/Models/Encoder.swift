@@ -22,7 +22,7 @@ public struct Encoding {
 }
 
 /// Patches → visual and prologue codes. A ViT over [patches ; learned queries] at 2D positions for patches and a
-/// separate axis for queries (METHOD §3); no output norm.
+/// separate axis for queries (method §3.6); no output norm.
 public struct Encoder {
     public let config: TokenizerConfig
     public let parameters: [Parameter]

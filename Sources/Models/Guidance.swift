@@ -5,7 +5,7 @@ public enum GuidanceSchedule: String, CaseIterable, Codable, Sendable {
     case constant, linear, cosine
 }
 
-/// Classifier-free guidance: logits = s·cond + (1−s)·uncond, s over the step t = 0, 1, … (METHOD §5).
+/// Classifier-free guidance: logits = s·cond + (1−s)·uncond, s over the step t = 0, 1, … (method §5.1).
 public enum Guidance: Equatable, Sendable {
     /// Conditional logits only.
     case off

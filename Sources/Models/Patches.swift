@@ -1,6 +1,6 @@
 import TensorCore
 
-/// Images and the patches that tokenizers read: raster order; inside a patch row, column, channel (METHOD §3).
+/// Images and the patches that tokenizers read: raster order; inside a patch row, column, channel (method §3.1).
 public enum Patches {
     /// Images of planes (B, C, H, W), values as they are → [B, N, p·p·C].
     public static func fromPlanes(_ images: [Float], batch: Int, _ config: TokenizerConfig) -> Tensor {

@@ -5,9 +5,9 @@ import TensorCore
 /// How tokens are chosen among codes, and how codes and encoder learn from it. With s the similarity of an encoder
 /// output with a code (a cosine, except for `fsq`; see `Codebook`) and P = softmax(s/τ):
 public enum QuantizerKind: Equatable, Sendable {
-    /// Nearest code; output z + sg(e − z); loss mean((e − sg z)²) + β·mean((sg e − z)²) (METHOD §3).
+    /// Nearest code; output z + sg(e − z); loss mean((e − sg z)²) + β·mean((sg e − z)²) (method §3.8).
     case vq
-    /// Nearest code; output y·E with the one-hot y = P + sg(onehot − P); no loss (METHOD §3, `ProbQ`).
+    /// Nearest code; output y·E with the one-hot y = P + sg(onehot − P); no loss (method §3.8, `ProbQ`).
     case probq
     /// Signs instead of a codebook; output z + sg(e − z); loss β·mean((sg e − z)²).
     case lfq

@@ -3,7 +3,7 @@ import Foundation
 import NN
 import TensorCore
 
-/// How tokens are drawn from the AR model (METHOD §5).
+/// How tokens are drawn from the AR model (method §5).
 public struct SamplerSettings: Equatable, Sendable {
     public var temperature: Double = 1
     /// Temperature of prologue tokens; nil: the same.

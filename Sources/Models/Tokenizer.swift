@@ -2,7 +2,7 @@ import NN
 import TensorCore
 
 /// A tokenizer as it is trained: encoder, decoder and, with a prologue, the joint AR model whose cross-entropy
-/// trains the prologue tokens (METHOD §2, §4).
+/// trains the prologue tokens (method §2, §4).
 public struct Tokenizer {
     public let config: TokenizerConfig
     public let encoder: Encoder

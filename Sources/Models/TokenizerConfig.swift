@@ -98,7 +98,7 @@ public struct TokenizerConfig: Equatable, Sendable {
 }
 
 /// The AR model's sequence and vocabulary: visual ids 0…Kv−1, prologue ids Kv…Kv+Ks−1, EOS = Kv+Ks;
-/// [BOS] prologue… EOS visual… with a prologue, [BOS] visual… without (METHOD §3). Without EOS, its id and place are gone.
+/// [BOS] prologue… EOS visual… with a prologue, [BOS] visual… without (method §3.10). Without EOS, its id and place are gone.
 public struct SequenceLayout: Equatable, Sendable {
     public let prologueTokens, visualTokens, visualCodes, prologueCodes: Int
     /// Whether there is an EOS token; there is none without a prologue.

@@ -1,7 +1,7 @@
 import NN
 import TensorCore
 
-/// Steps A and B on one batch (METHOD §4): A updates the autoencoder with the joint AR model and the discriminator frozen,
+/// Steps A and B on one batch (method §4.2, §4.3): A updates the autoencoder with the joint AR model and the discriminator frozen,
 /// B the joint AR model on step A's indices and the discriminator on step A's images.
 public struct TokenizerUpdate {
     public let tokenizer: Tokenizer

@@ -2,7 +2,7 @@ import CKernels
 import Foundation
 import TensorCore
 
-/// AdamW with decoupled decay, global-norm clipping and an exponential moving average, in one pass (METHOD §4).
+/// AdamW with decoupled decay, global-norm clipping and an exponential moving average, in one pass (method §4.5).
 public final class AdamW {
     public struct Settings: Equatable, Sendable {
         public var beta1, beta2, epsilon: Double

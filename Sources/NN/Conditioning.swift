@@ -1,6 +1,6 @@
 import TensorCore
 
-/// The condition embedding of one network (METHOD §3): c = GELU(RMSNorm(linear(one-hot label))), [1, width].
+/// The condition embedding of one network (method §3.3): c = GELU(RMSNorm(linear(one-hot label))), [1, width].
 ///
 /// The published models give every norm the unconditional label, so one row serves the whole batch.
 public struct ConditionEmbedding {

@@ -2,7 +2,7 @@ import TensorCore
 
 /// Where the parameters of a new model get their values from.
 public enum ParameterSource {
-    /// Drawn as METHOD §3 says.
+    /// Drawn as method §3.11 says.
     case random(RandomStream)
     /// Memory without values, for a model that is filled from a file next.
     case unfilled
@@ -20,7 +20,7 @@ public final class ParameterBuilder {
 
     public convenience init(_ stream: RandomStream) { self.init(.random(stream)) }
 
-    /// Standard deviation that matrices and embeddings start with (METHOD §3).
+    /// Standard deviation that matrices and embeddings start with (method §3.11).
     public static let deviation: Float = 0.02
 
     /// Normal around `mean`, cut at ±2 of it (which at this deviation cuts nothing), times `scale`.

@@ -1,4 +1,4 @@
-/// Learning rate over steps: linear warm-up from 0, flat, linear decay to the end rate (METHOD §4).
+/// Learning rate over steps: linear warm-up from 0, flat, linear decay to the end rate (method §4.5).
 public struct LearningRateSchedule: Equatable, Sendable {
     public var base, end: Double
     /// Steps of warm-up; step 0 of a warm-up has rate 0.

@@ -30,7 +30,7 @@ public struct TransformerShape: Equatable, Sendable {
     public var hidden: Int { Int((Double(width) * feedForwardRatio).rounded()) }
 }
 
-/// Self-attention with per-head normalised, rotated queries and keys (METHOD §3).
+/// Self-attention with per-head normalised, rotated queries and keys (method §3.4).
 public struct SelfAttention {
     let toQueries, toKeysValues, projection: Linear
     let queryNorm, keyNorm: Parameter

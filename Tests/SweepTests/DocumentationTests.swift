@@ -1,12 +1,13 @@
 import Files
 import Foundation
 import Sweep
+import TestSupport
 import Testing
 
 @Suite struct DocumentationTests {
     /// Run with `PROLOGUE_WRITE_DOCS=1` to write the page anew.
     @Test func settingsPageIsCurrent() throws {
-        let page = repository.appendingPathComponent("docs/settings.md")
+        let page = packageRoot.appendingPathComponent("docs/settings.md")
         if ProcessInfo.processInfo.environment["PROLOGUE_WRITE_DOCS"] != nil {
             try AtomicFile.write(Data(Schema.markdown().utf8), to: page)
         }
@@ -21,7 +22,7 @@ import Testing
 
     /// The YAML blocks of the grammar's page, each with the error block that follows it, if one does.
     static let examples: [Example] = {
-        guard let text = try? String(contentsOf: repository.appendingPathComponent("docs/sweeps.md"), encoding: .utf8)
+        guard let text = try? String(contentsOf: packageRoot.appendingPathComponent("docs/sweeps.md"), encoding: .utf8)
         else { return [] }
         return text.components(separatedBy: "```yaml\n").dropFirst().map { part in
             let pieces = part.components(separatedBy: "```")
@@ -44,7 +45,7 @@ import Testing
 
     @Test(arguments: ["fashion-small", "shapes-small"])
     func presetIsASweepOfOneRun(name: String) throws {
-        let preset = try SweepFile(loading: repository.appendingPathComponent("Experiments/presets/\(name).yaml"))
+        let preset = try SweepFile(loading: packageRoot.appendingPathComponent("Experiments/presets/\(name).yaml"))
         #expect(preset.name == name)
         #expect(preset.cells.count == 1)
         #expect(preset.cells[0].settings.tokenizer.steps == 2000)
@@ -58,13 +59,13 @@ import Testing
         ("imagenet-xl", [1280, 32, 20], false, 4096, [1024, 24, 16]),
     ])
     func presetsAreThePapersModels(name: String, prior: [Int], tied: Bool, codes: Int, decoder: [Int]) throws {
-        let preset = try SweepFile(loading: repository.appendingPathComponent("Experiments/presets/\(name).yaml"))
+        let preset = try SweepFile(loading: packageRoot.appendingPathComponent("Experiments/presets/\(name).yaml"))
         #expect(preset.name == name && preset.cells.count == 1)
         let settings = preset.cells[0].settings
         #expect([settings.prior.dim, settings.prior.layers, settings.prior.heads] == prior && settings.prior.tied == tied)
         let size = settings.tokenizer.decoderSize
         #expect(settings.tokenizer.codebook == codes && [size.dim, size.layers, size.heads] == decoder)
-        // METHOD §4 and §2.
+        // method §2 and §4.
         let (own, joint, optimizer) = (settings.tokenizer, settings.tokenizer.jointAr, settings.prior.optimizer)
         let sizes = [joint.dim, joint.layers, own.prologueTokens, settings.data.imageSize / own.patch]
         #expect(sizes == [512, 7, 16, 16])
@@ -74,6 +75,9 @@ import Testing
             == [1e-4, 1e-5, 0, 0.99, 0])
         let rates = [optimizer.lr, optimizer.endLr, optimizer.beta1, optimizer.beta2, optimizer.weightDecay]
         #expect(rates == [4e-4, 1e-5, 0.9, 0.96, 0.03])
+        #expect([own.ropeAxes, joint.ropeAxes, settings.prior.ropeAxes] == [[20, 20, 24], [24, 20, 20], [24, 20, 20]])
+        #expect([own.optimizer.warmup, own.optimizer.decayStart, optimizer.warmup] == [20_000, 120_000, 62_500])
+        #expect(own.steps == 1_000_000 && own.batch == 256)
         #expect(optimizer.clip == 1 && settings.prior.dropout == 0.1 && settings.prior.labelDrop == 0.1)
         let counts = [settings.prior.steps, settings.prior.batch, settings.sampling.count]
         #expect(counts == [500_000, 2048, 50_000])

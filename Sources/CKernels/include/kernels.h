@@ -118,7 +118,7 @@ typedef struct {
     float average_rate;             /* EMA: average += rate·(value − average) */
 } adamw_settings;
 
-/* Non-finite gradients count as 0 (NaN) or ±1e5 (METHOD §4). average may be null. */
+/* Non-finite gradients count as 0 (NaN) or ±1e5 (method §4.5). average may be null. */
 void adamw_step(float *value, float *moment1, float *moment2, float *average, const float *gradient,
                 adamw_settings settings, long n);
 /* Σ g² after the same replacement; *bad counts the replaced entries. */

@@ -32,7 +32,7 @@ private struct ImportStage: Stage {
 }
 
 extension ExperimentContext {
-    /// Registers the released checkpoint at `url` (METHOD §3) as stages: a tokenizer folder, an AR folder, or a folder with
+    /// Registers the released checkpoint at `url` (method §3.13) as stages: a tokenizer folder, an AR folder, or a folder with
     /// both as `tokenizer` and `prior`. With both models there is a run too, which can be sampled.
     ///
     /// - Parameters:

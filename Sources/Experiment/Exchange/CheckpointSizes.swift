@@ -13,7 +13,7 @@ public struct ImportHints: Sendable {
     public init() {}
 }
 
-/// Sizes of a tokenizer as its tensors tell them (METHOD §3), the rest from hints and defaults.
+/// Sizes of a tokenizer as its tensors tell them (method §3), the rest from hints and defaults.
 struct TokenizerSizes {
     var settings: TokenizerSettings
     let imageSize, channels: Int

@@ -14,7 +14,7 @@ import Foundation
 /// | images, uint8 [n, height, width, 1 or 3] | `arr_0` | `images` |
 ///
 /// Features of images are taken from an Inception network, if there is one.
-/// Where a file has features and statistics, distances take the stored statistics (METHOD section 6: rather than
+/// Where a file has features and statistics, distances take the stored statistics (method §6.1: rather than
 /// recomputed ones), precision and recall the features.
 public struct FeatureFile: Sendable {
     public let path: String

@@ -3,7 +3,7 @@ import Files
 import Foundation
 import Models
 
-/// Features of images in a file, by the Inception network of the published scores (METHOD section 6) with weights that the
+/// Features of images in a file, by the Inception network of the published scores (method §6.2) with weights that the
 /// user has.
 public struct InceptionExtractor {
     /// SHA-256 of the weights' file.

@@ -2,7 +2,7 @@ import Files
 import Foundation
 import RunStore
 
-/// The folders that released checkpoints come in (METHOD section 3): one file a network, parameters under their names
+/// The folders that released checkpoints come in (method §3.13): one file a network, parameters under their names
 /// without the network's prefix, averages in files of their own.
 enum ReleasedCheckpoint {
     struct Part {

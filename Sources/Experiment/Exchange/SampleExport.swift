@@ -4,7 +4,7 @@ import Foundation
 import RunStore
 import TensorCore
 
-/// Samples as files that other evaluators read (METHOD section 6): an `.npz` with `arr_0` uint8 [n, height, width,
+/// Samples as files that other evaluators read (method §6.1): an `.npz` with `arr_0` uint8 [n, height, width,
 /// channels] and `arr_1` int64 [n], the classes asked for (-1: none).
 ///
 /// The inception score depends on the order, so `order` int64 [n] says which of the run's samples a row is, and

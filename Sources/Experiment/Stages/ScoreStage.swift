@@ -7,7 +7,7 @@ import Sweep
 import TensorCore
 
 /// Scores of one set of samples, in the feature space of the data set's classifier: distance to held-out images (gFID, and
-/// sFID on features that keep places) and to their reconstructions (the prior gap, METHOD §7), the noise that drawing
+/// sFID on features that keep places) and to their reconstructions (the prior gap, method §7), the noise that drawing
 /// other samples would make, inception score, precision and recall.
 struct ScoreStage: Stage {
     let samples: SampleStage
@@ -17,7 +17,7 @@ struct ScoreStage: Stage {
 
     /// Parts of the samples that the inception score averages over, in the order drawn: classes in turn.
     static let splits = 10
-    /// k of precision and recall (METHOD §6).
+    /// k of precision and recall (method §6.3).
     static let neighbours = 3
 
     var role: String { "scores.\(samples.name)" }

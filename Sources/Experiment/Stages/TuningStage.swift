@@ -4,7 +4,7 @@ import Foundation
 import RunStore
 import Sweep
 
-/// Guidance tuned fairly (METHOD §7): every arm tries the same grid; the best is chosen by its distance to one half of the
+/// Guidance tuned fairly (method §7): every arm tries the same grid; the best is chosen by its distance to one half of the
 /// held-out images, those at even places, and reported by its distance to the other, which had no say.
 struct TuningStage: Stage {
     let settings: TuningSettings

@@ -7,7 +7,7 @@ import RunStore
 import Sweep
 import TensorCore
 
-/// Stage 3 (METHOD §4): a fresh class-conditional AR model on stored tokens, plain cross-entropy over the sequence.
+/// Stage 3 (method §4.7): a fresh class-conditional AR model on stored tokens, plain cross-entropy over the sequence.
 struct PriorTraining {
     static let columns = ["loss", "rate", "gradient_norm"]
     /// Held-out images whose bits are counted, at most, and how many at a time.

@@ -7,7 +7,7 @@ import RunStore
 import Sweep
 import TensorCore
 
-/// Stage 1 (METHOD §4): trains a tokenizer; with a prologue, alternates step A (encoder, decoder; joint AR frozen) and
+/// Stage 1 (method §4): trains a tokenizer; with a prologue, alternates step A (encoder, decoder; joint AR frozen) and
 /// step B (joint AR on step A's indices) on the same batch. So do the coupled controls. A discriminator, where there is one,
 /// learns in step B from step A's images.
 struct TokenizerTraining {
@@ -216,7 +216,7 @@ struct TokenizerTraining {
             prologue: RandomStream(seed: seed, "tokenizer/gumbel-prologue", step: step))
     }
 
-    /// Sample and batch entropy of the assignment, where codes are compared one by one (METHOD §3, "Monitored").
+    /// Sample and batch entropy of the assignment, where codes are compared one by one (method §3.9).
     private func entropies(_ quantized: Quantized?, _ name: String, _ values: inout [String: Float]) {
         guard let cosines = quantized?.cosines else { return }
         let entropy = AssignmentEntropy(cosines: cosines)

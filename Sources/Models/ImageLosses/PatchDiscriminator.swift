@@ -1,7 +1,7 @@
 import NN
 import TensorCore
 
-/// The PatchGAN discriminator of pix2pix (Isola et al. 2017; METHOD §4): 4×4 convolutions, `layers` of them of stride 2 with
+/// The PatchGAN discriminator of pix2pix (Isola et al. 2017; method §4.4): 4×4 convolutions, `layers` of them of stride 2 with
 /// widths w, 2w, 4w, 8w, …, 8w, then two of stride 1; batch norm in all but the first and the last, leaky ReLU 0.2.
 /// One logit a patch. Parameters have pix2pix's names, `main.N`.
 public struct PatchDiscriminator {

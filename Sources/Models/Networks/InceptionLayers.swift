@@ -1,6 +1,6 @@
 import TensorCore
 
-/// Inception-v3 as the 2015 TensorFlow graph has it (Szegedy et al. 2016; METHOD §6), as a tree: what is loaded and what
+/// Inception-v3 as the 2015 TensorFlow graph has it (Szegedy et al. 2016; method §6.2), as a tree: what is loaded and what
 /// is computed are both read from it. Names are those of pytorch-fid's port.
 indirect enum InceptionLayer {
     /// Convolution, batch norm, ReLU.

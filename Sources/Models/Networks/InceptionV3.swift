@@ -1,7 +1,7 @@
 import Files
 import TensorCore
 
-/// The network whose features ImageNet FID, sFID, inception score, precision and recall are measured in (METHOD §6),
+/// The network whose features ImageNet FID, sFID, inception score, precision and recall are measured in (method §6.2),
 /// for inference. Its weights are the user's.
 public struct InceptionV3 {
     public static let poolWidth = 2048

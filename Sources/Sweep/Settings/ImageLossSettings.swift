@@ -1,4 +1,4 @@
-/// The discriminator of a tokenizer's reconstructions (METHOD §4).
+/// The discriminator of a tokenizer's reconstructions (method §4.4).
 public struct AdversarySettings: SettingsSection {
     public enum Loss: String, ChoiceSetting {
         case vanilla

@@ -14,7 +14,7 @@ public struct SamplingSettings: SettingsSection {
     ]
 }
 
-/// One way of sampling (METHOD §5).
+/// One way of sampling (method §5).
 public struct SamplerSettings: SettingsSection {
     public var temperature = 1.0
     public var prologueTemperature: Double?

@@ -1,4 +1,4 @@
-/// Stage 1: encoder, quantizers, decoder and the small joint AR model (METHOD §3, §4).
+/// Stage 1: encoder, quantizers, decoder and the small joint AR model (method §3, §4).
 public struct TokenizerSettings: SettingsSection {
     /// Which square of a picture a training step sees.
     public enum Crop: String, ChoiceSetting {

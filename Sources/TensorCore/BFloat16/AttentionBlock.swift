@@ -1,7 +1,7 @@
 import CKernels
 
 /// The first half of a transformer layer in bfloat16: x + gate·proj(attention(q, k, v)), q = to_q(x̂), [k ; v] = to_kv(x̂),
-/// x̂ the RMS norm of x with weight `scale`; q and k normalised per head and rotated (METHOD §3). x [B, L, D], scale and
+/// x̂ the RMS norm of x with weight `scale`; q and k normalised per head and rotated (method §3.4). x [B, L, D], scale and
 /// gate [1, D], to_q [D, D], to_kv [2D, D], head norms [D / heads].
 ///
 /// Kept for the gradient are the normalised input, q, k, v as they leave their product and the mixed values, rounded; scores

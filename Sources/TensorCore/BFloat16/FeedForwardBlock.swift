@@ -31,7 +31,7 @@ public struct BlockWeight {
 }
 
 /// The second half of a transformer layer in bfloat16: x + gate·fc2(gelu(value)·gate'), [gate' ; value] = fc1(x̂), x̂ the
-/// RMS norm of x with weight `scale` (METHOD §3). x [B, L, D], scale and gate [1, D], fc1 [2H, D], fc2 [D, H].
+/// RMS norm of x with weight `scale` (method §3.2). x [B, L, D], scale and gate [1, D], fc1 [2H, D], fc2 [D, H].
 ///
 /// Tiles of rows go through the whole of it within a core's cache. Kept for the gradient are the normalised input and fc1's
 /// output, rounded; the rest is computed again. `dropout` acts on the branch.

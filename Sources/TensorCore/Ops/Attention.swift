@@ -37,7 +37,7 @@ public func attention(
     }
 }
 
-/// Self-attention with everything between the projections (METHOD §3): q [B, L, H·d] and kv = [k ; v] [B, L, 2·H·d],
+/// Self-attention with everything between the projections (method §3.4): q [B, L, H·d] and kv = [k ; v] [B, L, 2·H·d],
 /// per-head RMS norms with weights [d] and rotation on q and k, then attention → [B, L, H·d].
 ///
 /// The same as `rotaryNorm` twice and `attention`, but the gradient of kv is written once, where it belongs.

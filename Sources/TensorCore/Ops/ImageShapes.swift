@@ -23,7 +23,7 @@ public func bilinearResize(_ x: Tensor, height: Int, width: Int) -> Tensor {
     }
 }
 
-/// Patches in raster order (inside a patch row, column, channel; METHOD §3) as images;
+/// Patches in raster order (inside a patch row, column, channel; method §3.1) as images;
 /// [B, rows·columns, patch·patch·C] → [B, rows·patch, columns·patch, C].
 public func imagesFromPatches(_ x: Tensor, rows: Int, columns: Int, patch: Int) -> Tensor {
     require(

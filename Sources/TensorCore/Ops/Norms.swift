@@ -1,6 +1,6 @@
 import CKernels
 
-/// Conditional RMS norm (METHOD §3): y = x/max(‖x‖,1e-12)·√D·(1+w); x [B, L, D], w [1 or B, D].
+/// Conditional RMS norm (method §3.2): y = x/max(‖x‖,1e-12)·√D·(1+w); x [B, L, D], w [1 or B, D].
 public func rmsNorm(_ x: Tensor, weight w: Tensor) -> Tensor {
     let (rows, width, rowsPerWeight) = (x.rows, x.width, rowsPerRow(of: w, in: x, op: "rmsNorm"))
     let y = Tensor(uninitialized: x.shape)

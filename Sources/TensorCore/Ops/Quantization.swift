@@ -29,7 +29,7 @@ public func scaledTanh(_ x: Tensor, scale: [Float], shift: [Float], offset: [Flo
     }
 }
 
-/// Sample entropy minus batch entropy, in nats, of P = softmax(scale·x) over the last axis (METHOD §3, "Monitored"): the
+/// Sample entropy minus batch entropy, in nats, of P = softmax(scale·x) over the last axis (method §3.9): the
 /// mean over rows of −ΣP log P, less −ΣP̄ log(P̄ + 1e-5) with P̄ the mean of P over all rows. x [..., codes] → a scalar.
 public func assignmentEntropyLoss(_ x: Tensor, scale: Float = 1) -> Tensor {
     let (rows, width) = (x.rows, x.width)

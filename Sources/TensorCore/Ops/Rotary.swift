@@ -1,7 +1,7 @@
 import CKernels
 import Foundation
 
-/// Angles of rotary position embedding for a sequence (METHOD §3): cosine and sine [L, head dim / 2].
+/// Angles of rotary position embedding for a sequence (method §3.5): cosine and sine [L, head dim / 2].
 public struct RotaryTable {
     /// A token's place: one position per axis, and the base frequency of its kind (2000 in 2D, 10000 in 1D).
     public struct Position: Equatable, Sendable {

@@ -114,7 +114,7 @@ public func argmax(_ x: Tensor) -> TokenTensor {
 }
 
 /// Lookup whose gradient goes through the probabilities the ids were chosen from (straight-through one-hot
-/// times the table, METHOD §3): probabilities [..., V], ids of the leading shape, table [V, D] → [..., D].
+/// times the table, method §3.10): probabilities [..., V], ids of the leading shape, table [V, D] → [..., D].
 public func straightThroughEmbedding(_ probabilities: Tensor, ids: TokenTensor, table: Tensor) -> Tensor {
     let (size, width) = (table.shape[0], table.width)
     require(
