@@ -22,6 +22,8 @@ let package = Package(
 
         // Values and files that every record is written in.
         .target(name: "Files", dependencies: ["COpenSSL"]),
+        // What scores are called.
+        .target(name: "Metrics", dependencies: ["Files"]),
 
         // The engine.
         .target(
@@ -41,7 +43,7 @@ let package = Package(
             dependencies: [
                 "CHDF5", "Files", .product(name: "GRDB", package: "GRDB.swift"),
             ]),
-        .target(name: "Sweep", dependencies: ["Files", .product(name: "Yams", package: "Yams")]),
+        .target(name: "Sweep", dependencies: ["Files", "Metrics", .product(name: "Yams", package: "Yams")]),
 
         .target(name: "Verification", dependencies: ["TensorCore", "NN", "Models", "Files", "Evaluation"]),
 
@@ -49,14 +51,15 @@ let package = Package(
         .target(
             name: "Experiment",
             dependencies: [
-                "TensorCore", "NN", "Models", "Archives", "Evaluation", "RunStore", "Sweep", "ImageData", "Files",
+                "TensorCore", "NN", "Models", "Archives", "Evaluation", "RunStore", "Sweep", "ImageData", "Files", "Metrics",
                 .product(name: "Logging", package: "swift-log"),
             ]),
-        .target(name: "Report", dependencies: ["Experiment", "Evaluation", "RunStore", "Sweep", "Files"]),
+        .target(name: "Report", dependencies: ["Experiment", "Evaluation", "RunStore", "Sweep", "Files", "Metrics"]),
         .executableTarget(
             name: "prologue",
             dependencies: [
-                "Files", "TensorCore", "NN", "Models", "Evaluation", "RunStore", "Sweep", "Experiment", "Report", "Verification",
+                "Files", "Metrics", "TensorCore", "NN", "Models", "Evaluation", "RunStore", "Sweep", "Experiment", "Report",
+                "Verification",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
@@ -69,10 +72,11 @@ let package = Package(
         .testTarget(name: "ImageDataTests", dependencies: ["Archives", "ImageData", "Files", "TestSupport"]),
         .testTarget(name: "ArchivesTests", dependencies: ["Archives", "Files", "TestSupport"]),
         .testTarget(name: "FilesTests", dependencies: ["Files", "TestSupport"]),
+        .testTarget(name: "MetricsTests", dependencies: ["Metrics", "Files"]),
         .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "Files", "TestSupport"]),
         .testTarget(name: "RunStoreTests", dependencies: ["RunStore", "Files", "TestSupport"]),
         .testTarget(name: "SweepTests", dependencies: ["Sweep", "TestSupport"]),
-        .testTarget(name: "ReportTests", dependencies: ["Report", "Experiment", "Evaluation", "Files", "TestSupport"]),
+        .testTarget(name: "ReportTests", dependencies: ["Report", "Experiment", "Evaluation", "Files", "Metrics", "TestSupport"]),
         .testTarget(name: "ExperimentTests", dependencies: ["Experiment", "Evaluation", "Files", "ImageData", "RunStore", "Sweep", "TestSupport"]),
         .testTarget(name: "CommandLineTests", dependencies: ["prologue", "Files", "TestSupport"]),
     ],

@@ -1,5 +1,6 @@
 import Evaluation
 import Files
+import Metrics
 import TensorCore
 
 /// How far reconstructions are from their images, pixel by pixel: means over images, which come batch by batch.
@@ -44,6 +45,9 @@ package struct PixelErrors {
     /// By metric name; not finite where an image had none, or, for PSNR, came back without any error.
     package var values: [String: Double] {
         let n = Double(count)
-        return ["l1@pixels": l1 / n, "psnr@pixels": psnr / n, "ssim@pixels": ssim / n]
+        return [
+            Measure.l1.name([.features: "pixels"]): l1 / n, Measure.psnr.name([.features: "pixels"]): psnr / n,
+            Measure.ssim.name([.features: "pixels"]): ssim / n,
+        ]
     }
 }

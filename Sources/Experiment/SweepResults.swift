@@ -1,5 +1,6 @@
 import Files
 import Foundation
+import Metrics
 import RunStore
 import Sweep
 
@@ -181,26 +182,14 @@ public struct SweepResults: Sendable {
             + "run `prologue sweep run` again"
     }
 
+    /// The same, taken apart.
+    public var scores: [MetricName] { metricNames.map(MetricName.init) }
+
     /// The full name of a metric given in full or without its feature space: `gfid.nocfg` for
     /// `gfid@fashion-cnn.nocfg`, if that is the only one.
     public func metricName(_ given: String) throws -> String {
-        let names = metricNames
-        if names.contains(given) { return given }
-        let matches = names.filter { Self.withoutSpace($0) == given }
-        if matches.count == 1 { return matches[0] }
-        let choices = matches.isEmpty ? names : matches
-        let hint = nearest(to: given, among: names.map(Self.withoutSpace) + names).map { "; did you mean '\($0)'?" } ?? ""
-        throw InputError(
-            matches.isEmpty
-                ? "no run has a metric '\(given)'\(hint) Metrics: \(choices.joined(separator: ", "))"
-                    + (outdatedNote.map { "; \($0)" } ?? "")
-                : "'\(given)' may be any of \(choices.joined(separator: ", "))")
-    }
-
-    /// `gfid@space.name` → `gfid.name`.
-    public static func withoutSpace(_ name: String) -> String {
-        guard let at = name.firstIndex(of: "@") else { return name }
-        let rest = name[at...]
-        return String(name[..<at]) + (rest.firstIndex(of: ".").map { String(rest[$0...]) } ?? "")
+        do { return try MetricName.find(given, among: scores).text } catch let error as InputError {
+            throw InputError(error.message + (outdatedNote.map { "; \($0)" } ?? ""))
+        }
     }
 }

@@ -1,6 +1,7 @@
 import Evaluation
 import Experiment
 import Files
+import Metrics
 
 /// Which arm stands where in a comparison: a row an arm, or rows and columns by the values of keys.
 struct ComparisonGrid {
@@ -65,7 +66,7 @@ struct ComparisonGrid {
             }
         }
         let isUneven = Set(tried.values).count > 1
-        let isShown = shown.contains { $0 == select || SweepResults.withoutSpace($0) == select }
+        let isShown = shown.contains { MetricName($0).isMeant(by: select) }
         return [
             "each place shows the best by \(select) of the cells tried"
                 + (isUneven ? "; more were tried for some than for others" : "") + ": " + counts.joined(separator: "; ")
@@ -85,8 +86,11 @@ struct ComparisonGrid {
                     + "\(keys.prefix(6).joined(separator: ", "))\(keys.count > 6 ? ", …" : ""). Name it with --rows or --columns, "
                     + "take some with --only or --where, or show the best with --select SCORE")
         }
+        guard let better = MetricName(select).measure.better else {
+            throw InputError("--select \(select): neither end of this score is the good one, so nothing can be chosen by it")
+        }
         let scored = arms.compactMap { arm in Estimate(of: arm.values(select).map(\.value)).map { (arm, $0.mean) } }
-        let best = ComparisonTable.better(select) == .lower ? scored.min { $0.1 < $1.1 } : scored.max { $0.1 < $1.1 }
+        let best = better == .lower ? scored.min { $0.1 < $1.1 } : scored.max { $0.1 < $1.1 }
         return best?.0 ?? arms[0]
     }
 

@@ -2,6 +2,7 @@ import Evaluation
 import Experiment
 import Files
 import Foundation
+import Metrics
 import RunStore
 
 /// Arms as rows, scores as columns, budgets beside them, differences to the baseline below: what `prologue compare` prints.
@@ -61,7 +62,7 @@ public struct ComparisonTable {
             table.add(cells)
         }
         var notes = ComparisonBudgets.notes(grid.arms) + grid.notes(names, request.select)
-        let chosenBy = results.chosenBy.filter { score in names.contains { $0 == score || SweepResults.withoutSpace($0) == score } }
+        let chosenBy = results.chosenBy.filter { score in names.contains { MetricName($0).isMeant(by: score) } }
         if !chosenBy.isEmpty {
             notes.append(
                 "the runs were chosen by \(chosenBy.joined(separator: ", ")), which is shown: what is left looks better, and "
@@ -78,38 +79,17 @@ public struct ComparisonTable {
     // MARK: Columns
 
     private static func usual(_ results: SweepResults) -> [String] {
-        let names = results.metricNames
-        func starting(_ prefix: String) -> [String] { names.filter { $0.hasPrefix(prefix) } }
-        return starting("rfid@") + starting("gfid@") + starting("prior_gap@") + names.filter { $0 == "probe.top1" }
+        let names = results.scores
+        func all(_ measure: Measure) -> [String] { names.filter { $0.measure == measure }.map(\.text) }
+        return all(.rfid) + all(.gfid) + all(.priorGap) + names.map(\.text).filter { $0 == Measure.probeTop1.name() }
     }
-
-    /// Measures, by the word before '@' or '.', that are better the larger they are; of all others less is better.
-    private static let shares: Set<String> = [
-        "probe", "class_agreement", "completion_agreement", "classifier", "precision", "recall", "ssim",
-    ]
-    private static let largerIsBetter = shares.union(["is", "is_real", "psnr"])
-
-    private static func measure(_ name: String) -> String { String(name.prefix { $0 != "@" && $0 != "." }) }
-
-    static func better(_ name: String) -> Table.Better { largerIsBetter.contains(measure(name)) ? .higher : .lower }
 
     private static func column(_ name: String, _ column: String, marksBest: Bool) -> Table.Column {
-        .number(
-            title(name) + (column.isEmpty ? "" : "\n\(column)"), key: column.isEmpty ? name : "\(name)[\(column)]",
-            decimals: decimals(name), better: marksBest ? better(name) : nil)
-    }
-
-    static func decimals(_ name: String) -> Int { shares.contains(measure(name)) ? 3 : 2 }
-
-    /// `gfid@fashion-cnn.nocfg` over three lines: gFID, @fashion-cnn, nocfg.
-    private static func title(_ name: String) -> String {
-        guard let at = name.firstIndex(of: "@") else { return name.replacing(".", with: "\n") }
-        var measure = name[..<at].replacing("_", with: " ")
-        for (word, spelt) in [
-            ("gfid", "gFID"), ("rfid", "rFID"), ("sfid", "sFID"), ("psnr", "PSNR"), ("ssim", "SSIM"), ("l1", "L1"),
-        ] { measure = measure.replacing(word, with: spelt) }
-        if measure == "is" || measure == "is real" { measure = measure.replacing("is", with: "IS") }
-        return measure + "\n" + name[at...].replacing(".", with: "\n")
+        let score = MetricName(name)
+        return .number(
+            (score.titleLines + (column.isEmpty ? [] : [column])).joined(separator: "\n"),
+            key: column.isEmpty ? name : "\(name)[\(column)]", decimals: score.measure.decimals,
+            better: marksBest ? score.measure.better : nil)
     }
 
     // MARK: Noise
@@ -121,8 +101,10 @@ public struct ComparisonTable {
         }
         let deviations = results.arms.flatMap { arm in
             arm.runs.flatMap { run in
-                run.metrics.filter { $0.key.hasPrefix("gfid_noise@") && $0.key.hasSuffix(".nocfg") }
-                    .compactMap(\.value.value)
+                run.metrics.filter { name, _ in
+                    let name = MetricName(name)
+                    return name.measure == .gfidNoise && name[.sampler] == "nocfg"
+                }.compactMap(\.value.value)
             }
         }
         guard let largest = deviations.max() else {

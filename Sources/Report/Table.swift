@@ -1,5 +1,6 @@
 import Evaluation
 import Files
+import Metrics
 
 /// A table of results, to be shown in a terminal, pasted into a paper or read by a program.
 ///
@@ -10,7 +11,7 @@ public struct Table: Sendable, Equatable {
     public enum Alignment: Sendable { case left, right, center }
 
     /// Which end of a column is the good one; its best value is marked.
-    public enum Better: Sendable { case lower, higher }
+    public typealias Better = Measure.Better
 
     public struct Column: Sendable, Equatable {
         /// What people read; a terminal breaks it at line breaks.

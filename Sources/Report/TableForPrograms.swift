@@ -27,7 +27,7 @@ extension Table {
                 .object([
                     "key": .string(column.key), "title": .string(column.title),
                     "unit": column.unit.map(JSONValue.string) ?? .null,
-                    "better": column.better.map { .string($0 == .lower ? "lower" : "higher") } ?? .null,
+                    "better": column.better.map { .string($0.rawValue) } ?? .null,
                 ])
             }),
             "rows": .array(rows.map { row in

@@ -158,6 +158,14 @@ import Testing
         Mistake("seeds: [{prior: 0}, 1]", "sweep.yaml:2: seeds mixes numbers and maps; write every replicate as a map"),
         Mistake("seeds: some", "sweep.yaml:2: seeds must be a list of values, such as [\"some\"]"),
         Mistake("compare: {basline: {}}", "sweep.yaml:2: unknown key compare.basline; compare has baseline, metric, metrics, over; did you mean baseline?"),
+        Mistake("compare: {metrics: [rfid, FID]}", "sweep.yaml:2: no score is called 'FID'; did you mean 'gfid.nocfg'?"),
+        Mistake("compare: {metric: gfid.nocgf}", "sweep.yaml:2: 'gfid.nocgf' is a score of samples called 'nocgf'; sampling.settings has "
+            + "nocfg; did you mean 'gfid.nocfg'?"),
+        Mistake("compare: {metric: gfid@shapes-cnn.cfg}", "sweep.yaml:2: 'gfid@shapes-cnn.cfg' is a score of samples called 'cfg'; "
+            + "sampling.settings has nocfg; did you mean 'gfid.nocfg'?"),
+        Mistake("compare: {metric: gfid.tuned}", "sweep.yaml:2: 'gfid.tuned' is a score of samples called 'tuned'; sampling.settings has "
+            + "nocfg; did you mean 'gfid.nocfg'?"),
+        Mistake("compare: {metric: probe.secnd.top1}", "sweep.yaml:2: no score is called 'probe.secnd.top1'; did you mean 'probe.top1'?"),
         Mistake("compare: {metric: 3}", "sweep.yaml:2: compare.metric must be a name or a list of names, not 3"),
         Mistake("compare: {over: sead}", "sweep.yaml:2: compare.over: unknown key \"sead\"; did you mean seed?"),
         Mistake("compare: {baseline: {tokenizer.variant: baseline-2d}}",

@@ -1,4 +1,5 @@
 import Files
+import Metrics
 import RunStore
 import Sweep
 
@@ -111,7 +112,7 @@ public struct HistoryKeys {
     }
 
     private func metric(_ name: String) throws(InputError) -> HistoryColumn {
-        let matches = metrics[name] != nil ? [name] : metricNames.filter { SweepResults.withoutSpace($0) == name }
+        let matches = metrics[name] != nil ? [name] : metricNames.filter { MetricName($0).short == name }
         guard matches.count <= 1 else {
             throw InputError("metrics.\(name) may be any of \(matches.map { "metrics.\($0)" }.joined(separator: ", "))")
         }
@@ -126,7 +127,7 @@ public struct HistoryKeys {
         let names = metricNames
         let all =
             Self.columns.keys.sorted() + settings.map { "config.\($0)" } + names.map { "metrics.\($0)" }
-            + names.map { "metrics.\(SweepResults.withoutSpace($0))" } + roles.map { "stages.\($0)" }
+            + names.map { "metrics.\(MetricName($0).short)" } + roles.map { "stages.\($0)" }
         // A key whose first word was left out comes before one that is spelt alike.
         let meant = ["config.", "metrics.", "stages."].map { $0 + key }.first(where: all.contains) ?? nearest(to: key, among: all)
         let hint = meant.map { "; did you mean \($0)?" }

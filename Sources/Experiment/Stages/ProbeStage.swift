@@ -2,6 +2,7 @@ import Evaluation
 import Files
 import Foundation
 import ImageData
+import Metrics
 import Models
 import RunStore
 import Sweep
@@ -74,7 +75,8 @@ struct ProbeStage: Stage {
         try addControls(&table, sets, indices, train, test, model)
         var values = table.values
         // The tokens that the paper compares: the prologue where there is one, else the first K.
-        values["probe.top1"] = values["probe.prologue.top1"] ?? values["probe.first.top1"] ?? nil
+        let tokens = ["prologue", "first"].map { Measure.probeTop1.name([.tokens: $0, .bound: ""]) }
+        values[Measure.probeTop1.name()] = values[tokens[0]] ?? values[tokens[1]] ?? nil
         try table.write(to: work.url(Self.file))
         try work.save(
             Scores(

@@ -2,6 +2,7 @@ import Evaluation
 import Files
 import Foundation
 import ImageData
+import Metrics
 import Models
 import RunStore
 import Sweep
@@ -69,10 +70,10 @@ struct ReconstructionStage: Stage {
             Scores(
                 protocol: .object(read),
                 values: [
-                    "rfid@\(space)": try work.measured("rFID") {
+                    Measure.rfid.name([.features: space]): try work.measured("rFID") {
                         try frechetDistance(reference.reconstructions.pooled, reference.images.pooled)
                     },
-                    "rsfid@\(space)": try work.measured("rsFID") {
+                    Measure.rsfid.name([.features: space]): try work.measured("rsFID") {
                         try frechetDistance(reference.reconstructions.spatial, reference.images.spatial)
                     },
                 ]), named: space)

@@ -1,6 +1,7 @@
 import Evaluation
 import Files
 import Foundation
+import Metrics
 import Models
 import RunStore
 import Sweep
@@ -38,24 +39,24 @@ struct ScoreStage: Stage {
         let statistics = try ScoreReference.Statistics(drawn)
         let (space, name) = (features.spaceName, samples.name)
         var values: [String: Double?] = [:]
-        func measure(_ score: String, _ value: () throws -> Double) throws {
-            values["\(score)@\(space).\(name)"] = .some(try work.measured(score, value))
+        func measure(_ score: Measure, _ value: () throws -> Double) throws {
+            values[score.name([.features: space, .sampler: name])] = .some(try work.measured(score.title, value))
         }
-        try measure("gfid") { try frechetDistance(statistics.pooled, reference.images.pooled) }
-        try measure("sfid") { try frechetDistance(statistics.spatial, reference.images.spatial) }
-        try measure("prior_gap") { try frechetDistance(statistics.pooled, reference.reconstructions.pooled) }
-        try measure("gfid_noise") { try resamplingNoise(drawn.pooled, reference.images.pooled) }
-        try measure("is") { try InceptionScore(probabilities: drawn.probabilities, splits: Self.splits).mean }
+        try measure(.gfid) { try frechetDistance(statistics.pooled, reference.images.pooled) }
+        try measure(.sfid) { try frechetDistance(statistics.spatial, reference.images.spatial) }
+        try measure(.priorGap) { try frechetDistance(statistics.pooled, reference.reconstructions.pooled) }
+        try measure(.gfidNoise) { try resamplingNoise(drawn.pooled, reference.images.pooled) }
+        try measure(.inceptionScore) { try InceptionScore(probabilities: drawn.probabilities, splits: Self.splits).mean }
         if settings.precisionRecall {
             let found = Result {
                 try PrecisionRecall(reference: reference.features, samples: drawn.pooled, neighbours: Self.neighbours)
             }
-            try measure("precision") { try found.get().precision }
-            try measure("recall") { try found.get().recall }
+            try measure(.precision) { try found.get().precision }
+            try measure(.recall) { try found.get().recall }
         }
         if !samples.settings.unconditional {
             let right = zip(drawn.predictions, labels).filter { $0 == $1 }.count
-            try measure("class_agreement") { Double(right) / Double(labels.count) }
+            try measure(.classAgreement) { Double(right) / Double(labels.count) }
         }
         try work.save(
             Scores(

@@ -1,5 +1,6 @@
 import Evaluation
 import Files
+import Metrics
 import RunStore
 import Sweep
 
@@ -34,9 +35,9 @@ struct SnapshotStage: Stage {
                 let drawing = try SampleDrawing(
                     prior.load(afterStep: step, context), of: prior.tokenizer, seed: seed, context)
                 let drawn = try FeatureStatistics(of: drawing.features(count, sampler, extractor).pooled).gaussian()
-                for (score, images) in [("gfid", reference.images), ("prior_gap", reference.reconstructions)] {
-                    values["\(score)@\(space).\(name).step-\(step)"] = .some(
-                        try work.measured(score) { try frechetDistance(drawn, images.pooled) })
+                for (score, images) in [(Measure.gfid, reference.images), (.priorGap, reference.reconstructions)] {
+                    values[score.name([.features: space, .sampler: name, .step: "\(step)"])] = .some(
+                        try work.measured(score.title) { try frechetDistance(drawn, images.pooled) })
                 }
             }
             try work.save(

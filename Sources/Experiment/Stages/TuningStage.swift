@@ -1,6 +1,7 @@
 import Evaluation
 import Files
 import Foundation
+import Metrics
 import RunStore
 import Sweep
 
@@ -39,9 +40,13 @@ struct TuningStage: Stage {
         }
 
         var isPlain: Bool { scale == 1 || scale == 0 }
-        var name: String {
-            "guidance-\(scale.formatted(.plain))" + (temperature == 1 ? "" : ".temperature-\(temperature.formatted(.plain))")
+        /// What its scores are called by.
+        var fields: [MetricField: String] {
+            let guidance = [MetricField.guidance: scale.formatted(.plain)]
+            return temperature == 1 ? guidance : guidance.merging([.temperature: temperature.formatted(.plain)]) { $1 }
         }
+
+        var name: String { "guidance-\(fields[.guidance] ?? "")" + (fields[.temperature].map { ".temperature-\($0)" } ?? "") }
     }
 
     private struct Result {
@@ -71,19 +76,21 @@ struct TuningStage: Stage {
         guard let best = results.min(by: { $0.tuning < $1.tuning }) else {
             throw InputError("tuning.scales and tuning.temperatures leave nothing to try")
         }
+        let tuned = [MetricField.features: space, .sampler: "tuned"]
         var values: [String: Double?] = [
-            "gfid@\(space).tuned": best.reported, "prior_gap@\(space).tuned": best.gap,
-            "gfid_tuning@\(space).tuned": best.tuning, "tuned.scale": best.candidate.scale,
-            "tuned.temperature": best.candidate.temperature,
+            Measure.gfid.name(tuned): best.reported, Measure.priorGap.name(tuned): best.gap,
+            Measure.gfidTuning.name(tuned): best.tuning, Measure.tunedScale.name(): best.candidate.scale,
+            Measure.tunedTemperature.name(): best.candidate.temperature,
         ]
         let found = Swift.Result {
             try PrecisionRecall(reference: halves[1].features, samples: best.features, neighbours: ScoreStage.neighbours)
         }
-        values["precision@\(space).tuned"] = .some(try work.measured("precision") { try found.get().precision })
-        values["recall@\(space).tuned"] = .some(try work.measured("recall") { try found.get().recall })
+        values[Measure.precision.name(tuned)] = .some(try work.measured("precision") { try found.get().precision })
+        values[Measure.recall.name(tuned)] = .some(try work.measured("recall") { try found.get().recall })
         for result in results {
-            values["gfid@\(space).\(result.candidate.name)"] = result.reported
-            values["prior_gap@\(space).\(result.candidate.name)"] = result.gap
+            let fields = result.candidate.fields.merging([.features: space]) { $1 }
+            values[Measure.gfid.name(fields)] = result.reported
+            values[Measure.priorGap.name(fields)] = result.gap
         }
         try save(results, to: work.url(Self.file))
         try work.save(

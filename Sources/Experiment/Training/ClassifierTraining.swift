@@ -2,6 +2,7 @@ import Evaluation
 import Files
 import Foundation
 import ImageData
+import Metrics
 import Models
 import NN
 import RunStore
@@ -62,17 +63,18 @@ struct ClassifierTraining {
             min(dataset.train.count, dataset.test.count), seed: UInt64(settings.seed))
         let other = try extractor.features(floorSet)
         let space = dataset.featureSpace
-        var metrics: [String: JSONValue] = ["classifier.accuracy": .number(accuracy)]
-        func measure(_ name: String, _ value: () throws -> Double) throws {
-            do { metrics["\(name)@\(space)"] = .number(try value()) } catch let error as InputError {
-                metrics["\(name)@\(space)"] = .null
-                try work.log("\(name) is missing: \(error)")
+        var metrics: [String: JSONValue] = [Measure.classifierAccuracy.name(): .number(accuracy)]
+        func measure(_ score: Measure, _ value: () throws -> Double) throws {
+            let name = score.name([.features: space])
+            do { metrics[name] = .number(try value()) } catch let error as InputError {
+                metrics[name] = .null
+                try work.log("\(score.title) is missing: \(error)")
             }
         }
-        try measure("fid_floor") {
+        try measure(.fidFloor) {
             try frechetDistance(FeatureStatistics(of: other.pooled), FeatureStatistics(of: test.pooled))
         }
-        try measure("is_real") { try InceptionScore(probabilities: test.probabilities).mean }
+        try measure(.isReal) { try InceptionScore(probabilities: test.probabilities).mean }
         return ["test_accuracy": .number(accuracy), "metrics": .object(metrics)]
     }
 }

@@ -1,6 +1,7 @@
 import Files
 import Foundation
 import ImageData
+import Metrics
 import Models
 import NN
 import RunStore
@@ -105,7 +106,7 @@ struct PriorTraining {
                 let nats = model.crossEntropy(ARInput(targets: targets, labels: labels), on: nil)
                 for i in 0..<nats.count {
                     let part = i % layout.length < layout.visualStart ? "prologue" : "visual"
-                    sums["bits.\(name).\(part)", default: 0] += Double(nats.pointer[i])
+                    sums[Measure.bits.name([.condition: name, .segment: part]), default: 0] += Double(nats.pointer[i])
                 }
             }
         }

@@ -1,15 +1,13 @@
 import Evaluation
 import Experiment
+import Metrics
 
 /// Scores that one stage measured along an axis of its own, such as gFID after so many steps of the prior: a plot per
 /// score, a curve per arm, a 95 % interval over seeds around each point.
 struct ScoreCurves {
     let figures: [ReportDocument.Figure]
 
-    /// The axes by what stands before the number in a score's last part: `gfid.nocfg.step-500`, `gfid.guidance-1.5`.
-    private static let axes: [(key: String, title: String)] = [
-        ("step", "training steps of the prior"), ("guidance", "guidance scale"),
-    ]
+    private static let axes: [MetricField: String] = [.step: "training steps of the prior", .guidance: "guidance scale"]
 
     /// A score along an axis: its values' names by place.
     private struct Curve {
@@ -20,14 +18,12 @@ struct ScoreCurves {
 
     init(_ results: SweepResults) {
         var curves: [Curve] = []
-        for name in results.metricNames {
-            for axis in Self.axes {
-                guard let mark = name.ranges(of: ".\(axis.key)-").last, let x = Double(name[mark.upperBound...]) else { continue }
-                let score = String(name[..<mark.lowerBound])
-                let place = curves.firstIndex { $0.score == score && $0.axis.key == axis.key } ?? curves.endIndex
-                if place == curves.endIndex { curves.append(Curve(score: score, axis: axis)) }
-                curves[place].names.append((x, name))
-            }
+        for name in results.scores {
+            guard let (axis, x) = name.place, let title = Self.axes[axis] else { continue }
+            let score = name.curve
+            let place = curves.firstIndex { $0.score == score && $0.axis.key == axis.rawValue } ?? curves.endIndex
+            if place == curves.endIndex { curves.append(Curve(score: score, axis: (axis.rawValue, title))) }
+            curves[place].names.append((x, name.text))
         }
         figures = curves.compactMap { Self.figure($0, results) }
     }

@@ -34,7 +34,7 @@ extension Comparison {
             }
             return items
         }
-        metrics = try (texts("metric") + texts("metrics")).compactMap(\.text)
+        metrics = try ComparedMetrics(cells).names(texts("metric") + texts("metrics"))
         let written = try texts("over")
         for item in written where Schema.node(at: item.text ?? "") == nil {
             let hint = Schema.hint(Schema.suggestion(for: item.text ?? "", others: ["seed"]))

@@ -3,6 +3,7 @@ import Evaluation
 import Experiment
 import Files
 import Foundation
+import Metrics
 import Report
 import RunStore
 import Sweep
@@ -63,12 +64,12 @@ struct ProbeCommand: AsyncParsableCommand {
             if !read.isEmpty { settings.features = read }
             if !controls.isEmpty { settings.controls = controls }
             let values = try plan.probe(settings, context)
-            let names = values.keys.filter { $0.hasSuffix(".top1") }.map { String($0.dropFirst(6).dropLast(5)) }
-            for name in names.sorted() {
-                guard let top1 = values["probe.\(name).top1"] else { continue }
-                table.add([
-                    .text(record.id), .text(name), .number(top1), .number(values["probe.\(name).top5"] ?? nil),
-                ])
+            for (name, top1) in values.map({ (MetricName($0), $1) }).sorted(by: { $0.0 < $1.0 }) {
+                guard name.measure == .probeMajority || name.measure == .probeTop1 && name.tokens != nil && name[.bound] == nil
+                else { continue }
+                let what = [name[.tokens] ?? "majority", name[.reading] ?? name[.control]].compactMap { $0 }
+                let top5 = name.tokens == nil ? nil : values[Measure.probeTop5.name(name.fields)] ?? nil
+                table.add([.text(record.id), .text(what.joined(separator: ".")), .number(top1), .number(top5)])
             }
         }
         table.add(footnote: "prologue: the K prologue tokens; first, random, pooled: as many visual ones; after a point what is read, if not the code "

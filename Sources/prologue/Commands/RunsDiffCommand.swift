@@ -1,6 +1,7 @@
 import ArgumentParser
 import Experiment
 import Files
+import Metrics
 import Report
 import RunStore
 
@@ -91,14 +92,9 @@ extension RunsCommand {
             var stages = Set(run.stages.values)
             if let metric {
                 let names = try index.metrics(for: run.id)
-                let matches = names.filter { $0.name == metric || SweepResults.withoutSpace($0.name) == metric }
-                guard let first = matches.first else {
-                    let all = names.map(\.name)
-                    let hint = nearest(to: metric, among: all + all.map(SweepResults.withoutSpace))
-                        .map { "; did you mean '\($0)'?" } ?? ""
-                    throw InputError("\(run.id) has no score '\(metric)'\(hint) Scores: \(all.joined(separator: ", "))")
-                }
-                stages = Set([first.stage] + (try index.ancestors(of: first.stage)))
+                let name = try MetricName.find(metric, among: Set(names.map { MetricName($0.name) }), of: "\(run.id): no stage").text
+                let own = names.filter { $0.name == name }.map(\.stage)
+                stages = Set(own + (try own.flatMap { try index.ancestors(of: $0) }))
             } else {
                 for stage in stages { stages.formUnion(try index.ancestors(of: stage)) }
             }

@@ -1,6 +1,7 @@
 import Evaluation
 import Experiment
 import Foundation
+import Metrics
 import RunStore
 
 /// The figures of the semantic studies: curves over the number of tokens, bars, maps and pictures.
@@ -85,7 +86,7 @@ struct SemanticsFigures {
     }
 
     func completions(_ mode: String) -> [ReportDocument.Block] {
-        let sets = GivenSets(results.metricNames, mode: mode)
+        let sets = GivenSets(results.scores, mode: mode)
         let measures = SemanticsTables.completionMeasures.filter { !$0.name.hasSuffix("_across") }
             + [("gfid", "gFID of completions", false), ("pixel_distance", "pixel distance to the source", true)]
         let told = mode == "class" ? ", class given" : ", no class given"
@@ -244,30 +245,28 @@ struct SemanticsFigures {
 
     private func interval(_ estimate: Estimate, _ arm: SweepResults.Arm, _ name: String) -> ClosedRange<Double>? {
         if let interval = estimate.interval { return interval.low...interval.high }
-        guard let (low, high) = SemanticsFigures.ends(of: name), let a = arm.values(low).first, let b = arm.values(high).first,
-            a.value <= b.value
+        let score = MetricName(name)
+        guard score.fields[.bound] != nil, let a = arm.values(score.with([.bound: "_low"])).first,
+            let b = arm.values(score.with([.bound: "_high"])).first, a.value <= b.value
         else { return nil }
         return a.value...b.value
     }
 
-    /// Names of the ends of an interval within a run: `_low` and `_high` stand after the measure, before `@` or its set.
-    private static func ends(of name: String) -> (String, String)? {
-        guard name.hasPrefix("completion_") else { return ("\(name)_low", "\(name)_high") }
-        guard let end = name.firstIndex(where: { $0 == "@" || $0 == "." }) else { return nil }
-        return (name[..<end] + "_low" + name[end...], name[..<end] + "_high" + name[end...])
+    private static func readout(_ factor: String, _ set: String) -> String {
+        Measure.readoutFactor.name([.factor: factor, .tokens: set])
     }
 
     /// R² of every factor from each set of tokens.
     private func factorReadout(_ arm: SweepResults.Arm) -> ReportDocument.Figure? {
         let sets = ["prologue", "first", "random", "pooled", "all"]
-        let factors = names.compactMap { $0.wholeMatch(of: /readout\.factor\.(\w+)\.first\.r2/).map { String($0.1) } }.sorted()
-        let shown = sets.filter { set in factors.contains { !arm.values("readout.factor.\($0).\(set).r2").isEmpty } }
+        let factors = Set(results.scores.filter { $0.measure == .readoutFactor }.compactMap { $0[.factor] }).sorted()
+        let shown = sets.filter { set in factors.contains { !arm.values(Self.readout($0, set)).isEmpty } }
         guard !factors.isEmpty, !shown.isEmpty else { return nil }
         let map = HeatMap(
             title: "\(arm.label): factors that a linear map reads", xLabel: "tokens",
             rowLabels: factors.map { $0.replacing("_", with: " ") }, columnLabels: shown,
             cells: factors.map { factor in
-                shown.map { HeatMap.Cell(arm.values("readout.factor.\(factor).\($0).r2").map(\.value)) }
+                shown.map { HeatMap.Cell(arm.values(Self.readout(factor, $0)).map(\.value)) }
             }, legend: "R²", range: 0...1)
         return figure("factors-\(arm.label)", "R² on held-out images; means over seeds, ± half the 95 % interval", map.svg())
     }

@@ -2,6 +2,7 @@ import Evaluation
 import Experiment
 import Files
 import Foundation
+import Metrics
 import RunStore
 
 /// What the semantic studies of a sweep found: tables with arms as columns, curves over the number of tokens, maps.
@@ -16,9 +17,7 @@ public struct SemanticsSection {
     /// - Parameter store: whose arrays the maps are drawn from.
     /// - Returns: nil where no study has been made.
     public init?(_ results: SweepResults, in store: Store) {
-        let names = results.metricNames
-        guard names.contains(where: { $0.hasPrefix("completion_") || $0.hasPrefix("info.") || $0.hasPrefix("attention.") })
-        else { return nil }
+        guard results.scores.contains(where: { $0.measure.isOfSemantics }) else { return nil }
         let (tables, figures) = (SemanticsTables(results), SemanticsFigures(results, store))
         let parts: [Part] = [
             Part(

@@ -1,38 +1,51 @@
 import Evaluation
 import Experiment
 import Foundation
+import Metrics
 
 /// The tables of the semantic studies; nil where nothing was measured.
 struct SemanticsTables {
     private let results: SweepResults
-    private let names: [String]
+    private let scores: [MetricName]
 
     init(_ results: SweepResults) {
         self.results = results
-        names = results.metricNames
+        scores = results.scores
     }
 
     var probes: Table? {
-        let found = names.filter { name in
-            name.hasPrefix("probe.") && (name.hasSuffix(".top1") || name.hasSuffix("chance")) && name != "probe.top1"
-                && name.wholeMatch(of: /probe\.\w+-\d+\.top1/) == nil
+        let found = scores.filter { name in
+            name.measure == .probeChance || name.measure == .probeMajority
+                || name.measure == .probeTop1 && Self.isOfWholeSet(name)
         }
         return table(found, heading: "tokens") { name in
-            String(name.dropFirst("probe.".count)).replacing(".top1", with: "").replacing(".", with: ", ")
+            guard let tokens = name[.tokens] else { return name.measure.title }
+            return [tokens, name[.reading], name[.control]].compactMap { $0 }.joined(separator: ", ")
         }
     }
 
     var readouts: Table? {
-        let found = names.filter { $0.wholeMatch(of: /readout\..+\.[a-z]+\.r2/) != nil }
+        let found = scores.filter {
+            ($0.measure == .readoutThumbnail || $0.measure == .readoutFactor) && Self.isOfWholeSet($0)
+        }
         return table(found, heading: "target, tokens") { name in
-            String(name.dropFirst("readout.".count).dropLast(".r2".count)).replacing("factor.", with: "")
-                .replacing("_", with: " ").replacing(".", with: ", ")
+            [name[.factor]?.replacing("_", with: " ") ?? "thumbnail", name[.tokens] ?? ""].joined(separator: ", ")
         }
     }
 
-    var information: Table? { plain("info.", omitting: "info.cost.") }
+    var information: Table? {
+        table(scores.filter { $0.measure.isInformation }, heading: "measure") { name in
+            let words = [name[.segment], name.measure.title, name[.factor]?.replacing("_", with: " ")]
+            return words.compactMap { $0 }.joined(separator: " ")
+        }
+    }
 
-    var attention: Table? { plain("attention.", omitting: ".layer") }
+    var attention: Table? {
+        table(scores.filter { Measure.attention.contains($0.measure) && $0[.layer] == nil }, heading: "measure", title: \.measure.title)
+    }
+
+    /// Whether it is of all tokens of a set, and no end of an interval.
+    private static func isOfWholeSet(_ name: MetricName) -> Bool { name.tokens != nil && name.tokens?.count == nil && name[.bound] == nil }
 
     static let completionMeasures: [(name: String, title: String, ofPixels: Bool)] = [
         ("agreement", "agreement", false), ("likeness", "likeness", false), ("likeness_across", "across", false),
@@ -42,7 +55,7 @@ struct SemanticsTables {
 
     /// A row for each arm and set of given tokens.
     func completions(_ mode: String) -> Table? {
-        let sets = GivenSets(names, mode: mode)
+        let sets = GivenSets(scores, mode: mode)
         guard !sets.names.isEmpty else { return nil }
         var table = Table(
             columns: [.text("given"), .text("arm")]
@@ -60,7 +73,8 @@ struct SemanticsTables {
     }
 
     var costs: Table? {
-        guard names.contains(where: { $0.hasPrefix("info.cost") }) else { return nil }
+        let names = Set(scores.map(\.text))
+        guard scores.contains(where: { $0.measure == .cost || $0.measure == .reconstructionCost }) else { return nil }
         var table = Table(columns: [.text("part")] + armColumns(decimals: 2))
         func add(_ title: String, _ name: String) {
             guard names.contains(name) else { return }
@@ -81,8 +95,8 @@ struct SemanticsTables {
     /// measure and set of visual tokens.
     var differences: Table? {
         guard let baseline = results.arms.first(where: \.isBaseline) else { return nil }
-        let k = names.compactMap { $0.wholeMatch(of: /probe\.prologue-(\d+)\.top1/).flatMap { Int($0.1) } }.max() ?? 0
-        let given = GivenSets(names, mode: "noclass")
+        let k = scores.filter { $0.measure == .probeTop1 && $0.tokens?.kind == .prologue }.compactMap(\.tokens?.count).max() ?? 0
+        let given = GivenSets(scores, mode: "noclass")
         func completion(_ measure: String, _ set: String, ofPixels: Bool = false) -> String {
             given.metric(measure, of: set, ofPixels: ofPixels)
         }
@@ -126,20 +140,10 @@ struct SemanticsTables {
 
     // MARK: Parts
 
-    /// A row for each name with `prefix`, which is taken off; ends of intervals within runs are left out.
-    private func plain(_ prefix: String, omitting other: String) -> Table? {
-        let found = names.filter {
-            $0.hasPrefix(prefix) && !$0.contains(other) && !$0.hasSuffix("_low") && !$0.hasSuffix("_high")
-        }
-        return table(found, heading: "measure") {
-            String($0.dropFirst(prefix.count)).replacing("_", with: " ").replacing(".", with: " ")
-        }
-    }
-
-    private func table(_ found: [String], heading: String, title: (String) -> String) -> Table? {
+    private func table(_ found: [MetricName], heading: String, title: (MetricName) -> String) -> Table? {
         guard !found.isEmpty else { return nil }
         var table = Table(columns: [.text(heading)] + armColumns(decimals: 3))
-        for name in found { table.add([.text(title(name))] + results.arms.map { cell($0, name) }) }
+        for name in found { table.add([.text(title(name))] + results.arms.map { cell($0, name.text) }) }
         return table
     }
 
@@ -154,29 +158,24 @@ struct SemanticsTables {
 /// The sets of given tokens that completions were drawn for, with the class (`class`) or without it (`noclass`).
 struct GivenSets {
     /// Prefixes by length, then the controls.
-    let names: [String]
-    /// Feature space of the measures.
-    private let space: String
+    var names: [String] { given.compactMap { $0[.tokens] } }
+    /// The agreement of each set's completions: its name has the feature space.
+    private let given: [MetricName]
     private let mode: String
 
-    init(_ metrics: [String], mode: String) {
-        let space = metrics.first { $0.hasPrefix("completion_agreement@") }?
-            .split(separator: "@").last?.split(separator: ".").first.map(String.init) ?? ""
-        let prefix = "completion_agreement@\(space)."
-        (self.space, self.mode) = (space, mode)
-        names = metrics.compactMap { name -> String? in
-            guard name.hasPrefix(prefix), name.hasSuffix(".\(mode)") else { return nil }
-            return String(name.dropFirst(prefix.count).dropLast(mode.count + 1))
-        }.sorted { (Self.kind($0), Self.length($0) ?? 0) < (Self.kind($1), Self.length($1) ?? 0) }
+    init(_ scores: [MetricName], mode: String) {
+        self.mode = mode
+        given = scores.filter { $0.measure == .completionAgreement && $0[.told] == mode && $0[.bound] == nil }.sorted {
+            ($0.tokens?.kind.rawValue ?? "", $0.tokens?.count ?? 0) < ($1.tokens?.kind.rawValue ?? "", $1.tokens?.count ?? 0)
+        }
     }
 
     func metric(_ measure: String, of set: String, ofPixels: Bool) -> String {
-        "completion_\(measure)\(ofPixels ? "" : "@\(space)").\(set).\(mode)"
+        var fields: [MetricField: String] = [.tokens: set, .told: mode]
+        if !ofPixels { fields[.features] = given.first?[.features] ?? "none" }
+        return Measure.completion(named: measure)?.name(fields) ?? ""
     }
 
     /// Numbers of tokens of the sets `kind-1`, `kind-2` …
-    func lengths(_ kind: String) -> [Int] { names.filter { Self.kind($0) == kind }.compactMap(Self.length) }
-
-    private static func kind(_ set: String) -> String { String(set.prefix(upTo: set.lastIndex(of: "-") ?? set.endIndex)) }
-    private static func length(_ set: String) -> Int? { set.lastIndex(of: "-").flatMap { Int(set[set.index(after: $0)...]) } }
+    func lengths(_ kind: String) -> [Int] { given.filter { $0.tokens?.kind.rawValue == kind }.compactMap(\.tokens?.count) }
 }

@@ -1,0 +1,152 @@
+/// Every measure there is. To add one: a line here, and the stage that measures it.
+extension Measure {
+    // MARK: Samples
+
+    public static let gfid = ofSamples("gfid", "gFID", .lower)
+    public static let sfid = ofSamples("sfid", "sFID", .lower)
+    public static let priorGap = ofSamples("prior_gap", "prior gap", .lower)
+    /// Of drawing other samples from the same models.
+    public static let gfidNoise = ofSamples("gfid_noise", "gFID noise", nil)
+    /// On the half of the held-out images that guidance was chosen by.
+    public static let gfidTuning = ofSamples("gfid_tuning", "gFID tuning", nil)
+    public static let inceptionScore = ofSamples("is", "IS", .higher)
+    public static let precision = ofSamples("precision", "precision", .higher, decimals: 3)
+    public static let recall = ofSamples("recall", "recall", .higher, decimals: 3)
+    public static let classAgreement = ofSamples("class_agreement", "class agreement", .higher, decimals: 3)
+    public static let tunedScale = Measure("tuned.scale", "tuned scale", nil, ["tuned.scale"])
+    public static let tunedTemperature = Measure("tuned.temperature", "tuned temperature", nil, ["tuned.temperature"])
+
+    // MARK: Reconstructions, and the feature space itself
+
+    public static let rfid = ofImages("rfid", "rFID", .lower)
+    public static let rsfid = ofImages("rsfid", "rsFID", .lower)
+    public static let l1 = ofImages("l1", "L1", .lower)
+    public static let psnr = ofImages("psnr", "PSNR", .higher, unit: "dB")
+    public static let ssim = ofImages("ssim", "SSIM", .higher, decimals: 3)
+    public static let fidFloor = ofImages("fid_floor", "FID floor", nil)
+    public static let isReal = ofImages("is_real", "IS real", nil)
+    public static let classifierAccuracy = Measure(
+        "classifier.accuracy", "classifier accuracy", .higher, decimals: 3, ["classifier.accuracy"])
+
+    // MARK: Priors
+
+    public static let bits = Measure("bits", "bits", .lower, unit: "bit", ["bits.{condition}.{segment}"])
+
+    // MARK: Probe and readout
+
+    public static let probeTop1 = probe("top1", "probe top-1", more: ["probe.top1"])
+    public static let probeTop5 = probe("top5", "probe top-5")
+    public static let probeChance = Measure("probe.chance", "chance", nil, decimals: 3, ["probe.chance"])
+    public static let probeMajority = Measure("probe.majority", "majority", nil, decimals: 3, ["probe.majority.top1"])
+    public static let readoutThumbnail = Measure(
+        "readout.thumbnail", "R² thumbnail", .higher, decimals: 3, ["readout.thumbnail.{tokens}.r2{bound}"])
+    public static let readoutFactor = Measure(
+        "readout.factor", "R²", .higher, decimals: 3, ["readout.factor.{factor}.{tokens}.r2{bound}"])
+
+    // MARK: Completions
+
+    public static let completionAgreement = completion("agreement", .higher)
+    public static let completionLikeness = completion("likeness", nil)
+    public static let completionLikenessAcross = completion("likeness_across", nil)
+    public static let completionLayout = completion("layout", nil, ofPixels: true)
+    public static let completionLayoutAcross = completion("layout_across", nil, ofPixels: true)
+    public static let completionSourceLikeness = completion("source_likeness", .higher)
+    public static let completionVarianceWithin = completion("variance_within", nil)
+    public static let completionPixelDistance = completion("pixel_distance", .lower, ofPixels: true)
+    public static let completionGFID = completion("gfid", .lower)
+    static let completions = [
+        completionAgreement, completionLikeness, completionLikenessAcross, completionLayout, completionLayoutAcross,
+        completionSourceLikeness, completionVarianceWithin, completionPixelDistance, completionGFID,
+    ]
+
+    /// The measure of completions that their stage calls `name`.
+    public static func completion(named name: String) -> Measure? { completions.first { $0.id == "completion_\(name)" } }
+
+    // MARK: Information, costs, attention
+
+    /// Of a segment's positions; the title is what stands after the segment.
+    public static let information = ["perplexity", "codes_used", "entropy", "aggregated_entropy", "joint_entropy", "distinct_share",
+        "class_information", "class_information_best"].map(ofSegment)
+    public static let factorInformation = Measure(
+        "info.factor", "information", nil, decimals: 3, unit: "nat",
+        ["info.{segment}.information.{factor}"])
+    public static let factorInformationBest = Measure(
+        "info.factor.best", "best information", nil, decimals: 3, unit: "nat", ["info.{segment}.information.{factor}.best"])
+    public static let classEntropy = Measure(
+        "info.class_entropy", "class entropy", nil, decimals: 3, unit: "nat", ["info.class_entropy"])
+    public static let factorEntropy = Measure(
+        "info.factor_entropy", "factor entropy", nil, decimals: 3, unit: "nat", ["info.factor_entropy.{factor}"])
+    public static let imagesLog = Measure("info.images_log", "log of images", nil, decimals: 3, unit: "nat", ["info.images_log"])
+    public static let reconstructionCost = Measure(
+        "info.cost.reconstruction", "reconstruction cost", .lower, unit: "nat", ["info.cost.reconstruction{bound}"])
+    public static let cost = Measure("info.cost", "cost", .lower, unit: "nat", ["info.cost.{segment}.{told}{bound}"])
+
+    public static let attention = [
+        "prologue_share", "bos_share", "visual_share", "distance", "distance_even", "prologue_share_even",
+    ].map { name in
+        Measure(
+            "attention.\(name)", "attention \(name.replacing("_", with: " "))", nil, decimals: 3,
+            ["attention.\(name)", "attention.\(name).layer{layer}"])
+    }
+
+    /// Whether only the semantic studies measure it.
+    public var isOfSemantics: Bool { id.hasPrefix("completion_") || id.hasPrefix("info.") || id.hasPrefix("attention.") }
+
+    /// Whether it says in nats or numbers of codes what tokens hold, and not what they cost.
+    public var isInformation: Bool { id.hasPrefix("info.") && self != .cost && self != .reconstructionCost }
+
+    /// All of them.
+    public static let all: [Measure] = [
+        gfid, sfid, priorGap, gfidNoise, gfidTuning, inceptionScore, precision, recall, classAgreement, tunedScale,
+        tunedTemperature, rfid, rsfid, l1, psnr, ssim, fidFloor, isReal, classifierAccuracy, bits, probeTop1, probeTop5,
+        probeChance, probeMajority, readoutThumbnail, readoutFactor, factorInformation, factorInformationBest, classEntropy,
+        factorEntropy, imagesLog, reconstructionCost, cost,
+    ] + completions + information + attention
+
+    /// What people say, and which measure they mean.
+    static let colloquial = [
+        "fid": "gfid", "isc": "is", "inception": "is", "inception_score": "is", "accuracy": "probe", "kid": "gfid", "gap": "prior_gap",
+    ]
+
+    // MARK: Forms
+
+    private static func ofSamples(_ id: String, _ title: String, _ better: Better?, decimals: Int = 2) -> Measure {
+        Measure(id, title, better, decimals: decimals, [
+            "\(id)@{features}.guidance-{guidance}.temperature-{temperature}", "\(id)@{features}.guidance-{guidance}",
+            "\(id)@{features}.{sampler}.step-{step}", "\(id)@{features}.{sampler}",
+        ])
+    }
+
+    private static func ofImages(
+        _ id: String, _ title: String, _ better: Better?, decimals: Int = 2, unit: String? = nil
+    ) -> Measure { Measure(id, title, better, decimals: decimals, unit: unit, ["\(id)@{features}"]) }
+
+    private static func probe(_ accuracy: String, _ title: String, more: [String] = []) -> Measure {
+        Measure("probe.\(accuracy)", title, .higher, decimals: 3, more + [
+            "probe.{tokens}.\(accuracy){bound}", "probe.{tokens}.{reading}.\(accuracy){bound}",
+            "probe.{tokens}.{control}.\(accuracy){bound}",
+        ])
+    }
+
+    private static func completion(_ name: String, _ better: Better?, ofPixels: Bool = false) -> Measure {
+        Measure(
+            "completion_\(name)", "completion \(name.replacing("_", with: " ").replacing("gfid", with: "gFID"))", better,
+            ["completion_\(name){bound}\(ofPixels ? "" : "@{features}").{tokens}.{told}"])
+    }
+
+    private static func ofSegment(_ name: String) -> Measure {
+        Measure("info.\(name)", name.replacing("_", with: " "), nil, decimals: 3, ["info.{segment}.\(name)"])
+    }
+
+    /// Those whose names begin like `text`, up to the first '@' or '.'.
+    static func named(like text: String) -> [Measure] { byHead[head(text)] ?? [] }
+
+    private static let byHead = Dictionary(grouping: all) { head($0.forms[0].text([:])) }
+
+    /// The first word of a name; a bound belongs to what varies.
+    private static func head(_ text: String) -> Substring {
+        let word = text.prefix { $0 != "@" && $0 != "." }
+        for bound in ["_low", "_high"] where word.hasSuffix(bound) { return word.dropLast(bound.count) }
+        return word
+    }
+}
