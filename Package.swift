@@ -13,12 +13,14 @@ let package = Package(
     ],
     targets: [
         // System libraries.
-        .systemLibrary(name: "COpenBLAS", providers: [.apt(["libopenblas-dev"])]),
         .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
         .systemLibrary(name: "CTurboJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
+
+        // OpenBLAS, with the one setting that it needs.
+        .target(name: "COpenBLAS", linkerSettings: [.linkedLibrary("openblas")]),
 
         // Values and files that every record is written in.
         .target(name: "Files", dependencies: ["COpenSSL"]),

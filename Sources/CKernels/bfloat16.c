@@ -1,37 +1,34 @@
 #include "bfloat16.h"
 
-KERNEL void bf16_round(bfloat16 *restrict y, long y_row, const float *restrict x, long x_row, long rows, long columns,
-                       long padded) {
+KERNEL(void, bf16_round, (bfloat16 *restrict y, long y_row, const float *restrict x, long x_row, long rows, long
+       columns, long padded), y, y_row, x, x_row, rows, columns, padded) {
     for (long r = 0; r < rows; r++) {
         for (long i = 0; i < columns; i++) y[r * y_row + i] = bfloat16_of(x[r * x_row + i]);
         for (long i = columns; i < padded; i++) y[r * y_row + i] = 0;
     }
 }
 
-KERNEL void bf16_widen(float *restrict y, const bfloat16 *restrict x, long n) {
-    for (long i = 0; i < n; i++) y[i] = float_of(x[i]);
-}
-
-KERNEL void bf16_scale_rows(bfloat16 *y, const bfloat16 *x, const float *restrict factor, long rows,
-                            long width) {
+KERNEL(void, bf16_scale_rows, (bfloat16 *y, const bfloat16 *x, const float *restrict factor, long rows, long width),
+       y, x, factor, rows, width) {
     for (long r = 0; r < rows; r++)
         for (long i = 0; i < width; i++) y[r * width + i] = bfloat16_of(factor[r] * float_of(x[r * width + i]));
 }
 
-KERNEL void bf16_dropout(bfloat16 *x, float p, uint64_t key, uint64_t first, long n) {
+KERNEL(void, bf16_dropout, (bfloat16 *x, float p, uint64_t key, uint64_t first, long n), x, p, key, first, n) {
     const float scale = 1.0f / (1.0f - p);
     const uint32_t threshold = (uint32_t)((double)p * 4294967296.0);
     for (long i = 0; i < n; i++)
         x[i] = mixed_bits(key, first + (uint64_t)i) >= threshold ? bfloat16_of(float_of(x[i]) * scale) : 0;
 }
 
-KERNEL void bf16_add_row_sum(float *restrict sum, const bfloat16 *restrict x, long x_row, long rows, long width) {
+KERNEL(void, bf16_add_row_sum, (float *restrict sum, const bfloat16 *restrict x, long x_row, long rows, long width),
+       sum, x, x_row, rows, width) {
     for (long r = 0; r < rows; r++)
         for (long i = 0; i < width; i++) sum[i] += float_of(x[r * x_row + i]);
 }
 
-KERNEL void bf16_row_dots(float *restrict delta, const bfloat16 *restrict a, const bfloat16 *restrict b, long rows,
-                          long width, long stride) {
+KERNEL(void, bf16_row_dots, (float *restrict delta, const bfloat16 *restrict a, const bfloat16 *restrict b, long rows,
+       long width, long stride), delta, a, b, rows, width, stride) {
     REORDER_SUMS
     for (long r = 0; r < rows; r++) {
         float sum = 0;
@@ -40,7 +37,8 @@ KERNEL void bf16_row_dots(float *restrict delta, const bfloat16 *restrict a, con
     }
 }
 
-KERNEL void scale_rows(float *restrict x, const float *restrict factor, long rows, long width) {
+KERNEL(void, scale_rows, (float *restrict x, const float *restrict factor, long rows, long width), x, factor, rows,
+       width) {
     for (long r = 0; r < rows; r++)
         for (long i = 0; i < width; i++) x[r * width + i] *= factor[r];
 }
@@ -58,8 +56,8 @@ INLINE void rms_norm(bfloat16 *restrict y, bfloat16 *restrict unit, float *restr
     }
 }
 
-KERNEL static void rms_norm_portable(bfloat16 *y, bfloat16 *unit, float *inverse, const float *x, const float *w,
-                                     long rows, long width) {
+LOCAL_KERNEL(void, rms_norm_portable, (bfloat16 *y, bfloat16 *unit, float *inverse, const float *x, const float *w,
+             long rows, long width), y, unit, inverse, x, w, rows, width) {
     rms_norm(y, unit, inverse, x, w, rows, width, bfloat16_of);
 }
 
@@ -88,9 +86,9 @@ INLINE float rounded_weighted_dot(const float *a, const bfloat16 *b, const float
     return sum;
 }
 
-KERNEL void bf16_rms_norm_backward(float *restrict dx, float *restrict dw, bfloat16 *restrict y,
-                                   const float *restrict residual, const bfloat16 *restrict unit,
-                                   const float *restrict inverse, const float *restrict w, long rows, long width) {
+KERNEL(void, bf16_rms_norm_backward, (float *restrict dx, float *restrict dw, bfloat16 *restrict y, const float
+       *restrict residual, const bfloat16 *restrict unit, const float *restrict inverse, const float *restrict w, long
+       rows, long width), dx, dw, y, residual, unit, inverse, w, rows, width) {
     const float root = sqrtf((float)width);
     for (long r = 0; r < rows; r++) {
         const bfloat16 *u = unit + r * width;
@@ -162,10 +160,9 @@ INLINE float squares(const bfloat16 *x, long width) {
     return sum;
 }
 
-KERNEL void bf16_rotary_norm_forward(bfloat16 *restrict y, float *restrict inverse, const bfloat16 *restrict x,
-                                     const float *restrict w, const float *restrict cosine,
-                                     const float *restrict sine, long tokens, long width, long stride,
-                                     long table_stride) {
+KERNEL(void, bf16_rotary_norm_forward, (bfloat16 *restrict y, float *restrict inverse, const bfloat16 *restrict x,
+       const float *restrict w, const float *restrict cosine, const float *restrict sine, long tokens, long width,
+       long stride, long table_stride), y, inverse, x, w, cosine, sine, tokens, width, stride, table_stride) {
     const float root = sqrtf((float)width);
     /* First all norms: their roots and divisions take long, and would hold up what follows. */
     for (long t = 0; t < tokens; t++) inverse[t] = inverse_of_norm(squares(x + t * stride, width));
@@ -179,10 +176,10 @@ KERNEL void bf16_rotary_norm_forward(bfloat16 *restrict y, float *restrict inver
 }
 
 /* As rotary_norm_backward. */
-KERNEL void bf16_rotary_norm_backward(bfloat16 *restrict dx, float *restrict dw, const float *restrict dy,
-                                      const bfloat16 *restrict x, const float *restrict inverse,
-                                      const float *restrict w, const float *restrict cosine,
-                                      const float *restrict sine, long tokens, long width, long stride) {
+KERNEL(void, bf16_rotary_norm_backward, (bfloat16 *restrict dx, float *restrict dw, const float *restrict dy, const
+       bfloat16 *restrict x, const float *restrict inverse, const float *restrict w, const float *restrict cosine,
+       const float *restrict sine, long tokens, long width, long stride), dx, dw, dy, x, inverse, w, cosine, sine,
+       tokens, width, stride) {
     const float root = sqrtf((float)width);
     const long half = width / 2;
     float in[HEAD_LIMIT], turned[HEAD_LIMIT];
@@ -198,14 +195,14 @@ KERNEL void bf16_rotary_norm_backward(bfloat16 *restrict dx, float *restrict dw,
     }
 }
 
-KERNEL void gated_residual_rows(float *restrict y, const float *restrict x, const float *restrict branch,
-                                const float *restrict gate, long rows, long width) {
+KERNEL(void, gated_residual_rows, (float *restrict y, const float *restrict x, const float *restrict branch, const
+       float *restrict gate, long rows, long width), y, x, branch, gate, rows, width) {
     for (long r = 0; r < rows; r++)
         for (long i = 0; i < width; i++) y[r * width + i] = x[r * width + i] + gate[i] * branch[r * width + i];
 }
 
-KERNEL void gate_weight_gradient(float *restrict dgate, float *restrict g, float *restrict sum,
-                                 const float *restrict w, const float *restrict gate, long rows, long width) {
+KERNEL(void, gate_weight_gradient, (float *restrict dgate, float *restrict g, float *restrict sum, const float
+       *restrict w, const float *restrict gate, long rows, long width), dgate, g, sum, w, gate, rows, width) {
     for (long r = 0; r < rows; r++, g += width, w += width) {
         dgate[r] = dot(g, w, width);
         if (sum)
@@ -215,8 +212,8 @@ KERNEL void gate_weight_gradient(float *restrict dgate, float *restrict g, float
     }
 }
 
-KERNEL void bf16_cross_entropy_slope(bfloat16 *restrict y, long y_row, const float *restrict x,
-                                     const float *restrict lse, const int32_t *restrict target, long rows, long width) {
+KERNEL(void, bf16_cross_entropy_slope, (bfloat16 *restrict y, long y_row, const float *restrict x, const float
+       *restrict lse, const int32_t *restrict target, long rows, long width), y, y_row, x, lse, target, rows, width) {
     for (long r = 0; r < rows; r++) {
         const float *in = x + r * width;
         bfloat16 *out = y + r * y_row;

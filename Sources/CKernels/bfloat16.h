@@ -9,8 +9,8 @@
 #define BF16_TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")))
 #endif
 
-/* Whether the functions with this target are to be called (bfloat16_product.c). */
-int bf16_uses_instructions(void);
+/* Whether the functions with this target are to be called. */
+INLINE int bf16_uses_instructions(void) { return kernels_in_use() == KERNELS_AVX512_BF16; }
 
 /* Sums live in registers only if every index of them is a constant. */
 #define UNROLLED _Pragma("clang loop unroll(full)")

@@ -67,9 +67,9 @@ INLINE void decode(bfloat16 *y, float *scores, bfloat16 *weights, const bfloat16
         for (long i = 0; i < width; i++) y[h * width + i] = round(sums[i] * scores[h * capacity]);
 }
 
-KERNEL static void decode_portable(bfloat16 *y, float *scores, bfloat16 *weights, const bfloat16 *q, const uint32_t *keys,
-                                   const uint32_t *values, float scale, long length, long heads, long width,
-                                   long capacity) {
+LOCAL_KERNEL(void, decode_portable, (bfloat16 *y, float *scores, bfloat16 *weights, const bfloat16 *q, const uint32_t
+             *keys, const uint32_t *values, float scale, long length, long heads, long width, long capacity), y,
+             scores, weights, q, keys, values, scale, length, heads, width, capacity) {
     decode(y, scores, weights, q, keys, values, scale, length, heads, width, capacity, product_portable, bfloat16_of);
 }
 
@@ -112,8 +112,8 @@ void bf16_attention_decode(bfloat16 *y, float *scores, bfloat16 *weights, const 
         decode_portable(y, scores, weights, q, keys, values, scale, length, heads, width, capacity);
 }
 
-KERNEL void bf16_cache_token(uint32_t *restrict keys, uint32_t *restrict values, const bfloat16 *restrict key,
-                             const bfloat16 *restrict value, long at, long heads, long width) {
+KERNEL(void, bf16_cache_token, (uint32_t *restrict keys, uint32_t *restrict values, const bfloat16 *restrict key,
+       const bfloat16 *restrict value, long at, long heads, long width), keys, values, key, value, at, heads, width) {
     const long pairs = width / 2, slices = (width + GROUP - 1) / GROUP, place = at % GROUP;
     keys += at / GROUP * heads * GROUP * pairs + place;
     values += at / GROUP * heads * slices * GROUP * GROUP / 2;

@@ -32,11 +32,13 @@ INLINE void backward(bfloat16 *restrict gated, bfloat16 *restrict y, const bfloa
     }
 }
 
-KERNEL static void forward_portable(bfloat16 *y, const bfloat16 *gated, long rows, long hidden) {
+LOCAL_KERNEL(void, forward_portable, (bfloat16 *y, const bfloat16 *gated, long rows, long hidden), y, gated, rows,
+             hidden) {
     forward(y, gated, rows, hidden, bfloat16_of);
 }
 
-KERNEL static void backward_portable(bfloat16 *gated, bfloat16 *y, const bfloat16 *dy, long rows, long hidden) {
+LOCAL_KERNEL(void, backward_portable, (bfloat16 *gated, bfloat16 *y, const bfloat16 *dy, long rows, long hidden),
+             gated, y, dy, rows, hidden) {
     backward(gated, y, dy, rows, hidden, bfloat16_of);
 }
 

@@ -17,12 +17,13 @@ INLINE void pack_rows(uint32_t *y, long y_row, const bfloat16 *x, long x_row, lo
     }
 }
 
-KERNEL void bf16_pack_rows(uint32_t *panel, const bfloat16 *x, long x_row, long rows, long columns) {
+KERNEL(void, bf16_pack_rows, (uint32_t *panel, const bfloat16 *x, long x_row, long rows, long columns), panel, x,
+       x_row, rows, columns) {
     pack_rows(panel, BF16_PANEL, x, x_row, rows, columns);
 }
 
-KERNEL void bf16_pack_columns(uint32_t *restrict panel, const bfloat16 *restrict x, long x_row, long columns,
-                              long width) {
+KERNEL(void, bf16_pack_columns, (uint32_t *restrict panel, const bfloat16 *restrict x, long x_row, long columns, long
+       width), panel, x, x_row, columns, width) {
     enum { STEP = 16 };
     long pairs = width / 2;
     /* Squares of 16 by 16 pairs, so that both sides stay in cache lines that were just used. */
@@ -44,7 +45,8 @@ KERNEL void bf16_pack_columns(uint32_t *restrict panel, const bfloat16 *restrict
         panel[pairs * BF16_PANEL + j] = j < columns ? x[j * x_row + width - 1] : 0;
 }
 
-KERNEL void bf16_pack_weight_columns(uint32_t *restrict panel, const float *const *rows, long columns, long width) {
+KERNEL(void, bf16_pack_weight_columns, (uint32_t *restrict panel, const float *const *rows, long columns, long width),
+       panel, rows, columns, width) {
     enum { STEP = 16 };
     for (long p0 = 0; p0 < (width + 1) / 2; p0 += STEP) {
         long count = smaller(2 * STEP, width - 2 * p0), pairs = (count + 1) / 2;
@@ -59,8 +61,8 @@ KERNEL void bf16_pack_weight_columns(uint32_t *restrict panel, const float *cons
     }
 }
 
-KERNEL void bf16_pack_weight_rows(uint32_t *restrict panel, const float *const *rows, const float *scale, long first,
-                                  long summed, long columns) {
+KERNEL(void, bf16_pack_weight_rows, (uint32_t *restrict panel, const float *const *rows, const float *scale, long
+       first, long summed, long columns), panel, rows, scale, first, summed, columns) {
     for (long r = 0; r < summed; r += 2, panel += BF16_PANEL) {
         for (long i = 0; i < BF16_PANEL; i++) panel[i] = 0;
         for (long half = 0; half < 2 && r + half < summed; half++) {
@@ -91,11 +93,13 @@ INLINE void pack_blocks(uint32_t *y, long width, const bfloat16 *x, long x_row, 
     }
 }
 
-KERNEL static void pack_a(uint32_t *y, const bfloat16 *x, long x_row, long rows, long columns) {
+LOCAL_KERNEL(void, pack_a, (uint32_t *y, const bfloat16 *x, long x_row, long rows, long columns), y, x, x_row, rows,
+             columns) {
     pack_blocks(y, A_COLUMNS, x, x_row, rows, columns);
 }
 
-KERNEL static void pack_b(uint32_t *y, const bfloat16 *x, long x_row, long rows, long columns) {
+LOCAL_KERNEL(void, pack_b, (uint32_t *y, const bfloat16 *x, long x_row, long rows, long columns), y, x, x_row, rows,
+             columns) {
     pack_blocks(y, BF16_PANEL, x, x_row, rows, columns);
 }
 

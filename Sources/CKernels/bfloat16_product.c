@@ -85,20 +85,17 @@ static void product_with_instructions(const bf16_product_operands *o, long rows,
     }
 }
 
-static int has_instructions(void) { return __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vl"); }
-
 #else
 
 static void product_with_instructions(const bf16_product_operands *o, long rows, long columns, long pairs) {
     (void)o; (void)rows; (void)columns; (void)pairs;
 }
 
-static int has_instructions(void) { return 0; }
-
 #endif
 
 /* The same sums with float32 arithmetic, a row of a panel at a time. */
-KERNEL static void product_portable(const bf16_product_operands *o, long rows, long columns, long pairs) {
+LOCAL_KERNEL(void, product_portable, (const bf16_product_operands *o, long rows, long columns, long pairs), o, rows,
+             columns, pairs) {
     for (long column = 0; column < columns; column += BF16_PANEL) {
         long width = columns - column < BF16_PANEL ? columns - column : BF16_PANEL;
         const uint32_t *panel = panel_of(o, column);
@@ -120,14 +117,6 @@ KERNEL static void product_portable(const bf16_product_operands *o, long rows, l
         }
     }
 }
-
-static _Atomic int portable_only;
-
-void bf16_use_instructions(int wanted) { portable_only = !wanted; }
-
-int bf16_has_instructions(void) { return has_instructions(); }
-
-int bf16_uses_instructions(void) { return !portable_only && has_instructions(); }
 
 void bf16_product(bf16_product_operands operands, long rows, long columns, long pairs) {
     if (bf16_uses_instructions()) product_with_instructions(&operands, rows, columns, pairs);

@@ -34,7 +34,7 @@ void im2col(float *columns, const float *image, image_window w, long first_row, 
         }
 }
 
-KERNEL void col2im(float *restrict image, const float *restrict columns, image_window w) {
+KERNEL(void, col2im, (float *restrict image, const float *restrict columns, image_window w), image, columns, w) {
     for (long oy = 0; oy < w.out_height; oy++)
         for (long ox = 0; ox < w.out_width; ox++)
             for (long ky = 0; ky < w.kernel_height; ky++) {
@@ -48,7 +48,7 @@ KERNEL void col2im(float *restrict image, const float *restrict columns, image_w
             }
 }
 
-KERNEL void max_pool_forward(float *restrict y, const float *restrict x, image_window w) {
+KERNEL(void, max_pool_forward, (float *restrict y, const float *restrict x, image_window w), y, x, w) {
     for (long oy = 0; oy < w.out_height; oy++)
         for (long ox = 0; ox < w.out_width; ox++, y += w.channels) {
             inside in = inside_window(w, oy, ox);
@@ -80,7 +80,8 @@ INLINE float share(image_window w, inside in, int counts_padding) {
     return 1.0f / (float)area;
 }
 
-KERNEL void average_pool_forward(float *restrict y, const float *restrict x, image_window w, int counts_padding) {
+KERNEL(void, average_pool_forward, (float *restrict y, const float *restrict x, image_window w, int counts_padding),
+       y, x, w, counts_padding) {
     for (long oy = 0; oy < w.out_height; oy++)
         for (long ox = 0; ox < w.out_width; ox++, y += w.channels) {
             inside in = inside_window(w, oy, ox);
@@ -95,7 +96,8 @@ KERNEL void average_pool_forward(float *restrict y, const float *restrict x, ima
         }
 }
 
-KERNEL void average_pool_backward(float *restrict dx, const float *restrict dy, image_window w, int counts_padding) {
+KERNEL(void, average_pool_backward, (float *restrict dx, const float *restrict dy, image_window w, int
+       counts_padding), dx, dy, w, counts_padding) {
     for (long oy = 0; oy < w.out_height; oy++)
         for (long ox = 0; ox < w.out_width; ox++, dy += w.channels) {
             inside in = inside_window(w, oy, ox);

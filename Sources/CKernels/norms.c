@@ -1,8 +1,9 @@
 #include "kernels.h"
 #include "vector.h"
 
-KERNEL void rms_norm_forward(float *restrict y, float *restrict inverse, const float *restrict x,
-                             const float *restrict w, long first_row, long rows, long width, long rows_per_weight) {
+KERNEL(void, rms_norm_forward, (float *restrict y, float *restrict inverse, const float *restrict x, const float
+       *restrict w, long first_row, long rows, long width, long rows_per_weight), y, inverse, x, w, first_row, rows,
+       width, rows_per_weight) {
     const float root = sqrtf((float)width);
     for (long r = 0; r < rows; r++) {
         const float *in = x + r * width, *weight = w + (first_row + r) / rows_per_weight * width;
@@ -15,9 +16,9 @@ KERNEL void rms_norm_forward(float *restrict y, float *restrict inverse, const f
 
 /* With x̂ = x/‖x‖ and g' = dy·(1+w): dx = √d/‖x‖·(g' − x̂⟨g', x̂⟩), dw = Σ dy·x̂·√d.
  * Below the smallest norm the divisor is a constant and the projection vanishes. */
-KERNEL void rms_norm_backward(float *restrict dx, float *restrict dw, const float *restrict dy,
-                              const float *restrict x, const float *restrict inverse, const float *restrict w,
-                              long first_row, long rows, long width, long rows_per_weight) {
+KERNEL(void, rms_norm_backward, (float *restrict dx, float *restrict dw, const float *restrict dy, const float
+       *restrict x, const float *restrict inverse, const float *restrict w, long first_row, long rows, long width,
+       long rows_per_weight), dx, dw, dy, x, inverse, w, first_row, rows, width, rows_per_weight) {
     const float root = sqrtf((float)width);
     for (long r = 0; r < rows; r++) {
         long weight_row = (first_row + r) / rows_per_weight * width;
@@ -35,8 +36,8 @@ KERNEL void rms_norm_backward(float *restrict dx, float *restrict dw, const floa
     }
 }
 
-KERNEL void l2_normalize_forward(float *restrict y, float *restrict inverse, const float *restrict x, long rows,
-                                 long width) {
+KERNEL(void, l2_normalize_forward, (float *restrict y, float *restrict inverse, const float *restrict x, long rows,
+       long width), y, inverse, x, rows, width) {
     for (long r = 0; r < rows; r++) {
         const float *in = x + r * width;
         float *out = y + r * width;
@@ -46,8 +47,8 @@ KERNEL void l2_normalize_forward(float *restrict y, float *restrict inverse, con
     }
 }
 
-KERNEL void l2_normalize_backward(float *restrict dx, const float *restrict dy, const float *restrict y,
-                                  const float *restrict inverse, long rows, long width) {
+KERNEL(void, l2_normalize_backward, (float *restrict dx, const float *restrict dy, const float *restrict y, const
+       float *restrict inverse, long rows, long width), dx, dy, y, inverse, rows, width) {
     for (long r = 0; r < rows; r++) {
         const float *g = dy + r * width, *unit = y + r * width;
         float *out = dx + r * width;
@@ -57,9 +58,10 @@ KERNEL void l2_normalize_backward(float *restrict dx, const float *restrict dy, 
     }
 }
 
-KERNEL void rotary_norm_forward(float *restrict y, float *restrict inverse, const float *restrict x,
-                                const float *restrict w, const float *restrict cosine, const float *restrict sine,
-                                long first_row, long rows, long tokens, long heads, long width, long stride) {
+KERNEL(void, rotary_norm_forward, (float *restrict y, float *restrict inverse, const float *restrict x, const float
+       *restrict w, const float *restrict cosine, const float *restrict sine, long first_row, long rows, long tokens,
+       long heads, long width, long stride), y, inverse, x, w, cosine, sine, first_row, rows, tokens, heads, width,
+       stride) {
     const float root = sqrtf((float)width);
     const long half = width / 2;
     for (long r = 0; r < rows; r++) {
@@ -81,10 +83,10 @@ KERNEL void rotary_norm_forward(float *restrict y, float *restrict inverse, cons
 }
 
 /* The rotation is undone first (its transpose), then the norm's gradient as above, head by head. */
-KERNEL void rotary_norm_backward(float *restrict dx, float *restrict dw, const float *restrict dy,
-                                 const float *restrict x, const float *restrict inverse, const float *restrict w,
-                                 const float *restrict cosine, const float *restrict sine, long first_row, long rows,
-                                 long tokens, long heads, long width, long stride, long dx_stride) {
+KERNEL(void, rotary_norm_backward, (float *restrict dx, float *restrict dw, const float *restrict dy, const float
+       *restrict x, const float *restrict inverse, const float *restrict w, const float *restrict cosine, const float
+       *restrict sine, long first_row, long rows, long tokens, long heads, long width, long stride, long dx_stride),
+       dx, dw, dy, x, inverse, w, cosine, sine, first_row, rows, tokens, heads, width, stride, dx_stride) {
     const float root = sqrtf((float)width);
     const long half = width / 2;
     float turned[1024];

@@ -10,8 +10,9 @@ INLINE float finite_gradient(float g) {
     return g == -INFINITY ? -GRADIENT_LIMIT : g;
 }
 
-KERNEL void adamw_step(float *restrict value, float *restrict moment1, float *restrict moment2,
-                       float *restrict average, const float *restrict gradient, adamw_settings s, long n) {
+KERNEL(void, adamw_step, (float *restrict value, float *restrict moment1, float *restrict moment2, float *restrict
+       average, const float *restrict gradient, adamw_settings s, long n), value, moment1, moment2, average, gradient,
+       s, n) {
     const float keep = 1.0f - s.rate * s.decay;
     const float step = s.rate / s.correction1, root = 1.0f / sqrtf(s.correction2);
     /* Values are still in the first cache when the average is taken. */
@@ -31,7 +32,7 @@ KERNEL void adamw_step(float *restrict value, float *restrict moment1, float *re
     }
 }
 
-KERNEL double gradient_sum_of_squares(const float *gradient, long *bad, long n) {
+KERNEL(double, gradient_sum_of_squares, (const float *gradient, long *bad, long n), gradient, bad, n) {
     REORDER_SUMS
     double sum = 0;
     long replaced = 0;
@@ -42,8 +43,4 @@ KERNEL double gradient_sum_of_squares(const float *gradient, long *bad, long n) 
     }
     *bad += replaced;
     return sum;
-}
-
-KERNEL void average_step(float *restrict average, const float *restrict value, float rate, long n) {
-    for (long i = 0; i < n; i++) average[i] += rate * (value[i] - average[i]);
 }

@@ -11,8 +11,8 @@ INLINE source source_of(long i, long in, long out) {
     return (source){low, low + 1 < in ? low + 1 : low, position - (float)low};
 }
 
-KERNEL void bilinear_forward(float *restrict y, const float *restrict x, long height, long width, long channels,
-                             long out_height, long out_width) {
+KERNEL(void, bilinear_forward, (float *restrict y, const float *restrict x, long height, long width, long channels,
+       long out_height, long out_width), y, x, height, width, channels, out_height, out_width) {
     for (long oy = 0; oy < out_height; oy++) {
         source v = source_of(oy, height, out_height);
         for (long ox = 0; ox < out_width; ox++, y += channels) {
@@ -28,8 +28,8 @@ KERNEL void bilinear_forward(float *restrict y, const float *restrict x, long he
     }
 }
 
-KERNEL void bilinear_backward(float *restrict dx, const float *restrict dy, long height, long width, long channels,
-                              long out_height, long out_width) {
+KERNEL(void, bilinear_backward, (float *restrict dx, const float *restrict dy, long height, long width, long channels,
+       long out_height, long out_width), dx, dy, height, width, channels, out_height, out_width) {
     for (long oy = 0; oy < out_height; oy++) {
         source v = source_of(oy, height, out_height);
         for (long ox = 0; ox < out_width; ox++, dy += channels) {

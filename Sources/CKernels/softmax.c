@@ -8,7 +8,8 @@ INLINE float sum_exp(const float *x, float shift, long n) {
     return sum;
 }
 
-KERNEL void softmax_rows(float *restrict y, const float *restrict x, float scale, long rows, long width) {
+KERNEL(void, softmax_rows, (float *restrict y, const float *restrict x, float scale, long rows, long width), y, x,
+       scale, rows, width) {
     for (long r = 0; r < rows; r++) {
         const float *in = x + r * width;
         float *out = y + r * width;
@@ -18,8 +19,8 @@ KERNEL void softmax_rows(float *restrict y, const float *restrict x, float scale
     }
 }
 
-KERNEL void softmax_rows_backward(float *restrict dx, const float *restrict dy, const float *restrict y, float scale,
-                                  long rows, long width) {
+KERNEL(void, softmax_rows_backward, (float *restrict dx, const float *restrict dy, const float *restrict y, float
+       scale, long rows, long width), dx, dy, y, scale, rows, width) {
     for (long r = 0; r < rows; r++) {
         const float *g = dy + r * width, *p = y + r * width;
         float *out = dx + r * width;
@@ -28,7 +29,8 @@ KERNEL void softmax_rows_backward(float *restrict dx, const float *restrict dy, 
     }
 }
 
-KERNEL void log_softmax_rows(float *restrict y, const float *restrict x, long rows, long width) {
+KERNEL(void, log_softmax_rows, (float *restrict y, const float *restrict x, long rows, long width), y, x, rows, width)
+       {
     for (long r = 0; r < rows; r++) {
         const float *in = x + r * width;
         float *out = y + r * width;
@@ -37,8 +39,8 @@ KERNEL void log_softmax_rows(float *restrict y, const float *restrict x, long ro
     }
 }
 
-KERNEL void log_softmax_rows_backward(float *restrict dx, const float *restrict dy, const float *restrict y, long rows,
-                                      long width) {
+KERNEL(void, log_softmax_rows_backward, (float *restrict dx, const float *restrict dy, const float *restrict y, long
+       rows, long width), dx, dy, y, rows, width) {
     REORDER_SUMS
     for (long r = 0; r < rows; r++) {
         const float *g = dy + r * width, *logp = y + r * width;
@@ -48,8 +50,8 @@ KERNEL void log_softmax_rows_backward(float *restrict dx, const float *restrict 
     }
 }
 
-KERNEL void cross_entropy_forward(float *restrict loss, float *restrict lse, const float *restrict x,
-                                  const int32_t *restrict target, long rows, long width) {
+KERNEL(void, cross_entropy_forward, (float *restrict loss, float *restrict lse, const float *restrict x, const int32_t
+       *restrict target, long rows, long width), loss, lse, x, target, rows, width) {
     for (long r = 0; r < rows; r++) {
         const float *in = x + r * width;
         float top = largest(in, width);
@@ -58,9 +60,9 @@ KERNEL void cross_entropy_forward(float *restrict loss, float *restrict lse, con
     }
 }
 
-KERNEL void cross_entropy_backward(float *restrict dx, const float *restrict x, const float *restrict lse,
-                                   const int32_t *restrict target, const float *restrict weight, long rows,
-                                   long width) {
+KERNEL(void, cross_entropy_backward, (float *restrict dx, const float *restrict x, const float *restrict lse, const
+       int32_t *restrict target, const float *restrict weight, long rows, long width), dx, x, lse, target, weight,
+       rows, width) {
     for (long r = 0; r < rows; r++) {
         const float *in = x + r * width;
         float *out = dx + r * width, w = weight[r], shift = lse[r];
@@ -69,11 +71,12 @@ KERNEL void cross_entropy_backward(float *restrict dx, const float *restrict x, 
     }
 }
 
-KERNEL void mix(float *y, const float *a, const float *restrict b, float scale, long n) {
+KERNEL(void, mix, (float *y, const float *a, const float *restrict b, float scale, long n), y, a, b, scale, n) {
     for (long i = 0; i < n; i++) y[i] = scale * a[i] + (1 - scale) * b[i];
 }
 
-KERNEL void argmax_rows(int32_t *restrict index, const float *restrict x, long rows, long width) {
+KERNEL(void, argmax_rows, (int32_t *restrict index, const float *restrict x, long rows, long width), index, x, rows,
+       width) {
     for (long r = 0; r < rows; r++) {
         const float *in = x + r * width;
         float top = largest(in, width);
@@ -93,8 +96,8 @@ INLINE long visible(long columns, long query, int causal) {
     return causal && query + 1 < columns ? query + 1 : columns;
 }
 
-KERNEL void attention_softmax(float *restrict s, float *restrict lse, float scale, long rows, long columns,
-                              long stride, long first_query, int causal) {
+KERNEL(void, attention_softmax, (float *restrict s, float *restrict lse, float scale, long rows, long columns, long
+       stride, long first_query, int causal), s, lse, scale, rows, columns, stride, first_query, causal) {
     for (long r = 0; r < rows; r++) {
         float *row = s + r * stride;
         long n = visible(columns, first_query + r, causal);
@@ -106,8 +109,9 @@ KERNEL void attention_softmax(float *restrict s, float *restrict lse, float scal
     }
 }
 
-KERNEL void attention_probabilities(float *restrict s, const float *restrict lse, float scale, long rows,
-                                    long columns, long stride, long first_query, int causal) {
+KERNEL(void, attention_probabilities, (float *restrict s, const float *restrict lse, float scale, long rows, long
+       columns, long stride, long first_query, int causal), s, lse, scale, rows, columns, stride, first_query, causal)
+       {
     for (long r = 0; r < rows; r++) {
         float *row = s + r * stride, shift = lse[r];
         long n = visible(columns, first_query + r, causal);
@@ -116,8 +120,8 @@ KERNEL void attention_probabilities(float *restrict s, const float *restrict lse
     }
 }
 
-KERNEL void attention_score_gradient(float *restrict ds, const float *restrict p, const float *restrict delta,
-                                     float scale, long rows, long columns, long stride) {
+KERNEL(void, attention_score_gradient, (float *restrict ds, const float *restrict p, const float *restrict delta,
+       float scale, long rows, long columns, long stride), ds, p, delta, scale, rows, columns, stride) {
     for (long r = 0; r < rows; r++) {
         float *g = ds + r * stride, d = delta[r];
         const float *q = p + r * stride;
@@ -125,8 +129,8 @@ KERNEL void attention_score_gradient(float *restrict ds, const float *restrict p
     }
 }
 
-KERNEL void row_dots(float *restrict delta, const float *restrict dy, const float *restrict y, long rows, long width,
-                     long stride) {
+KERNEL(void, row_dots, (float *restrict delta, const float *restrict dy, const float *restrict y, long rows, long
+       width, long stride), delta, dy, y, rows, width, stride) {
     for (long r = 0; r < rows; r++) delta[r] = dot(dy + r * stride, y + r * stride, width);
 }
 
@@ -134,9 +138,9 @@ enum { LANES = 64 };
 
 /* Scores are summed for 64 keys at a time, and outputs for up to 64 channels, so that sums stay in registers and
  * nothing is added up across lanes. */
-KERNEL void attention_decode(float *restrict y, float *restrict scores, const float *restrict q,
-                             const float *restrict k, const float *restrict v, float scale, long length, long width,
-                             long capacity) {
+KERNEL(void, attention_decode, (float *restrict y, float *restrict scores, const float *restrict q, const float
+       *restrict k, const float *restrict v, float scale, long length, long width, long capacity), y, scores, q, k, v,
+       scale, length, width, capacity) {
     for (long t = 0; t < length; t += LANES) {
         float sums[LANES] = {0};
         for (long i = 0; i < width; i++) {

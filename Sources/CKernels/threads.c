@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -16,7 +17,7 @@ static pthread_mutex_t owner = PTHREAD_MUTEX_INITIALIZER; /* one user of the poo
 static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t work_ready = PTHREAD_COND_INITIALIZER;
 
-static atomic_int wanted_threads; /* the caller included; 0 = not decided yet */
+static atomic_int wanted_threads; /* the caller included */
 static int started = 0;           /* pool threads running */
 static atomic_ulong round_number;
 static atomic_bool is_open;       /* whether threads may still join the current round */
@@ -60,25 +61,31 @@ static void *worker(void *argument) {
 
 static int limited(long count) { return (int)(count < 1 ? 1 : count > MAX_THREADS ? MAX_THREADS : count); }
 
-/* Takes no lock: chunk bodies ask too, while their caller owns the pool. */
-int parallel_thread_count(void) {
-    int known = atomic_load(&wanted_threads);
-    if (known > 0) return known;
+/* Before main, so that a mistake stops the program before it has begun anything. */
+__attribute__((constructor)) static void read_thread_count(void) {
     const char *wanted = getenv("PROLOGUE_THREADS");
-    long count = wanted ? strtol(wanted, NULL, 10) : 0;
-    if (count <= 0) {
+    if (wanted && *wanted) {
+        char *end;
+        long count = strtol(wanted, &end, 10);
+        if (*end || count < 1) {
+            fprintf(stderr, "error: PROLOGUE_THREADS=%s is no number of threads; expected a whole number from 1 on\n", wanted);
+            exit(2);
+        }
+        wanted_threads = limited(count);
+    } else {
         cpu_set_t allowed;
-        count = sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? CPU_COUNT(&allowed) : 1;
+        wanted_threads = limited(sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? CPU_COUNT(&allowed) : 1);
     }
-    atomic_store(&wanted_threads, limited(count));
-    return limited(count);
 }
 
-void parallel_set_thread_count(int count) { atomic_store(&wanted_threads, limited(count)); }
+/* Takes no lock: chunk bodies ask too, while their caller owns the pool. */
+int parallel_thread_count(void) { return wanted_threads; }
+
+void parallel_set_thread_count(int count) { wanted_threads = limited(count); }
 
 void parallel_chunks(long chunks, chunk_body body, void *context) {
     int threads = parallel_thread_count();
-    if (chunks <= 1 || threads == 1 || inside || pthread_mutex_trylock(&owner) != 0) {
+    if (chunks <= 1 || threads == 1 || inside || kernels_limited() || pthread_mutex_trylock(&owner) != 0) {
         for (long chunk = 0; chunk < chunks; chunk++) body(context, chunk);
         return;
     }

@@ -5,14 +5,41 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include "kernels.h"
 
-/* Each kernel is compiled once per instruction set and chosen when the program starts. */
-#if defined(__x86_64__)
-#define KERNEL __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define KERNEL
-#endif
 #define INLINE static inline __attribute__((always_inline))
+
+/* The set of instructions of this program, and the most that this thread may use (instruction_sets.c). */
+extern int kernels_chosen;
+extern __thread int kernels_most;
+INLINE int kernels_in_use(void) { return kernels_most < kernels_chosen ? kernels_most : kernels_chosen; }
+
+/* x86-64-v3 and v4 by their features: named as processors they would be tuned for vectors of 256 bits. */
+#define AVX2 "avx,avx2,bmi,bmi2,cx16,crc32,f16c,fma,lzcnt,movbe,popcnt,sahf,sse4.2,xsave"
+#define AVX512 AVX2 ",avx512f,avx512bw,avx512cd,avx512dq,avx512vl"
+#define VERSION(set) __attribute__((target(set))) static
+
+/* KERNEL(result, name, (parameters), arguments…) { body } defines a function that is compiled once for each set of
+ * instructions and runs the version in use. */
+#if defined(__x86_64__)
+#define KERNEL_VERSIONS(linkage, result, name, parameters, ...)                                                        \
+    INLINE result name##_body parameters;                                                                              \
+    VERSION(AVX512) result name##_avx512 parameters { return name##_body(__VA_ARGS__); }                               \
+    VERSION(AVX2) result name##_avx2 parameters { return name##_body(__VA_ARGS__); }                                   \
+    static result name##_plain parameters { return name##_body(__VA_ARGS__); }                                         \
+    linkage result name parameters {                                                                                   \
+        switch (kernels_in_use()) {                                                                                    \
+        case KERNELS_PLAIN: return name##_plain(__VA_ARGS__);                                                          \
+        case KERNELS_AVX2: return name##_avx2(__VA_ARGS__);                                                            \
+        default: return name##_avx512(__VA_ARGS__);                                                                    \
+        }                                                                                                              \
+    }                                                                                                                  \
+    INLINE result name##_body parameters
+#else
+#define KERNEL_VERSIONS(linkage, result, name, parameters, ...) linkage result name parameters
+#endif
+#define KERNEL(result, name, parameters, ...) KERNEL_VERSIONS(, result, name, parameters, __VA_ARGS__)
+#define LOCAL_KERNEL(result, name, parameters, ...) KERNEL_VERSIONS(static, result, name, parameters, __VA_ARGS__)
 
 /* Sums may be reordered into vector lanes: the order is fixed by the binary, not by timing. */
 #define REORDER_SUMS _Pragma("clang fp reassociate(on) contract(fast)")

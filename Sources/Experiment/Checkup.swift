@@ -40,6 +40,7 @@ public struct Checkup: Sendable {
         add(
             "OpenBLAS core", BLAS.core + (setting.map { ", OPENBLAS_CORETYPE=\($0)" } ?? ""),
             warning: Self.coreWarning(core: BLAS.core, processorHas: flags, isForced: setting != nil))
+        add("kernels", "\(InstructionSet.current)" + (ProcessInfo.processInfo.environment["PROLOGUE_KERNELS"].map { ", PROLOGUE_KERNELS=\($0)" } ?? ""))
         let threads = Parallel.threads
         add(
             "threads", "\(threads)",

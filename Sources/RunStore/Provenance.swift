@@ -51,15 +51,18 @@ public struct Machine: Codable, Hashable, Sendable {
     /// The kernels the linear algebra library chose, and how many threads it was given: they decide speed and rounding.
     public var blasCore: String
     public var blasThreads: String
+    /// The instructions that the engine's own kernels use; nil in records made before it was written down.
+    public var kernels: String?
 
     /// This machine; what the linear algebra library says of itself is the caller's to give.
-    public static func current(blasCore: String = "unknown", blasThreads: String = "unknown") -> Machine {
+    public static func current(blasCore: String = "unknown", blasThreads: String = "unknown", kernels: String? = nil) -> Machine {
         let cpuInfo = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
         let model = cpuInfo.split(separator: "\n").first { $0.hasPrefix("model name") }?
             .split(separator: ":").last.map { $0.trimmingCharacters(in: .whitespaces) }
         return Machine(
             host: hostName, processor: model ?? "unknown", cores: ProcessInfo.processInfo.activeProcessorCount,
-            memoryBytes: Int(ProcessInfo.processInfo.physicalMemory), blasCore: blasCore, blasThreads: blasThreads)
+            memoryBytes: Int(ProcessInfo.processInfo.physicalMemory), blasCore: blasCore, blasThreads: blasThreads,
+            kernels: kernels)
     }
 
     /// The kernel's name for this host. (`ProcessInfo.hostName` asks the network.)
@@ -70,7 +73,7 @@ public struct Machine: Codable, Hashable, Sendable {
     }
 
     enum CodingKeys: String, CodingKey {
-        case host, processor, cores
+        case host, processor, cores, kernels
         case memoryBytes = "memory_bytes"
         case blasCore = "blas_core"
         case blasThreads = "blas_threads"

@@ -3,16 +3,12 @@ import COpenBLAS
 /// Matrix products through OpenBLAS, one single-threaded call a core: the split is ours, so it is the same
 /// every time, and a product inside a parallel loop costs nothing extra.
 enum MatrixProduct {
-    /// OpenBLAS keeps to the calling thread from here on.
-    private static let singleThreaded: Void = openblas_set_num_threads(1)
-
     /// C = op(A)·op(B) (+ C), row-major; A is [m,k] (or [k,m] transposed), B [k,n] (or [n,k]), on this thread only.
     static func serial(
         _ c: UnsafeMutablePointer<Float>, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>,
         m: Int, n: Int, k: Int, lda: Int, ldb: Int, ldc: Int,
         transposeA: Bool = false, transposeB: Bool = false, accumulates: Bool = false
     ) {
-        _ = singleThreaded
         Profile.count(m, n, k)
         cblas_sgemm(
             Int32(BLAS_ROW_MAJOR),

@@ -45,6 +45,7 @@ struct StoreOptions: ParsableArguments {
     func worker() throws -> Worker { Worker(store: try Store(directory: directory), code: Self.code, machine: Self.machine) }
 
     private static var machine: Machine {
-        Machine.current(blasCore: BLAS.core, blasThreads: String(Parallel.threads))
+        Machine.current(
+            blasCore: BLAS.core, blasThreads: String(Parallel.threads), kernels: "\(InstructionSet.current)")
     }
 }

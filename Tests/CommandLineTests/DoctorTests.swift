@@ -28,4 +28,21 @@ import Testing
         #expect(ended.code == 0)
         #expect(ended.output.contains("unset OPENBLAS_CORETYPE"), "\(ended.output)")
     }
+
+    @Test func kernelsObeyTheirVariable() throws {
+        let place = try Workplace()
+        let ended = try place.run("doctor", "--json", environment: ["PROLOGUE_KERNELS": "plain"])
+        let rows = try #require(try JSONValue(parsing: Data(ended.output.utf8))["rows"]?.arrayValue)
+        #expect(rows.contains { $0["topic"]?.stringValue == "kernels" && $0["found"]?.stringValue == "plain, PROLOGUE_KERNELS=plain" })
+    }
+
+    /// Whatever the command, before it begins.
+    @Test(arguments: [
+        ("PROLOGUE_KERNELS", "avx3", "plain"), ("PROLOGUE_KERNELS", "AVX2", "plain"), ("PROLOGUE_THREADS", "four", "a whole number"),
+        ("PROLOGUE_THREADS", "0", "from 1 on"), ("PROLOGUE_THREADS", "1.5", "a whole number"),
+    ])
+    func variablesThatAreWrongEndTheProgram(name: String, value: String, expected: String) throws {
+        let ended = try Workplace().run("doctor", environment: [name: value])
+        #expect(ended.code == 2 && ended.errors.contains("error: \(name)=\(value)") && ended.errors.contains(expected))
+    }
 }

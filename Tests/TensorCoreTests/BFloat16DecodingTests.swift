@@ -2,15 +2,17 @@ import CKernels
 import TensorCore
 import Testing
 
-/// One query a head against a cache that grew token by token, with the processor's own instructions and without.
-@Suite(.serialized) struct BFloat16DecodingTests {
+/// One query a head against a cache that grew token by token, with every set of instructions that there is.
+@Suite struct BFloat16DecodingTests {
     /// Lengths on both sides of a group of 16, widths that are whole groups of channels and that are not. What no token has
     /// been put into is NaN, which must not show.
-    @Test(arguments: [true, false], [(heads: 1, width: 2), (heads: 2, width: 12), (heads: 3, width: 64), (heads: 2, width: 72)])
-    func attentionIsThatOfDoublePrecision(instructions: Bool, size: (heads: Int, width: Int)) {
-        Precision.useInstructions(instructions)
-        defer { Precision.useInstructions(true) }
-        let (heads, width, longest, capacity) = (size.heads, size.width, 49, 64)
+    @Test(arguments: InstructionSet.supported, [(heads: 1, width: 2), (heads: 2, width: 12), (heads: 3, width: 64), (heads: 2, width: 72)])
+    func attentionIsThatOfDoublePrecision(set: InstructionSet, size: (heads: Int, width: Int)) {
+        set.limit { checkAttention(size.heads, size.width) }
+    }
+
+    private func checkAttention(_ heads: Int, _ width: Int) {
+        let (longest, capacity) = (49, 64)
         let row = heads * width
         let slices = (width + 15) / 16
         var keys = [UInt32](repeating: 0x7fc0_7fc0, count: capacity * row / 2)

@@ -4,8 +4,8 @@ import TensorCore
 import TestSupport
 import Testing
 
-/// The kernels of bfloat16, with the processor's own instructions and without.
-@Suite(.serialized) struct BFloat16Tests {
+/// The kernels of bfloat16, with every set of instructions that there is.
+@Suite struct BFloat16Tests {
     private func rounded(_ values: [Float]) -> [bfloat16] {
         var result = [bfloat16](repeating: 0, count: values.count)
         bf16_round(&result, values.count, values, values.count, 1, values.count, values.count)
@@ -39,11 +39,12 @@ import Testing
     }
 
     /// m×k·(n×k)ᵀ, m×k·k×n and aᵀ·b in odd sizes, against sums in double precision.
-    @Test(arguments: [true, false], [(1, 1, 1), (7, 3, 5), (6, 64, 64), (13, 65, 31), (97, 130, 258), (48, 17, 513)])
-    func productsAreThoseOfDoublePrecision(instructions: Bool, size: (m: Int, n: Int, k: Int)) {
-        Precision.useInstructions(instructions)
-        defer { Precision.useInstructions(true) }
-        let (m, n, k) = size
+    @Test(arguments: InstructionSet.supported, [(1, 1, 1), (7, 3, 5), (6, 64, 64), (13, 65, 31), (97, 130, 258), (48, 17, 513)])
+    func productsAreThoseOfDoublePrecision(set: InstructionSet, size: (m: Int, n: Int, k: Int)) {
+        set.limit { checkProducts(size.m, size.n, size.k) }
+    }
+
+    private func checkProducts(_ m: Int, _ n: Int, _ k: Int) {
         let even = (k + 1) / 2 * 2
         var a = [bfloat16](repeating: 0, count: m * even)
         let left = random([m, k], "a")
@@ -145,13 +146,11 @@ import Testing
     }
 
     /// More than one round of 256 rows.
-    @Test(arguments: [true, false]) func sumsOverManyRows(instructions: Bool) {
-        Precision.useInstructions(instructions)
-        defer { Precision.useInstructions(true) }
+    @Test(arguments: InstructionSet.supported) func sumsOverManyRows(set: InstructionSet) {
         let (rows, m, n) = (777, 50, 270)
         let (a, b) = (rounded(random([rows, m], "a").values), rounded(random([rows, n], "b").values))
         var sums = [Float](repeating: .nan, count: m * n)
-        bf16_outer(&sums, n, a, m, b, n, m, n, rows, 0)
+        set.limit { bf16_outer(&sums, n, a, m, b, n, m, n, rows, 0) }
         let (wideA, wideB) = (widened(a), widened(b))
         var worst = 0.0
         for i in 0..<m {

@@ -80,7 +80,7 @@ struct TinyTraining {
         }
     }
 
-    private static func valuesAndGradients(_ example: GradientCase) -> [[Float]] {
+    static func valuesAndGradients(_ example: GradientCase) -> [[Float]] {
         let tape = Tape()
         let inputs = example.inputs.map { tape.variable($0) }
         let y = example.apply(inputs)
@@ -88,7 +88,7 @@ struct TinyTraining {
         return [y.values] + inputs.map { tape.gradient(of: $0)?.values ?? [] }
     }
 
-    private static func close(_ a: [[Float]], _ b: [[Float]]) -> Bool {
+    static func close(_ a: [[Float]], _ b: [[Float]]) -> Bool {
         zip(a, b).allSatisfy { a, b in
             let size = Float(rootMeanSquare(a))
             return a.count == b.count && zip(a, b).allSatisfy { abs($0 - $1) <= 1e-5 * (size + abs($0)) }

@@ -6,8 +6,24 @@
 /* The vector loops of the engine, and the threads they run on.
  *
  * Conventions: output first, dimensions last, row-major float32. A kernel works on one thread over the rows it
- * is given; the caller splits rows. Each is compiled for AVX-512, AVX2 and plain x86-64 and dispatched at run
- * time. "accumulates" means the output is added to, otherwise it is overwritten. */
+ * is given; the caller splits rows. "accumulates" means the output is added to, otherwise it is overwritten. */
+
+/* ---- Instruction sets (instruction_sets.c) -------------------------------------------------------------- */
+
+/* Kernels are compiled for plain x86-64, AVX2 (x86-64-v3) and AVX-512 (x86-64-v4); products of bfloat16 also for the
+ * instructions of that type. Each set holds those before it. On other processors there is the plain one only. */
+enum kernel_sets { KERNELS_PLAIN, KERNELS_AVX2, KERNELS_AVX512, KERNELS_AVX512_BF16 };
+
+/* The largest set that this processor has. */
+int kernels_supported(void);
+/* The set in use: the largest, or the one that PROLOGUE_KERNELS names when the program starts. A name that is none, or a set
+ * that this processor does not have, ends the program with exit code 2. */
+int kernels_used(void);
+/* For tests: this thread uses no more than `set` from here on, and runs its chunks itself; returns the limit before. */
+int kernels_limit(int set);
+int kernels_limited(void);
+/* plain, avx2, avx512, avx512-bf16 */
+const char *kernels_name(int set);
 
 /* ---- Threads (threads.c) ------------------------------------------------------------------------------- */
 
@@ -17,13 +33,13 @@ typedef void (*chunk_body)(void *context, long chunk);
  * A call from inside a body, or while another thread uses the pool, runs its chunks in order on the caller.
  * Which thread runs a chunk is left to timing; what a chunk computes must not be. */
 void parallel_chunks(long chunks, chunk_body body, void *context);
+/* The calling thread included: PROLOGUE_THREADS, or the cores that this process may use; at most 64. */
 int parallel_thread_count(void);
-void parallel_set_thread_count(int threads); /* before first use; later calls shrink or grow the pool */
+void parallel_set_thread_count(int threads);
 
 /* ---- Elementwise (elementwise.c) ----------------------------------------------------------------------- */
 
 void add_into(float *y, const float *x, long n);                              /* y += x */
-void add_scaled_into(float *y, const float *x, float scale, long n);          /* y += scale·x */
 void add_out(float *y, const float *a, const float *b, long n);
 void subtract_out(float *y, const float *a, const float *b, long n);
 void multiply_out(float *y, const float *a, const float *b, long n);
@@ -47,7 +63,6 @@ void gated_residual_backward(float *dbranch, float *dgates, const float *dy, con
 void fill_rows(float *y, const float *row, long rows, long width);
 void add_row_sum(float *sum, const float *x, long rows, long width);          /* sum[width] accumulates */
 double sum_of(const float *x, long n);
-double sum_of_squares(const float *x, long n);
 double sum_abs_difference(const float *a, const float *b, long n);
 double sum_squared_difference(const float *a, const float *b, long n);
 void sign_difference(float *d, const float *a, const float *b, float scale, long n); /* scale·sign(a−b) */
@@ -123,7 +138,6 @@ void adamw_step(float *value, float *moment1, float *moment2, float *average, co
                 adamw_settings settings, long n);
 /* Σ g² after the same replacement; *bad counts the replaced entries. */
 double gradient_sum_of_squares(const float *gradient, long *bad, long n);
-void average_step(float *average, const float *value, float rate, long n);
 
 /* ---- bfloat16: products (bfloat16_product.c, bfloat16_outer.c) ------------------------------------------- */
 
@@ -147,11 +161,9 @@ typedef struct {
     int accumulates; /* into c */
 } bf16_product_operands;
 
-void bf16_product(bf16_product_operands operands, long rows, long columns, long pairs);
-/* Whether this processor multiplies bfloat16; if not, or not wanted, float32 arithmetic gives the same up to the order of
+/* By the processor's own instructions where they are in use; elsewhere float32 arithmetic gives the same up to the order of
  * sums. */
-int bf16_has_instructions(void);
-void bf16_use_instructions(int wanted);
+void bf16_product(bf16_product_operands operands, long rows, long columns, long pairs);
 /* c [columns of a, columns of b] = aᵀ·b over rows of bfloat16: the gradient of a weight. */
 void bf16_outer(float *c, long c_row, const bfloat16 *a, long a_row, const bfloat16 *b, long b_row, long a_columns,
                 long b_columns, long rows, int accumulates);
@@ -168,7 +180,6 @@ void bf16_pack_weight_rows(uint32_t *panel, const float *const *rows, const floa
 
 /* y = x rounded to the nearest, ties to even; columns after them become 0 up to the padded width */
 void bf16_round(bfloat16 *y, long y_row, const float *x, long x_row, long rows, long columns, long padded);
-void bf16_widen(float *y, const bfloat16 *x, long n);
 void bf16_scale_rows(bfloat16 *y, const bfloat16 *x, const float *factor, long rows, long width);
 void bf16_dropout(bfloat16 *x, float p, uint64_t key, uint64_t first, long n);
 void bf16_add_row_sum(float *sum, const bfloat16 *x, long x_row, long rows, long width);

@@ -270,6 +270,7 @@ extension Machine {
             CodingKeys.host.stringValue: .string(host), CodingKeys.processor.stringValue: .string(processor),
             CodingKeys.cores.stringValue: .int(cores), CodingKeys.memoryBytes.stringValue: .int(memoryBytes),
             CodingKeys.blasCore.stringValue: .string(blasCore), CodingKeys.blasThreads.stringValue: .string(blasThreads),
+            CodingKeys.kernels.stringValue: kernels.map { .string($0) } ?? .null,
         ]
     }
 }

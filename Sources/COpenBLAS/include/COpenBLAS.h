@@ -1,7 +1,10 @@
-#ifndef PROLOGUE_OPENBLAS_SHIM_H
-#define PROLOGUE_OPENBLAS_SHIM_H
+#ifndef PROLOGUE_OPENBLAS_H
+#define PROLOGUE_OPENBLAS_H
 
-/* Only what the engine calls. Declared here because distributions put cblas.h in different places. */
+/* Only what is called. Declared here because distributions put cblas.h in different places.
+ *
+ * OpenBLAS runs on one thread, its caller's, from the start of the program on (one_thread.c): how it splits a product, and so
+ * the last bits, never depends on cores or on what ran before. Who wants more threads calls it from several. */
 
 enum { BLAS_ROW_MAJOR = 101, BLAS_NO_TRANS = 111, BLAS_TRANS = 112, BLAS_UPPER = 121, BLAS_LOWER = 122 };
 
@@ -24,7 +27,6 @@ void dpstrf_(const char *uplo, const int *n, double *a, const int *lda, int *piv
 void dgesdd_(const char *jobz, const int *m, const int *n, double *a, const int *lda, double *s, double *u,
              const int *ldu, double *vt, const int *ldvt, double *work, const int *lwork, int *iwork, int *info);
 
-void openblas_set_num_threads(int threads);
 int openblas_get_num_threads(void);
 char *openblas_get_corename(void);
 char *openblas_get_config(void);
