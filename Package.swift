@@ -27,6 +27,11 @@ let package = Package(
         // What scores are called.
         .target(name: "Metrics", dependencies: ["Files"]),
 
+        // Programs for accelerators: their text, and the plugins that compile and run them.
+        .target(name: "StableHLO"),
+        .target(name: "CPJRT"),
+        .target(name: "PJRT", dependencies: ["CPJRT", "Files"]),
+
         // The engine.
         .target(
             name: "CKernels",
@@ -81,6 +86,7 @@ let package = Package(
         .testTarget(name: "ReportTests", dependencies: ["Report", "Experiment", "Evaluation", "Files", "Metrics", "TestSupport"]),
         .testTarget(name: "ExperimentTests", dependencies: ["Experiment", "Evaluation", "Files", "ImageData", "RunStore", "Sweep", "TestSupport"]),
         .testTarget(name: "CommandLineTests", dependencies: ["prologue", "Files", "TestSupport"]),
+        .testTarget(name: "PJRTTests", dependencies: ["PJRT", "StableHLO", "Files", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6]
 )
