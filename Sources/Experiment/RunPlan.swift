@@ -141,3 +141,13 @@ extension SequenceLayout {
     /// Visual half [n, N] of codebook indices [n, K + N].
     func visualHalf(of indices: TokenTensor) -> TokenTensor { visualIndices(targets(indices)) }
 }
+
+extension RunPlan {
+    /// The pictures of those stages that are complete, by paths relative to the store.
+    func pictures(in store: Store) -> [Artifact] {
+        stages.compactMap { stage in
+            guard let (file, description) = stage.picture, store.stage(stage.identity).isComplete else { return nil }
+            return Artifact(kind: "picture", path: "stages/\(stage.id)/\(file)", description: description)
+        }
+    }
+}

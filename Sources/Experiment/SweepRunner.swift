@@ -37,22 +37,39 @@ public struct SweepRunner {
     /// - Parameters:
     ///   - lastRole: stop each run after this stage and those that it needs.
     ///   - failsFast: stop everything at the first failure.
-    public func run(upTo lastRole: String? = nil, failsFast: Bool = false) throws -> Outcome {
-        try run(SingleHandedCrew(context), upTo: lastRole, failsFast: failsFast)
+    ///   - announce: hears what is about to be done, before it is begun.
+    public func run(
+        upTo lastRole: String? = nil, failsFast: Bool = false, announcing announce: (SweepPlan) -> Void = { _ in }
+    ) throws -> Outcome {
+        try run(SingleHandedCrew(context), upTo: lastRole, failsFast: failsFast, announce)
     }
 
     /// The same with worker processes.
-    public func run(_ crew: WorkerCrew, upTo lastRole: String? = nil, failsFast: Bool = false) throws -> Outcome {
-        try run(crew as any Crew, upTo: lastRole, failsFast: failsFast)
+    public func run(
+        _ crew: WorkerCrew, upTo lastRole: String? = nil, failsFast: Bool = false,
+        announcing announce: (SweepPlan) -> Void = { _ in }
+    ) throws -> Outcome {
+        try run(crew as any Crew, upTo: lastRole, failsFast: failsFast, announce)
     }
 
-    private func run(_ crew: any Crew, upTo lastRole: String?, failsFast: Bool) throws -> Outcome {
+    /// Work that takes a second at the most is not worth measuring the machine for.
+    private static let worthMeasuring = 1e12
+
+    private func run(
+        _ crew: any Crew, upTo lastRole: String?, failsFast: Bool, _ announce: (SweepPlan) -> Void
+    ) throws -> Outcome {
         try context.store.requireWritable()
         let plans = try plans()
         if let lastRole { try requireRole(lastRole, in: plans.map(\.plan)) }
         let ledger = RunLedger(plans, plans.map { record(of: $0.cell, $0.plan) }, context)
         // Only for those who ask how far it is: without it they know less.
-        do { try outlook(plans).write(sweep.name, in: context.store) } catch { context.log.warning("no outlook: \(error)") }
+        var estimator = estimator(for: plans, leastFlops: Self.worthMeasuring) {
+            MachineRate(of: context.machine, in: context.store)
+        }
+        announce(plan(plans, upTo: lastRole, estimator: &estimator))
+        do { try outlook(plans, estimator: &estimator).write(sweep.name, in: context.store) } catch {
+            context.log.warning("no outlook: \(error)")
+        }
         let graph = StageGraph(plans.map { cell, plan in lastRole.map { plan.stages(upTo: $0) } ?? plan.stages })
         var execution = SweepExecution(
             graph, ledger, crew, context, configs: plans.map(\.cell.resolved), failsFast: failsFast)

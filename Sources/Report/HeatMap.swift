@@ -16,6 +16,7 @@ public struct HeatMap: Sendable {
 
     public var title: String
     public var xLabel: String
+    public var yLabel: String
     public var rowLabels: [String]
     public var columnLabels: [String]
     /// Row by row.
@@ -27,19 +28,20 @@ public struct HeatMap: Sendable {
     public var legend: String
 
     public init(
-        title: String, xLabel: String, rowLabels: [String], columnLabels: [String], cells: [[Cell]], legend: String,
-        range: ClosedRange<Double>? = nil
+        title: String, xLabel: String, yLabel: String, rowLabels: [String], columnLabels: [String], cells: [[Cell]],
+        legend: String, range: ClosedRange<Double>? = nil
     ) {
         precondition(
             cells.count == rowLabels.count && cells.allSatisfy { $0.count == columnLabels.count },
             "\(cells.map(\.count)) cells do not fill \(rowLabels.count) rows of \(columnLabels.count)")
-        (self.title, self.xLabel, self.rowLabels, self.columnLabels) = (title, xLabel, rowLabels, columnLabels)
+        (self.title, self.xLabel, self.yLabel) = (title, xLabel, yLabel)
+        (self.rowLabels, self.columnLabels) = (rowLabels, columnLabels)
         (self.cells, self.legend, self.range) = (cells, legend, range)
     }
 
     /// - Parameter width: in pixels.
     public func svg(width: Double = 720) -> String {
-        let left = 28 + 7.2 * Double(rowLabels.map(\.count).max() ?? 0)
+        let left = 28 + 7.2 * Double((rowLabels + [yLabel]).map(\.count).max() ?? 0)
         let cellWidth = (width - left - 20) / Double(max(1, columnLabels.count))
         let longest = Double(cells.joined().map(\.text.count).max() ?? 0)
         // Texts are left out together where one of them does not fit.
@@ -76,6 +78,7 @@ public struct HeatMap: Sendable {
             svg += Drawing.text(label, x: left + (Double(c) + 0.5) * cellWidth, y: bottom + 16, anchor: "middle")
         }
         svg += Drawing.text(xLabel, x: left + (width - left - 20) / 2, y: bottom + 36, anchor: "middle")
+        svg += Drawing.text(yLabel, x: left - 8, y: bottom + 36, anchor: "end")
         return svg + key(range, left: left, top: bottom + 52, width: min(260, width - left - 20)) + "</svg>\n"
     }
 

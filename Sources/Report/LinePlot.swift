@@ -2,7 +2,16 @@ import Foundation
 
 /// Curves over a common axis, with bands of uncertainty, as one self-contained SVG picture.
 public struct LinePlot: Sendable {
-    public enum Scale: Sendable { case linear, logarithmic }
+    public enum Scale: Sendable {
+        case linear, logarithmic
+
+        /// Logarithmic where values are positive and span a decade at least: less is read off a linear axis just as well.
+        static func suiting(_ values: [Double]) -> Scale {
+            let finite = values.filter(\.isFinite)
+            guard let low = finite.min(), let high = finite.max(), low > 0 else { return .linear }
+            return high >= 10 * low ? .logarithmic : .linear
+        }
+    }
 
     public struct Point: Sendable, Equatable {
         public var x: Double
@@ -42,6 +51,8 @@ public struct LinePlot: Sendable {
     /// Shown part of an axis; all of the data where nil.
     public var xRange: ClosedRange<Double>?
     public var yRange: ClosedRange<Double>?
+    /// Values that y can have at all. An interval of few seeds may reach further; its band is cut off there.
+    public var possible = -Double.infinity...Double.infinity
 
     public init(title: String, xLabel: String, yLabel: String, series: [Series]) {
         self.title = title
@@ -50,27 +61,37 @@ public struct LinePlot: Sendable {
         self.series = series
     }
 
-    /// Colours that stay apart for colour-blind readers (Okabe and Ito 2008), the dark ones first.
-    private static let colours = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#555555"]
-
-    static func colour(_ place: Int) -> String { colours[place % colours.count] }
-
     /// - Parameters:
     ///   - width, height: in pixels.
     public func svg(width: Double = 720, height: Double = 440) -> String {
+        var plot = self
+        for i in series.indices {
+            for j in series[i].points.indices {
+                plot.series[i].points[j].band = series[i].points[j].band?.clamped(to: possible)
+            }
+        }
+        return plot.drawn(width: width, height: height)
+    }
+
+    private func drawn(width: Double, height: Double) -> String {
         let points = series.flatMap(\.points)
         let x = Axis(covering: points.map(\.x), range: xRange, scale: xScale, ticks: 7)
         let y = Axis(
             covering: points.flatMap { [$0.y] + ($0.band.map { [$0.lowerBound, $0.upperBound] } ?? []) }, range: yRange,
             scale: yScale, ticks: 5)
-        let legend = Legend(series.map { ($0.name, $0.isDashed) }, width: width - 40)
-        let frame = Frame(
-            left: 48 + 7.5 * Double(y.labels.map(\.count).max() ?? 1), top: 50 + legend.height, right: width - 24,
-            bottom: height - 56)
+        let frame = PlotFrame(
+            title: title, xLabel: xLabel, yLabel: yLabel, y: y,
+            legend: series.enumerated().map { Legend.Entry(name: $1.name, isDashed: $1.isDashed, colour: colour($0)) },
+            width: width, height: height, isEmpty: !points.contains { x.place($0.x) != nil && y.place($0.y) != nil })
 
-        var svg = Drawing.opening(title: title, width: width, height: height)
-        svg += legend.svg(colour: colour)
-        svg += axes(x, y, in: frame)
+        var svg = frame.svg
+        for (tick, label) in zip(x.ticks, x.labels) {
+            guard let place = x.place(tick) else { continue }
+            let left = frame.left + place * frame.width
+            svg += Drawing.line(left, frame.bottom, left, frame.bottom + 5, .axis)
+            svg += Drawing.text(label, x: left, y: frame.bottom + 20, anchor: "middle")
+        }
+        svg += Drawing.line(frame.left, frame.bottom, frame.right, frame.bottom, .axis)
         // A nested picture cuts off what lies outside the shown range; its rim has room for the markers on the edge.
         let (rim, w, h) = (4.0, frame.width, frame.height)
         svg += """
@@ -79,45 +100,17 @@ public struct LinePlot: Sendable {
             overflow="hidden">
 
             """
-        for (i, one) in series.enumerated() { svg += bands(one, colour(i), x, y, frame) }
-        for (i, one) in series.enumerated() { svg += curve(one, colour(i), x, y, frame) }
-        svg += "</svg>\n"
-        if !points.contains(where: { x.place($0.x) != nil && y.place($0.y) != nil }) {
-            svg += Drawing.text("no data", x: (frame.left + frame.right) / 2, y: (frame.top + frame.bottom) / 2, anchor: "middle")
-        }
-        return svg + "</svg>\n"
+        for (i, one) in series.enumerated() { svg += bands(one, colour(i), x, frame) }
+        for (i, one) in series.enumerated() { svg += curve(one, colour(i), x, frame) }
+        return svg + "</svg>\n</svg>\n"
     }
 
-    private func colour(_ index: Int) -> String { Self.colour(series[index].colour ?? index) }
+    private func colour(_ index: Int) -> String { Palette.colour(series[index].colour ?? index) }
 
-    private func axes(_ x: Axis, _ y: Axis, in frame: Frame) -> String {
-        var svg = ""
-        for (tick, label) in zip(y.ticks, y.labels) {
-            guard let place = y.place(tick) else { continue }
-            let height = frame.bottom - place * frame.height
-            svg += Drawing.line(frame.left, height, frame.right, height, "#e6e6e6")
-            svg += Drawing.text(label, x: frame.left - 8, y: height + 4.5, anchor: "end")
-        }
-        for (tick, label) in zip(x.ticks, x.labels) {
-            guard let place = x.place(tick) else { continue }
-            let left = frame.left + place * frame.width
-            svg += Drawing.line(left, frame.bottom, left, frame.bottom + 5, "#888")
-            svg += Drawing.text(label, x: left, y: frame.bottom + 20, anchor: "middle")
-        }
-        svg += Drawing.line(frame.left, frame.bottom, frame.right, frame.bottom, "#888")
-        svg += Drawing.text(xLabel, x: (frame.left + frame.right) / 2, y: frame.bottom + 44, anchor: "middle")
-        let middle = (frame.top + frame.bottom) / 2
-        return svg + """
-            <text x="20" y="\(Drawing.number(middle))" text-anchor="middle" transform="rotate(-90 20 \(Drawing.number(middle)))">\
-            \(escapedForXML(yLabel))</text>
-
-            """
-    }
-
-    private func bands(_ series: Series, _ colour: String, _ x: Axis, _ y: Axis, _ frame: Frame) -> String {
+    private func bands(_ series: Series, _ colour: String, _ x: Axis, _ frame: PlotFrame) -> String {
         runs(series.points) { point -> (Double, Double, Double)? in
-            guard let band = point.band, let left = x.place(point.x), let low = y.place(band.lowerBound),
-                let high = y.place(band.upperBound)
+            guard let band = point.band, let left = x.place(point.x), let low = frame.y.place(band.lowerBound),
+                let high = frame.y.place(band.upperBound)
             else { return nil }
             return (left * frame.width, (1 - low) * frame.height, (1 - high) * frame.height)
         }.map { run in
@@ -129,9 +122,9 @@ public struct LinePlot: Sendable {
         }.joined()
     }
 
-    private func curve(_ series: Series, _ colour: String, _ x: Axis, _ y: Axis, _ frame: Frame) -> String {
+    private func curve(_ series: Series, _ colour: String, _ x: Axis, _ frame: PlotFrame) -> String {
         let runs = runs(series.points) { point -> (Double, Double)? in
-            guard let left = x.place(point.x), let height = y.place(point.y) else { return nil }
+            guard let left = x.place(point.x), let height = frame.y.place(point.y) else { return nil }
             return (left * frame.width, (1 - height) * frame.height)
         }
         let dash = series.isDashed ? " stroke-dasharray=\"7 4\"" : ""
@@ -162,10 +155,4 @@ public struct LinePlot: Sendable {
         }
         return runs.filter { !$0.isEmpty }
     }
-}
-
-private struct Frame {
-    let left: Double, top: Double, right: Double, bottom: Double
-    var width: Double { right - left }
-    var height: Double { bottom - top }
 }

@@ -11,10 +11,13 @@ enum NumberFormat {
     }
 
     /// "9.2 ± 0.4 (n=3)"; the half width of the 95 % interval stands after ±, and is left out where there is none.
+    ///
+    /// - Parameter decimals: at most; digits beyond the second of the half width say nothing.
     static func estimate(_ estimate: Estimate, decimals: Int) -> String {
-        let mean = fixed(estimate.mean, decimals: decimals)
-        guard let margin = estimate.margin else { return "\(mean) (n=\(estimate.count))" }
-        return "\(mean) ± \(fixed(margin, decimals: decimals)) (n=\(estimate.count))"
+        guard let margin = estimate.margin else { return "\(fixed(estimate.mean, decimals: decimals)) (n=\(estimate.count))" }
+        let useful = margin > 0 && margin.isFinite ? max(0, 1 - Int(log10(margin).rounded(.down))) : decimals
+        let decimals = min(decimals, useful)
+        return "\(fixed(estimate.mean, decimals: decimals)) ± \(fixed(margin, decimals: decimals)) (n=\(estimate.count))"
     }
 
     /// Shortest text that reads back as the same number.

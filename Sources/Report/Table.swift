@@ -23,6 +23,14 @@ public struct Table: Sendable, Equatable {
         /// Decimals of its numbers for people.
         public var decimals: Int
         public var better: Better?
+        /// Whether its texts are words for states, which a terminal shows in colours.
+        public var isState = false
+
+        public static func state(_ title: String, key: String? = nil) -> Column {
+            var column = text(title, key: key)
+            column.isState = true
+            return column
+        }
 
         public static func text(_ title: String, key: String? = nil, alignment: Alignment = .left) -> Column {
             Column(title: title, key: key ?? title, unit: nil, alignment: alignment, decimals: 0, better: nil)

@@ -1,5 +1,6 @@
 import Experiment
 import Foundation
+import Report
 
 /// Progress for people: a line for each worker that redraws itself on a terminal, a line now and then in a pipe. Goes to
 /// standard error, so that tables on standard output stay clean.
@@ -67,26 +68,15 @@ final class ConsoleProgress: ProgressReporter {
         let lane = progress.lane == 0 ? "" : "[\(progress.lane)] "
         var parts = ["\(lane)\(progress.stage) \(progress.step)/\(progress.steps)"]
         if let rate = progress.rate { parts.append(String(format: "%.1f/s", rate)) }
-        if let left = progress.secondsLeft, progress.step < progress.steps { parts.append("\(time(left)) left") }
+        if let left = progress.secondsLeft, progress.step < progress.steps { parts.append("\(Units.time(left)) left") }
         parts += progress.values.map { String(format: "%@ %.4g", $0.name, $0.value) }
         return parts.joined(separator: "  ")
     }
 
-    static func time(_ seconds: Double) -> String {
-        let s = Int(seconds.rounded(.up))
-        if s < 3600 { return s < 60 ? "\(s) s" : "\(s / 60) min \(s % 60) s" }
-        return s < 172_800 ? "\(s / 3600) h \(s % 3600 / 60) min" : "\(s / 86400) days"
-    }
-
-    /// A reader that is gone is no reason to stop.
-    private func write(_ text: String) {
-        _ = text.withCString { Foundation.write(STDERR_FILENO, $0, strlen($0)) }
-    }
+    private func write(_ text: String) { complain(text, terminator: "") }
 
     /// Cut to the terminal's width: a line that wraps could not be erased.
     private static func fitted(_ line: String) -> String {
-        var size = winsize()
-        guard ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 1 else { return line }
-        return String(line.prefix(Int(size.ws_col) - 1))
+        Terminal.width(of: STDERR_FILENO).map { String(line.prefix($0 - 1)) } ?? line
     }
 }

@@ -16,7 +16,13 @@ struct Prologue: AsyncParsableCommand {
               prologue compare Experiments/01-quickstart/sweep.yaml
               prologue verify reference/prologue.safetensors
 
-            Exit codes: 0 done, 1 a run failed, 2 bad input, 130 interrupted.
+            Completion of commands, run ids, sweeps and metrics in your shell (bash; zsh and fish likewise):
+
+              prologue --generate-completion-script bash > ~/.prologue.bash
+              echo 'source ~/.prologue.bash' >> ~/.bashrc
+
+            Exit codes: 0 done, 1 a run failed or output could not be written, 2 bad input, 130 interrupted, 141 the
+            reader of the output is gone.
             """,
         version: version,
         subcommands: [
@@ -28,7 +34,13 @@ struct Prologue: AsyncParsableCommand {
     static let version = "0.1.0"
 
     static func main() async {
+        StandardOutput.prepare()
         bootstrapLogging()
+        Foundation.exit(StandardOutput.exitCode(after: await run()))
+    }
+
+    /// Returns the exit code.
+    private static func run() async -> Int32 {
         do {
             var command = try parseAsRoot()
             if var asynchronous = command as? any AsyncParsableCommand {
@@ -36,8 +48,9 @@ struct Prologue: AsyncParsableCommand {
             } else {
                 try command.run()
             }
+            return 0
         } catch {
-            Foundation.exit(report(error))
+            return report(error)
         }
     }
 
@@ -75,6 +88,4 @@ struct Prologue: AsyncParsableCommand {
             return code == .validationFailure ? 2 : code.rawValue
         }
     }
-
-    private static func complain(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }
 }

@@ -9,7 +9,7 @@ import TensorCore
 struct StoreOptions: ParsableArguments {
     @Option(help: "Folder of the store (default: $PROLOGUE_STORE, else results/store).")
     var store: String?
-    @Flag(name: .shortAndLong, help: "No progress, results only.") var quiet = false
+    @Flag(name: .shortAndLong, help: "No progress and no remarks: only what was asked for, and what failed.") var quiet = false
 
     var directory: URL {
         let path = store ?? ProcessInfo.processInfo.environment["PROLOGUE_STORE"] ?? "results/store"

@@ -12,7 +12,7 @@ struct TableOptions: ParsableArguments {
             case .json: "Print JSON: every digit, missing values as null."
             case .csv: "Print CSV with a header line: every digit, missing values empty."
             case .markdown: "Print a Markdown table."
-            case .latex: "Print a LaTeX tabular."
+            case .latex: "Print a LaTeX tabular (packages booktabs and graphicx)."
             }
         }
     }
@@ -25,7 +25,7 @@ struct TableOptions: ParsableArguments {
     func show(_ table: Table, json: JSONValue? = nil) {
         let text =
             switch format {
-            case nil: table.text()
+            case nil: table.forTerminal
             case .json: (json ?? table.json).pretty
             case .csv: table.csv()
             case .markdown: table.markdown()
@@ -33,4 +33,9 @@ struct TableOptions: ParsableArguments {
             }
         print(text, terminator: "")
     }
+}
+
+extension Table {
+    /// As wide as the terminal and in its colours, where there is one.
+    var forTerminal: String { text(width: Terminal.width(), isColoured: Terminal.isColoured) }
 }

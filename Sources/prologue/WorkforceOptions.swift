@@ -20,9 +20,13 @@ struct WorkforceOptions: ParsableArguments {
     func run(
         _ runner: SweepRunner, _ context: ExperimentContext, upTo stage: String? = nil
     ) throws -> SweepRunner.Outcome {
-        guard choice.workers > 1 else { return try runner.run(upTo: stage, failsFast: failFast) }
+        func announce(_ plan: SweepPlan) {
+            let summary = PlanSummary(plan)
+            for line in [summary.sentence, summary.warning].compactMap(\.self) { context.progress.note(line) }
+        }
+        guard choice.workers > 1 else { return try runner.run(upTo: stage, failsFast: failFast, announcing: announce) }
         context.progress.note("\(choice.workers) workers with \(choice.threads) threads each")
         let crew = WorkerCrew(choice, arguments: ["worker", "--store", context.store.directory.path], context)
-        return try runner.run(crew, upTo: stage, failsFast: failFast)
+        return try runner.run(crew, upTo: stage, failsFast: failFast, announcing: announce)
     }
 }

@@ -10,7 +10,7 @@ import Testing
         class Reader(html.parser.HTMLParser):
             void = {'meta', 'img', 'br', 'link', 'input'}
             def __init__(self):
-                super().__init__(); self.open = []; self.tables = []; self.outside = []; self.png = 0; self.svg = 0
+                super().__init__(); self.open = []; self.tables = []; self.outside = []; self.links = []; self.ids = []; self.png = 0; self.svg = 0
             def handle_starttag(self, tag, attributes):
                 if tag not in self.void: self.open.append(tag)
                 if tag == 'table': self.tables.append([])
@@ -21,7 +21,9 @@ import Testing
                     if name in ('src', 'href'):
                         if value.startswith('data:image/png;base64,'):
                             assert base64.b64decode(value[22:], validate=True)[:4] == b'\\x89PNG'; self.png += 1
+                        elif value.startswith('#'): self.links.append(value[1:])
                         else: self.outside.append(value)
+                    if name == 'id': self.ids.append(value)
             def handle_endtag(self, tag):
                 assert self.open.pop() == tag, tag
             def handle_data(self, text):
@@ -30,6 +32,7 @@ import Testing
         text = open(sys.argv[1] + '/reports/tiny/report.html').read()
         reader.feed(text); reader.close()
         assert not reader.open, reader.open
+        assert reader.links and reader.links == reader.ids, (reader.links, reader.ids)
         assert '@import' not in text and 'url(' not in text
         print(json.dumps({'tables': reader.tables, 'outside': reader.outside, 'png': reader.png, 'svg': reader.svg}))
         """

@@ -87,7 +87,7 @@ import Testing
         #expect(scale > 1 && scale < 2)
         #expect(abs(try #require(work[0].seconds) - scale * done.wallSeconds) < 1e-9)
         #expect(work[0].estimate?.basis == .stage(id))
-        #expect(plan.totals.map(\.kind) == ["prior", "samples", "scores", "resample"])
+        #expect(plan.totals.map(\.name) == ["prior", "samples", "scores", "resample"])
         #expect(plan.totals[0].steps == 8)
 
         let second = try place.runner(set: ["prior.steps=8"]).run()

@@ -31,7 +31,7 @@ import Testing
 
     @Test func cellsAreDarkerForMore() throws {
         let map = HeatMap(
-            title: "a < b", xLabel: "token", rowLabels: ["one", "two"], columnLabels: ["0", "1", "2"],
+            title: "a < b", xLabel: "token", yLabel: "of what", rowLabels: ["one", "two"], columnLabels: ["0", "1", "2"],
             cells: [
                 [.init(0, text: "0.00"), .init(0.5, text: "0.50"), .init(1, text: "1.00")],
                 [.init(nil), .init(.nan), .init(7, text: "7.00")],
@@ -42,21 +42,21 @@ import Testing
         // Beyond the range: the nearest end's colour; not measured: a grey of its own.
         #expect(cells[5][4] == cells[2][4] && cells[3][4] == cells[4][4] && cells[3][4] == 3 * 0xee)
         #expect(cells[0][1] == cells[2][1] && cells[0][0] == cells[3][0] && cells[0][1] < cells[3][1])
-        for text in ["a < b", "one", "two", "0.50", "7.00", "token", "share"] { #expect(picture.texts.contains(text)) }
+        for text in ["a < b", "one", "two", "0.50", "7.00", "token", "of what", "share"] { #expect(picture.texts.contains(text)) }
         #expect(!map.svg().contains("nan"))
     }
 
     @Test func textsThatDoNotFitAreLeftOut() throws {
         let cells = [(0..<49).map { HeatMap.Cell(Double($0), text: "12.34 ± 5.67") }]
         let map = HeatMap(
-            title: "t", xLabel: "x", rowLabels: ["r"], columnLabels: (0..<49).map(String.init), cells: cells, legend: "l")
+            title: "t", xLabel: "x", yLabel: "y", rowLabels: ["r"], columnLabels: (0..<49).map(String.init), cells: cells, legend: "l")
         let texts = try parsed(map.svg()).texts
         #expect(!texts.contains("12.34 ± 5.67"))
         #expect(texts.contains("0") && texts.filter { Int($0) != nil }.count < 49)
     }
 
     @Test func barsStandOnZero() throws {
-        let plot = BarPlot(title: "t", yLabel: "nats", groups: ["a", "b"], series: [
+        let plot = BarPlot(title: "t", xLabel: "group", yLabel: "nats", groups: ["a", "b"], series: [
             .init("one", values: [.init(2, interval: 1...3), .init(-1, interval: -2...0)]),
             .init("two", values: [.init(4), nil]),
         ])
@@ -71,11 +71,11 @@ import Testing
         // Ends of the first interval: one unit above and below the bar's top.
         let unit = first[3] / 2
         #expect(picture.lines.contains { $0[0] == $0[2] && abs(min($0[1], $0[3]) - (first[1] - unit)) < 0.02 && abs(max($0[1], $0[3]) - (first[1] + unit)) < 0.02 })
-        for text in ["a", "b", "one", "two", "nats"] { #expect(picture.texts.contains(text)) }
+        for text in ["a", "b", "one", "two", "group", "nats"] { #expect(picture.texts.contains(text)) }
     }
 
     @Test func nothingToShowIsSaid() throws {
-        let plot = BarPlot(title: "t", yLabel: "y", groups: ["a"], series: [.init("one", values: [nil])])
+        let plot = BarPlot(title: "t", xLabel: "group", yLabel: "y", groups: ["a"], series: [.init("one", values: [nil])])
         #expect(try parsed(plot.svg()).texts.contains("no data"))
     }
 }

@@ -1,24 +1,35 @@
 import Files
+import Foundation
 import RunStore
 
-/// Guesses how long a stage will take from the finished stage of its kind that is most like it: the one that shares most
-/// settings, those of all the stages it was made from included. Time is taken to grow with FLOPs where both are known;
-/// stages that did not record theirs count only for stages without any, by training steps or samples. Where nothing of the
-/// kind has been done, the machine's own rate is used.
+/// Guesses how long a stage will take from a finished stage of its kind that did work of about the same size: the one
+/// nearest in FLOPs per step, and of those the one that shares most settings, those of all the stages it was made from
+/// included. Time is taken to grow with FLOPs. What a small model on a few images took says nothing of a large one: small
+/// products run at a fraction of the machine's speed, and a short stage mostly starts up. So where nothing of that size has
+/// been done, the machine's own rate in training is used.
 struct StageEstimator {
     private let store: Store
     private let planned: [String: StageIdentity]
     private let machineRate: () -> MachineRate?
+    private let leastFlops: Double
     private var finished: [String: [StageRecord]] = [:]
     private var traits: [String: Set<String>] = [:]
     private var measured: MachineRate??
 
     /// At most so many finished stages of a kind are looked at.
     private static let recordLimit = 200
+    /// How many times the FLOPs per step another stage may have.
+    private static let mostApart = 16.0
+    /// A stage that took less than so many seconds tells only about those of at most so many times its FLOPs.
+    private static let startUp = (seconds: 10.0, scale: 30.0)
 
-    /// - Parameter machineRate: asked for at most once, and only where it is needed.
-    init(_ store: Store, planned: [StageIdentity], machineRate: @escaping () -> MachineRate?) {
-        self.store = store
+    /// - Parameters:
+    ///   - machineRate: asked for at most once, and only where it is needed.
+    ///   - leastFlops: stages of fewer FLOPs are not worth measuring the machine for.
+    init(
+        _ store: Store, planned: [StageIdentity], leastFlops: Double = 0, machineRate: @escaping () -> MachineRate?
+    ) {
+        (self.store, self.leastFlops) = (store, leastFlops)
         self.planned = Dictionary(planned.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
         self.machineRate = machineRate
     }
@@ -33,27 +44,38 @@ struct StageEstimator {
 
     /// The same for all of the stage, as if nothing of it were done.
     mutating func wholeEstimate(_ identity: StageIdentity, _ cost: StageCost?) -> SweepPlan.Estimate? {
-        if let record = likest(identity, withFlops: (cost?.flops ?? 0) > 0) {
+        if let record = nearest(identity, cost) {
             var scale = identity.amount / record.identity.amount
             if let cost, let done = record.summary["flops"]?.doubleValue, done > 0 { scale = cost.flops / done }
             return SweepPlan.Estimate(seconds: record.wallSeconds * scale, basis: .stage(record.id))
         }
-        guard let cost else { return nil }
+        guard let cost, measured != nil || cost.flops >= leastFlops else { return nil }
         if measured == nil { measured = .some(machineRate()) }
         return (measured ?? nil).map {
             SweepPlan.Estimate(seconds: cost.flops / $0.flopsPerSecond, basis: .machine($0.flopsPerSecond))
         }
     }
 
-    private mutating func likest(_ identity: StageIdentity, withFlops: Bool) -> StageRecord? {
+    private mutating func nearest(_ identity: StageIdentity, _ cost: StageCost?) -> StageRecord? {
         let wanted = traits(of: identity)
-        var best: (likeness: Int, record: StageRecord)?
-        for record in records(of: identity.kind) where !withFlops || record.summary["flops"] != nil {
+        var best: (distance: Int, likeness: Int, record: StageRecord)?
+        for record in records(of: identity.kind) {
+            guard let distance = Self.distance(from: record, to: identity, cost) else { continue }
             let likeness = wanted.intersection(traits(of: record.identity)).count
-            if let best, (best.likeness, best.record.finished) >= (likeness, record.finished) { continue }
-            best = (likeness, record)
+            if let best, (-best.distance, best.likeness, best.record.finished) >= (-distance, likeness, record.finished) { continue }
+            best = (distance, likeness, record)
         }
         return best?.record
+    }
+
+    /// How far apart in size, in powers of two of FLOPs per step; nil where one tells nothing of the other.
+    private static func distance(from record: StageRecord, to identity: StageIdentity, _ cost: StageCost?) -> Int? {
+        guard let cost, cost.flops > 0 else { return 0 }
+        guard let done = record.summary["flops"]?.doubleValue, done > 0 else { return nil }
+        let ratio = (cost.flops / identity.amount) / (done / record.identity.amount)
+        guard ratio <= mostApart, ratio >= 1 / mostApart else { return nil }
+        guard record.wallSeconds >= startUp.seconds || cost.flops <= startUp.scale * done else { return nil }
+        return Int(abs(log2(ratio)).rounded())
     }
 
     private mutating func records(of kind: String) -> [StageRecord] {

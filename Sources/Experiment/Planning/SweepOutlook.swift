@@ -9,7 +9,7 @@ struct SweepOutlook: Codable {
     var begun: Date
     /// Ids of the stages of each run, by the run's id.
     var runs: [String: [String]]
-    /// Seconds that stages were expected to take, by id; those are missing of which nothing told.
+    /// Seconds that stages were expected to take, by id; without those that nothing could be estimated from.
     var seconds: [String: Double]
 
     static func file(_ sweep: String, in store: Store) -> URL {
@@ -42,11 +42,9 @@ struct SweepOutlook: Codable {
 
 extension SweepRunner {
     /// - Parameter plans: as `plans()` gives them.
-    func outlook(_ plans: [(cell: Cell, plan: RunPlan)]) -> SweepOutlook {
+    func outlook(_ plans: [(cell: Cell, plan: RunPlan)], estimator: inout StageEstimator) -> SweepOutlook {
         var runs: [String: [String]] = [:]
         var seconds: [String: Double] = [:]
-        var estimator = StageEstimator(
-            context.store, planned: plans.flatMap { $0.plan.stages.map(\.identity) }, machineRate: { nil })
         for (cell, plan) in plans {
             runs[record(of: cell, plan).id] = plan.stages.map(\.id)
             for stage in plan.stages where seconds[stage.id] == nil && !context.store.stage(stage.identity).isComplete {
@@ -65,7 +63,7 @@ public struct SweepProgress: Equatable, Sendable {
     public let unknownRuns: Int
     /// Seconds since the sweep was last begun, up to now or to when the last work on it ended; nil where it never was.
     public let elapsed: Double?
-    /// Estimated seconds of work that are left, for as many workers as there are now; nil where nothing tells.
+    /// Estimated seconds of work that are left, for as many workers as there are now; nil where it cannot be estimated.
     public let secondsLeft: Double?
 
     /// - Parameters:

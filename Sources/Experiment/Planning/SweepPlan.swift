@@ -43,15 +43,16 @@ public struct SweepPlan: Sendable {
     }
 
     public struct Cell: Sendable {
-        public let name, run: String
+        /// The cell's name with its seed, and that of its arm.
+        public let name, arm, run: String
         public let seed: Int
         public let stages: [Stage]
     }
 
     /// Stages that a run of the sweep would work on.
     public struct Total: Sendable {
-        /// Their kind; nil: all of them.
-        public let kind: String?
+        /// What they have in common, a kind or an arm; empty: all of them.
+        public let name: String
         public let count, steps, tokens: Int
         public let flops: Double
         /// Bytes: the most that one of them holds; what all of them leave; the most that one of them needs meanwhile.
@@ -61,10 +62,10 @@ public struct SweepPlan: Sendable {
         /// Kinds of which some stage's time is unknown.
         public let unknown: [String]
 
-        fileprivate init(_ kind: String?, _ stages: [Stage]) {
+        fileprivate init(_ name: String, _ stages: [Stage]) {
             let costs = stages.compactMap(\.cost)
             let seconds = stages.compactMap(\.seconds)
-            self.kind = kind
+            self.name = name
             count = stages.count
             steps = stages.reduce(0) { $0 + ($1.steps ?? 0) }
             tokens = costs.reduce(0) { $0 + ($1.tokens ?? 0) }
@@ -91,12 +92,50 @@ public struct SweepPlan: Sendable {
     }
 
     /// Of all work.
-    public var total: Total { Total(nil, work) }
+    public var total: Total { Total("", work) }
+
+    /// A sweep's arm: its cells are those of its seeds.
+    public struct Arm: Sendable {
+        public let name: String
+        public let seeds: [Int]
+        /// Stages of its cells, those that they share with each other or with an earlier arm counted there.
+        public let stages: Int
+        /// Numbers in the parameters of its largest tokenizer and prior.
+        public let parameters: [String: Int]
+        public let total: Total
+    }
+
+    /// In the order of the sweep file.
+    public var arms: [Arm] {
+        cells.map(\.arm).uniqued().map { arm in
+            let cells = cells.filter { $0.arm == arm }
+            let stages = cells.flatMap(\.stages)
+            let own = stages.filter { $0.sharedWith == nil }
+            let sizes = stages.compactMap { stage in stage.cost.map { (stage.role, $0.parameters) } }
+            return Arm(
+                name: arm, seeds: cells.map(\.seed), stages: own.count,
+                parameters: Dictionary(sizes, uniquingKeysWith: max), total: Total(arm, own.filter(\.isWork)))
+        }
+    }
+
+    /// How many stages the sweep has, those that runs share counted once.
+    public var stages: Int { cells.flatMap(\.stages).count { $0.sharedWith == nil } }
+
+    /// What all times follow from: finished stages of the store, and the machine's rate, FLOPs a second.
+    public var bases: (stages: Int, machineRate: Double?) {
+        var (ids, rate): (Set<String>, Double?) = ([], nil)
+        for stage in work {
+            switch stage.estimate?.basis {
+            case .stage(let id): ids.insert(id)
+            case .machine(let flops): rate = flops
+            case nil: break
+            }
+        }
+        return (ids.count, rate)
+    }
 
     /// Kinds in order of appearance.
-    fileprivate static func kinds(_ stages: [Stage]) -> [String] {
-        stages.reduce(into: []) { kinds, stage in if !kinds.contains(stage.kind) { kinds.append(stage.kind) } }
-    }
+    fileprivate static func kinds(_ stages: [Stage]) -> [String] { stages.map(\.kind).uniqued() }
 }
 
 extension SweepRunner {
@@ -107,25 +146,42 @@ extension SweepRunner {
     public func plan(machineRate: @escaping () -> MachineRate? = { nil }) throws -> SweepPlan {
         let assumptions = Assumptions()
         let plans = try plans(assumptions)
-        let identities = plans.flatMap { $0.plan.stages.map(\.identity) }
-        var estimator = StageEstimator(context.store, planned: identities, machineRate: machineRate)
+        var estimator = estimator(for: plans, machineRate: machineRate)
+        return plan(plans, estimator: &estimator, notes: assumptions.notes)
+    }
+
+    func estimator(
+        for plans: [(cell: Cell, plan: RunPlan)], leastFlops: Double = 0, machineRate: @escaping () -> MachineRate?
+    ) -> StageEstimator {
+        StageEstimator(
+            context.store, planned: plans.flatMap { $0.plan.stages.map(\.identity) }, leastFlops: leastFlops,
+            machineRate: machineRate)
+    }
+
+    /// - Parameter lastRole: as `run` has it.
+    func plan(
+        _ plans: [(cell: Cell, plan: RunPlan)], upTo lastRole: String? = nil, estimator: inout StageEstimator, notes: [String] = []
+    ) -> SweepPlan {
         var firstCell: [String: String] = [:]
-        let cells = plans.map { cell, plan in
-            SweepPlan.Cell(
-                name: cell.name, run: record(of: cell, plan).id, seed: cell.seed,
-                stages: plan.stages.map { stage in
-                    let (identity, cost) = (stage.identity, stage.cost)
-                    let owner = firstCell[identity.id]
-                    firstCell[identity.id] = owner ?? cell.name
-                    let handle = context.store.stage(identity)
-                    let state: SweepPlan.Stage.State =
-                        handle.isComplete ? .done : handle.status == nil ? .missing : .begun
-                    return SweepPlan.Stage(
+        var cells: [SweepPlan.Cell] = []
+        for (cell, plan) in plans {
+            var stages: [SweepPlan.Stage] = []
+            for stage in lastRole.map({ plan.stages(upTo: $0) }) ?? plan.stages {
+                let (identity, cost) = (stage.identity, stage.cost)
+                let owner = firstCell[identity.id]
+                firstCell[identity.id] = owner ?? cell.name
+                let handle = context.store.stage(identity)
+                let state: SweepPlan.Stage.State = handle.isComplete ? .done : handle.status == nil ? .missing : .begun
+                stages.append(
+                    SweepPlan.Stage(
                         role: stage.role, kind: identity.kind, id: identity.id, state: state,
                         sharedWith: owner == cell.name ? nil : owner, steps: identity.trainingSteps, cost: cost,
-                        estimate: state == .done ? nil : estimator.estimate(for: identity, cost))
-                })
+                        estimate: state == .done ? nil : estimator.estimate(for: identity, cost)))
+            }
+            cells.append(
+                SweepPlan.Cell(
+                    name: cell.name, arm: cell.label, run: record(of: cell, plan).id, seed: cell.seed, stages: stages))
         }
-        return SweepPlan(sweep: sweep.name, cells: cells, notes: assumptions.notes)
+        return SweepPlan(sweep: sweep.name, cells: cells, notes: notes)
     }
 }

@@ -35,3 +35,31 @@ extension Dataset {
     /// What scores in its classifier's features are called: `gfid@fashion-cnn`, never plain FID.
     var featureSpace: String { "\(name.split(separator: "-").first ?? "")-cnn" }
 }
+
+extension FeatureStage {
+    private var network: ModelCost {
+        ImageClassifier.cost(
+            imageSize: dataset.imageSize, channels: dataset.channels, classes: dataset.classes, width: settings.width,
+            features: settings.dim)
+    }
+
+    /// FLOPs, numbers in parameters and numbers held to extract the features of one image.
+    var extraction: (flops: Double, parameters: Int, held: Double) {
+        (network.forward, network.parameters, network.kept)
+    }
+
+    var cost: StageCost? {
+        let (network, counts) = (network, dataset.counts)
+        let training = TrainingCost(
+            flops: network.training, kept: network.kept, parameters: network.parameters, trained: network.parameters,
+            state: 2 * network.parameters)
+        let measured = Double(counts.test + min(counts.train, counts.test))
+        let memory = max(
+            training.memory(batch: settings.batch),
+            4 * (Double(3 * network.parameters) + Double(FeatureExtractor.batch) * network.kept))
+        return StageCost(
+            parameters: network.parameters, tokens: nil,
+            flops: Double(settings.steps * settings.batch) * network.training + measured * network.forward,
+            memory: memory, disk: 4 * Double(network.parameters), scratch: 2 * training.checkpoint)
+    }
+}

@@ -72,3 +72,50 @@ struct PriorStage: Stage {
         return model
     }
 }
+
+extension PriorStage {
+    private var sizes: ARConfig { settings.config(layout: tokenizer.layout, classes: tokenizer.dataset.classes) }
+
+    /// FLOPs of drawing a sequence, numbers in parameters, and numbers held while a group of sequences is drawn.
+    func drawing(_ sampler: Sweep.SamplerSettings, count: Int) -> (flops: Double, parameters: Int, held: Double) {
+        let isGuided = sampler.sampler.guidance != .off
+        let branches = isGuided ? 2 : 1
+        let group = Sampler.group(sequenceBytes: Int(4 * sizes.cache(rows: branches)))
+        let rows = branches * min(count, group)
+        return (sizes.sampling(isGuided: isGuided), sizes.cost.parameters, sizes.cache(rows: rows))
+    }
+
+    var cost: StageCost? {
+        let (config, heldOut) = (sizes, min(PriorTraining.heldOutCount, tokenizer.dataset.counts.test))
+        let (network, training) = (config.cost, config.trainingCost)
+        if adopted != nil { return .taken(parameters: network.parameters) }
+        let weights = 4 * Double(network.parameters)
+        // Bits of held-out images, with the class given and without.
+        let measuring = 2 * Double(heldOut) * network.forward
+        let measured = 4 * Double(min(heldOut, PriorTraining.heldOutBatch)) * config.inference
+        if isJoint {
+            return StageCost(
+                parameters: network.parameters, tokens: 2 * heldOut * config.layout.length, flops: measuring,
+                memory: weights + measured, disk: weights)
+        }
+        let sequences = settings.steps * settings.batch
+        let kept = settings.keepCheckpoints.count(steps: settings.steps, every: settings.checkpointEvery)
+        return StageCost(
+            parameters: network.parameters, tokens: sequences * config.layout.length,
+            flops: Double(sequences) * training.flops + measuring,
+            // Averages are measured while the trained values wait.
+            memory: max(training.memory(batch: settings.batch), 5 * weights + measured),
+            disk: 2 * weights + Double(kept) * training.checkpoint,
+            scratch: Double(kept > 0 ? 1 : 2) * training.checkpoint)
+    }
+
+    /// Of images that are drawn and decoded, looked at and not kept.
+    func drawingImages(_ count: Int, _ sampler: Sweep.SamplerSettings, atOnce batch: Int) -> StageCost {
+        let (drawing, decoding) = (drawing(sampler, count: batch), tokenizer.decoding)
+        let held = max(drawing.held, Double(min(batch, Tokenizer.batch)) * decoding.held)
+        return StageCost(
+            parameters: drawing.parameters + decoding.parameters, tokens: count * tokenizer.layout.length,
+            flops: Double(count) * (drawing.flops + decoding.flops),
+            memory: 4 * (Double(drawing.parameters + tokenizer.encoding.parameters + decoding.parameters) + held), disk: 0)
+    }
+}

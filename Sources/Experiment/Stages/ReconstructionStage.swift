@@ -113,3 +113,22 @@ extension StageWork {
         }
     }
 }
+
+extension ReconstructionStage {
+    var picture: (file: String, description: String)? {
+        (Self.pictureFile, "held-out images, each above its reconstruction")
+    }
+
+    var cost: StageCost? {
+        let count = scores.referenceCount ?? tokenizer.dataset.counts.test
+        let (encoding, decoding, extraction) = (tokenizer.encoding, tokenizer.decoding, features.extraction)
+        let held = Double(FeatureExtractor.batch) * max(encoding.held, extraction.held)
+        let parameters = encoding.parameters + decoding.parameters + extraction.parameters
+        // Features are float64.
+        let gathered = 8 * Double(count) * Double(features.settings.dim)
+        return StageCost(
+            parameters: parameters, tokens: nil,
+            flops: Double(count) * (encoding.flops + decoding.flops + 2 * extraction.flops),
+            memory: 4 * (Double(parameters) + held) + 2 * gathered, disk: gathered)
+    }
+}

@@ -90,3 +90,23 @@ struct ResampleStage: Stage {
         try PNG.write(grid.picture(all, height: set.height, width: set.width, channels: set.channels), to: url)
     }
 }
+
+extension ResampleStage {
+    var picture: (file: String, description: String)? {
+        (Self.pictureFile, "each row keeps the first tokens of one image and draws the rest anew")
+    }
+
+    var cost: StageCost? {
+        let (tokenizer, count) = (prior.tokenizer, settings.rows * settings.columns)
+        let (drawing, decoding, dataset) = (
+            prior.drawing(Sweep.SamplerSettings(), count: count), tokenizer.decoding, tokenizer.dataset
+        )
+        let pixels = Double(count * dataset.imageSize * dataset.imageSize * dataset.channels)
+        let parameters = drawing.parameters + decoding.parameters
+        let held = max(drawing.held, Double(count) * decoding.held)
+        return StageCost(
+            parameters: parameters, tokens: count * tokenizer.layout.length,
+            flops: Double(count) * (drawing.flops + decoding.flops),
+            memory: 4 * (Double(parameters + tokenizer.encoding.parameters) + held) + pixels, disk: pixels)
+    }
+}

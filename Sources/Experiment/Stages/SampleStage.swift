@@ -103,3 +103,22 @@ struct SampleStage: Stage {
             to: url)
     }
 }
+
+extension SampleStage {
+    var picture: (file: String, description: String)? {
+        (Self.pictureFile, "samples under '\(name)'")
+    }
+
+    var cost: StageCost? {
+        let (tokenizer, drawing) = (prior.tokenizer, prior.drawing(settings, count: count))
+        let (decoding, dataset) = (tokenizer.decoding, tokenizer.dataset)
+        let pixels = Double(count * dataset.imageSize * dataset.imageSize * dataset.channels)
+        let size = pixels + 4 * Double(count) * Double(tokenizer.layout.length + 1)
+        let held = max(drawing.held, Double(min(batch, Tokenizer.batch)) * decoding.held)
+        return StageCost(
+            parameters: drawing.parameters + decoding.parameters, tokens: count * tokenizer.layout.length,
+            flops: Double(count) * (drawing.flops + decoding.flops),
+            memory: 4 * (Double(drawing.parameters + tokenizer.encoding.parameters + decoding.parameters) + held) + size,
+            disk: size)
+    }
+}

@@ -51,3 +51,10 @@ struct SnapshotStage: Stage {
         return ["steps": .array(steps.map { .int($0) })]
     }
 }
+
+extension SnapshotStage {
+    var cost: StageCost? {
+        let sampler = Sweep.SamplerSettings()
+        return prior.drawingImages(2 * count * prior.stepsKept.count, sampler, atOnce: FeatureExtractor.batch)
+    }
+}

@@ -9,6 +9,8 @@ protocol Stage {
     var identity: StageIdentity { get }
     /// What it asks of a machine, as far as that follows from its settings; nil: it is not worked out.
     var cost: StageCost? { get }
+    /// The picture it leaves for people: its file, and what is to be seen on it.
+    var picture: (file: String, description: String)? { get }
     /// Does the work in the claimed folder; returns the summary for `stage.json`.
     func perform(_ work: StageWork, _ context: ExperimentContext) throws -> JSONValue
 }
@@ -16,4 +18,5 @@ protocol Stage {
 extension Stage {
     var id: String { identity.id }
     var cost: StageCost? { nil }
+    var picture: (file: String, description: String)? { nil }
 }

@@ -107,3 +107,15 @@ struct TokenFile {
         try file.close()
     }
 }
+
+extension TokenStage {
+    var cost: StageCost? {
+        let (counts, encoding) = (tokenizer.dataset.counts, tokenizer.encoding)
+        let images = counts.train * (settings.crops == .ten ? 10 : 1) + counts.test
+        let width = tokenizer.layout.prologueTokens + tokenizer.layout.visualTokens
+        let size = 4 * Double(images) * Double(width + 1)
+        return StageCost(
+            parameters: encoding.parameters, tokens: images * width, flops: Double(images) * encoding.flops,
+            memory: 4 * (Double(encoding.parameters) + Double(Tokenizer.batch) * encoding.held) + size, disk: size)
+    }
+}

@@ -164,3 +164,62 @@ extension Tokenizer {
         return pixels
     }
 }
+
+extension TokenizerStage {
+    /// FLOPs, numbers in parameters and numbers held to encode an image, and to decode one.
+    var encoding: (flops: Double, parameters: Int, held: Double) {
+        let cost = config.cost()
+        return (cost.encoding, cost.encoder.parameters + cost.prologue.parameters, config.inference)
+    }
+    var decoding: (flops: Double, parameters: Int, held: Double) {
+        let cost = config.cost()
+        return (cost.decoder.forward, cost.decoder.parameters, config.inference)
+    }
+
+    private var imageLosses: ImageLossCost {
+        var losses = ImageLossCost()
+        if settings.usesAdversary {
+            func discriminator(isFirst: Bool) -> ModelCost {
+                PatchDiscriminator.cost(
+                    imageSize: dataset.imageSize, channels: dataset.channels, width: settings.gan.width,
+                    layers: settings.gan.layers, isFirst: isFirst)
+            }
+            (losses.generator, losses.discriminator) = (discriminator(isFirst: false), discriminator(isFirst: true))
+        }
+        switch settings.usesPerceptual ? perceptual : nil {
+        case .classifier(let stage):
+            losses.perceptual = ImageClassifier.cost(
+                imageSize: dataset.imageSize, channels: dataset.channels, classes: dataset.classes,
+                width: stage.settings.width, features: stage.settings.dim, isFirst: false)
+        case .lpips: losses.perceptual = LPIPS.cost(imageSize: dataset.imageSize)
+        case nil: break
+        }
+        return losses
+    }
+
+    var cost: StageCost? {
+        let (config, isFrozen) = (config, settings.variant == .prologuePost)
+        if adopted != nil { return .taken(parameters: config.cost().parameters) }
+        let joint = settings.trainedJointConfig(prior: prior, layout: config.layout, classes: dataset.classes)
+        func training(_ losses: ImageLossCost) -> TrainingCost {
+            config.trainingCost(weights: settings.lossWeights, isFrozen: isFrozen, joint: joint, imageLosses: losses)
+        }
+        let whole = training(imageLosses)
+        // Until a discriminator begins, there is none.
+        var early = imageLosses
+        (early.generator, early.discriminator) = (nil, nil)
+        let start = settings.usesAdversary ? min(settings.gan.startStep, settings.steps) : 0
+        let images = Double(settings.batch)
+        let flops =
+            images * (Double(start) * training(early).flops + Double(settings.steps - start) * whole.flops)
+        // Trained and averaged values of tokenizer and joint model; a discriminator has no averages.
+        let own = config.cost().parameters + (joint?.cost.parameters ?? 0)
+        let judge = imageLosses.discriminator?.parameters ?? 0
+        let kept = settings.keepCheckpoints.count(steps: settings.steps, every: settings.checkpointEvery)
+        return StageCost(
+            parameters: whole.parameters, tokens: config.layout.length * settings.batch * settings.steps, flops: flops,
+            memory: whole.memory(batch: settings.batch),
+            disk: 4 * Double(2 * own + judge) + Double(kept) * whole.checkpoint,
+            scratch: Double(kept > 0 ? 1 : 2) * whole.checkpoint)
+    }
+}

@@ -132,3 +132,12 @@ extension FormatStyle where Self == FloatingPointFormatStyle<Double> {
     /// "1.25", "2": as many digits as there are, the same everywhere.
     fileprivate static var plain: Self { .number.grouping(.never).locale(Locale(identifier: "en_US_POSIX")) }
 }
+
+extension TuningStage {
+    var cost: StageCost? {
+        var guided = Sweep.SamplerSettings()
+        guided.guidance.scale = 2
+        return prior.drawingImages(
+            settings.count * settings.scales.count * settings.temperatures.count, guided, atOnce: FeatureExtractor.batch)
+    }
+}

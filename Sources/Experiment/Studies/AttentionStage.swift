@@ -135,3 +135,9 @@ struct AttentionSummary {
         ]
     }
 }
+
+extension AttentionStage {
+    var picture: (file: String, description: String)? {
+        (Self.pictureFile, "how much each visual position attends to each of the first tokens, by layer and head")
+    }
+}

@@ -161,3 +161,9 @@ struct CompletionSources {
         (height, width, channels) = (set.height, set.width, set.channels)
     }
 }
+
+extension CompletionStage {
+    var picture: (file: String, description: String)? {
+        (Self.pictureFile, "below each image, what the prior makes of some of its tokens, not knowing the class")
+    }
+}

@@ -1,4 +1,3 @@
-import Evaluation
 import Experiment
 import Metrics
 
@@ -32,30 +31,19 @@ struct ScoreCurves {
         let names = curve.names.sorted { $0.x < $1.x }
         let styles = ArmStyle.all(for: results.arms.map(\.label))
         let series = zip(results.arms, styles).compactMap { arm, style -> LinePlot.Series? in
-            let points = names.compactMap { x, name -> LinePlot.Point? in
-                guard let estimate = Estimate(of: arm.values(name).map(\.value)) else { return nil }
-                return LinePlot.Point(x: x, y: estimate.mean, band: estimate.interval.map { $0.low...$0.high })
-            }
+            let points = names.compactMap { x, name in LinePlot.Point(arm.values(name).map(\.value), x: x) }
             guard points.count > 1 else { return nil }
             return LinePlot.Series(arm.label, points: points, isDashed: style.isDashed, colour: style.colour)
         }
         guard !series.isEmpty else { return nil }
         var plot = LinePlot(
             title: "\(curve.score) over \(curve.axis.title)", xLabel: curve.axis.title, yLabel: curve.score, series: series)
-        // Distances fall by orders of magnitude, and are never negative: where a band of few seeds reaches far below the
-        // curves, it is cut off.
+        plot.possible = PossibleValues.of(curve.score)
         let points = series.flatMap(\.points)
-        if let least = points.map(\.y).min(), least > 0 {
-            let most = points.map { $0.band?.upperBound ?? $0.y }.max() ?? least
-            let floor = max(least / 2, points.map { $0.band?.lowerBound ?? $0.y }.min() ?? 0)
-            plot.yScale = .logarithmic
-            plot.yRange = floor...max(most, floor)
-            for i in plot.series.indices {
-                for j in plot.series[i].points.indices {
-                    guard let band = plot.series[i].points[j].band else { continue }
-                    plot.series[i].points[j].band = max(floor, band.lowerBound)...max(floor, band.upperBound)
-                }
-            }
+        if plot.possible.upperBound > 1 { plot.yScale = .suiting(points.map(\.y)) }
+        if plot.yScale == .logarithmic, let least = points.map(\.y).min() {
+            // A band of few seeds may reach down to zero, which such an axis does not have.
+            plot.possible = max(least / 2, points.compactMap { $0.band?.lowerBound }.min() ?? 0)...plot.possible.upperBound
         }
         return ReportDocument.Figure(
             name: "\(curve.score)-over-\(curve.axis.key)",

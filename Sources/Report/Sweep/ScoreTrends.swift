@@ -1,4 +1,3 @@
-import Evaluation
 import Experiment
 import Files
 import Sweep
@@ -28,7 +27,9 @@ struct ScoreTrends {
                     return points.isEmpty ? nil : LinePlot.Series(name.isEmpty ? metric : name, points: points)
                 }
                 guard series.contains(where: { $0.points.count >= Self.fewest }) else { return nil }
-                let plot = LinePlot(title: "\(metric) over \(axis)", xLabel: axis, yLabel: metric, series: series)
+                var plot = LinePlot(title: "\(metric) over \(axis)", xLabel: axis, yLabel: metric, series: series)
+                plot.xScale = .suiting(series.flatMap { $0.points.map(\.x) })
+                plot.possible = PossibleValues.of(metric)
                 return ReportDocument.Figure(
                     name: "\(metric)-over-\(axis)", caption: "\(metric) over \(axis); bands are 95 % intervals over seeds",
                     content: .svg(plot.svg()))
@@ -37,7 +38,6 @@ struct ScoreTrends {
     }
 
     private static func point(_ placed: (arm: SweepResults.Arm, others: String, x: Double), _ metric: String) -> LinePlot.Point? {
-        guard let estimate = Estimate(of: placed.arm.values(metric).map(\.value)) else { return nil }
-        return LinePlot.Point(x: placed.x, y: estimate.mean, band: estimate.interval.map { $0.low...$0.high })
+        LinePlot.Point(placed.arm.values(metric).map(\.value), x: placed.x)
     }
 }

@@ -22,8 +22,8 @@ struct TrainingCurves {
                 let series = zip(arms, styles).compactMap { arm, style in Self.series(arm.0, column, arm.1, style) }
                 guard !series.isEmpty else { return nil }
                 var plot = LinePlot(title: "\(role): \(column)", xLabel: "step", yLabel: column, series: series)
-                // Losses fall by orders of magnitude; their logarithm shows the end as well as the beginning.
-                if series.allSatisfy({ $0.points.allSatisfy { $0.y > 0 } }) { plot.yScale = .logarithmic }
+                // Of a loss that falls by orders of magnitude, the logarithm shows the end as well as the beginning.
+                plot.yScale = .suiting(series.flatMap { $0.points.map(\.y) })
                 return ReportDocument.Figure(name: "\(role)-\(column)", caption: "", content: .svg(plot.svg()))
             }
             return figures.isEmpty ? [] : [.subheading(role.prefix(1).uppercased() + role.dropFirst()), .figures(figures)]

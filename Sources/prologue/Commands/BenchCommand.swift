@@ -145,7 +145,7 @@ struct BenchCommand: ParsableCommand {
             }
             guard let repetition = ready[workload] else { continue }
             let measured = Measurement(workload, precision, repetition, repetitions: count)
-            FileHandle.standardOutput.write(Data((try measured.line + "\n").utf8))
+            print(try measured.line)
         }
     }
 }

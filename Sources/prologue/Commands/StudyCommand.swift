@@ -47,7 +47,7 @@ struct StudyCommand: AsyncParsableCommand {
             let folder = context.store.directory.appendingPathComponent("reports/\(file.name)", isDirectory: true)
             let html = try SweepReport(file, results, in: context.store).write(to: folder)
             if output.format == nil { print("\nreport: \(html.path)") }
-            try report(outcome)
+            try report(outcome, isQuiet: store.quiet)
         }
     }
 }

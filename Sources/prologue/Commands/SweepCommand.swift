@@ -65,25 +65,27 @@ struct SweepCommand: AsyncParsableCommand {
             Interruption.listen()
             let context = try store.context(threads: workforce.choice.threads)
             let outcome = try workforce.run(SweepRunner(file, context), context)
-            if !outcome.done.isEmpty {
+            if !outcome.done.isEmpty, !store.quiet {
                 let results = try SweepResults(file, context)
                 let comparison = try ComparisonTable(results, .init(metrics: file.compare.metrics))
-                print(comparison.table.text())
-                if !comparison.differences.rows.isEmpty { print(comparison.differences.text()) }
+                print(comparison.table.forTerminal)
+                if !comparison.differences.rows.isEmpty { print(comparison.differences.forTerminal) }
                 print(comparison.noise)
                 SweepCommand.printPictures(results, in: context.store)
             }
-            try report(outcome)
+            try report(outcome, isQuiet: store.quiet)
         }
     }
 }
 
 /// Prints how the runs ended; a failed one makes the command fail.
-func report(_ outcome: SweepRunner.Outcome) throws {
-    print(
-        "\(outcome.done.count) runs done, \(outcome.failed.count) failed; "
-            + "\(outcome.worked) stages worked on, \(outcome.reused) reused")
-    print("\(outcome.stagesDone) of \(outcome.stages) stages done, \(ConsoleProgress.time(outcome.seconds)) elapsed")
+func report(_ outcome: SweepRunner.Outcome, isQuiet: Bool) throws {
+    if !isQuiet {
+        print(
+            "\(outcome.done.count) runs done, \(outcome.failed.count) failed; "
+                + "\(outcome.worked) stages worked on, \(outcome.reused) reused")
+        print("\(outcome.stagesDone) of \(outcome.stages) stages done, \(Units.time(outcome.seconds)) elapsed")
+    }
     for (run, error) in outcome.failed { print("failed: \(run): \(error)") }
     if !outcome.failed.isEmpty { throw ExitCode(1) }
 }

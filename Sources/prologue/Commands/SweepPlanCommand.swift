@@ -8,17 +8,19 @@ extension SweepCommand {
         static let configuration = CommandConfiguration(
             abstract: "Show the cells of a sweep, what is there already, what would be trained and what that would take.",
             discussion: """
-                Parameters, FLOPs and memory follow from the sizes; nothing is built. Times are those of the finished stage of \
-                the store that is most like each one, scaled by FLOPs; where there is none, FLOPs at the rate of a short \
-                training that is measured once for a store and machine. They are for one stage after the other. Data that are \
-                not on this machine are planned for as `data.expected` says.
+                Parameters, FLOPs and memory follow from the sizes; nothing is built. Times follow from the finished stage of \
+                the store that is nearest in kind and size, by FLOPs; where none is near, from the rate of a short training \
+                that is measured once for a store and machine. They are for one stage after the other. Data that are not on \
+                this machine are planned for as `data.expected` says.
 
                   prologue sweep plan sweep.yaml
-                  prologue sweep plan sweep.yaml --only "tokenizer.variant = 'prologue'" --json
+                  prologue sweep plan sweep.yaml --stages
+                  prologue sweep plan sweep.yaml --only "seed = 0" --json
                   prologue sweep plan Experiments/presets/imagenet-l.yaml
                 """)
 
         @OptionGroup var sweep: FileOptions
+        @Flag(help: "A row for every stage of every cell, instead of one for every arm.") var stages = false
         @OptionGroup var store: StoreOptions
         @OptionGroup var output: TableOptions
 
@@ -27,12 +29,16 @@ extension SweepCommand {
             let plan = try SweepRunner(sweep.load(), context).plan {
                 MachineRate(of: context.machine, in: context.store)
             }
-            output.show(table(plan), json: PlanDocument(plan).json)
+            let summary = PlanSummary(plan)
+            if output.format == nil, !stages, store.quiet || plan.total.count == 0 {
+                return print((plan.notes + [summary.sentence]).joined(separator: "\n"))
+            }
+            output.show(stages ? table(plan, summary) : summary.table, json: PlanDocument(plan).json)
         }
 
-        private func table(_ plan: SweepPlan) -> Table {
+        private func table(_ plan: SweepPlan, _ summary: PlanSummary) -> Table {
             var table = Table(columns: [
-                .text("cell"), .text("stage"), .text("id"), .text("state"),
+                .text("cell"), .text("stage"), .text("id"), .state("state"),
                 .number("parameters", key: "parameters", unit: "M", decimals: 2), .number("steps", decimals: 0),
                 .number("tokens", key: "tokens", unit: "M", decimals: 2), .number("TFLOP", key: "tflop", decimals: 2),
                 .number("memory", key: "memory", unit: "MiB", decimals: 0),
@@ -53,42 +59,14 @@ extension SweepCommand {
                     ])
                 }
             }
-            for note in plan.notes { table.add(footnote: note) }
-            for total in plan.totals {
-                table.add(footnote: "to do: \(total.count) × \(total.kind ?? ""), \(sums(total))")
-            }
-            let total = plan.total
-            table.add(
-                footnote: total.count == 0
-                    ? "\(plan.cells.count) cells; nothing to do"
-                    : "\(plan.cells.count) cells; \(total.count) stages to do, \(sums(total)), \(room(total))")
+            for note in plan.notes + [summary.sentence] { table.add(footnote: note) }
             return table
-        }
-
-        private func sums(_ total: SweepPlan.Total) -> String {
-            var parts: [String] = []
-            if total.steps > 0 { parts.append("\(total.steps) steps") }
-            if total.flops > 0 { parts.append(String(format: "%.3g TFLOP", total.flops / 1e12)) }
-            var time = total.seconds.map { "about \(ConsoleProgress.time($0))" } ?? "time unknown"
-            if total.seconds != nil, !total.unknown.isEmpty {
-                time += " (without \(total.unknown.joined(separator: ", ")), whose time is unknown)"
-            }
-            return (parts + [time]).joined(separator: ", ")
-        }
-
-        private func room(_ total: SweepPlan.Total) -> String {
-            "up to \(size(total.memory)) of memory, \(size(total.disk)) on disk and \(size(total.scratch)) more meanwhile"
-        }
-
-        private func size(_ bytes: Double) -> String {
-            bytes < 1e9 ? String(format: "%.1f MiB", bytes / Self.mebibyte)
-                : String(format: "%.1f GiB", bytes / (1024 * Self.mebibyte))
         }
 
         private func basis(_ basis: SweepPlan.Basis) -> String {
             switch basis {
             case .stage(let id): id
-            case .machine(let rate): String(format: "%.0f GFLOP/s of this machine", rate / 1e9)
+            case .machine(let rate): "\(Units.flops(rate))/s of this machine"
             }
         }
 
@@ -108,7 +86,7 @@ private struct PlanDocument {
             "notes": .array(plan.notes.map { .string($0) }),
             "cells": .array(plan.cells.map { cell in
                 [
-                    "cell": .string(cell.name), "run": .string(cell.run), "seed": .int(cell.seed),
+                    "cell": .string(cell.name), "arm": .string(cell.arm), "run": .string(cell.run), "seed": .int(cell.seed),
                     "stages": .array(cell.stages.map(stage)),
                 ]
             }),
@@ -139,7 +117,7 @@ private struct PlanDocument {
 
     private func total(_ total: SweepPlan.Total) -> JSONValue {
         [
-            "kind": total.kind.map(JSONValue.string) ?? .null, "stages": .int(total.count), "steps": .int(total.steps),
+            "kind": total.name.isEmpty ? .null : .string(total.name), "stages": .int(total.count), "steps": .int(total.steps),
             "tokens": .int(total.tokens), "flops": .number(total.flops), "memory_bytes": .number(total.memory),
             "disk_bytes": .number(total.disk), "scratch_bytes": .number(total.scratch), "seconds": number(total.seconds),
             "unknown": .array(total.unknown.map { .string($0) }),

@@ -12,7 +12,7 @@ extension SweepCommand {
             abstract: "Show how far each cell of a sweep is, also while it runs.",
             discussion: """
                 A run whose process was killed is shown as interrupted; 'prologue sweep run' goes on with it. With --watch \
-                the table is shown again until nobody works on the sweep; with --watch --json each is one line.
+                the table is drawn again in place until nobody works on the sweep; with --watch --json each is one line.
 
                   prologue sweep status sweep.yaml
                   prologue sweep status sweep.yaml --watch
@@ -32,29 +32,34 @@ extension SweepCommand {
         func run() throws {
             let file = try sweep.load()
             let store = try Store(directory: store.directory)
-            guard watch else {
-                let status = try SweepStatus(of: file, in: store)
-                return output.show(Self.table(status), json: Self.json(status))
-            }
-            let isTerminal = isatty(STDOUT_FILENO) == 1
+            guard watch else { return show(try SweepStatus(of: file, in: store)) }
+            var redraw = Redraw()
             while true {
                 let status = try SweepStatus(of: file, in: store)
                 if output.format == .json {
                     print(Self.json(status).canonical)
+                } else if output.format == nil, Terminal.canRedraw {
+                    redraw.show(text(status))
                 } else {
-                    // Home, the table, and away with what was longer before.
-                    if isTerminal { print("\u{1B}[H\u{1B}[2J", terminator: "") }
-                    output.show(Self.table(status))
+                    show(status)
                 }
-                fflush(nil)
-                if !status.isUnderWay { return }
+                if !status.isUnderWay || StandardOutput.isBroken { return }
                 Thread.sleep(forTimeInterval: every)
             }
         }
 
+        private func show(_ status: SweepStatus) {
+            output.format == nil
+                ? print(text(status), terminator: "") : output.show(Self.table(status), json: Self.json(status))
+        }
+
+        private func text(_ status: SweepStatus) -> String {
+            store.quiet ? Self.sentence(status.overall) + "\n" : Self.table(status).forTerminal
+        }
+
         private static func table(_ status: SweepStatus) -> Table {
             var table = Table(columns: [
-                .text("cell"), .text("state"), .text("stages", alignment: .right), .text("at"),
+                .text("cell"), .state("state"), .text("stages", alignment: .right), .text("at"),
                 .text("step", alignment: .right), .number("rate", unit: "1/s", decimals: 1),
                 .text("time left", alignment: .right), .text("values"),
             ])
@@ -75,7 +80,7 @@ extension SweepCommand {
                         .text(line == 0 ? cell.name : ""), .text(line == 0 ? cell.state.rawValue : ""),
                         text(line == 0 ? stages : nil), .text(work.role),
                         .text(work.steps.map { "\(work.step)/\($0)" } ?? "\(work.step)"), .number(work.rate),
-                        text(work.secondsLeft.map(ConsoleProgress.time)), .text(values.isEmpty ? words(of: cell) : values),
+                        text(work.secondsLeft.map(Units.time)), .text(values.isEmpty ? words(of: cell) : values),
                     ])
                 }
             }
@@ -91,9 +96,9 @@ extension SweepCommand {
         private static func sentence(_ overall: SweepProgress) -> String {
             var parts = ["\(overall.done) of \(overall.stages) stages done"]
             if overall.unknownRuns > 0 { parts.append("\(overall.unknownRuns) runs not begun, with stages of their own") }
-            if let elapsed = overall.elapsed { parts.append("\(ConsoleProgress.time(elapsed)) elapsed") }
+            if let elapsed = overall.elapsed { parts.append("\(Units.time(elapsed)) elapsed") }
             if overall.done < overall.stages {
-                parts.append(overall.secondsLeft.map { "about \(ConsoleProgress.time($0)) left" } ?? "time left unknown")
+                parts.append(overall.secondsLeft.map { "about \(Units.time($0)) left" } ?? "time left unknown")
             }
             return parts.joined(separator: ", ")
         }

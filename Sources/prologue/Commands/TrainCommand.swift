@@ -23,6 +23,6 @@ struct TrainCommand: AsyncParsableCommand {
         let file = try sweep.load()
         Interruption.listen()
         let context = try store.context(threads: workforce.choice.threads)
-        try report(workforce.run(SweepRunner(file, context), context, upTo: stage))
+        try report(workforce.run(SweepRunner(file, context), context, upTo: stage), isQuiet: store.quiet)
     }
 }

@@ -42,7 +42,8 @@ struct SemanticsFigures {
         }
         func plot(_ title: String, _ series: [LinePlot.Series]) -> LinePlot {
             var plot = LinePlot(title: title, xLabel: "tokens", yLabel: yLabel, series: series)
-            plot.xScale = .logarithmic
+            plot.xScale = .suiting(series.flatMap { $0.points.map(\.x) })
+            plot.possible = PossibleValues.of(metric("all"))
             return plot
         }
         var plots: [(String, LinePlot)] = []
@@ -81,7 +82,7 @@ struct SemanticsFigures {
         let points = plots.flatMap { $0.series.flatMap(\.points) }
         let ends = points.flatMap { [$0.y, $0.band?.lowerBound, $0.band?.upperBound].compactMap { $0 } }.filter(\.isFinite)
         guard let low = ends.min(), let high = ends.max(), low < high else { return nil }
-        // Intervals of few seeds may be wider than what can be.
+        // R² far below zero says no more than "worse than the mean".
         return max(-0.1, (low * 10).rounded(.down) / 10)...min(1, (high * 10).rounded(.up) / 10)
     }
 
@@ -101,7 +102,8 @@ struct SemanticsFigures {
                 }
             }
             guard !series.isEmpty else { return nil }
-            let plot = LinePlot(title: measure.title + told, xLabel: "tokens given", yLabel: measure.title, series: series)
+            var plot = LinePlot(title: measure.title + told, xLabel: "tokens given", yLabel: measure.title, series: series)
+            plot.possible = PossibleValues.of(measure.name == "gfid" ? "gfid" : "completion_\(measure.name)")
             return figure("completions-\(mode)-\(measure.name)", Self.overSeeds, plot.svg())
         }
         let pictures = mode == "noclass" ? firstPictures("completions", of: "completions.png") : []
@@ -150,7 +152,8 @@ struct SemanticsFigures {
                 return points.isEmpty ? nil : LinePlot.Series(title, points: points, isDashed: isDashed)
             }
             guard !series.isEmpty else { return nil }
-            let plot = LinePlot(title: "\(arm.label): prologue tokens", xLabel: "prologue token", yLabel: "nats", series: series)
+            var plot = LinePlot(title: "\(arm.label): prologue tokens", xLabel: "prologue token", yLabel: "nats", series: series)
+            plot.possible = 0...Double.infinity
             return figure("prologue-cost-\(arm.label)", "bands: 95 % intervals over seeds; in the data, entropies given earlier "
                 + "tokens come out too low once there are few images to a prefix", plot.svg())
         }
@@ -167,7 +170,7 @@ struct SemanticsFigures {
             figures.append(figure(
                 "costs-\(mode)", "bars: 95 % intervals over seeds, or over held-out images where there is one seed",
                 BarPlot(
-                    title: "What the prior pays for tokens, \(spelt)", yLabel: "nats per image",
+                    title: "What the prior pays for tokens, \(spelt)", xLabel: "tokens", yLabel: "nats per image",
                     groups: parts.map { $0 == "tokens" ? "all tokens" : $0 }, series: series
                 ).svg()))
         }
@@ -193,7 +196,8 @@ struct SemanticsFigures {
         }
         guard series.contains(where: { $0.values.contains { $0 != nil } }) else { return nil }
         let plot = BarPlot(
-            title: "−ELBO against \(baseline.label), no class given", yLabel: "nats per image more than \(baseline.label)",
+            title: "−ELBO against \(baseline.label), no class given", xLabel: "part of the cost",
+            yLabel: "nats per image more than \(baseline.label)",
             groups: parts.map(\.0), series: series)
         return figure("costs-difference", "less is better; bars: 95 % intervals of paired differences over seeds", plot.svg())
     }
@@ -223,7 +227,8 @@ struct SemanticsFigures {
         // It depends on the number of tokens alone, which is the same in all arms that have any of the kind.
         let even = results.arms.lazy.compactMap { series($0, "\(name)_even", as: "if even", colour: 6, isDashed: true) }.first
         guard !measured.isEmpty, layers.count > 1 else { return nil }
-        let plot = LinePlot(title: title, xLabel: "layer", yLabel: yLabel, series: measured + (even.map { [$0] } ?? []))
+        var plot = LinePlot(title: title, xLabel: "layer", yLabel: yLabel, series: measured + (even.map { [$0] } ?? []))
+        plot.possible = PossibleValues.of("attention.\(name)")
         return figure("attention-\(name)", "while visual tokens are predicted, mean over heads; " + Self.overSeeds, plot.svg())
     }
 
@@ -263,7 +268,7 @@ struct SemanticsFigures {
         let shown = sets.filter { set in factors.contains { !arm.values(Self.readout($0, set)).isEmpty } }
         guard !factors.isEmpty, !shown.isEmpty else { return nil }
         let map = HeatMap(
-            title: "\(arm.label): factors that a linear map reads", xLabel: "tokens",
+            title: "\(arm.label): factors that a linear map reads", xLabel: "tokens", yLabel: "factor",
             rowLabels: factors.map { $0.replacing("_", with: " ") }, columnLabels: shown,
             cells: factors.map { factor in
                 shown.map { HeatMap.Cell(arm.values(Self.readout(factor, $0)).map(\.value)) }
@@ -297,7 +302,7 @@ extension HeatMap.Cell {
 }
 
 extension LinePlot.Point {
-    /// The mean of values over seeds, with its 95 % interval.
+    /// The mean of values over seeds, with its 95 % interval; nil without values.
     init?(_ values: [Double], x: Double) {
         guard let estimate = Estimate(of: values) else { return nil }
         self.init(x: x, y: estimate.mean, band: estimate.interval.map { $0.low...$0.high })

@@ -73,7 +73,7 @@ struct TokenArrays {
         }
         return HeatMap(
             title: "\(label): what each \(segment == .prologue ? "prologue" : "visual") token tells",
-            xLabel: segment == .prologue ? "prologue token" : "visual token, from the top left",
+            xLabel: segment == .prologue ? "prologue token" : "visual token, from the top left", yLabel: "what is told of",
             rowLabels: shown.map { $0.name.replacing("_", with: " ") },
             columnLabels: tokens.map { "\($0 - tokens.lowerBound)" }, cells: cells, legend: "share of entropy")
     }

@@ -1,0 +1,142 @@
+extension Table {
+    /// A `<table>` that can be read at every width; the best values are bold.
+    ///
+    /// One with many columns and few rows is set on its side. Where a table is still wider than the page, which the page's
+    /// own width decides, its rows become lists of "heading: value".
+    public func html() -> String {
+        if width > Self.page, let turned = transposed, turned.width < width { return turned.upright() }
+        return upright()
+    }
+
+    /// About as wide as a page's text on a common screen, in pixels.
+    private static let page = 1040
+
+    private func upright() -> String {
+        let limit = Self.limits.first { $0 >= width } ?? Self.limits[Self.limits.count - 1]
+        func classes(_ column: Int, _ text: String) -> String {
+            let names = [columns[column].alignment == .right ? "number" : nil, text.count > Self.longest ? "long" : nil]
+            let all = names.compactMap(\.self).joined(separator: " ")
+            return all.isEmpty ? "" : " class=\"\(all)\""
+        }
+        let head = columns.indices.map { c -> String in
+            "<th\(classes(c, ""))>" + columns[c].headingLines.map(escapedForXML).joined(separator: "<br>") + "</th>"
+        }
+        let body = rows.indices.map { row -> String in
+            columns.indices.map { column -> String in
+                let text = shown(row, column)
+                let value = isBest(row: row, column: column) ? "<strong>\(escapedForXML(text))</strong>" : escapedForXML(text)
+                return "<td\(classes(column, text)) data-label=\"\(escapedForXML(columns[column].heading))\">\(value)</td>"
+            }.joined()
+        }
+        let notes = footnotes.isEmpty ? "" : "\n<ul class=\"notes\">\n"
+            + footnotes.map { "<li>\(escapedForXML($0))</li>\n" }.joined() + "</ul>"
+        return """
+            <div class="table"><table class="to-\(limit)">
+            <thead><tr>\(head.joined())</tr></thead>
+            <tbody>
+            \(body.map { "<tr>\($0)</tr>" }.joined(separator: "\n"))
+            </tbody>
+            </table></div>\(notes)
+            """
+    }
+
+    /// Pixels that it takes side by side, estimated from its letters.
+    private var width: Int {
+        columns.indices.reduce(0) { width, c in
+            let cells = rows.indices.map { min(shown($0, c).count, Self.longest) }
+            return width + 26 + 8 * max(cells.max() ?? 0, columns[c].headingLines.map(\.count).max() ?? 0)
+        }
+    }
+
+    /// A row for each column but the first, whose cells become the headings. Its cells are texts: what is best is told by
+    /// the table that it was. Nil where rows have no names of their own, or are too many.
+    private var transposed: Table? {
+        let names = rows.indices.map { shown($0, 0) }
+        guard columns.count > rows.count + 1, Set(names).count == names.count else { return nil }
+        var table = Table(
+            columns: [.text(columns[0].heading, key: "")]
+                + names.enumerated().map { .text($1, key: "\($0)", alignment: .right) })
+        for c in columns.indices.dropFirst() {
+            let best = rows.indices.map { isBest(row: $0, column: c) }
+            table.add([.text(columns[c].heading)] + rows.indices.map { .text(shown($0, c) + (best[$0] ? " *" : "")) })
+        }
+        for footnote in footnotes { table.add(footnote: footnote) }
+        return table
+    }
+
+    /// Texts longer than so many letters are broken.
+    private static let longest = 44
+    /// Widths of a page below which a table is no longer shown side by side; a table takes the nearest above its own.
+    fileprivate static let limits = [320, 400, 480, 560, 640, 720, 800, 900, 1000, 1100, 1250, 1400, 1600, 1900, 2300]
+}
+
+enum StyleSheet {
+    static let text = """
+        :root { color-scheme: light dark; --ground: #fff; --ink: #222; --strong: #111; --soft: #555; --rule: #e6e6e6;
+          --axis: #888; --link: #00558b; }
+        @media (prefers-color-scheme: dark) {
+          :root { --ground: #14171a; --ink: #d9dcde; --strong: #f2f4f5; --soft: #a3a9ae; --rule: #32383d; --axis: #7d858b;
+            --link: #79bdf0; }
+        }
+        body { margin: 0; background: var(--ground); color: var(--ink); font: 16px/1.55 system-ui, 'Segoe UI', \
+        'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif; }
+        main { max-width: 1600px; margin: 0 auto; padding: 24px 20px 64px; }
+        h1 { font-size: 1.9rem; line-height: 1.2; margin: 0.4em 0 0.6em; color: var(--strong); }
+        h2 { font-size: 1.35rem; margin: 2.2em 0 0.6em; padding-bottom: 0.25em; border-bottom: 1px solid var(--rule); \
+        color: var(--strong); }
+        h3 { font-size: 1.05rem; margin: 1.6em 0 0.4em; }
+        p, ul, dl { max-width: 46em; }
+        a { color: var(--link); }
+        nav ul { display: flex; flex-wrap: wrap; gap: 2px 20px; padding: 0; max-width: none; list-style: none; }
+        .table { container-type: inline-size; margin: 1em 0; overflow-x: auto; }
+        table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 0.92rem; }
+        th, td { padding: 6px 12px; text-align: left; vertical-align: bottom; white-space: nowrap; }
+        th { font-weight: 600; border-bottom: 2px solid var(--axis); }
+        td { border-bottom: 1px solid var(--rule); }
+        .long { white-space: normal; overflow-wrap: anywhere; min-width: 12em; }
+        .number { text-align: right; }
+        td strong { color: var(--link); }
+        \(lists)
+        .notes { padding-left: 1.1em; font-size: 0.88rem; color: var(--soft); }
+        .figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 440px), 1fr)); gap: 24px; }
+        figure { margin: 0; }
+        figure svg.plot { width: 100%; height: auto; border: 1px solid var(--rule); }
+        .plot { fill: var(--ink); }
+        .plot .ground { fill: var(--ground); }
+        .plot .title { fill: var(--strong); }
+        .plot .grid { stroke: var(--rule); }
+        .plot .axis { stroke: var(--axis); }
+        .plot .whisker { stroke: var(--ink); }
+        figure img { width: 100%; max-width: 640px; height: auto; image-rendering: pixelated; border: 1px solid var(--rule); }
+        figcaption { font-size: 0.88rem; color: var(--soft); overflow-wrap: anywhere; }
+        dl { display: grid; grid-template-columns: max-content 1fr; gap: 2px 16px; }
+        dt { color: var(--soft); }
+        dd { margin: 0; overflow-wrap: anywhere; }
+        details { margin: 1em 0; }
+        summary { cursor: pointer; color: var(--link); }
+        @media (max-width: 600px) {
+          main { padding: 16px 14px 48px; }
+          h1 { font-size: 1.5rem; }
+          dl { grid-template-columns: 1fr; }
+          dd { margin-bottom: 6px; }
+        }
+        """
+
+    /// Tables as lists, for each width that a table may need.
+    private static var lists: String {
+        Table.limits.map { limit in
+            let table = ".to-\(limit)"
+            return """
+                @container (max-width: \(limit - 1)px) {
+                  \(table) thead { display: none; }
+                  \(table), \(table) tbody, \(table) tr { display: block; }
+                  \(table) tr { padding: 6px 0; border-bottom: 2px solid var(--axis); }
+                  \(table) td { display: flex; justify-content: space-between; gap: 16px; padding: 3px 0; border: 0; \
+                white-space: normal; overflow-wrap: anywhere; text-align: right; min-width: 0; }
+                  \(table) td::before { content: attr(data-label); color: var(--soft); text-align: left; }
+                  \(table) td:first-child { font-weight: 600; }
+                }
+                """
+        }.joined(separator: "\n")
+    }
+}
