@@ -10,13 +10,14 @@ enum Observable: String, Sendable {
     case encoder, joint, tokenizerAverage, prior, priorAverage
     /// Codes begun anew.
     case visualRestarts, prologueRestarts
-    case tokens, priorLoss, warm, cool
+    case tokens, reconstructions, priorLoss, warm, cool
 
     /// The stage that has to be run for it.
     var role: String {
         switch self {
         case .vocabulary, .priorShapes, .prior, .priorAverage, .priorLoss: "prior"
         case .length, .tokens: "tokens"
+        case .reconstructions: "reconstructions"
         case .warm, .sequence: "samples.nocfg"
         case .cool: "samples.cool"
         default: "tokenizer"
@@ -115,7 +116,7 @@ enum MenuTable {
             "visual_quantizer", "lfq", changes: [.encoderShapes, .decoderShapes],
             keeps: [.jointShapes, .vocabulary, .length]),
         tokenizer(
-            "visual_quantizer", "gumbel", changes: [.quantizer, .tokens], keeps: shapes + [.vocabulary, .length]),
+            "visual_quantizer", "gumbel", changes: [.quantizer, .encoder], keeps: shapes + [.vocabulary, .length]),
         tokenizer(
             "visual_temperature", "0.5", ["tokenizer.visual_quantizer=probq"], changes: [.encoder],
             keeps: initial + shapes, idle: [([], []), ([lfq], [])]),
@@ -260,8 +261,9 @@ enum MenuTable {
                 idle: [([], [])]),
             tokenizer("flip", "true", changes: [.encoder], keeps: shapes + [.vocabulary, .length]),
             MenuRow(
+                // Not the tokens: after so few steps both kinds of weights may choose the same codes.
                 key: "tokenizer.ema", value: "false", context: ["tokenizer.optimizer.lr=0.05"], anew: tokensOn,
-                changes: [.tokens], keeps: initial + shapes + [.encoder, .joint, .tokenizerAverage, .vocabulary]),
+                changes: [.reconstructions], keeps: initial + shapes + [.encoder, .joint, .tokenizerAverage, .vocabulary]),
         ]
 
     private static func prior(
@@ -290,8 +292,11 @@ enum MenuTable {
         + optimizer(
             "prior", priorOn, learned: .prior, averaged: .priorAverage, keeps: [.priorShapes, .priorLoss, .tokens, .encoder])
 
-    /// A prior that has learned something, so that samplers have something to differ in.
-    private static let learned = ["prior.optimizer.lr=0.05"]
+    /// A prior that has learned something, drawn from hot and often, so that samplers have something to differ in: each row
+    /// changes eight tokens or more.
+    private static let learned = [
+        "prior.optimizer.lr=0.05", "prior.steps=8", "sampling.count=60", "sampling.settings.cool.temperature=3",
+    ]
 
     private static func sampler(_ key: String, _ value: String, _ context: [String] = []) -> MenuRow {
         MenuRow(
@@ -314,7 +319,7 @@ enum MenuTable {
             [
                 sampler("\(part).scale", "9", ["\(part).scale=1"]),
                 sampler("\(part).schedule", "linear", ["\(part).scale=9"]),
-                sampler("\(part).power", "0.2", ["\(part).scale=200", "\(part).schedule=cosine"]),
+                sampler("\(part).power", "0.2", ["\(part).scale=\(part == "visual_guidance" ? 200 : 9)", "\(part).schedule=cosine"]),
                 sampler("\(part).start", "15", ["\(part).scale=1", "\(part).schedule=linear"]),
             ]
         }
