@@ -3,7 +3,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
-.PHONY: help setup setup-python build demo test golden bench lint clean
+.PHONY: help setup setup-python setup-dev build build-tests demo test test-fast test-matrix golden bench lint format check-format clean
 
 # A compiler process may take 2 GiB, so memory may allow fewer of them than there are cores; JOBS=n overrides.
 JOBS ?= $(shell awk -v cores="$$(nproc)" '/^MemAvailable/ { n = int($$2 / 2097152) } \
@@ -19,6 +19,11 @@ PACKS := $(wildcard $(or $(PROLOGUE_SHARED),../shared)/reference)
 
 # The tests compare with numpy, scipy, scikit-learn, torch and h5py through this interpreter.
 export PROLOGUE_PYTHON := $(CURDIR)/$(PYTHON)
+# The test library would take a backtrace of every error that is thrown, also of those that are caught: half of the time.
+export SWT_SWIFT_ERROR_BACKTRACING_ENABLED := 0
+# Those that train, sample or start the program: nine tenths of the time.
+SLOW_TESTS := CommandLineTests ExperimentTests PJRTTests
+SWIFT_FILES := Sources Tests Package.swift
 
 help: ## print this list
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +33,9 @@ setup: ## install what building needs: system libraries through apt-get
 
 setup-python: ## the same, and .venv with what the tests compare with
 	@scripts/setup.sh --python
+
+setup-dev: setup-python ## the same, and a hook that checks what is about to be committed
+	git config core.hooksPath scripts/hooks
 
 build: ## build .build/release/prologue
 	swift build $(BUILD) --product prologue
@@ -39,11 +47,19 @@ demo: setup build ## run the quickstart and print its table: baseline-2d against
 	fi; \
 	exec $(FREE_BLAS) $(PROLOGUE) sweep run Experiments/01-quickstart/sweep.yaml "$${data[@]}"
 
-test: setup-python lint ## lint, build, run all tests, and check the PyTorch twin against its packs
+build-tests: ## build the tests
 	swift build $(BUILD) --build-tests
+
+test: setup-python lint build-tests ## lint, build, run all tests, and check the PyTorch twin against its packs
 	@swift test $(BUILD) --skip-build 2>&1 | tee .build/test.log || \
 		{ printf '\nWhat failed:\n'; grep -E '^(✘|↳)' .build/test.log; exit 1; }
 	$(PYTHON) Tests/reference/check_packs.py Tests/Fixtures $(PACKS) | grep -v '^ok '
+
+test-fast: build-tests ## run the tests of everything below the experiments: less than two minutes after the build
+	swift test $(BUILD) --skip-build $(SLOW_TESTS:%=--skip %)
+
+test-matrix: setup-python build-tests ## run all tests with other instructions, thread counts and orders; ROWS="own plain", TESTS=…
+	scripts/test_matrix.sh $(ROWS:%=--only %) $(TESTS)
 
 golden: setup-python ## write the fixtures in Tests/Fixtures anew with the PyTorch twin
 	$(PYTHON) Tests/reference/make_fixtures.py Tests/Fixtures
@@ -54,6 +70,12 @@ bench: setup-python build ## time the engine against PyTorch, in turn on this ma
 lint: ## prove that imports point downward, check the files' order and what is cited; test the lint itself
 	@for check in scripts/lint_*.py; do python3 -B $$check; done
 	@python3 -B -m unittest discover --quiet --start-directory scripts
+
+format: ## format all Swift files
+	swift format format --in-place --parallel --recursive $(SWIFT_FILES)
+
+check-format: ## prove that all Swift files are formatted
+	@swift format lint --strict --parallel --recursive $(SWIFT_FILES)
 
 clean: ## remove what was built and .venv; results stay
 	rm -rf .build .venv
