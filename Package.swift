@@ -16,6 +16,8 @@ let package = Package(
         .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
         .systemLibrary(name: "CTurboJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CFreeType", pkgConfig: "freetype2", providers: [.apt(["libfreetype-dev"])]),
+        .systemLibrary(name: "CZip", pkgConfig: "libzip", providers: [.apt(["libzip-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
 
@@ -42,8 +44,8 @@ let package = Package(
         .target(name: "Models", dependencies: ["CKernels", "TensorCore", "NN", "Files"]),
 
         // Data, measures, records: no engine needed.
-        .target(name: "Archives", dependencies: ["CZlib", "Files"]),
-        .target(name: "ImageData", dependencies: ["Archives", "CPNG", "CTurboJPEG", "CZlib", "Files"]),
+        .target(name: "Archives", dependencies: ["CZip", "Files"]),
+        .target(name: "ImageData", dependencies: ["Archives", "CFreeType", "CPNG", "CTurboJPEG", "CZlib", "Files"]),
         .target(name: "Evaluation", dependencies: ["COpenBLAS", "Files"]),
         .target(
             name: "RunStore",

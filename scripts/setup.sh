@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-libraries=(libopenblas-dev libhdf5-dev libpng-dev libturbojpeg0-dev zlib1g-dev libssl-dev libsqlite3-dev)
+libraries=(libopenblas-dev libhdf5-dev libpng-dev libturbojpeg0-dev libfreetype-dev fonts-dejavu-core libzip-dev zlib1g-dev libssl-dev libsqlite3-dev)
 tools=(git make pkg-config sqlite3)
 dataset='dataset-fashion-mnist'
 oldest_swift=6.1

@@ -30,7 +30,10 @@ enum NPY {
             let lengthBytes = version == 1 ? 2 : 4
             let count = try read(lengthBytes)
             guard count.count == lengthBytes else { throw mistake("breaks off in its header") }
-            let wanted = Data(count).number(at: 0, bytes: lengthBytes)
+            let wanted = count.reversed().reduce(0) { $0 << 8 | Int($1) }
+            guard wanted <= NPY.longestHeader else {
+                throw mistake("has a header of \(wanted) bytes; expected at most \(NPY.longestHeader)")
+            }
             let bytes = try read(wanted)
             guard bytes.count == wanted else { throw mistake("breaks off in its header") }
             let header = String(decoding: bytes, as: UTF8.self)
@@ -42,7 +45,7 @@ enum NPY {
                 throw mistake("is in column-major order; expected row-major (numpy.ascontiguousarray makes it so)")
             }
             guard let shape = NPY.shape(shapeText) else { throw mistake("has a shape that cannot be read: \(header)") }
-            guard NPY.product(shape) != nil else { throw mistake("has shape \(shape), which is more than fits a file") }
+            guard NPY.product(shape.map { max($0, 1) }) != nil else { throw mistake("has shape \(shape), which is more than fits a file") }
             type = String(typeText.dropFirst().prefix { $0 != "'" && $0 != "\"" })
             guard let size = NPY.valueBytes[type] else {
                 let found = typeText.hasPrefix("[") ? "a structured type" : "numbers of type '\(type)'"
@@ -70,6 +73,8 @@ enum NPY {
         }
     }
 
+    /// More than any array of plain numbers needs.
+    private static let longestHeader = 1 << 16
     private static let valueBytes = ["|u1": 1, "<u1": 1, "<i4": 4, "<i8": 8, "<f4": 4, "<f8": 8]
 
     /// The header of an array in version 1, padded so that the values begin at a multiple of 64 bytes.
@@ -87,17 +92,6 @@ enum NPY {
         text += String(repeating: " ", count: 63 - (10 + text.utf8.count) % 64) + "\n"
         let length = text.utf8.count
         return Data(mark + [1, 0, UInt8(length & 255), UInt8(length >> 8)]) + Data(text.utf8)
-    }
-
-    /// The values of an array as the bytes of a file.
-    static func body(of array: NumpyArray) -> Data {
-        switch array.values {
-        case .uint8(let values): values.withUnsafeBytes { Data($0) }
-        case .int32(let values): values.withUnsafeBytes { Data($0) }
-        case .int64(let values): values.withUnsafeBytes { Data($0) }
-        case .float32(let values): values.withUnsafeBytes { Data($0) }
-        case .float64(let values): values.withUnsafeBytes { Data($0) }
-        }
     }
 
     /// What follows `'key':` in the header, from its first character on.

@@ -33,16 +33,18 @@ public struct Npz: Sendable {
         precondition(
             Set(arrays.map(\.name)).count == arrays.count, "arrays need different names: \(arrays.map(\.name))")
         try AtomicFile.replace(url) { aside in
-            guard FileManager.default.createFile(atPath: aside.path, contents: nil) else {
-                throw InputError(file: url.path, "cannot be made: is there such a folder, and may it be written to?")
+            try ZipWriter.write(to: aside, called: url.path) { try add(arrays[...], to: $0) }
+        }
+    }
+
+    /// Each array lends its memory until the file is finished.
+    private static func add(_ arrays: ArraySlice<(name: String, array: NumpyArray)>, to zip: ZipWriter.ZipMembers) throws {
+        guard let (name, array) = arrays.first else { return try zip.finish() }
+        try NPY.header(of: array).withUnsafeBytes { header in
+            try array.withUnsafeBytes { values in
+                try zip.add(name + ".npy", parts: [header, values])
+                try add(arrays.dropFirst(), to: zip)
             }
-            let output = try FileHandle(forWritingTo: aside)
-            defer { try? output.close() }
-            var zip = ZipWriter(output)
-            for (name, array) in arrays {
-                try zip.add(name + ".npy", parts: [NPY.header(of: array), NPY.body(of: array)])
-            }
-            try zip.finish()
         }
     }
 }

@@ -40,6 +40,17 @@ public struct NumpyArray: Equatable, Sendable {
         }
     }
 
+    /// The values as the bytes of a file.
+    func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+        switch values {
+        case .uint8(let values): try values.withUnsafeBytes(body)
+        case .int32(let values): try values.withUnsafeBytes(body)
+        case .int64(let values): try values.withUnsafeBytes(body)
+        case .float32(let values): try values.withUnsafeBytes(body)
+        case .float64(let values): try values.withUnsafeBytes(body)
+        }
+    }
+
     /// numpy's name of the number type.
     public var typeName: String {
         switch values {

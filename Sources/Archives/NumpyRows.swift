@@ -5,6 +5,7 @@ public final class NumpyRows {
     public let shape: [Int]
     private let header: NPY.Header
     private let reader: ZipMemberReader
+    private let file, member: String
     /// Rows that have been read.
     public private(set) var position = 0
 
@@ -22,6 +23,7 @@ public final class NumpyRows {
                     + "\(count) of \(header.valueBytes) bytes")
         }
         (self.header, self.reader, shape) = (header, reader, header.shape)
+        (self.file, self.member) = (file, member)
     }
 
     /// The next `count` rows, [rows, …], or those that are left; nil after the last.
@@ -32,19 +34,10 @@ public final class NumpyRows {
         guard rows > 0 else { return nil }
         let rowBytes = shape.dropFirst().reduce(header.valueBytes, *)
         position += rows
-        return header.array(try bytes(rows * rowBytes), shape: [rows] + shape.dropFirst())
+        try MemoryBudget.require(rows * rowBytes, file: file, "array '\(member)', \(rows) rows of it,")
+        return header.array(try reader.read(rows * rowBytes), shape: [rows] + shape.dropFirst())
     }
 
     /// All that is left, in one array.
-    func rest() throws -> NumpyArray {
-        header.array(try bytes(reader.size - header.length), shape: shape)
-    }
-
-    private func bytes(_ count: Int) throws -> [UInt8] {
-        // Sizes are what the file claims: memory is asked for as the content comes.
-        let part = 1 << 24
-        var bytes = try reader.read(min(count, part))
-        while bytes.count < count { bytes += try reader.read(min(count - bytes.count, part)) }
-        return bytes
-    }
+    func rest() throws -> NumpyArray { header.array(try reader.readAll(), shape: shape) }
 }

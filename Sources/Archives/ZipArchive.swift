@@ -1,25 +1,13 @@
+import CZip
 import Files
 import Foundation
 
-/// Reads the members of a zip file (PKWARE APPNOTE), stored or deflated, of any size (zip64).
-///
-/// The directory at the file's end says what there is and where; every member is checked against its size and CRC-32.
+/// Reads the members of a zip file through libzip, from any thread.
 public struct ZipArchive: Sendable {
-    /// A member, as the directory describes it.
-    struct Member: Sendable {
-        let name: String
-        /// 0: stored, 8: deflated.
-        let method: Int
-        let crc: UInt32
-        let compressedSize, size: Int
-        /// Where its local header begins.
-        let offset: Int
-    }
-
     /// What errors call the file.
     public let file: String
-    private let data: Data
-    private let members: [String: Member]
+    private let handle: ZipHandle
+    private let places: [ExactName: UInt64]
     /// Names of all members, in the order of the directory.
     public let names: [String]
 
@@ -27,71 +15,93 @@ public struct ZipArchive: Sendable {
     /// - Throws: `InputError` naming the file if it is not a whole zip file.
     public init(reading url: URL) throws {
         file = url.path
-        do { data = try Data(contentsOf: url, options: .alwaysMapped) } catch {
-            throw InputError(file: url.path, "cannot be read: \(error.localizedDescription)")
-        }
-        let list = try ZipDirectory(data, file: file).members
-        names = list.map(\.name)
-        members = Dictionary(list.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
+        handle = try ZipHandle(reading: url)
+        names = try handle.names()
+        // Where a name stands twice the later member replaces the earlier one.
+        places = Dictionary(
+            names.enumerated().map { (ExactName($1), UInt64($0)) }, uniquingKeysWith: { $1 })
     }
 
     /// The content of a member.
+    ///
+    /// - Parameter limit: bytes that are read at most.
     /// - Throws: `InputError` naming file and member if there is none of that name (and the nearest one that there is), it
-    ///   is compressed in another way than by deflate, or damaged.
-    public func content(of name: String) throws -> [UInt8] {
+    ///   is larger than `limit`, packed in a way that libzip cannot undo, or damaged.
+    public func content(of name: String, atMost limit: Int = .max) throws -> [UInt8] {
         let reader = try reader(of: name)
-        // The size is what the directory claims: memory is asked for as the content comes.
-        var content = try reader.read(Self.part)
-        while content.count < reader.size { content += try reader.read(Self.part) }
-        return content
+        guard reader.size <= limit else {
+            throw InputError(file: file, "member '\(name)' unfolds to \(reader.size) bytes, more than the \(limit) that are read")
+        }
+        return try reader.readAll()
     }
-
-    private static let part = 1 << 24
 
     /// Reads a member part by part. Throws as `content(of:)` does, in part only while reading.
     public func reader(of name: String) throws -> ZipMemberReader {
-        let member = try member(name)
-        return try ZipMemberReader(member, compressedBytes(of: member), file: file)
+        try ZipMemberReader(handle, at: try place(of: name), name: name)
     }
 
     /// Size and CRC-32 of a member's content, as the directory says.
     public func checksum(of name: String) throws -> String {
-        let member = try member(name)
+        let member = try handle.status(at: try place(of: name), name: name)
         return "\(member.size) \(String(member.crc, radix: 16))"
     }
 
-    private func member(_ name: String) throws -> Member {
-        guard let member = members[name] else {
+    private func place(of name: String) throws -> UInt64 {
+        guard let place = places[ExactName(name)] else {
             let hint = nearest(to: name, among: names).map { "; did you mean '\($0)'?" } ?? "; it has \(names)"
             throw InputError(file: file, "has no member '\(name)'\(hint)")
         }
-        return member
-    }
-
-    private func damaged(_ member: Member, _ what: String) -> InputError {
-        InputError(file: file, "member '\(member.name)' \(what)")
-    }
-
-    private func compressedBytes(of member: Member) throws -> Data {
-        let header = 30
-        guard member.offset <= data.count - header, data.number(at: member.offset, bytes: 4) == 0x0403_4B50 else {
-            throw damaged(member, "should begin at byte \(member.offset), but does not")
-        }
-        let names = data.number(at: member.offset + 26, bytes: 2) + data.number(at: member.offset + 28, bytes: 2)
-        let start = member.offset + header + names
-        guard start <= data.count, member.compressedSize <= data.count - start else {
-            throw damaged(member, "ends beyond the end of the file: truncated")
-        }
-        return data[data.startIndex + start..<data.startIndex + start + member.compressedSize]
+        return place
     }
 }
 
-extension Data {
-    /// A little-endian number at `offset` from the start, which must lie in the data. Numbers that no file size reaches
-    /// become `Int.max`.
-    func number(at offset: Int, bytes: Int) -> Int {
-        var value: UInt64 = 0
-        for i in (0..<bytes).reversed() { value = value << 8 | UInt64(self[startIndex + offset + i]) }
-        return Int(exactly: value) ?? .max
+/// An open zip file. libzip may be entered by one thread at a time for each of these.
+final class ZipHandle: @unchecked Sendable {
+    let file: String
+    private let archive: OpaquePointer
+    private let lock = NSLock()
+
+    init(reading url: URL) throws {
+        file = url.path
+        var code: Int32 = 0
+        guard let archive = zip_open(url.path, ZIP_RDONLY, &code) else {
+            var error = zip_error_t()
+            zip_error_init_with_code(&error, code)
+            defer { zip_error_fini(&error) }
+            let reason = zip_error_strerror(&error).map { String(cString: $0) } ?? "error \(code)"
+            throw InputError(file: url.path, "is not a readable zip file, or is truncated: \(reason)")
+        }
+        self.archive = archive
     }
+
+    deinit { zip_discard(archive) }
+
+    func entered<Result>(_ body: (OpaquePointer) throws -> Result) rethrows -> Result {
+        try lock.withLock { try body(archive) }
+    }
+
+    func names() throws -> [String] {
+        try entered { archive in
+            try (0..<UInt64(max(0, zip_get_num_entries(archive, 0)))).map { place in
+                guard let name = zip_get_name(archive, place, 0) else {
+                    throw InputError(file: file, "the zip directory cannot be read: \(reason(archive))")
+                }
+                return String(cString: name)
+            }
+        }
+    }
+
+    /// What the directory says of a member.
+    func status(at place: UInt64, name: String) throws -> (size: Int, crc: UInt32, method: Int, isEncrypted: Bool) {
+        try entered { archive in
+            var status = zip_stat_t()
+            guard zip_stat_index(archive, place, 0, &status) == 0, let size = Int(exactly: status.size) else {
+                throw InputError(file: file, "member '\(name)' cannot be looked up: \(reason(archive))")
+            }
+            return (size, status.crc, Int(status.comp_method), status.encryption_method != 0)
+        }
+    }
+
+    /// libzip's own words on what failed last; call only when entered.
+    func reason(_ archive: OpaquePointer) -> String { zip_strerror(archive).map { String(cString: $0) } ?? "unknown error" }
 }

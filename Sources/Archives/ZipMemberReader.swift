@@ -1,114 +1,72 @@
-import CZlib
+import CZip
 import Files
-import Foundation
 
-/// Reads one member of a zip file from front to back, a part at a time, so that it need not fit in memory.
-///
-/// Its end is reached when all bytes that the directory speaks of are read; size and CRC-32 are checked there.
+/// Reads a member of a zip file from front to back, part by part; its size and checksum are checked with the last part.
 public final class ZipMemberReader {
-    /// Bytes of content.
+    /// Bytes of content, as the directory says.
     public let size: Int
-    private let file: String
-    private let member: ZipArchive.Member
-    private let compressed: Data
-    private var consumed = 0
+    private let handle: ZipHandle
+    private let name: String
+    private let member: OpaquePointer
     private var produced = 0
-    private var checksum: UInt = 0
     private var isChecked = false
-    /// Nil for a stored member. zlib wants it to stay where it is.
-    private let stream: UnsafeMutablePointer<z_stream>?
 
-    init(_ member: ZipArchive.Member, _ compressed: Data, file: String) throws {
-        (self.member, self.compressed, self.file, size) = (member, compressed, file, member.size)
-        switch member.method {
-        case 0:
-            stream = nil
-            guard compressed.count == member.size else { throw damaged(Self.wrongCount(compressed.count, member)) }
-        case 8:
-            let made = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
-            made.initialize(to: z_stream())
-            stream = made
-            // Negative: deflate data without a header of their own.
-            guard inflateInit2_(made, -MAX_WBITS, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK else {
-                throw damaged("cannot be inflated: zlib cannot start")
+    init(_ handle: ZipHandle, at place: UInt64, name: String) throws {
+        let status = try handle.status(at: place, name: name)
+        (self.handle, self.name, size) = (handle, name, status.size)
+        member = try handle.entered { archive in
+            if status.isEncrypted { throw InputError(file: handle.file, "member '\(name)' is encrypted") }
+            guard let member = zip_fopen_index(archive, place, 0) else {
+                throw InputError(
+                    file: handle.file,
+                    "member '\(name)', packed by method \(status.method), cannot be read: \(handle.reason(archive))")
             }
-        default:
-            stream = nil
-            throw damaged("is compressed by method \(member.method); expected stored (0) or deflated (8)")
+            return member
         }
     }
 
-    deinit {
-        guard let stream else { return }
-        inflateEnd(stream)
-        stream.deallocate()
-    }
+    deinit { handle.entered { _ in _ = zip_fclose(member) } }
 
     /// The next `count` bytes, or those that are left.
     /// - Throws: `InputError` naming file and member where it is damaged.
     public func read(_ count: Int) throws -> [UInt8] {
         let wanted = min(count, size - produced)
-        let part: [UInt8]
-        if stream == nil {
-            let start = compressed.startIndex + produced
-            part = [UInt8](compressed[start..<start + wanted])
-        } else {
-            part = try inflated(wanted)
-            guard part.count == wanted else { throw damaged(Self.wrongCount(produced + part.count, member)) }
-        }
-        checksum = part.withUnsafeBufferPointer { crc32_z(checksum, $0.baseAddress, $0.count) }
+        let part = try fetched(wanted)
         produced += part.count
-        if produced == size, !isChecked { try check() }
+        guard part.count == wanted else { throw damaged("holds \(produced) bytes where the directory says \(size)") }
+        if produced == size, !isChecked {
+            // libzip compares the checksum when it finds no more, which is also where a small file may unfold without end.
+            guard try fetched(1).isEmpty else { throw damaged("unfolds to more than the \(size) bytes that the directory says") }
+            isChecked = true
+        }
         return part
     }
 
-    private func check() throws {
-        // A small file may claim to unfold without end; the directory says how much to expect.
-        if stream != nil, try !inflated(1).isEmpty {
-            throw damaged("unfolds to more than the \(member.size) bytes that the directory says")
-        }
-        guard UInt32(truncatingIfNeeded: checksum) == member.crc else {
-            throw damaged("is damaged: its content does not match its checksum")
-        }
-        isChecked = true
+    /// All that is left. The size is what the directory claims: memory is asked for as the content comes.
+    func readAll() throws -> [UInt8] {
+        let part = 1 << 24
+        try MemoryBudget.require(size - produced, file: handle.file, "member '\(name)'")
+        var content = try read(part)
+        while produced < size { content += try read(part) }
+        return content
     }
 
-    /// At most `count` bytes more; fewer where the data end.
-    private func inflated(_ count: Int) throws -> [UInt8] {
-        guard let stream else { return [] }
+    private func fetched(_ count: Int) throws -> [UInt8] {
         var failure: String?
-        let part = [UInt8](unsafeUninitializedCapacity: count) { output, filled in
-            compressed.withUnsafeBytes { input in
-                let bytes = input.bindMemory(to: UInt8.self)
+        let part = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+            handle.entered { _ in
                 filled = 0
-                while filled < count {
-                    // zlib counts in 32 bits, and does not write to its input.
-                    let (offered, room) = (min(bytes.count - consumed, 1 << 30), min(count - filled, 1 << 30))
-                    stream.pointee.next_in = bytes.baseAddress.map { UnsafeMutablePointer(mutating: $0 + consumed) }
-                    stream.pointee.avail_in = UInt32(offered)
-                    stream.pointee.next_out = output.baseAddress.map { $0 + filled }
-                    stream.pointee.avail_out = UInt32(room)
-                    let status = CZlib.inflate(stream, Z_NO_FLUSH)
-                    consumed += offered - Int(stream.pointee.avail_in)
-                    filled += room - Int(stream.pointee.avail_out)
-                    if status == Z_STREAM_END { break }
-                    guard status == Z_OK else {
-                        let reason = stream.pointee.msg.map { String(cString: $0) } ?? "it breaks off"
-                        failure = "is damaged after \(produced + filled) bytes of content: \(reason)"
-                        break
-                    }
+                while filled < count, let start = buffer.baseAddress {
+                    let got = zip_fread(member, start + filled, UInt64(count - filled))
+                    if got < 0 { failure = zip_file_strerror(member).map { String(cString: $0) } ?? "unknown error" }
+                    guard got > 0 else { break }
+                    filled += Int(got)
                 }
             }
         }
-        if let failure { throw damaged(failure) }
+        if let failure { throw damaged("is damaged: \(failure)") }
         return part
     }
 
-    private static func wrongCount(_ count: Int, _ member: ZipArchive.Member) -> String {
-        "holds \(count) bytes where the directory says \(member.size)"
-    }
-
-    private func damaged(_ what: String) -> InputError {
-        InputError(file: file, "member '\(member.name)' \(what)")
-    }
+    private func damaged(_ what: String) -> InputError { InputError(file: handle.file, "member '\(name)' \(what)") }
 }

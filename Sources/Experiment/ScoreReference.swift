@@ -64,10 +64,11 @@ struct ScoreReference {
 
     init(reading url: URL) throws {
         let file = try HDF5File(reading: url)
-        images = try Statistics(file, "real")
+        let images = try Statistics(file, "real")
+        self.images = images
         reconstructions = try Statistics(file, "reconstruction")
         func matrix(_ group: String) throws -> FeatureMatrix {
-            let stored = try file.read("\(group)/features", as: Float.self)
+            let stored = try file.read("\(group)/features", as: Float.self, shape: [nil, images.pooled.dimensions])
             return FeatureMatrix(rows: stored.shape[0], columns: stored.shape[1], values: stored.values)
         }
         (features, reconstructed) = (try matrix("real"), try matrix("reconstruction"))

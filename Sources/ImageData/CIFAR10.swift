@@ -82,10 +82,6 @@ public enum CIFAR10 {
                 file: file.path, "no such file; data.path should name the folder of CIFAR-10's binary version "
                     + "(data_batch_1.bin to data_batch_5.bin, test_batch.bin, batches.meta.txt)")
         }
-        do {
-            return try Data(contentsOf: file)
-        } catch {
-            throw InputError(file: file.path, "cannot be read: \(error.localizedDescription)")
-        }
+        return try FileContent.read(file.path)
     }
 }

@@ -3,12 +3,10 @@ import Files
 import Foundation
 
 enum Gzip {
-    /// The content of gzip `data` (one member or several).
+    /// The content of gzip `data` (one member or several), which is at most `FileContent.mostBytes`.
     /// - Throws: `InputError` naming `file`, the byte at which it breaks off or is damaged, and zlib's reason.
     static func decompress(_ data: Data, file: String) throws -> [UInt8] {
-        guard data.count <= Int(UInt32.max) else {
-            throw InputError(file: file, "\(data.count) bytes of gzip data are more than the \(UInt32.max) that can be read")
-        }
+        precondition(data.count <= FileContent.mostBytes, "\(data.count) bytes of gzip data")
         var stream = z_stream()
         let gzipOnly = MAX_WBITS + 16
         guard inflateInit2_(&stream, gzipOnly, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK else {
@@ -32,6 +30,9 @@ enum Gzip {
                     return chunk.count - Int(stream.avail_out)
                 }
                 content.append(contentsOf: chunk[..<produced])
+                guard content.count <= FileContent.mostBytes else {
+                    throw InputError(file: file, "unfolds to more than the \(FileContent.mostBytes) bytes that are read")
+                }
                 let position = inputCount - Int(stream.avail_in)
                 if status == Z_BUF_ERROR || (status == Z_OK && stream.avail_in == 0 && produced == 0) {
                     throw InputError(

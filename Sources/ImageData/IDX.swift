@@ -17,14 +17,9 @@ struct IDX {
             throw InputError(file: folder.path, "holds neither \(stem) nor \(stem).gz")
         }
         file = url.path
-        let content: [UInt8]
-        do {
-            let data = try Data(contentsOf: url)
-            let compressed = url.pathExtension == "gz" || data.starts(with: [0x1F, 0x8B])
-            content = compressed ? try Gzip.decompress(data, file: url.path) : [UInt8](data)
-        } catch let error as CocoaError {
-            throw InputError(file: url.path, "cannot be read: \(error.localizedDescription)")
-        }
+        let data = try FileContent.read(url.path)
+        let compressed = url.pathExtension == "gz" || data.starts(with: [0x1F, 0x8B])
+        let content = compressed ? try Gzip.decompress(data, file: url.path) : [UInt8](data)
 
         func number(at offset: Int) throws -> Int {
             guard content.count >= offset + 4 else {

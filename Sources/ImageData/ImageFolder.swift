@@ -2,7 +2,7 @@ import Files
 import Foundation
 
 /// Pictures in class folders, below a folder or in a zip file: `train/CLASS/…` and `test/CLASS/…`, or `CLASS/…` alone,
-/// which is then split.
+/// which is then split. Folders below a class belong to it.
 ///
 /// Classes are the folders' names in order of their bytes; images are in order of class, then of file name. Opening looks
 /// at every file once (`PictureSurvey`); afterwards pictures are read and decoded when they are wanted, and none is held.
@@ -37,16 +37,18 @@ public struct ImageFolder: Sendable {
         let survey = try PictureSurvey(
             (listing.train + listing.test).flatMap(\.self), of: files, kept: survey, progress: progress)
         var skipped: [String] = []
+        func skip(_ problem: String) throws {
+            guard broken == .skip else { throw InputError("\(problem); data.broken: skip leaves such files out") }
+            skipped.append(problem)
+        }
+        for problem in listing.problems { try skip(problem) }
         func half(_ name: String, _ classes: [[String]]) throws -> ImageSet {
             var (paths, digests, labels): ([String], [String], [Int32]) = ([], [], [])
             for (label, files) in classes.enumerated() {
                 for path in files {
-                    guard let finding = survey.findings[path] else { preconditionFailure("no look was taken at \(path)") }
+                    guard let finding = survey.findings[ExactName(path)] else { preconditionFailure("no look was taken at \(path)") }
                     if let problem = finding.problem {
-                        guard broken == .skip else {
-                            throw InputError("\(problem); data.broken: skip leaves such files out")
-                        }
-                        skipped.append(problem)
+                        try skip(problem)
                         continue
                     }
                     paths.append(path)

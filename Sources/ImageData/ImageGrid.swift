@@ -10,7 +10,7 @@ public struct ImageGrid: Sendable {
     public var scale = 3
     /// One caption to the left of each row, from the top; rows beyond the last have none.
     public var rowLabels: [String] = []
-    /// One caption above each column, from the left; cut where it does not fit.
+    /// One caption above each column, from the left; cut short where it does not fit.
     public var columnLabels: [String] = []
     /// A line over everything.
     public var title = ""
@@ -32,36 +32,42 @@ public struct ImageGrid: Sendable {
         let count = pixels.count / bytes
         let rows = (count + columns - 1) / columns
         let (cellHeight, cellWidth, space) = (height * scale, width * scale, gap * scale)
-        let textScale = max(1, min(2, cellHeight / (3 * BitmapFont.height)))
-        let line = BitmapFont.height * textScale
-        let labelWidth = rowLabels.prefix(rows).map { BitmapFont.width(of: $0) * textScale }.max() ?? 0
+        let font = title.isEmpty && rowLabels.isEmpty && columnLabels.isEmpty ? nil : Font()
+        font?.size = max(9, min(14, cellHeight / 3))
+        let (line, pad) = (font?.lineHeight ?? 0, max(space, 4))
+        let rowLabels = font == nil ? [] : Array(rowLabels.prefix(rows))
+        let columnLabels = font == nil ? [] : Array(columnLabels.prefix(columns))
+        let labelWidth = rowLabels.compactMap { font?.width(of: $0) }.max() ?? 0
 
-        var top = max(space, textScale)
+        var top = space
         var left = space
-        if !title.isEmpty { top += line + 3 * textScale }
+        let hasTitle = font != nil && !title.isEmpty
+        if hasTitle { top += line + pad }
         let columnLabelTop = top
-        if !columnLabels.isEmpty { top += line + 2 * textScale }
-        if labelWidth > 0 { left += labelWidth + 4 * textScale }
-        let gridWidth = left + columns * (cellWidth + space)
-        let titleWidth = title.isEmpty ? 0 : BitmapFont.width(of: title) * textScale + 2 * max(space, textScale)
+        if !columnLabels.isEmpty { top += line + 2 }
+        if labelWidth > 0 { left += labelWidth + pad }
+        let titleWidth = hasTitle ? (font?.width(of: title) ?? 0) + 2 * pad : 0
         var canvas = Canvas(
-            height: top + rows * (cellHeight + space), width: max(gridWidth, titleWidth), channels: channels)
+            height: top + rows * (cellHeight + space), width: max(left + columns * (cellWidth + space), titleWidth),
+            channels: channels)
 
-        canvas.write(title, top: max(space, textScale), left: max(space, textScale), scale: textScale)
-        let longest = columnLabels.prefix(columns).map { BitmapFont.width(of: $0) }.max() ?? 0
-        let columnScale = longest * textScale <= cellWidth ? textScale : 1
-        for (column, label) in columnLabels.prefix(columns).enumerated() {
-            let text = String(label.prefix(max(1, (cellWidth + space) / (BitmapFont.advance * columnScale))))
-            let margin = max(0, cellWidth - BitmapFont.width(of: text) * columnScale) / 2
-            canvas.write(
-                text, top: columnLabelTop + line - BitmapFont.height * columnScale,
-                left: left + column * (cellWidth + space) + margin, scale: columnScale)
-        }
-        for (row, label) in rowLabels.prefix(rows).enumerated() {
-            let margin = labelWidth - BitmapFont.width(of: label) * textScale
-            canvas.write(
-                label, top: top + row * (cellHeight + space) + max(0, cellHeight - line) / 2,
-                left: max(space, textScale) + margin, scale: textScale)
+        if let font {
+            if hasTitle { canvas.write(title, font, top: space, left: pad) }
+            let (size, longest) = (font.size, columnLabels.map { font.width(of: $0) }.max() ?? 0)
+            // Smaller letters rather than fewer.
+            if longest > cellWidth { font.size = max(9, size * cellWidth / longest) }
+            for (column, label) in columnLabels.enumerated() {
+                let text = font.fitting(label, width: cellWidth)
+                canvas.write(
+                    text, font, top: columnLabelTop,
+                    left: left + column * (cellWidth + space) + (cellWidth - font.width(of: text)) / 2)
+            }
+            font.size = size
+            for (row, label) in rowLabels.enumerated() {
+                canvas.write(
+                    label, font, top: top + row * (cellHeight + space) + (cellHeight - line) / 2,
+                    left: left - pad - font.width(of: label))
+            }
         }
         for image in 0..<count {
             let (row, column) = image.quotientAndRemainder(dividingBy: columns)
@@ -94,19 +100,15 @@ private struct Canvas {
     }
 
     /// Dark grey text; what would lie outside is left out.
-    mutating func write(_ text: String, top: Int, left: Int, scale: Int) {
-        for (place, character) in text.enumerated() {
-            for (y, bits) in BitmapFont.rows(of: character).enumerated() {
-                for x in 0..<5 where bits >> (4 - x) & 1 == 1 {
-                    for row in top + y * scale..<top + (y + 1) * scale where row < picture.height {
-                        let first = left + (place * BitmapFont.advance + x) * scale
-                        for column in first..<first + scale where column < picture.width {
-                            for c in 0..<picture.channels {
-                                picture.pixels[(row * picture.width + column) * picture.channels + c] = 60
-                            }
-                        }
-                    }
-                }
+    mutating func write(_ text: String, _ font: Font, top: Int, left: Int) {
+        let ink = 60
+        font.draw(text) { row, column, cover in
+            let (y, x) = (top + row, left + column)
+            guard y >= 0, y < picture.height, x >= 0, x < picture.width else { return }
+            for c in 0..<picture.channels {
+                let place = (y * picture.width + x) * picture.channels + c
+                let ground = Int(picture.pixels[place])
+                picture.pixels[place] = UInt8(ground + (ink - ground) * Int(cover) / 255)
             }
         }
     }

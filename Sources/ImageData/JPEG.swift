@@ -7,10 +7,7 @@ public enum JPEG {
     /// Any 8-bit JPEG: grey stays grey, everything else becomes red, green and blue. Orientation tags are not followed.
     /// - Throws: `InputError` where the file is missing, damaged, cut short or no JPEG.
     public static func read(_ url: URL) throws -> Picture {
-        guard let data = FileManager.default.contents(atPath: url.path) else {
-            throw InputError(file: url.path, "no such file, or it cannot be read")
-        }
-        return try decode(data, file: url.path)
+        try decode(try FileContent.read(url.path), file: url.path)
     }
 
     /// The same from the content of a file, which errors call `name`.
@@ -25,10 +22,6 @@ public enum JPEG {
             tjDecompressHeader3(decoder, file, CUnsignedLong(file.count), &width, &height, &subsampling, &space) == 0,
             width > 0, height > 0
         else { throw InputError(file: name, "is not a readable JPEG: \(message(decoder))") }
-        let count = Int(width) * Int(height)
-        guard count <= Picture.mostPixels else {
-            throw InputError(file: name, "has \(height)×\(width) pixels, more than the \(Picture.mostPixels) that are read")
-        }
         let format: TJPF
         let channels: Int
         switch Int(space) {
@@ -36,12 +29,18 @@ public enum JPEG {
         case Int(TJCS_CMYK.rawValue), Int(TJCS_YCCK.rawValue): (format, channels) = (TJPF_CMYK, 4)
         default: (format, channels) = (TJPF_RGB, 3)
         }
-        var pixels = [UInt8](repeating: 0, count: count * channels)
-        // What the library only warns of, such as an early end, has left grey areas in the picture: damage as well.
-        guard
+        try Picture.checkSize(height: Int(height), width: Int(width), channels: channels, file: name)
+        var pixels = [UInt8](repeating: 0, count: Int(height) * Int(width) * channels)
+        func decode(stopOnWarning: Bool) -> Bool {
             tjDecompress2(
-                decoder, file, CUnsignedLong(file.count), &pixels, width, 0, height, Int32(format.rawValue), 0) == 0
-        else { throw InputError(file: name, "is a damaged JPEG: \(message(decoder))") }
+                decoder, file, CUnsignedLong(file.count), &pixels, width, 0, height, Int32(format.rawValue),
+                stopOnWarning ? TJFLAG_STOPONWARNING : 0) == 0
+        }
+        // What the library warns of first, such as an early end, has left grey areas in the picture: damage as well.
+        if !decode(stopOnWarning: true) {
+            guard isFilling(message(decoder)) else { throw InputError(file: name, "is a damaged JPEG: \(message(decoder))") }
+            _ = decode(stopOnWarning: false)
+        }
         if channels == 4 { pixels = colours(ofInverted: pixels) }
         return Picture(height: Int(height), width: Int(width), channels: min(channels, 3), pixels: pixels)
     }
@@ -54,6 +53,15 @@ public enum JPEG {
             for c in 0..<3 { colours.append(UInt8((Int(inks[i + c]) * Int(inks[i + 3]) + 127) / 255)) }
         }
         return colours
+    }
+
+    /// Bytes between the end of the picture's data and the next marker, as some cameras write them, take nothing from the
+    /// picture. Before one of the markers 0xD0 to 0xD7, which stand within the data, they are damage.
+    private static func isFilling(_ warning: String) -> Bool {
+        guard warning.contains("extraneous bytes before marker"), let marker = warning.split(separator: " ").last,
+            marker.hasPrefix("0x"), let code = Int(marker.dropFirst(2), radix: 16)
+        else { return false }
+        return !(0xD0...0xD7).contains(code)
     }
 
     private static func message(_ decoder: tjhandle?) -> String {

@@ -23,43 +23,55 @@ public enum PNG {
         }
     }
 
-    /// Any PNG as 8 bits a channel: grey stays grey, everything else becomes red, green and blue, transparency turns white.
+    /// Any PNG as 8 bits a channel: grey stays grey, everything else becomes red, green and blue.
+    ///
+    /// Levels are those that are stored, as Pillow gives them: of 16 bits the high byte, no correction for gamma or by a colour
+    /// profile. Transparency (alpha or tRNS) is laid over white in these levels.
     /// - Throws: `InputError` where the file is missing, damaged or no PNG.
     public static func read(_ url: URL) throws -> Picture {
-        guard let data = FileManager.default.contents(atPath: url.path) else {
-            throw InputError(file: url.path, "no such file, or it cannot be read")
-        }
-        return try decode(data, file: url.path)
+        try decode(try FileContent.read(url.path), file: url.path)
     }
 
     /// The same from the content of a file, which errors call `name`.
     static func decode(_ data: Data, file name: String) throws -> Picture {
-        var image = png_image()
-        image.version = UInt32(PNG_IMAGE_VERSION)
-        defer { png_image_free(&image) }
-        // libpng reads from this memory until the picture is finished.
         let content = [UInt8](data)
-        return try content.withUnsafeBytes { bytes in
-            guard png_image_begin_read_from_memory(&image, bytes.baseAddress, bytes.count) != 0 else {
-                throw InputError(file: name, "is not a readable PNG: \(message(of: image))")
+        return try content.withUnsafeBufferPointer { bytes in
+            var reader = png_reader()
+            (reader.bytes, reader.count) = (bytes.baseAddress, bytes.count)
+            defer { png_reader_end(&reader) }
+            guard png_reader_begin(&reader) != 0 else {
+                throw InputError(file: name, "is not a readable PNG: \(message(of: reader))")
             }
-            let channels = image.format & UInt32(PNG_FORMAT_FLAG_COLOR) == 0 ? 1 : 3
-            image.format = format(channels: channels)
-            let (height, width) = (Int(image.height), Int(image.width))
-            guard height * width <= Picture.mostPixels else {
-                throw InputError(file: name, "has \(height)×\(width) pixels, more than the \(Picture.mostPixels) that are read")
-            }
+            let (height, width, channels) = (Int(reader.height), Int(reader.width), Int(reader.channels))
+            try Picture.checkSize(height: height, width: width, channels: channels, file: name)
             var pixels = [UInt8](repeating: 0, count: height * width * channels)
-            var white = png_color(red: 255, green: 255, blue: 255)
-            guard png_image_finish_read(&image, &white, &pixels, 0, nil) != 0 else {
-                throw InputError(file: name, "is a damaged PNG: \(message(of: image))")
+            guard png_reader_pixels(&reader, &pixels) != 0 else {
+                throw InputError(file: name, "is a damaged PNG: \(message(of: reader))")
             }
-            return Picture(height: height, width: width, channels: channels, pixels: pixels)
+            if channels == 2 || channels == 4 { pixels = overWhite(pixels, channels: channels) }
+            return Picture(height: height, width: width, channels: channels < 3 ? 1 : 3, pixels: pixels)
         }
+    }
+
+    /// Colours whose last channel is their opacity, laid over white: (v·a + 255·(255 − a))/255, rounded.
+    private static func overWhite(_ pixels: [UInt8], channels: Int) -> [UInt8] {
+        var result: [UInt8] = []
+        result.reserveCapacity(pixels.count / channels * (channels - 1))
+        for pixel in stride(from: 0, to: pixels.count, by: channels) {
+            let alpha = Int(pixels[pixel + channels - 1])
+            for c in 0..<channels - 1 {
+                result.append(UInt8((Int(pixels[pixel + c]) * alpha + 255 * (255 - alpha) + 127) / 255))
+            }
+        }
+        return result
     }
 
     private static func format(channels: Int) -> UInt32 {
         channels == 1 ? UInt32(PNG_FORMAT_GRAY) : UInt32(PNG_FORMAT_FLAG_COLOR)
+    }
+
+    private static func message(of reader: png_reader) -> String {
+        withUnsafeBytes(of: reader.message) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
     }
 
     private static func message(of image: png_image) -> String {

@@ -1,7 +1,10 @@
+import Files
+
 /// A picture of 8-bit grey (1 channel) or red, green and blue (3), in (row, column, channel) order.
 public struct Picture: Sendable, Equatable {
-    /// Files that claim to hold more pixels are refused before memory is asked for.
-    static let mostPixels = 1 << 28
+    /// Files that claim to hold more pixels are refused before memory is asked for: a few kilobytes can unfold to anything.
+    /// Red, green and blue of as many take 256 MiB. Pillow warns from here on.
+    public static let mostPixels = (1 << 28) / 3
 
     public var height: Int
     public var width: Int
@@ -14,6 +17,14 @@ public struct Picture: Sendable, Equatable {
             pixels.count == height * width * channels,
             "a picture of \(height)×\(width)×\(channels) is given \(pixels.count) pixel values")
         (self.height, self.width, self.channels, self.pixels) = (height, width, channels, pixels)
+    }
+
+    /// - Throws: `InputError` naming `file` if a picture of this size is not read.
+    static func checkSize(height: Int, width: Int, channels: Int, file: String) throws {
+        guard height > 0, width > 0, height <= mostPixels / width else {
+            throw InputError(file: file, "has \(height)×\(width) pixels; pictures of 1 to \(mostPixels) pixels are read")
+        }
+        try MemoryBudget.require(height * width * channels, file: file, "the picture of \(height)×\(width) pixels")
     }
 
     /// Grey repeated as red, green and blue; or colour as its luma 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601), rounded.

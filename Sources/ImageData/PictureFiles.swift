@@ -2,23 +2,33 @@ import Archives
 import Files
 import Foundation
 
-/// Files by their paths, with '/' between the parts: those below a folder, or those in a zip file.
+/// Files by their paths, with '/' between the parts: those below a folder, or those in a zip file. Paths are told apart by
+/// their bytes.
 protocol PictureFiles: Sendable {
     /// What errors call it.
     var place: String { get }
     /// What is in a folder ('' is the outermost), hidden files left out, in order of bytes.
-    func names(in folder: String) throws -> [String]
-    func isFolder(_ path: String) -> Bool
+    func entries(in folder: String) throws -> [PictureEntry]
     func content(of path: String) throws -> Data
     /// Changes when the file does, and costs no reading of it.
     func stamp(of path: String) throws -> String
 }
 
-extension PictureFiles {
-    func folders(in folder: String) throws -> [String] {
-        try names(in: folder).filter { isFolder(Self.join(folder, $0)) }
+struct PictureEntry: Sendable {
+    enum Kind: Sendable {
+        case folder, file
+        /// Neither can be told, and why.
+        case unusable(String)
     }
 
+    let name: String
+    let kind: Kind
+
+    /// Hidden files, and what macOS adds to zip files.
+    static func isHidden(_ name: String) -> Bool { name.hasPrefix(".") || name == "__MACOSX" }
+}
+
+extension PictureFiles {
     static func join(_ folder: String, _ name: String) -> String { folder.isEmpty ? name : "\(folder)/\(name)" }
 
     /// The path as errors say it.
@@ -31,39 +41,68 @@ extension PictureFiles {
         if content.starts(with: [0xFF, 0xD8, 0xFF]) { return try JPEG.decode(content, file: name(of: path)) }
         throw InputError(file: name(of: path), "is no PNG or JPEG picture")
     }
-
-    /// Names that are kept, in order of bytes.
-    fileprivate static func visible(_ names: some Sequence<String>) -> [String] {
-        names.filter { !$0.hasPrefix(".") && $0 != "__MACOSX" }.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
-    }
 }
+
+/// More than any picture takes that is read.
+private let mostBytes = 1 << 28
 
 struct FolderFiles: PictureFiles {
     let root: URL
     var place: String { root.path }
 
-    private func url(_ path: String) -> URL { path.isEmpty ? root : root.appendingPathComponent(path) }
+    func entries(in folder: String) throws -> [PictureEntry] {
+        let path = name(of: folder)
+        guard let stream = opendir(path) else {
+            throw InputError(file: path, "cannot be read: \(String(cString: strerror(errno)))")
+        }
+        defer { closedir(stream) }
+        var entries: [PictureEntry] = []
+        errno = 0
+        while let entry = readdir(stream) {
+            let length = Int(entry.pointee.d_reclen) - (MemoryLayout<dirent>.offset(of: \.d_name) ?? 0)
+            let bytes = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: UInt8.self, capacity: length) { name in
+                    Array(UnsafeBufferPointer(start: name, count: length).prefix { $0 != 0 })
+                }
+            }
+            let name = String(decoding: bytes, as: UTF8.self)
+            if !PictureEntry.isHidden(name) {
+                let kind = name.utf8.elementsEqual(bytes) ? kind("\(path)/\(name)", in: path) : .unusable("has a name that is no UTF-8")
+                entries.append(PictureEntry(name: name, kind: kind))
+            }
+            errno = 0
+        }
+        guard errno == 0 else { throw InputError(file: path, "cannot be read: \(String(cString: strerror(errno)))") }
+        return entries.sorted { ExactName($0.name) < ExactName($1.name) }
+    }
 
-    func names(in folder: String) throws -> [String] {
-        do { return Self.visible(try FileManager.default.contentsOfDirectory(atPath: url(folder).path)) } catch {
-            throw InputError(file: name(of: folder), "cannot be read: \(error.localizedDescription)")
+    private func kind(_ path: String, in folder: String) -> PictureEntry.Kind {
+        var (own, status) = (stat(), stat())
+        guard lstat(path, &own) == 0, stat(path, &status) == 0 else {
+            let reason = String(cString: strerror(errno))
+            return .unusable(own.st_mode & S_IFMT == S_IFLNK ? "is a link that leads nowhere: \(reason)" : "cannot be read: \(reason)")
+        }
+        switch status.st_mode & S_IFMT {
+        case S_IFREG: return .file
+        case S_IFDIR:
+            // Only a link can lead back to a folder that it lies in.
+            let isLink = own.st_mode & S_IFMT == S_IFLNK
+            return isLink && Self.isInside(folder, path) ? .unusable("is a link that leads back to where it lies") : .folder
+        default: return .unusable("is no file and no folder")
         }
     }
 
-    func isFolder(_ path: String) -> Bool {
-        var isFolder: ObjCBool = false
-        return FileManager.default.fileExists(atPath: url(path).path, isDirectory: &isFolder) && isFolder.boolValue
+    private static func isInside(_ inner: String, _ outer: String) -> Bool {
+        guard let inner = realpath(inner, nil), let outer = realpath(outer, nil) else { return true }
+        defer { free(inner); free(outer) }
+        return "\(String(cString: inner))/".utf8.starts(with: "\(String(cString: outer))/".utf8)
     }
 
-    func content(of path: String) throws -> Data {
-        do { return try Data(contentsOf: url(path)) } catch {
-            throw InputError(file: name(of: path), "cannot be read: \(error.localizedDescription)")
-        }
-    }
+    func content(of path: String) throws -> Data { try FileContent.read(name(of: path), atMost: mostBytes) }
 
     func stamp(of path: String) throws -> String {
         var status = stat()
-        guard stat(url(path).path, &status) == 0 else {
+        guard stat(name(of: path), &status) == 0 else {
             throw InputError(file: name(of: path), "cannot be read: \(String(cString: strerror(errno)))")
         }
         return "\(status.st_size) \(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec)"
@@ -72,28 +111,45 @@ struct FolderFiles: PictureFiles {
 
 struct ZipFiles: PictureFiles {
     private let archive: ZipArchive
-    /// What is in each folder; a file has no entry.
-    private let inside: [String: [String]]
+    private let inside: [ExactName: [PictureEntry]]
+    /// What a member is called in the file, by its path.
+    private let members: [ExactName: String]
     let place: String
 
     init(_ url: URL) throws {
         archive = try ZipArchive(reading: url)
         place = url.path
-        var inside: [String: Set<String>] = ["": []]
+        var folders: [ExactName: Set<ExactName>] = [ExactName(""): []]
+        var members: [ExactName: String] = [:]
         for name in archive.names {
-            var folder = ""
-            let parts = name.split(separator: "/").map(String.init)
+            let parts = Self.parts(name)
+            guard !parts.contains("..") else { throw InputError(file: url.path, "member '\(name)' leads out of the zip file") }
+            let isFolder = name.hasSuffix("/") || name.hasSuffix("\\")
+            var path = ""
             for (depth, part) in parts.enumerated() {
-                inside[folder, default: []].insert(part)
-                folder = Self.join(folder, part)
-                if depth + 1 < parts.count || name.hasSuffix("/") { inside[folder, default: []].formUnion([]) }
+                folders[ExactName(path), default: []].insert(ExactName(part))
+                path = Self.join(path, part)
+                if depth + 1 < parts.count || isFolder { folders[ExactName(path), default: []].formUnion([]) }
             }
+            if !isFolder { members[ExactName(path)] = name }
         }
-        self.inside = inside.mapValues(Self.visible)
+        self.members = members
+        inside = Dictionary(uniqueKeysWithValues: folders.map { folder, names in
+            (folder, names.filter { !PictureEntry.isHidden($0.text) }.sorted().map { name in
+                let isFolder = folders[ExactName(Self.join(folder.text, name.text))] != nil
+                return PictureEntry(name: name.text, kind: isFolder ? .folder : .file)
+            })
+        })
     }
 
-    func names(in folder: String) throws -> [String] { inside[folder] ?? [] }
-    func isFolder(_ path: String) -> Bool { inside[path] != nil }
-    func content(of path: String) throws -> Data { Data(try archive.content(of: path)) }
-    func stamp(of path: String) throws -> String { try archive.checksum(of: path) }
+    /// `./` before a name says nothing; some programs for Windows write '\' for '/'.
+    private static func parts(_ name: String) -> [String] {
+        let separator: Character = name.utf8.contains(UInt8(ascii: "/")) ? "/" : "\\"
+        return name.utf8.split(separator: separator.asciiValue ?? 0).compactMap { String($0) }.filter { $0 != "." }
+    }
+
+    func entries(in folder: String) throws -> [PictureEntry] { inside[ExactName(folder)] ?? [] }
+    func content(of path: String) throws -> Data { Data(try archive.content(of: member(path), atMost: mostBytes)) }
+    func stamp(of path: String) throws -> String { try archive.checksum(of: member(path)) }
+    private func member(_ path: String) -> String { members[ExactName(path)] ?? path }
 }

@@ -12,7 +12,7 @@ struct PictureSurvey {
         let problem: String?
     }
 
-    private(set) var findings: [String: Finding] = [:]
+    private(set) var findings: [ExactName: Finding] = [:]
     private static let heading = "prologue picture survey 1"
     /// Pictures between two looks at what was asked of us.
     private static let block = 512
@@ -24,13 +24,13 @@ struct PictureSurvey {
         let known = kept.map(Self.read) ?? [:]
         var open: [(path: String, stamp: String)] = []
         for path in paths {
-            let stamp = try files.stamp(of: path)
-            if let found = known[path], found.stamp == stamp { findings[path] = found } else { open.append((path, stamp)) }
+            let (name, stamp) = (ExactName(path), try files.stamp(of: path))
+            if let found = known[name], found.stamp == stamp { findings[name] = found } else { open.append((path, stamp)) }
         }
         for lower in stride(from: 0, to: open.count, by: Self.block) {
             let some = open[lower..<min(open.count, lower + Self.block)]
             let found = try concurrentMap(Array(some)) { path, stamp in try Self.look(path, stamp, files) }
-            for (entry, finding) in zip(some, found) { findings[entry.path] = finding }
+            for (entry, finding) in zip(some, found) { findings[ExactName(entry.path)] = finding }
             try progress(lower + some.count, open.count)
         }
         // Kept for speed alone: where nothing can be written, one looks again.
@@ -48,26 +48,30 @@ struct PictureSurvey {
     }
 
     /// A line each: path, stamp, digest and problem, between tabs. A file that is not as expected is taken as none.
-    private static func read(_ url: URL) -> [String: Finding] {
-        guard let text = try? String(contentsOf: url, encoding: .utf8) else { return [:] }
-        let lines = text.split(separator: "\n")
-        guard let first = lines.first, first == heading else { return [:] }
-        var known: [String: Finding] = [:]
+    private static func read(_ url: URL) -> [ExactName: Finding] {
+        guard let content = try? Data(contentsOf: url) else { return [:] }
+        // By bytes: an accent at the start of a name would join the tab or the newline before it.
+        let lines = content.split(separator: UInt8(ascii: "\n"))
+        guard let first = lines.first, first.elementsEqual(heading.utf8) else { return [:] }
+        var known: [ExactName: Finding] = [:]
         for line in lines.dropFirst() {
-            let parts = line.split(separator: "\t", omittingEmptySubsequences: false).map(String.init)
+            let parts = line.split(separator: UInt8(ascii: "\t"), omittingEmptySubsequences: false)
+                .map { String(decoding: $0, as: UTF8.self) }
             guard parts.count == 4 else { return [:] }
-            known[parts[0]] = Finding(stamp: parts[1], digest: parts[2], problem: parts[3].isEmpty ? nil : parts[3])
+            known[ExactName(parts[0])] = Finding(stamp: parts[1], digest: parts[2], problem: parts[3].isEmpty ? nil : parts[3])
         }
         return known
     }
+
+    private static func breaks(_ scalar: Unicode.Scalar) -> Bool { scalar == "\t" || scalar == "\n" }
 
     private func write(_ paths: [String], to url: URL) throws {
         var text = Self.heading + "\n"
         for path in paths {
             // A path that would break the table is looked at anew each time.
-            guard let found = findings[path], !path.contains(where: { $0 == "\t" || $0.isNewline }) else { continue }
-            let problem = (found.problem ?? "").map { $0 == "\t" || $0.isNewline ? " " : $0 }
-            text += "\(path)\t\(found.stamp)\t\(found.digest)\t\(String(problem))\n"
+            guard let found = findings[ExactName(path)], !path.unicodeScalars.contains(where: Self.breaks) else { continue }
+            let problem = String(String.UnicodeScalarView((found.problem ?? "").unicodeScalars.map { Self.breaks($0) ? " " : $0 }))
+            text += "\(path)\t\(found.stamp)\t\(found.digest)\t\(problem)\n"
         }
         try FileManager.default.createDirectory(at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
         try AtomicFile.write(Data(text.utf8), to: url)

@@ -37,45 +37,46 @@ extension Picture {
         case .centre: square = middle(side)
         case .random(let edge, let down, let right):
             precondition(edge >= side, "a crop of \(side) from an edge of \(edge)")
-            let scaled = shorterEdge(scaledTo: edge)
-            square = scaled.cropped(
-                top: Int(down * Double(scaled.height - side + 1)), left: Int(right * Double(scaled.width - side + 1)), side)
+            square = scaled(toEdge: edge, side) { (Int(down * Double($0 - side + 1)), Int(right * Double($1 - side + 1))) }
         case .five(let place):
             let larger = middle((11 * side + 5) / 10)
             let rest = larger.height - side
             // An odd remainder rounds to even, as Python does it.
             let centre = Int((Double(rest) / 2).rounded(.toNearestOrEven))
             let (top, left) = [(0, 0), (0, rest), (rest, 0), (rest, rest), (centre, centre)][place]
-            square = larger.cropped(top: top, left: left, side)
+            square = larger.cropped(top..<top + side, left..<left + side)
         }
         return view.isMirrored ? square.mirrored() : square
     }
 
     private func middle(_ side: Int) -> Picture {
-        let scaled = shorterEdge(scaledTo: side)
-        return scaled.cropped(top: (scaled.height - side) / 2, left: (scaled.width - side) / 2, side)
+        scaled(toEdge: side, side) { (($0 - side) / 2, ($1 - side) / 2) }
     }
 
-    /// Halved by boxes while the shorter edge stays at least twice `edge`, then bicubic.
-    private func shorterEdge(scaledTo edge: Int) -> Picture {
+    /// Halved by boxes while the shorter edge stays at least twice `edge`, then bicubic; of this the square of `side` whose
+    /// top and left `place` tells from height and width. A picture far longer than wide is never made whole at that size.
+    private func scaled(toEdge edge: Int, _ side: Int, _ place: (Int, Int) -> (top: Int, left: Int)) -> Picture {
         var picture = self
         while min(picture.height, picture.width) >= 2 * edge {
             picture = picture.resized(height: picture.height / 2, width: picture.width / 2, .box)
         }
         let scale = Double(edge) / Double(min(picture.height, picture.width))
         func scaled(_ length: Int) -> Int { max(edge, Int((Double(length) * scale).rounded(.toNearestOrEven))) }
-        return picture.resized(height: scaled(picture.height), width: scaled(picture.width), .bicubic)
+        let (height, width) = (scaled(picture.height), scaled(picture.width))
+        let (top, left) = place(height, width)
+        return picture.resized(
+            height: height, width: width, .bicubic, rows: top..<top + side, columns: left..<left + side)
     }
 
-    private func cropped(top: Int, left: Int, _ side: Int) -> Picture {
-        if height == side && width == side { return self }
-        var square: [UInt8] = []
-        square.reserveCapacity(side * side * channels)
-        for row in top..<top + side {
-            let start = (row * width + left) * channels
-            square += pixels[start..<start + side * channels]
+    func cropped(_ rows: Range<Int>, _ columns: Range<Int>) -> Picture {
+        if rows == 0..<height && columns == 0..<width { return self }
+        var part: [UInt8] = []
+        part.reserveCapacity(rows.count * columns.count * channels)
+        for row in rows {
+            let start = (row * width + columns.lowerBound) * channels
+            part += pixels[start..<start + columns.count * channels]
         }
-        return Picture(height: side, width: side, channels: channels, pixels: square)
+        return Picture(height: rows.count, width: columns.count, channels: channels, pixels: part)
     }
 
     func mirrored() -> Picture {

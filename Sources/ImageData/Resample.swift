@@ -27,21 +27,25 @@ extension Picture {
         }
     }
 
-    /// The whole picture at another size.
-    public func resized(height newHeight: Int, width newWidth: Int, _ filter: Filter) -> Picture {
+    /// The picture at another size, or what is in `rows` and `columns` of that: nothing else is computed or held.
+    public func resized(
+        height newHeight: Int, width newWidth: Int, _ filter: Filter, rows: Range<Int>? = nil, columns: Range<Int>? = nil
+    ) -> Picture {
         precondition(
             newHeight > 0 && newWidth > 0 && height > 0 && width > 0,
             "a picture of \(height)×\(width) pixels resized to \(newHeight)×\(newWidth)")
-        var result = self
+        let (rows, columns) = (rows ?? 0..<newHeight, columns ?? 0..<newWidth)
+        precondition(
+            rows.lowerBound >= 0 && rows.upperBound <= newHeight && columns.lowerBound >= 0 && columns.upperBound <= newWidth,
+            "rows \(rows) and columns \(columns) of \(newHeight)×\(newWidth)")
+        var result = newWidth == width ? cropped(0..<height, columns) : self
         if newWidth != width {
             result = result.resampled(
-                to: newWidth, Taps(from: width, to: newWidth, filter), lines: height, step: channels, line: width * channels)
-            result.width = newWidth
+                to: columns.count, Taps(from: width, to: newWidth, columns, filter), lines: height, step: channels,
+                line: width * channels)
         }
-        if newHeight != height {
-            result = result.transposedResample(to: newHeight, Taps(from: height, to: newHeight, filter))
-        }
-        return result
+        if newHeight == height { return result.cropped(rows, 0..<result.width) }
+        return result.transposedResample(to: rows.count, Taps(from: height, to: newHeight, rows, filter))
     }
 
     /// Along the rows: each of `lines` rows of `line` values becomes one of `count` pixels.
@@ -104,14 +108,15 @@ private struct Taps {
     let spans: [(first: Int, count: Int)]
     let weights: [Int32]
 
-    init(from inputs: Int, to outputs: Int, _ filter: Picture.Filter) {
+    /// - Parameter wanted: the outputs that are computed, among `outputs`.
+    init(from inputs: Int, to outputs: Int, _ wanted: Range<Int>, _ filter: Picture.Filter) {
         let scale = Double(inputs) / Double(outputs)
         let stretch = max(scale, 1)
         let support = filter.support * stretch
         let width = Int(support.rounded(.up)) * 2 + 1
         var spans: [(Int, Int)] = []
-        var weights = [Int32](repeating: 0, count: outputs * width)
-        for output in 0..<outputs {
+        var weights = [Int32](repeating: 0, count: wanted.count * width)
+        for output in wanted {
             let centre = (Double(output) + 0.5) * scale
             let first = max(0, Int(centre - support + 0.5))
             let end = min(inputs, Int(centre + support + 0.5))
@@ -119,7 +124,7 @@ private struct Taps {
             let total = heights.reduce(0, +)
             for (k, height) in heights.enumerated() {
                 let share = (total != 0 ? height * (1 / total) : height) * Double(1 << Self.bits)
-                weights[output * width + k] = Int32(share < 0 ? share - 0.5 : share + 0.5)
+                weights[(output - wanted.lowerBound) * width + k] = Int32(share < 0 ? share - 0.5 : share + 0.5)
             }
             spans.append((first, heights.count))
         }

@@ -32,7 +32,11 @@ public final class CheckpointFile {
         }
         var counters: [String: Int64] = [:]
         for path in try file.datasets(in: Checkpoint.counterGroup) {
-            counters[String(path.dropFirst(Checkpoint.counterGroup.count + 1))] = try file.read(path, as: Int64.self).values[0]
+            let counter: HDF5Array<Int64> = try file.read(path)
+            guard counter.values.count == 1 else {
+                throw InputError(file: url.path, "'\(path)' has shape \(counter.shape); expected one number")
+            }
+            counters[String(path.dropFirst(Checkpoint.counterGroup.count + 1))] = counter.values[0]
         }
         guard Checkpoint.digest(of: digests, counters, metadata: text) == recorded else {
             throw InputError(file: url.path, "is damaged: its content does not match its checksum")

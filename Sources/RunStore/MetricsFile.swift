@@ -83,12 +83,25 @@ public final class MetricsFile {
         guard let columns = try file.attribute("columns")?.stringsValue else {
             throw InputError(file: url.path, "is not a metrics file: it has no attribute 'columns'")
         }
-        let steps: [Int64] = try file.read(stepColumn).values
+        guard Set(columns).count == columns.count else {
+            throw InputError(file: url.path, "has two columns of one name: \(columns)")
+        }
+        let steps: [Int64] = try column(stepColumn, in: file)
         let rows = 0..<steps.count
         return MetricsTable(
-            steps: steps, wallSeconds: try file.read(rows: rows, of: timeColumn).values, columns: columns,
-            values: try Dictionary(
-                uniqueKeysWithValues: columns.map { ($0, try file.read(rows: rows, of: $0, as: Float.self).values) }))
+            steps: steps, wallSeconds: try column(timeColumn, rows, in: file), columns: columns,
+            values: try Dictionary(uniqueKeysWithValues: columns.map { ($0, try column($0, rows, in: file)) }))
+    }
+
+    /// Rows of a column, nil: all that there are.
+    private static func column<Element: HDF5Element>(
+        _ path: String, _ rows: Range<Int>? = nil, in file: HDF5File
+    ) throws -> [Element] {
+        let array: HDF5Array<Element> = try rows.map { try file.read(rows: $0, of: path) } ?? file.read(path)
+        guard array.shape.count == 1 else {
+            throw InputError(file: file.name, "column '\(path)' has shape \(array.shape); expected [steps]")
+        }
+        return array.values
     }
 
     /// Writes `table` beside `url`, switches to concurrent reading and only then renames it into place: no reader

@@ -157,6 +157,25 @@ import Testing
         }
     }
 
+    /// A header or an array that unfolds to far more than the file has is an error before memory is taken.
+    @Test func whatUnfoldsToMuchIsRefused() throws {
+        try withTemporaryFolder { folder in
+            let url = folder.appendingPathComponent("bombs.npz")
+            _ = try python(
+                """
+                import struct, sys, zipfile
+                with zipfile.ZipFile(sys.argv[1], "w", zipfile.ZIP_DEFLATED, compresslevel=1) as z:
+                    z.writestr("header.npy", b"\\x93NUMPY\\x02\\0" + struct.pack("<I", 64 << 20) + bytes(64 << 20))
+                    z.writestr("empty.npy", b"\\x93NUMPY\\x01\\0" + struct.pack("<H", 118) + b"{'descr': '<f8', 'fortran_order': False, 'shape': (0, 4611686018427387904, 9), }".ljust(117) + b"\\n")
+                """, url.path)
+            let file = try Npz(reading: url)
+            let header = try #require(throws: InputError.self) { _ = try file.array("header") }.message
+            #expect(header.contains("'header'") && header.contains("header of"), "\(header)")
+            let empty = try #require(throws: InputError.self) { _ = try file.array("empty") }.message
+            #expect(empty.contains("more than fits a file"), "\(empty)")
+        }
+    }
+
     @Test func missingArraysAndFilesAreNamed() throws {
         try withTemporaryFolder { folder in
             let url = folder.appendingPathComponent("some.npz")

@@ -21,6 +21,7 @@ import Testing
             f.attrs["class_names"] = ["ant", "bee", "cat"]
         with h5py.File(sys.argv[1] + "/whole.h5", "w") as f:
             f["images"], f["labels"] = images[..., 0], labels.astype("u1")
+            f.attrs["class_names"] = np.array([b"ant", b"bee", b"cat"])
         print(*images[[5, 39, 0]].ravel())
         """
 
@@ -44,7 +45,7 @@ import Testing
 
         let whole = try load(folder.appendingPathComponent("whole.h5"), channels: 1)
         #expect(whole.test.count == 6 && whole.train.count == 54 && whole.classes == 3, "a tenth of each class is held out")
-        #expect(Set(whole.test.labels) == [0, 1, 2] && whole.train.classNames == ["0", "1", "2"])
+        #expect(Set(whole.test.labels) == [0, 1, 2] && whole.train.classNames == ["ant", "bee", "cat"])
         let one = try whole.train.pixels(of: whole.train.labels.indices) + whole.test.pixels(of: 0..<6)
         let grey = Array(stride(from: 0, to: 768, by: 3).map { expected[1536 + $0] })
         let images = Set((0..<60).map { Array(one[256 * $0..<256 * ($0 + 1)]) })
@@ -73,16 +74,22 @@ import Testing
                 "unlabelled": {"images": images}, "short": {"images": images, "labels": labels[:5]},
                 "floats": {"images": images.astype("f4"), "labels": labels}, "flat": {"images": images[0, 0], "labels": labels[:8]},
                 "negative": {"images": images, "labels": labels - 1}, "names": {"images": images, "labels": labels},
-                "single": {"images": images[:2], "labels": labels[:2]},
+                "single": {"images": images[:2], "labels": labels[:2]}, "from-1": {"images": images, "labels": labels + 1},
+                "gap": {"images": images, "labels": labels * 3}, "hash": {"images": images, "labels": labels + 2**40},
+                "floor": {"images": images, "labels": labels}, "int16": {"images": images.astype("i2"), "labels": labels},
+                "bool": {"images": images, "labels": labels > 0},
             }.items():
                 with h5py.File(f"{sys.argv[1]}/{name}.h5", "w") as f:
                     for key, value in content.items(): f[key] = value
                     if name == "names": f.attrs["class_names"] = ["one"]
+                    if name == "floor": f.attrs["class_names"] = 3
             """, place.folder.path)
         for (name, says) in [
             ("nothing", "'labels'"), ("half", "'test_labels'"), ("unlabelled", "'labels'"), ("short", "5 labels"),
             ("floats", "float32"), ("flat", "[8, 3]"), ("negative", "row 0 is -1"), ("names", "1 names"),
-            ("single", "two images"), ("missing", "no such file"),
+            ("single", "class '0' has no training image"), ("from-1", "do the labels count from 1"), ("gap", "no image has label 2"),
+            ("hash", "expected a class"), ("floor", "'class_names' is a number"), ("int16", "int16"), ("bool", "booleans"),
+            ("missing", "no such file"),
         ] {
             let url = place.folder.appendingPathComponent("\(name).h5")
             let message = try #require(throws: InputError.self) { _ = try load(url) }.message

@@ -63,7 +63,7 @@ import Testing
             bytes[60] ^= 0x55
             try bytes.write(to: url)
             let error = #expect(throws: InputError.self) { try ImageFolder(opening: url, imageSize: 8) }
-            #expect(error?.message.contains("checksum") == true && error?.message.contains("data.broken") == true)
+            #expect(error?.message.contains("CRC") == true && error?.message.contains("data.broken") == true)
             let loaded = try ImageFolder(opening: url, imageSize: 8, broken: .skip)
             #expect(loaded.skipped.count == 1 && loaded.data.train.count + loaded.data.test.count == 15)
         }

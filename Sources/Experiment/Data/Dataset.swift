@@ -12,6 +12,8 @@ public final class Dataset {
     public let identity: JSONValue
     /// Why files were left out of the data, one line each.
     let skipped: [String]
+    /// What is worth knowing about the data, one line each.
+    let notes: [String]
 
     /// Whether there are no images at all (`data.set: none`).
     public var isEmpty: Bool { counts == (0, 0) }
@@ -31,7 +33,7 @@ public final class Dataset {
         let none = ImageSet(
             name: DataSettings.Collection.none.rawValue, height: size, width: size, channels: channels, pixels: [], labels: [],
             classNames: (0..<classes).map(String.init))
-        (name, train, test, skipped, identity) = (none.name, none, none, [], ["set": .string(none.name)])
+        (name, train, test, skipped, notes, identity) = (none.name, none, none, [], [], ["set": .string(none.name)])
     }
 
     /// - Parameters:
@@ -68,6 +70,7 @@ public final class Dataset {
         }
         (train, test) = (data.train, data.test)
         self.skipped = skipped
+        notes = try Self.checkClasses(data, settings)
         identity = [
             "set": .string(name), "train": .string(train.fingerprint), "test": .string(test.fingerprint),
         ]
@@ -87,8 +90,33 @@ public final class Dataset {
             classNames: (0..<expected.classes).map(String.init))
         test = train
         self.expected = (settings.trainCount ?? expected.trainCount, settings.testCount ?? expected.testCount)
-        skipped = []
+        (skipped, notes) = ([], [])
         identity = ["set": .string(name), "expected": .string(settings.path ?? name)]
+    }
+
+    /// Every class must be in the training images, else samples of it are drawn from what was never trained. A class that only
+    /// the held-out images lack is noted: it has no part in what compares with them.
+    private static func checkClasses(_ data: LabelledData, _ settings: DataSettings) throws -> [String] {
+        let place = settings.path ?? settings.set.rawValue
+        let names = data.train.classNames
+        func lacking(_ set: ImageSet) -> [String] {
+            let present = Set(set.labels)
+            return names.indices.filter { !present.contains(Int32($0)) }.map { "'\(names[$0])'" }
+        }
+        func cause(_ key: String, _ count: Int?) -> String {
+            count.map { $0 < names.count ? "; data.\(key) is \($0), there are \(names.count) classes" : "" } ?? ""
+        }
+        if let first = lacking(data.train).first {
+            throw InputError(file: place, "class \(first) has no training image" + cause("train_count", settings.trainCount))
+        }
+        let missing = lacking(data.test)
+        if missing.isEmpty { return [] }
+        let shown = missing.prefix(5).joined(separator: ", ") + (missing.count > 5 ? ", …" : "")
+        return [
+            "\(place): \(missing.count) of \(names.count) classes have no held-out image: \(shown)"
+                + cause("test_count", settings.testCount) + "; samples of these classes have nothing "
+                + "to be compared with: they worsen distances, and what is measured by class leaves them out",
+        ]
     }
 
     private static func place(_ settings: DataSettings) throws -> URL {
@@ -147,6 +175,7 @@ final class DatasetCache {
             try Interruption.check()
         }
         loaded.append((settings, dataset))
+        for note in dataset.notes { progress.note("data: \(note)") }
         if !dataset.skipped.isEmpty {
             progress.note("data: files skipped as no readable pictures: \(dataset.skipped.count)")
             for line in dataset.skipped.prefix(Self.mostNamed) { progress.note("  \(line)") }

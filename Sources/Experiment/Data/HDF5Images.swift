@@ -7,8 +7,8 @@ import Sweep
 /// Labelled images in an HDF5 file: `train_images`, `train_labels`, `test_images`, `test_labels`, or `images` and `labels`
 /// alone, of which a tenth of each class is held out.
 ///
-/// Images are uint8 [n, height, width, channels] or [n, height, width], labels integers [n] from 0 on. The root attribute
-/// `class_names` may name the classes. Rows are read when they are wanted.
+/// Images are uint8 [n, height, width, channels] or [n, height, width], labels integers [n] from 0 on, so that every class up
+/// to the last has images. The root attribute `class_names` may name the classes. Rows are read when they are wanted.
 struct HDF5Images {
     private let file: HDF5File
     private let path: String
@@ -35,7 +35,7 @@ struct HDF5Images {
     func load() throws -> LabelledData {
         if names.contains("train_images") || names.contains("test_images") {
             let labels = try ["train", "test"].map { try self.labels("\($0)_labels") }
-            let classes = try classNames(labels.joined())
+            let classes = try classNames(Array(labels.joined()))
             return LabelledData(
                 train: try set("train_images", labels[0], classes), test: try set("test_images", labels[1], classes))
         }
@@ -43,7 +43,6 @@ struct HDF5Images {
         let all = try set("images", labels, try classNames(labels))
         let held = heldOutTenth(labels: all.labels, classes: all.classNames.count, seed: UInt64(settings.seed))
         let train = all.labels.indices.filter { !held.contains($0) }
-        guard !train.isEmpty else { throw InputError(file: path, "'labels' has no class with two images") }
         return LabelledData(train: all.subset(train), test: all.subset(held.sorted()))
     }
 
@@ -65,11 +64,24 @@ struct HDF5Images {
         return labels.values
     }
 
-    private func classNames(_ labels: some Sequence<Int64>) throws -> [String] {
-        let count = Int(labels.max() ?? -1) + 1
-        guard let names = try file.attribute("class_names")?.stringsValue else { return (0..<count).map(String.init) }
-        guard names.count >= count else {
-            throw InputError(file: path, "'class_names' has \(names.count) names, but a label is \(count - 1)")
+    private func classNames(_ labels: [Int64]) throws -> [String] {
+        // Labels are numbers of classes: with one between that no image has, they are something else.
+        let (present, count) = (Set(labels), Int(labels.max() ?? -1) + 1)
+        if let empty = (0..<Int64(count)).first(where: { !present.contains($0) }) {
+            throw InputError(
+                file: path,
+                "labels reach from \(labels.min() ?? 0) to \(count - 1), but no image has label \(empty); expected 0 to "
+                    + "\(present.count - 1), each with images" + (empty == 0 ? " (do the labels count from 1?)" : ""))
+        }
+        let names: [String]
+        switch try file.attribute("class_names") {
+        case nil: return (0..<count).map(String.init)
+        case .string(let name): names = [name]
+        case .strings(let all): names = all
+        default: throw InputError(file: path, "'class_names' is a number; expected a text for each class")
+        }
+        guard names.count == count else {
+            throw InputError(file: path, "'class_names' has \(names.count) names, but labels reach from 0 to \(count - 1)")
         }
         return names
     }
@@ -77,7 +89,9 @@ struct HDF5Images {
     private func set(_ name: String, _ labels: [Int64], _ classes: [String]) throws -> ImageSet {
         try require(name)
         let shape = try file.shape(of: name)
-        guard shape.count == 3 || shape.count == 4 && (shape[3] == 1 || shape[3] == 3), shape[1] > 0, shape[2] > 0 else {
+        guard shape.count == 3 || shape.count == 4 && (shape[3] == 1 || shape[3] == 3), shape[1] > 0, shape[2] > 0,
+            shape[1] <= Picture.mostPixels / shape[2]
+        else {
             throw InputError(
                 file: path, "'\(name)' has shape \(shape); expected [images, height, width] or [images, height, width, 1 or 3]")
         }

@@ -70,7 +70,7 @@ struct SampleStage: Stage {
         of size: Int, _ context: ExperimentContext, _ body: (_ pixels: [UInt8]) throws -> Void
     ) throws -> [Int32] {
         let file = try HDF5File(reading: context.store.stage(identity).url(Self.samplesFile))
-        let labels = try file.read("labels", as: Int32.self).values
+        let labels = try labels(in: file)
         for lower in stride(from: 0, to: labels.count, by: size) {
             let rows = lower..<min(labels.count, lower + size)
             try body(file.read(rows: rows, of: "images", as: UInt8.self).values)
@@ -80,7 +80,17 @@ struct SampleStage: Stage {
 
     func load(_ context: ExperimentContext) throws -> (pixels: [UInt8], labels: [Int32]) {
         let file = try HDF5File(reading: context.store.stage(identity).url(Self.samplesFile))
-        return (try file.read("images", as: UInt8.self).values, try file.read("labels", as: Int32.self).values)
+        return (try file.read("images", as: UInt8.self).values, try labels(in: file))
+    }
+
+    /// The labels, one for each image of the data's size.
+    private func labels(in file: HDF5File) throws -> [Int32] {
+        let set = tokenizer.dataset.train
+        let (shape, expected) = (try file.shape(of: "images"), [count, set.height, set.width, set.channels])
+        guard shape == expected else {
+            throw InputError(file: file.name, "dataset 'images' has shape \(shape); expected \(expected)")
+        }
+        return try file.read("labels", as: Int32.self, shape: [count]).values
     }
 
     /// Eight samples a class, a row each; unconditional samples in the order drawn.

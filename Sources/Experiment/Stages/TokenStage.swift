@@ -98,8 +98,8 @@ struct TokenFile {
     init(reading url: URL) throws {
         let file = try HDF5File(reading: url)
         func half(_ name: String) throws -> Half {
-            let indices: HDF5Array<Int32> = try file.read("\(name)_indices")
-            let labels: HDF5Array<Int32> = try file.read("\(name)_labels")
+            let indices = try file.read("\(name)_indices", as: Int32.self, shape: [nil, nil])
+            let labels = try file.read("\(name)_labels", as: Int32.self, shape: [indices.shape[0]])
             return Half(indices: TokenTensor(indices.values, shape: indices.shape), labels: labels.values)
         }
         train = try half("train")

@@ -27,35 +27,41 @@ extension HDF5File {
     /// The attribute, or nil where there is none.
     public func attribute(_ key: String, of path: String = "/") throws -> HDF5Attribute? {
         var value: HDF5Attribute?
+        var odd: String?
         try HDF5Library.call(name, "read attribute '\(key)' of '\(path)'") { () -> Int in
-            let exists = H5Aexists_by_name(handle.value, path, key, h5_default())
+            let exists = H5Aexists_by_name(handle.value, path, key, reading.value)
             guard exists > 0 else { return Int(exists) }
-            let attribute = H5Aopen_by_name(handle.value, path, key, h5_default(), h5_default())
+            let attribute = H5Aopen_by_name(handle.value, path, key, h5_default(), reading.value)
             guard attribute >= 0 else { return -1 }
             let type = H5Aget_type(attribute)
             let space = H5Aget_space(attribute)
             defer { H5Aclose(attribute); H5Tclose(type); H5Sclose(space) }
+            var size: hsize_t = 0
+            guard H5Fget_filesize(handle.value, &size) >= 0 else { return -1 }
+            let count = H5Sget_simple_extent_npoints(space)
             switch H5Tget_class(type) {
-            case H5T_INTEGER:
+            case H5T_INTEGER where count == 1:
                 var number: Int64 = 0
-                guard H5Sget_simple_extent_npoints(space) == 1, H5Aread(attribute, h5_native_int64(), &number) >= 0 else {
-                    return -1
-                }
+                guard H5Aread(attribute, h5_native_int64(), &number) >= 0 else { return -1 }
                 value = .int(Int(number))
-            case H5T_FLOAT:
+            case H5T_FLOAT where count == 1:
                 var number = 0.0
-                guard H5Sget_simple_extent_npoints(space) == 1, H5Aread(attribute, h5_native_double(), &number) >= 0 else {
-                    return -1
-                }
+                guard H5Aread(attribute, h5_native_double(), &number) >= 0 else { return -1 }
                 value = .number(number)
-            case H5T_STRING where H5Tis_variable_str(type) > 0:
-                let isScalar = H5Sget_simple_extent_type(space) == H5S_SCALAR
-                guard let texts = readStrings(attribute, space) else { return -1 }
-                value = isScalar ? texts.first.map { .string($0) } : .strings(texts)
+            // The values of an attribute lie in the file as they are.
+            case H5T_STRING where count >= 0 && hsize_t(count) * hsize_t(min(H5Tget_size(type), 1 << 32)) <= size:
+                let texts =
+                    H5Tis_variable_str(type) > 0
+                    ? readStrings(attribute, space, Int(count)) : readFixedStrings(attribute, type, Int(count))
+                guard let texts else { return -1 }
+                value = H5Sget_simple_extent_type(space) == H5S_SCALAR ? texts.first.map { .string($0) } : .strings(texts)
             default:
-                return 0
+                odd = "\(count) values: \(StoredType(type))"
             }
             return 0
+        }
+        if let odd {
+            throw InputError(file: name, "attribute '\(key)' of '\(path)' holds \(odd); expected text or one number")
         }
         return value
     }
@@ -85,10 +91,21 @@ extension HDF5File {
         return copies.withUnsafeBytes { H5Awrite(attribute, type, $0.baseAddress) }
     }
 
-    private func readStrings(_ attribute: hid_t, _ space: hid_t) -> [String]? {
+    /// Texts of one length each, as numpy's `S` type has them: shorter ones are filled up with zeros or blanks.
+    private func readFixedStrings(_ attribute: hid_t, _ type: hid_t, _ count: Int) -> [String]? {
+        let size = H5Tget_size(type)
+        var bytes = [UInt8](repeating: 0, count: count * size)
+        guard count == 0 || H5Aread(attribute, type, &bytes) >= 0 else { return nil }
+        return (0..<count).map { number in
+            var text = bytes[number * size..<(number + 1) * size].prefix { $0 != 0 }
+            if H5Tget_strpad(type) == H5T_STR_SPACEPAD { while text.last == UInt8(ascii: " ") { text.removeLast() } }
+            return String(decoding: text, as: UTF8.self)
+        }
+    }
+
+    private func readStrings(_ attribute: hid_t, _ space: hid_t, _ count: Int) -> [String]? {
         let type = h5_new_string_type()
         defer { H5Tclose(type) }
-        let count = Int(H5Sget_simple_extent_npoints(space))
         if count == 0 { return [] }
         var pointers = [UnsafeMutablePointer<CChar>?](repeating: nil, count: count)
         let status = pointers.withUnsafeMutableBytes { H5Aread(attribute, type, $0.baseAddress) }

@@ -39,14 +39,26 @@ extension HDF5File {
     /// Reads a whole dataset.
     ///
     /// Stored numbers are widened where that loses nothing (`UInt8` to `Int32`, `Float` to `Double`); anything else is
-    /// an error rather than a silent conversion.
+    /// an error rather than a silent conversion. So is a shape that is more than the file holds or than memory can take.
     public func read<Element: HDF5Element>(_ path: String, as type: Element.Type = Element.self) throws
         -> HDF5Array<Element>
     {
         let dataset = try openDataset(path, as: Element.hdf5Kind)
-        let shape = try shape(of: dataset, path)
+        let shape = try checkedShape(of: dataset, path)
         let values = try read(dataset, path, Element.self, count: shape.reduce(1, *), memory: h5_all(), file: h5_all())
         return HDF5Array(shape: shape, values: values)
+    }
+
+    /// Reads a whole dataset of a shape that is known; nil stands for any extent.
+    public func read<Element: HDF5Element>(
+        _ path: String, as type: Element.Type = Element.self, shape expected: [Int?]
+    ) throws -> HDF5Array<Element> {
+        let shape = try shape(of: path)
+        guard shape.count == expected.count, zip(shape, expected).allSatisfy({ $1 == nil || $0 == $1 }) else {
+            let wanted = expected.map { $0.map(String.init) ?? "any" }.joined(separator: ", ")
+            throw InputError(file: name, "dataset '\(path)' has shape \(shape); expected [\(wanted)]")
+        }
+        return try read(path)
     }
 
     /// Reads rows (entries of the first axis) of a dataset.
@@ -54,7 +66,7 @@ extension HDF5File {
         rows: Range<Int>, of path: String, as type: Element.Type = Element.self
     ) throws -> HDF5Array<Element> {
         let dataset = try openDataset(path, as: Element.hdf5Kind)
-        var shape = try shape(of: dataset, path)
+        var shape = try checkedShape(of: dataset, path)
         guard let count = shape.first, rows.lowerBound >= 0, rows.upperBound <= count else {
             throw InputError(file: name, "dataset '\(path)' has shape \(shape); rows \(rows) are not in it")
         }
@@ -69,9 +81,9 @@ extension HDF5File {
         return HDF5Array(shape: shape, values: values)
     }
 
-    /// The shape of a dataset.
+    /// The shape of a dataset, which is no more than the file holds.
     public func shape(of path: String) throws -> [Int] {
-        try shape(of: HDF5Identifier(openDataset(path), closedBy: H5Dclose), path)
+        try checkedShape(of: HDF5Identifier(openDataset(path), closedBy: H5Dclose), path)
     }
 
     // MARK: Parts
@@ -102,50 +114,45 @@ extension HDF5File {
             let hint = nearest(to: path, among: known).map { "; did you mean '\($0)'?" } ?? "; it has \(known)"
             throw InputError(file: name, "has no dataset '\(path)'\(hint)")
         }
-        return try HDF5Library.call(name, "open dataset '\(path)'") { H5Dopen2(handle.value, path, h5_default()) }
+        return try HDF5Library.call(name, "open dataset '\(path)'") { H5Dopen2(handle.value, path, reading.value) }
     }
 
     func openDataset(_ path: String, as wanted: HDF5Kind) throws -> HDF5Identifier {
         let dataset = HDF5Identifier(try openDataset(path), closedBy: H5Dclose)
-        let stored = try kind(of: dataset, path)
-        guard let stored, wanted.holds(stored) else {
-            let held = stored?.rawValue ?? "a type that is not used here"
-            throw InputError(file: name, "dataset '\(path)' holds \(held), not \(wanted.rawValue)")
+        let stored = try storedType(of: dataset, path)
+        guard wanted.holds(stored) else {
+            throw InputError(file: name, "dataset '\(path)' holds \(stored), not \(wanted.rawValue)")
         }
         return dataset
     }
 
-    private func kind(of dataset: HDF5Identifier, _ path: String) throws -> HDF5Kind? {
-        var stored: HDF5Kind?
+    private func storedType(of dataset: HDF5Identifier, _ path: String) throws -> StoredType {
+        var stored = StoredType.other("nothing")
         try HDF5Library.call(name, "read the type of dataset '\(path)'") { () -> Int in
             let type = H5Dget_type(dataset.value)
             guard type >= 0 else { return -1 }
             defer { H5Tclose(type) }
-            switch (H5Tget_class(type), H5Tget_size(type)) {
-            case (H5T_FLOAT, 4): stored = .float32
-            case (H5T_FLOAT, 8): stored = .float64
-            case (H5T_INTEGER, 4) where H5Tget_sign(type) == H5T_SGN_2: stored = .int32
-            case (H5T_INTEGER, 8) where H5Tget_sign(type) == H5T_SGN_2: stored = .int64
-            case (H5T_INTEGER, 1) where H5Tget_sign(type) == H5T_SGN_NONE: stored = .uint8
-            default: stored = nil
-            }
+            stored = StoredType(type)
             return 0
         }
         return stored
     }
 
     func shape(of dataset: HDF5Identifier, _ path: String) throws -> [Int] {
-        var shape: [Int] = []
+        var extents: [hsize_t] = []
         try HDF5Library.call(name, "read the shape of dataset '\(path)'") { () -> Int in
             let space = H5Dget_space(dataset.value)
             guard space >= 0 else { return -1 }
             defer { H5Sclose(space) }
             let rank = Int(H5Sget_simple_extent_ndims(space))
             guard rank >= 0 else { return -1 }
-            var extent = [hsize_t](repeating: 0, count: rank)
-            guard H5Sget_simple_extent_dims(space, &extent, nil) >= 0 else { return -1 }
-            shape = extent.map { Int($0) }
-            return 0
+            extents = [hsize_t](repeating: 0, count: rank)
+            return H5Sget_simple_extent_dims(space, &extents, nil) >= 0 ? 0 : -1
+        }
+        let shape = extents.compactMap { Int(exactly: $0) }
+        // Without the empty axes, so that a part of the axes can be multiplied as well.
+        guard shape.count == extents.count, product(shape.map { max($0, 1) }) != nil else {
+            throw InputError(file: name, "dataset '\(path)' has shape \(extents), which is more than any file can hold")
         }
         return shape
     }
@@ -171,8 +178,10 @@ extension HDF5File {
     private func read<Element: HDF5Element>(
         _ dataset: HDF5Identifier, _ path: String, _ type: Element.Type, count: Int, memory: hid_t, file: hid_t
     ) throws -> [Element] {
+        if count == 0 { return [] }
+        let (bytes, overflow) = count.multipliedReportingOverflow(by: Element.hdf5Kind.byteCount)
+        try MemoryBudget.require(overflow ? .max : bytes, file: name, "dataset '\(path)'")
         var values = [Element](repeating: .zero, count: count)
-        if count == 0 { return values }
         try values.withUnsafeMutableBufferPointer { buffer in
             _ = try HDF5Library.call(name, "read dataset '\(path)'") {
                 H5Dread(dataset.value, Element.hdf5Kind.nativeType, memory, file, h5_default(), buffer.baseAddress)

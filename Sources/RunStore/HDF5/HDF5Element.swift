@@ -24,11 +24,44 @@ public enum HDF5Kind: String, Sendable {
     }
 
     /// Whether every value of `stored` is exactly representable in this kind.
-    func holds(_ stored: HDF5Kind) -> Bool {
+    func holds(_ stored: StoredType) -> Bool {
         switch (stored, self) {
-        case _ where stored == self: true
-        case (.float32, .float64), (.int32, .int64), (.uint8, .int32), (.uint8, .int64): true
+        case (.float(let bytes), .float32), (.float(let bytes), .float64): bytes <= byteCount
+        case (.integer(let bytes, let isSigned), .int32), (.integer(let bytes, let isSigned), .int64):
+            isSigned ? bytes <= byteCount : bytes < byteCount
+        case (.integer(1, isSigned: false), .uint8): true
         default: false
+        }
+    }
+}
+
+/// What the values of a dataset are, in this file or anyone's.
+enum StoredType: CustomStringConvertible {
+    case float(bytes: Int)
+    case integer(bytes: Int, isSigned: Bool)
+    /// Something else, by a name that people know.
+    case other(String)
+
+    /// Call only while HDF5 is entered through `HDF5Library`.
+    init(_ type: hid_t) {
+        let bytes = H5Tget_size(type)
+        self =
+            switch H5Tget_class(type) {
+            case H5T_FLOAT: .float(bytes: bytes)
+            case H5T_INTEGER: .integer(bytes: bytes, isSigned: H5Tget_sign(type) == H5T_SGN_2)
+            case H5T_STRING: .other("text")
+            case H5T_ENUM: .other("booleans or another enumeration")
+            case H5T_COMPOUND: .other("a compound type")
+            case H5T_VLEN, H5T_ARRAY: .other("arrays")
+            default: .other("values that are no numbers")
+            }
+    }
+
+    var description: String {
+        switch self {
+        case .float(let bytes): "float\(8 * bytes)"
+        case .integer(let bytes, let isSigned): "\(isSigned ? "" : "u")int\(8 * bytes)"
+        case .other(let name): name
         }
     }
 }

@@ -1,6 +1,7 @@
 internal import CHDF5
 import Files
 import Foundation
+import Synchronization
 
 /// One open HDF5 file.
 ///
@@ -9,14 +10,19 @@ import Foundation
 /// New files use the 1.10 format and carry no time stamps, so the same content gives the same bytes.
 public final class HDF5File {
     /// What errors call the file: its path, or the path it will have once it is renamed into place.
-    let name: String
+    public let name: String
     let handle: HDF5Identifier
+    /// How paths are followed: never into another file.
+    let reading: HDF5Identifier
+    /// Datasets that have been found to claim no more than they hold.
+    let sound = Mutex<Set<String>>([])
 
     /// Opens for reading; a file that was written as a whole and is not what was written is an error.
     ///
     /// - Parameter whileWritten: the file may be open in a writer, or may have been left behind by a killed one.
     public init(reading url: URL, whileWritten: Bool = false) throws {
         name = url.path
+        reading = Self.newReadingList()
         if !whileWritten { try FileSeal.check(url) }
         handle = try Self.open(url, name: name) { access in
             H5Fopen(url.path, whileWritten ? h5_swmr_read() : h5_read_only(), access)
@@ -26,6 +32,7 @@ public final class HDF5File {
     /// Creates a file, replacing an earlier one. Prefer `write(atomicallyTo:)`, which never leaves half a file.
     public init(creating url: URL, called name: String? = nil) throws {
         self.name = name ?? url.path
+        reading = Self.newReadingList()
         handle = try Self.open(url, name: self.name) { access in
             let creation = h5_new_property_list_for_file_creation()
             defer { H5Pclose(creation) }
@@ -53,6 +60,15 @@ public final class HDF5File {
     /// Never closes the file: for one that could not be written. With the disk full the library does not survive closing
     /// what it has not got rid of.
     func abandon() { handle.abandon() }
+
+    private static func newReadingList() -> HDF5Identifier {
+        var list = hid_t(-1)
+        HDF5Library.release {
+            list = h5_new_property_list_for_reading()
+            return 0
+        }
+        return HDF5Identifier(list, closedBy: H5Pclose)
+    }
 
     private static func open(_ url: URL, name: String, _ body: (hid_t) -> hid_t) throws -> HDF5Identifier {
         let identifier = try HDF5Library.call(name, "open the HDF5 file") {
@@ -104,46 +120,59 @@ public final class HDF5File {
         for part in path.split(separator: "/") {
             prefix += "/" + part
             let found = try HDF5Library.call(name, "look for '\(path)'") {
-                H5Lexists(handle.value, prefix, h5_default())
+                H5Lexists(handle.value, prefix, reading.value)
             }
             if found == 0 { return false }
         }
         return true
     }
 
-    /// The paths of all datasets below `group`, sorted, without a leading slash.
+    /// The paths of all datasets below `group`, sorted, without a leading slash. A group that is reached twice is listed once;
+    /// links that lead nowhere or into other files are passed over.
     public func datasets(in group: String = "/") throws -> [String] {
         var found: [String] = []
-        for child in try children(of: group) {
-            let path = group == "/" ? child : "\(group)/\(child)"
-            let isGroup = try HDF5Library.call(name, "open '\(path)'") { () -> Int in
-                let object = H5Oopen(handle.value, path, h5_default())
-                guard object >= 0 else { return -1 }
-                defer { H5Oclose(object) }
-                return H5Iget_type(object) == H5I_GROUP ? 1 : 0
+        var (start, open) = (UInt64(0), [group])
+        try HDF5Library.call(name, "find group '\(group)'") {
+            h5_look(handle.value, group, reading.value, &start) == H5_LEADS_TO_GROUP ? 0 : -1
+        }
+        var seen: Set = [start]
+        while let group = open.popLast() {
+            for link in try links(of: group) {
+                let path = group == "/" ? link.name : "\(group)/\(link.name)"
+                switch link.target {
+                case H5_LEADS_TO_DATASET: found.append(path)
+                case H5_LEADS_TO_GROUP where link.isHard && seen.insert(link.address).inserted: open.append(path)
+                default: break
+                }
             }
-            if isGroup == 1 { found += try datasets(in: path) } else { found.append(path) }
         }
         return found.sorted()
     }
 
-    private func children(of group: String) throws -> [String] {
-        var names: [String] = []
-        try HDF5Library.call(name, "list group '\(group)'") { () -> Int in
-            let identifier = H5Gopen2(handle.value, group, h5_default())
+    private struct Link {
+        let name: String
+        let target: h5_target
+        let isHard: Bool
+        /// Where in the file the group or dataset lies.
+        let address: UInt64
+    }
+
+    private func links(of group: String) throws -> [Link] {
+        var links: [Link] = []
+        try HDF5Library.call(name, "list group '\(group)'") { () -> herr_t in
+            let identifier = H5Gopen2(handle.value, group, reading.value)
             guard identifier >= 0 else { return -1 }
             defer { H5Gclose(identifier) }
-            var info = H5G_info_t()
-            guard H5Gget_info(identifier, &info) >= 0 else { return -1 }
-            for index in 0..<info.nlinks {
-                var buffer = [CChar](repeating: 0, count: 1024)
-                let length = H5Lget_name_by_idx(
-                    identifier, ".", H5_INDEX_NAME, H5_ITER_INC, index, &buffer, buffer.count, h5_default())
-                guard length >= 0 else { return -1 }
-                names.append(buffer.withUnsafeBufferPointer { String(cString: $0.baseAddress!) })
+            return withUnsafeMutablePointer(to: &links) { links in
+                let visitor = h5_link_visitor(
+                    take: { name, target, isHard, address, links in
+                        guard let name, let links else { return }
+                        links.assumingMemoryBound(to: [Link].self).pointee.append(
+                            Link(name: String(cString: name), target: target, isHard: isHard != 0, address: address))
+                    }, context: links, access: reading.value)
+                return h5_visit_links(identifier, visitor)
             }
-            return 0
         }
-        return names
+        return links
     }
 }
