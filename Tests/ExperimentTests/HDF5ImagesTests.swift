@@ -87,7 +87,7 @@ import Testing
         for (name, says) in [
             ("nothing", "'labels'"), ("half", "'test_labels'"), ("unlabelled", "'labels'"), ("short", "5 labels"),
             ("floats", "float32"), ("flat", "[8, 3]"), ("negative", "row 0 is -1"), ("names", "1 names"),
-            ("single", "class '0' has no training image"), ("from-1", "do the labels count from 1"), ("gap", "no image has label 2"),
+            ("single", "class '0' has no training image"), ("from-1", "do the labels count from 1"), ("gap", "no image has label 1"),
             ("hash", "expected a class"), ("floor", "'class_names' is a number"), ("int16", "int16"), ("bool", "booleans"),
             ("missing", "no such file"),
         ] {
