@@ -40,8 +40,8 @@ let package = Package(
             cSettings: [.unsafeFlags(["-O3", "-fno-math-errno"])],
             linkerSettings: [.linkedLibrary("m"), .linkedLibrary("pthread")]),
         .target(name: "TensorCore", dependencies: ["CKernels", "COpenBLAS"]),
-        .target(name: "NN", dependencies: ["CKernels", "TensorCore"]),
-        .target(name: "Models", dependencies: ["CKernels", "TensorCore", "NN", "Files"]),
+        .target(name: "NN", dependencies: ["TensorCore"]),
+        .target(name: "Models", dependencies: ["TensorCore", "NN", "Files"]),
 
         // Data, measures, records: no engine needed.
         .target(name: "Archives", dependencies: ["CZip", "Files"]),

@@ -15,29 +15,21 @@ package struct PixelErrors {
         let size = height * width * channels
         precondition(images.count == rebuilt.count && images.count.isMultiple(of: size), "images and others of them")
         let n = images.count / size
-        // Three numbers an image, summed up afterwards in the order of the images.
-        var errors = [Double](repeating: .nan, count: 3 * n)
-        errors.withUnsafeMutableBufferPointer { errors in
-            nonisolated(unsafe) let errors = errors
-            Parallel.chunks(n) { i in
-                let a = images[i * size..<(i + 1) * size].map(Float.init)
-                let b = rebuilt[i * size..<(i + 1) * size].map(Float.init)
-                var sum: Float = 0
-                for j in 0..<size { sum += abs(a[j] - b[j]) }
-                errors[3 * i] = Double(sum) / Double(size)
-                // What cannot be measured stays not-a-number: an image smaller than the window has no SSIM.
-                if let ratio = try? Evaluation.psnr(a, b, range: 255) { errors[3 * i + 1] = ratio }
-                if let likeness = try? Evaluation.ssim(
-                    a, b, height: height, width: width, channels: channels, range: 255)
-                {
-                    errors[3 * i + 2] = likeness
-                }
-            }
+        let errors = Parallel.map(n) { i in
+            let a = images[i * size..<(i + 1) * size].map(Float.init)
+            let b = rebuilt[i * size..<(i + 1) * size].map(Float.init)
+            var sum: Float = 0
+            for j in 0..<size { sum += abs(a[j] - b[j]) }
+            // What cannot be measured is not a number: an image smaller than the window has no SSIM.
+            let ratio = try? Evaluation.psnr(a, b, range: 255)
+            let likeness = try? Evaluation.ssim(a, b, height: height, width: width, channels: channels, range: 255)
+            return (l1: Double(sum) / Double(size), psnr: ratio ?? .nan, ssim: likeness ?? .nan)
         }
-        for i in 0..<n {
-            l1 += errors[3 * i]
-            psnr += errors[3 * i + 1]
-            ssim += errors[3 * i + 2]
+        // In the order of the images, so that sums do not depend on threads.
+        for error in errors {
+            l1 += error.l1
+            psnr += error.psnr
+            ssim += error.ssim
         }
         count += n
     }

@@ -88,7 +88,11 @@ public struct SafetensorsFile: Sendable {
     /// Fills `values` with a tensor of any floating type, read from the file a piece at a time: no page of it stays in
     /// memory, so that filling a model takes the model's memory and no more.
     /// - Throws: `InputError` where the file has other bytes than its header says, or the tensor no floats.
-    public func read(_ name: String, into values: UnsafeMutableBufferPointer<Float>) throws {
+    public func read(_ name: String, into values: inout MutableSpan<Float>) throws {
+        try values.withUnsafeMutableBufferPointer { try read(name, into: $0) }
+    }
+
+    private func read(_ name: String, into values: UnsafeMutableBufferPointer<Float>) throws {
         let entry = try entry(name)
         guard let size = [.float32: 4, .float64: 8, .float16: 2, .bfloat16: 2][entry.type] else {
             throw wrongType(name, entry, "floating-point numbers")

@@ -57,16 +57,18 @@ public struct PatchLayout: Sendable, Equatable {
     }
 
     /// Writes pixels (n, row, column, channel) as patches (n, (H/p)(W/p), p·p·C) of x/127.5 − 1 (method §3.1).
-    public func patches(ofImages images: [UInt8], into values: UnsafeMutableBufferPointer<Float>) {
+    public func patches(ofImages images: [UInt8], into values: inout MutableSpan<Float>) {
         precondition(
             values.count == images.count && images.count % valuesPerImage == 0,
             "\(images.count) pixels of \(height)×\(width)×\(channels) images are to go into \(values.count) patch values")
-        images.withUnsafeBufferPointer { images in
-            Self.scaled.withUnsafeBufferPointer { scaled in
-                for image in stride(from: 0, to: images.count, by: valuesPerImage) {
-                    forEachRun { value, pixel in
-                        for j in 0..<patch * channels {
-                            values[image + value + j] = scaled[Int(images[image + pixel + j])]
+        values.withUnsafeMutableBufferPointer { values in
+            images.withUnsafeBufferPointer { images in
+                Self.scaled.withUnsafeBufferPointer { scaled in
+                    for image in stride(from: 0, to: images.count, by: valuesPerImage) {
+                        forEachRun { value, pixel in
+                            for j in 0..<patch * channels {
+                                values[image + value + j] = scaled[Int(images[image + pixel + j])]
+                            }
                         }
                     }
                 }

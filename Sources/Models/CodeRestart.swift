@@ -18,20 +18,17 @@ public struct CodeRestart {
     /// Counts one step's codes and moves the dead ones; returns how many those were. `optimizer` trains the codebook.
     @discardableResult
     public func callAsFunction(_ quantized: Quantized, _ optimizer: AdamW, stream: RandomStream) -> Int {
-        for code in 0..<idle.count { idle.pointer[code] += 1 }
-        for id in quantized.indices.ids { idle.pointer[Int(id)] = 0 }
-        let dead = (0..<idle.count).filter { idle.pointer[$0] >= Float(patience) }
+        var steps = idle.values.map { $0 + 1 }
+        for id in quantized.indices.ids { steps[Int(id)] = 0 }
+        let dead = steps.indices.filter { steps[$0] >= Float(patience) }
+        for code in dead { steps[code] = 0 }
+        idle.overwrite(with: steps)
         guard !dead.isEmpty else { return 0 }
         // Different tokens for different codes, as far as they last.
         var stream = stream
-        let points = quantized.points
-        let order = stream.permutation(points.rows)
-        for (place, code) in dead.enumerated() {
-            let token = order[place % order.count]
-            let values = (0..<points.width).map { points.pointer[token * points.width + $0] }
-            optimizer.restart(codebook, row: code, at: values)
-            idle.pointer[code] = 0
-        }
+        let order = stream.permutation(quantized.points.rows)
+        let tokens = dead.indices.map { order[$0 % order.count] }
+        optimizer.restart(codebook, rows: dead, at: quantized.points, rows: tokens)
         return dead.count
     }
 }

@@ -45,9 +45,9 @@ struct SphericalCodebook: Codebook {
 /// (k / Π_{j<i} levelsⱼ) mod levelsᵢ in channel i.
 protocol ProductCodebook: Codebook {
     var table: Tensor { get }
-    /// The number of the value nearest to `z` in a channel.
-    func level(of z: Float, channel: Int) -> Int
     var levels: [Int] { get }
+    /// How the nearest value of a channel is found.
+    var quantization: ProductQuantization { get }
 }
 
 extension ProductCodebook {
@@ -55,32 +55,20 @@ extension ProductCodebook {
 
     func rows(on tape: Tape?) -> Tensor { table }
 
-    /// Nearest code of each point [B, L, z] → [B, L], channel by channel; the codes need not be gone through.
-    func nearest(_ points: Tensor) -> TokenTensor {
-        let width = levels.count
-        let ids = (0..<points.rows).map { row -> Int32 in
-            var (id, place) = (0, 1)
-            for channel in 0..<width {
-                id += place * level(of: points.pointer[row * width + channel], channel: channel)
-                place *= levels[channel]
-            }
-            return Int32(id)
-        }
-        return TokenTensor(ids, shape: Array(points.shape.dropLast()))
-    }
+    /// Nearest code of each point [B, L, z] → [B, L].
+    func nearest(_ points: Tensor) -> TokenTensor { quantization.codes(of: points, levels: levels) }
 
     /// [codes, channels] of the values per channel.
     static func table(_ values: [[Float]]) -> Tensor {
         let codes = values.reduce(1) { $0 * $1.count }
-        let table = Tensor(uninitialized: [codes, values.count])
-        for code in 0..<codes {
+        let rows = (0..<codes).flatMap { code -> [Float] in
             var rest = code
-            for (channel, values) in values.enumerated() {
-                table.pointer[code * table.width + channel] = values[rest % values.count]
-                rest /= values.count
+            return values.map { values in
+                defer { rest /= values.count }
+                return values[rest % values.count]
             }
         }
-        return table
+        return Tensor(rows, shape: [codes, values.count])
     }
 }
 
@@ -105,7 +93,7 @@ struct BinaryCodebook: ProductCodebook {
         return codes.trailingZeroBitCount
     }
 
-    func level(of z: Float, channel: Int) -> Int { z > 0 ? 1 : 0 }
+    var quantization: ProductQuantization { .signs }
 
     func points(_ h: Tensor, on tape: Tape?) -> Tensor { l2Normalize(projection(h, on: tape)) }
 
@@ -137,19 +125,17 @@ struct GridCodebook: ProductCodebook {
         table = builder.constant([codes, levels.count]) {
             Self.table(levels.map { level in (0..<level).map { Float($0 - level / 2) / Float(level / 2) } })
         }
-        let (values, width) = (table, levels.count)
+        let (table, width) = (table, levels.count)
         halfNorms = builder.constant([codes]) {
-            Tensor(
+            let values = table.values
+            return Tensor(
                 (0..<codes).map { row in
-                    (0..<width).reduce(0) { $0 - 0.5 * values.pointer[row * width + $1] * values.pointer[row * width + $1] }
+                    (0..<width).reduce(0) { $0 - 0.5 * values[row * width + $1] * values[row * width + $1] }
                 }, shape: [codes])
         }
     }
 
-    func level(of z: Float, channel: Int) -> Int {
-        let unit = levels[channel] / 2
-        return max(0, min(levels[channel] - 1, Int((z * Float(unit)).rounded(.toNearestOrEven)) + unit))
-    }
+    var quantization: ProductQuantization { .grid }
 
     func points(_ h: Tensor, on tape: Tape?) -> Tensor {
         scaledTanh(projection(h, on: tape), scale: scale, shift: shift, offset: offset)

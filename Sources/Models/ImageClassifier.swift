@@ -64,29 +64,6 @@ public struct ImageClassifier {
     /// whose second map has fewer channels gives those. Not differentiable.
     public static func spatialFeatures(ofMaps maps: [Tensor]) -> Tensor {
         let map = maps[1]
-        let (batch, height, width, channels) = (map.shape[0], map.shape[1], map.shape[2], map.shape[3])
-        let (rows, columns, kept) = (min(8, height), min(8, width), min(7, channels))
-        let result = Tensor(uninitialized: [batch, rows * columns * kept])
-        func cell(_ i: Int, of cells: Int, _ length: Int) -> Range<Int> {
-            i * length / cells..<((i + 1) * length + cells - 1) / cells
-        }
-        var place = result.pointer
-        for image in 0..<batch {
-            for row in 0..<rows {
-                let ys = cell(row, of: rows, height)
-                for column in 0..<columns {
-                    let xs = cell(column, of: columns, width)
-                    for channel in 0..<kept {
-                        var sum: Float = 0
-                        for y in ys {
-                            for x in xs { sum += map.pointer[((image * height + y) * width + x) * channels + channel] }
-                        }
-                        place.pointee = sum / Float(ys.count * xs.count)
-                        place += 1
-                    }
-                }
-            }
-        }
-        return result
+        return cellMeans(map, rows: min(8, map.shape[1]), columns: min(8, map.shape[2]), channels: min(7, map.shape[3]))
     }
 }

@@ -15,9 +15,9 @@ public enum ParameterFiles {
             }
             if shape.count == 4 {
                 let value = ConvolutionLayout.inMemory(Tensor(try file.streamedFloats(name), shape: shape))
-                parameter.value.pointer.update(from: value.pointer, count: value.count)
+                parameter.value.overwrite(with: value.values)
             } else {
-                try file.read(name, into: UnsafeMutableBufferPointer(start: parameter.value.pointer, count: parameter.count))
+                try parameter.value.overwrite { try file.read(name, into: &$0) }
             }
         }
     }

@@ -28,7 +28,7 @@ public struct Quantized {
     public let points: Tensor
     /// Similarity of every output with every code, [B·L, codes], off the tape; nil where codes are not compared one by
     /// one, as with `lfq` and `fsq` unless something asks for P.
-    public let cosines: Tensor?
+    public let similarities: Tensor?
     /// Codebook and commitment loss, a scalar; nil where the quantizer has none.
     public let loss: Tensor?
     /// Sample minus batch entropy of the assignment, a scalar; nil unless asked for.
@@ -88,13 +88,13 @@ package struct Quantizer {
         let isRelaxed = relaxation != nil
         // A gradient passes through the similarities where P or an entropy is trained; VQ alone only compares them.
         let isTrained = isRelaxed && use == .visual || pathTemperature != nil || entropyTemperature != nil
-        var cosines: Tensor?
+        var similarities: Tensor?
         if isTrained {
-            cosines = codebook.similarities(points, rows: rows)
+            similarities = codebook.similarities(points, rows: rows)
         } else if embedding != nil {
-            cosines = codebook.similarities(points.detached(), rows: rows.detached())
+            similarities = codebook.similarities(points.detached(), rows: rows.detached())
         }
-        let chosen = cosines.map { disturbed($0, by: noise) }
+        let chosen = similarities.map { disturbed($0, by: noise) }
         let indices = choose(points, chosen)
 
         let codes: Tensor
@@ -115,8 +115,8 @@ package struct Quantizer {
             codes = straightThroughEmbedding(p, ids: indices, table: rows)
         }
         return Quantized(
-            indices: indices, codes: codes, points: points.detached(), cosines: cosines?.detached(), loss: loss,
-            entropyLoss: entropyTemperature.flatMap { t in cosines.map { assignmentEntropyLoss($0, scale: Float(1 / t)) } },
+            indices: indices, codes: codes, points: points.detached(), similarities: similarities?.detached(), loss: loss,
+            entropyLoss: entropyTemperature.flatMap { t in similarities.map { assignmentEntropyLoss($0, scale: Float(1 / t)) } },
             probabilities: pathTemperature.flatMap { t in chosen.map { probabilities($0, t) } })
     }
 
@@ -129,9 +129,9 @@ package struct Quantizer {
         }
     }
 
-    private func disturbed(_ cosines: Tensor, by noise: Tensor?) -> Tensor {
-        guard case .gumbel = kind, let noise else { return cosines }
-        return cosines + Float(temperature) * noise.reshaped(cosines.shape)
+    private func disturbed(_ similarities: Tensor, by noise: Tensor?) -> Tensor {
+        guard case .gumbel = kind, let noise else { return similarities }
+        return similarities + Float(temperature) * noise.reshaped(similarities.shape)
     }
 
     private func choose(_ points: Tensor, _ similarities: Tensor?) -> TokenTensor {
@@ -157,8 +157,6 @@ public struct GumbelNoise {
 
     package static func values(_ stream: RandomStream, count: Int) -> Tensor {
         var stream = stream
-        let noise = Tensor(uninitialized: [count])
-        for i in 0..<count { noise.pointer[i] = Float(-log(-log((Double(stream.nextBits()) + 0.5) * 0x1p-32))) }
-        return noise
+        return Tensor([count]) { Float(-log(-log((Double(stream.nextBits()) + 0.5) * 0x1p-32))) }
     }
 }

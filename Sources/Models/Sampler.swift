@@ -1,5 +1,3 @@
-import CKernels
-import Foundation
 import NN
 import TensorCore
 
@@ -49,13 +47,13 @@ public struct Sampler {
         switch settings.precision {
         case .float32:
             decoder = TransformerDecoder(transformer, table: model.positions, head: head, segments: segments)
-            rowBytes = KeyValueCache.bytes(transformer.shape, capacity: layout.length)
+            rowBytes = TransformerDecoder.cacheBytes(transformer.shape, capacity: layout.length)
             together = .max
         case .bfloat16:
-            let rounded = RoundedDecoder(transformer, table: model.positions, head: head, segments: segments)
-            decoder = rounded
-            together = Self.rowsTogether(weightBytes: rounded.weightBytes) / branches
-            rowBytes = RoundedDecoder.cacheBytes(transformer.shape, capacity: layout.length)
+            let packed = PackedDecoder(transformer, table: model.positions, head: head, segments: segments)
+            decoder = packed
+            together = Self.rowsTogether(weightBytes: packed.weightBytes) / branches
+            rowBytes = PackedDecoder.cacheBytes(transformer.shape, capacity: layout.length)
         }
         group = Self.group(cacheBytes: cacheBytes, sequenceBytes: branches * rowBytes)
     }
@@ -95,18 +93,12 @@ public struct Sampler {
         // As many for every thread.
         let rounds = (count + together * Parallel.threads - 1) / (together * Parallel.threads)
         let parts = min(count, rounds * Parallel.threads)
-        var ids = [Int32](repeating: 0, count: count * length)
-        ids.withUnsafeMutableBufferPointer { buffer in
-            nonisolated(unsafe) let ids = buffer.baseAddress!
-            Parallel.chunks(parts) { part in
-                let range = part * count / parts..<(part + 1) * count / parts
-                let drawn = sampleGroup(
-                    labels: Array(labels[range]), seed: seed, first: first + range.lowerBound,
-                    given: given.map { Array($0[range.lowerBound * length..<range.upperBound * length]) })
-                for (i, id) in drawn.enumerated() { ids[range.lowerBound * length + i] = id }
-            }
-        }
-        return ids
+        return Parallel.map(parts) { part in
+            let range = part * count / parts..<(part + 1) * count / parts
+            return sampleGroup(
+                labels: Array(labels[range]), seed: seed, first: first + range.lowerBound,
+                given: given.map { Array($0[range.lowerBound * length..<range.upperBound * length]) })
+        }.flatMap { $0 }
     }
 
     private func sampleGroup(labels: [Int32], seed: Int, first: Int, given: [Int32]?) -> [Int32] {
@@ -118,6 +110,7 @@ public struct Sampler {
         var streams = (0..<count).map { RandomStream(seed: seed, "sampler", step: first + $0) }
         var ids = [Int32](repeating: 0, count: count * length)
         let bosLabels = labels + (guided ? [Int32](repeating: model.unconditionalLabel, count: count) : [])
+        var draw = TokenDraw(topK: settings.topK, topP: settings.topP)
         var x = embedding(TokenTensor(bosLabels, shape: [rows, 1]), table: model.bos.value)
         for t in 0..<length {
             let hidden = session.step(x)
@@ -125,21 +118,11 @@ public struct Sampler {
             let scale = settings.guidance.scale(at: t, layout: layout)
             if segment.count > 1 {
                 let logits = session.logits(hidden, segment, count: count, mixing: scale)
-                let temperature = t < layout.prologueTokens
+                draw.temperature = t < layout.prologueTokens
                     ? settings.prologueTemperature ?? settings.temperature : settings.temperature
                 // Drawn even where a token is given, so that the streams stay in step.
-                let uniforms = (0..<count).map { Double(streams[$0].uniform()) }
-                ids.withUnsafeMutableBufferPointer { buffer in
-                    nonisolated(unsafe) let ids = buffer.baseAddress!
-                    Parallel.ranges(count, grain: 4) { range in
-                        for i in range {
-                            let choice = Self.draw(
-                                UnsafeBufferPointer(start: logits.pointer + i * logits.width, count: logits.width),
-                                temperature: temperature, topK: settings.topK, topP: settings.topP, uniform: uniforms[i])
-                            ids[i * length + t] = Int32(segment.lowerBound + choice)
-                        }
-                    }
-                }
+                let tokens = draw(logits, uniforms: (0..<count).map { Double(streams[$0].uniform()) })
+                for i in 0..<count { ids[i * length + t] = Int32(segment.lowerBound + tokens[i]) }
             } else {
                 for i in 0..<count { ids[i * length + t] = Int32(segment.lowerBound) }
             }
@@ -152,49 +135,4 @@ public struct Sampler {
         }
         return ids
     }
-
-    /// Temperature, top-k, top-p, then the token whose share of the cumulative probability holds `uniform`.
-    package static func draw(
-        _ logits: [Float], temperature: Double, topK: Int, topP: Double, uniform: Double
-    ) -> Int {
-        logits.withUnsafeBufferPointer { draw($0, temperature: temperature, topK: topK, topP: topP, uniform: uniform) }
-    }
-
-    private static func draw(
-        _ logits: UnsafeBufferPointer<Float>, temperature: Double, topK: Int, topP: Double, uniform: Double
-    ) -> Int {
-        if topK == 1 || temperature == 0 {
-            var index: Int32 = 0
-            argmax_rows(&index, logits.baseAddress!, 1, logits.count)
-            return Int(index)
-        }
-        let top = Double(logits.max() ?? 0)
-        var weights = logits.map { exp((Double($0) - top) / temperature) }
-        if topK > 0 && topK < weights.count || topP < 1 {
-            let order = weights.indices.sorted { (weights[$0], $1) > (weights[$1], $0) }
-            var kept = topK > 0 ? min(topK, order.count) : order.count
-            if topP < 1 {
-                let total = order.prefix(kept).reduce(0) { $0 + weights[$1] }
-                var sum = 0.0
-                for (rank, index) in order.prefix(kept).enumerated() {
-                    sum += weights[index] / total
-                    if sum >= topP {
-                        kept = rank + 1
-                        break
-                    }
-                }
-            }
-            for index in order.dropFirst(kept) { weights[index] = 0 }
-        }
-        let threshold = uniform * weights.reduce(0, +)
-        var sum = 0.0
-        var last = 0
-        for (index, weight) in weights.enumerated() where weight > 0 {
-            sum += weight
-            last = index
-            if sum > threshold { return index }
-        }
-        return last
-    }
-
 }

@@ -59,12 +59,12 @@ public struct Tokenizer {
     /// Reconstruction, quantizer and cross-entropy terms for patches [B, N, p·p·C] on a tape that differentiates
     /// `parameters`. `ar` is frozen: its cross-entropy reaches the encoder through the prologue's inputs only.
     /// `labels` [B] and `visualDropped` are the AR model's, `noise` is the quantizers'; `step` tells which of the
-    /// `imageLosses` have begun. With `frugal` the cross-entropy's gradient is taken before the decoder begins, so that the
+    /// `imageLosses` have begun. With `earlyBackward` the cross-entropy's gradient is taken before the decoder begins, so that the
     /// AR model's activations are not held beside the decoder's; nothing else may then be made of it.
     public func stepA(
         patches: Tensor, weights: LossWeights, ar: ARModel? = nil, labels: TokenTensor? = nil,
         visualDropped: [Bool] = [], noise: GumbelNoise? = nil, imageLosses: ImageLosses? = nil, step: Int = 0,
-        frugal: Bool = false
+        earlyBackward: Bool = false
     ) -> StepA {
         let encoding = encoder(patches, noise: noise)
         let quantizer = encoding.visual.loss ?? .zeros([1])
@@ -82,7 +82,7 @@ public struct Tokenizer {
             var parts = SegmentedCrossEntropy(ar.crossEntropy(input, on: patches.tape), layout: config.layout)
             var term = Float(weights.prologueCrossEntropy) * (parts.prologue + parts.eos)
                 + Float(weights.visualCrossEntropy) * parts.visual
-            if frugal, isDecoded, term.isDifferentiated, let tape = patches.tape, let encoded {
+            if earlyBackward, isDecoded, term.isDifferentiated, let tape = patches.tape, let encoded {
                 term = tape.playBack(to: encoded, from: term)
                 parts = parts.detached()
             }

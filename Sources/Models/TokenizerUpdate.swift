@@ -80,7 +80,7 @@ public struct TokenizerUpdate {
         let a = tokenizer.stepA(
             patches: tape.constant(batch.patches), weights: weights, ar: ar, labels: batch.labels,
             visualDropped: batch.visualDropped, noise: batch.noise, imageLosses: imageLosses, step: batch.step,
-            frugal: true)
+            earlyBackward: true)
         tape.backward(from: a.total)
         return (a, autoencoder.step(tape, rate: rate).gradientNorm)
     }

@@ -1,4 +1,3 @@
-import CKernels
 import Foundation
 import TensorCore
 
@@ -61,26 +60,19 @@ public final class AdamW {
     @discardableResult
     public func step(_ tape: Tape, rate: Double, gradientScale: Double = 1) -> Report {
         let gradients = parameters.map { tape.gradient(of: $0) ?? .zeros($0.shape) }
-        let report = norm(of: gradients, scale: gradientScale)
+        let (norm, replaced) = gradientNorm(of: gradients)
+        let report = Report(gradientNorm: gradientScale * norm, replacedEntries: replaced)
         guard rate > 0 else { return report }
         steps += 1
-        var update = adamw_settings(
-            rate: Float(rate), beta1: Float(settings.beta1), beta2: Float(settings.beta2),
-            epsilon: Float(settings.epsilon), decay: 0, correction1: Float(1 - pow(settings.beta1, Double(steps))),
-            correction2: Float(1 - pow(settings.beta2, Double(steps))), gradient_scale: Float(gradientScale),
-            average_rate: Float(averageRate))
-        if let clip = settings.clip {
-            update.gradient_scale = Float(gradientScale * min(1, clip / (report.gradientNorm + 1e-6)))
-        }
+        var update = AdamWUpdate(
+            rate: rate, beta1: settings.beta1, beta2: settings.beta2, epsilon: settings.epsilon, decay: 0,
+            corrections: (1 - pow(settings.beta1, Double(steps)), 1 - pow(settings.beta2, Double(steps))),
+            gradientScale: gradientScale, averageRate: averageRate)
+        if let clip = settings.clip { update.gradientScale *= min(1, clip / (report.gradientNorm + 1e-6)) }
         for (i, parameter) in parameters.enumerated() {
-            var update = update
-            update.decay = Self.decays(parameter) ? Float(settings.decay) : 0
-            let (value, m1, m2) = (parameter.value.pointer, moment1[i].pointer, moment2[i].pointer)
-            let (gradient, average) = (gradients[i].pointer, average?[i].pointer)
-            Parallel.ranges(parameter.count, grain: 16384) { r in
-                let at = r.lowerBound
-                adamw_step(value + at, m1 + at, m2 + at, average.map { $0 + at }, gradient + at, update, r.count)
-            }
+            update.decay = Self.decays(parameter) ? settings.decay : 0
+            update.apply(
+                to: parameter.value, moments: (moment1[i], moment2[i]), average: average?[i], gradient: gradients[i])
         }
         Profile.mark("AdamW", bytes: 4 * parameters.reduce(0) { $0 + $1.count } * (average == nil ? 8 : 10))
         return report
@@ -93,47 +85,15 @@ public final class AdamW {
         return 1 - min(pow(0.5, 1 / halfLife), (1 + s) / (10 + s))
     }
 
-    private func norm(of gradients: [Tensor], scale: Double) -> Report {
-        var sum = 0.0
-        var bad = 0
-        for gradient in gradients {
-            // Fixed chunks: the sum does not depend on the number of threads.
-            let chunk = 1 << 17
-            let parts = (gradient.count + chunk - 1) / chunk
-            var sums = [(Double, Int)](repeating: (0, 0), count: parts)
-            sums.withUnsafeMutableBufferPointer { buffer in
-                nonisolated(unsafe) let sums = buffer.baseAddress!
-                Parallel.chunks(parts) { part in
-                    let lower = part * chunk
-                    let total = gradient_sum_of_squares(
-                        gradient.pointer + lower, &sums[part].1, min(chunk, gradient.count - lower))
-                    sums[part].0 = total
-                }
-            }
-            for part in sums {
-                sum += part.0
-                bad += part.1
-            }
-        }
-        return Report(gradientNorm: scale * sum.squareRoot(), replacedEntries: bad)
-    }
-
-    /// Sets one row of a parameter to `values`, as if it began there: moments 0, the average the values themselves.
-    public func restart(_ parameter: Parameter, row: Int, at values: [Float]) {
+    /// Rows of a parameter become rows of `source` [rows, width], as if they began there: moments 0, the average the values
+    /// themselves.
+    public func restart(_ parameter: Parameter, rows: [Int], at source: Tensor, rows sources: [Int]) {
         guard let index = parameters.firstIndex(where: { $0 === parameter }) else {
             fatalError("\(parameter.name) is not trained by this optimiser")
         }
-        let width = parameter.count / max(1, parameter.shape[0])
-        require(
-            values.count == width && row >= 0 && row < parameter.shape[0],
-            "restart: \(values.count) values for row \(row) of \(parameter.name) \(parameter.shape)")
-        for (channel, value) in values.enumerated() {
-            let at = row * width + channel
-            parameter.value.pointer[at] = value
-            average?[index].pointer[at] = value
-            moment1[index].pointer[at] = 0
-            moment2[index].pointer[at] = 0
-        }
+        parameter.value.overwriteRows(rows, with: source, rows: sources)
+        average?[index].overwriteRows(rows, with: source, rows: sources)
+        for moment in [moment1[index], moment2[index]] { moment.overwriteRows(rows, with: nil, rows: sources) }
     }
 
     /// Runs `body` with the averaged values in the parameters, then puts the trained ones back.
@@ -141,10 +101,7 @@ public final class AdamW {
         guard let average else { return try body() }
         // They change places, so that nothing is held twice.
         func exchange() {
-            for (parameter, mean) in zip(parameters, average) {
-                let (values, means) = (parameter.value.pointer, mean.pointer)
-                for i in 0..<mean.count { (values[i], means[i]) = (means[i], values[i]) }
-            }
+            for (parameter, mean) in zip(parameters, average) { parameter.value.exchange(with: mean) }
         }
         exchange()
         defer { exchange() }
@@ -165,7 +122,7 @@ public final class AdamW {
         for (name, tensor) in state {
             let values = try read(name, tensor.shape)
             require(values.count == tensor.count, "\(name) holds \(values.count) values, not \(tensor.count)")
-            values.withUnsafeBufferPointer { tensor.pointer.update(from: $0.baseAddress!, count: $0.count) }
+            tensor.overwrite(with: values)
         }
         self.steps = steps
     }

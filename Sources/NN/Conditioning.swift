@@ -17,8 +17,7 @@ public struct ConditionEmbedding {
 
     /// The embedding of the unconditional label.
     public func callAsFunction(on tape: Tape?, dropout: inout Dropout) -> Tensor {
-        let oneHot = Tensor.zeros([1, labels])
-        oneHot.pointer[labels - 1] = 1
+        let oneHot = Tensor((0..<labels).map { $0 == labels - 1 ? 1 : 0 }, shape: [1, labels])
         let hidden = dropout(projection(tape?.constant(oneHot) ?? oneHot, on: tape))
         return gelu(rmsNorm(hidden, weight: norm(on: tape).reshaped([1, norm.count])))
     }
@@ -34,27 +33,5 @@ public struct ConditionalNorm {
 
     public func callAsFunction(_ x: Tensor, condition c: Tensor, on tape: Tape?) -> Tensor {
         rmsNorm(x, weight: affine(c, on: tape))
-    }
-}
-
-/// Dropout of one forward pass: its share and where the masks come from. `Dropout.none` leaves all as it is.
-public struct Dropout {
-    public static var none: Dropout { Dropout(p: 0, stream: nil) }
-
-    public let p: Float
-    private var stream: RandomStream?
-
-    public init(p: Float, stream: RandomStream?) {
-        require(p == 0 || stream != nil, "dropout of \(p) needs a random stream")
-        self.p = p
-        self.stream = stream
-    }
-
-    /// The key of the next mask; nil when nothing is dropped.
-    mutating func nextKey() -> UInt64? { p > 0 ? stream?.nextKey() : nil }
-
-    public mutating func callAsFunction(_ x: Tensor) -> Tensor {
-        guard let key = nextKey() else { return x }
-        return dropout(x, p: p, key: key)
     }
 }

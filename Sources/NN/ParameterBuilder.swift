@@ -7,7 +7,7 @@ public enum ParameterSource {
     /// Memory without values, for a model that is filled from a file next.
     case unfilled
     /// Names and shapes alone, without memory: models of any size can be counted and compared with files.
-    case outline
+    case meta
 }
 
 /// Makes the parameters of a model under their released names, in order.
@@ -23,15 +23,12 @@ public final class ParameterBuilder {
     /// Standard deviation that matrices and embeddings start with (method §3.11).
     public static let deviation: Float = 0.02
 
-    /// Normal around `mean`, cut at ±2 of it (which at this deviation cuts nothing), times `scale`.
+    /// Normal around `mean`, truncated at ±2 as PyTorch's `trunc_normal_` does, times `scale`.
     public func normal(
         _ name: String, _ shape: Shape, mean: Float = 0, deviation: Float = deviation, scale: Float = 1
     ) -> Parameter {
         guard case .random(var stream) = source else { return add(name, withoutValues(shape)) }
-        let value = Tensor(uninitialized: shape)
-        for i in 0..<value.count {
-            value.pointer[i] = (mean + max(-2, min(2, stream.normal() * deviation))) * scale
-        }
+        let value = Tensor(shape) { (mean + max(-2, min(2, stream.normal() * deviation))) * scale }
         source = .random(stream)
         return add(name, value)
     }
@@ -41,13 +38,13 @@ public final class ParameterBuilder {
         return add(name, withoutValues(shape))
     }
 
-    /// Values of `shape` that belong to the model and are not learned: made where the model is more than an outline.
+    /// Values of `shape` that belong to the model and are not learned: made where the model has values.
     public func constant(_ shape: Shape, _ make: () -> Tensor) -> Tensor {
-        if case .outline = source { Tensor(outline: shape) } else { make() }
+        if case .meta = source { Tensor(meta: shape) } else { make() }
     }
 
     private func withoutValues(_ shape: Shape) -> Tensor {
-        if case .outline = source { Tensor(outline: shape) } else { Tensor(uninitialized: shape) }
+        if case .meta = source { Tensor(meta: shape) } else { Tensor(uninitialized: shape) }
     }
 
     private func add(_ name: String, _ value: Tensor) -> Parameter {

@@ -1,4 +1,3 @@
-import CKernels
 import TensorCore
 
 /// An AR model made ready to be asked token by token.
@@ -20,15 +19,11 @@ public protocol DecodingSession: AnyObject {
     func logits(_ hidden: Tensor, _ segment: Range<Int>, count: Int, mixing scale: Double?) -> Tensor
 }
 
-/// What the head multiplies for `count` sequences, [count, 1, D], from rows x [rows, 1, D] of one or two guidance branches.
-func mixedBranches(_ x: Tensor, count: Int, scale: Double?) -> Tensor {
-    require(count * (scale == nil ? 1 : 2) <= x.rows, "\(x.rows) rows do not hold \(count) sequences")
-    if scale == nil && count == x.rows { return x }
-    let result = Tensor(uninitialized: [count, 1, x.width])
-    if let scale {
-        mix(result.pointer, x.pointer, x.pointer + result.count, Float(scale), result.count)
-    } else {
-        result.pointer.update(from: x.pointer, count: result.count)
+extension PackedDecoder: StepDecoder {
+    public func session(rows: Int, capacity: Int) -> any DecodingSession {
+        let session: PackedDecodingSession = self.session(rows: rows, capacity: capacity)
+        return session
     }
-    return result
 }
+
+extension PackedDecodingSession: DecodingSession {}

@@ -1,29 +1,4 @@
-import CKernels
 import TensorCore
-
-/// Keys and values that one-token-at-a-time decoding has seen, per layer: values [rows, heads, capacity, head width],
-/// keys transposed, [rows, heads, head width, capacity].
-public final class KeyValueCache {
-    let keys, values: [Tensor]
-    let rows, capacity: Int
-    fileprivate(set) var length = 0
-
-    /// Up to a multiple of what the kernel that reads keys works on at once.
-    private static func rounded(_ capacity: Int) -> Int { (capacity + 63) / 64 * 64 }
-
-    /// Bytes that keys and values of one row take.
-    public static func bytes(_ shape: TransformerShape, capacity: Int) -> Int {
-        2 * shape.layers * shape.heads * rounded(capacity) * shape.headWidth * MemoryLayout<Float>.stride
-    }
-
-    init(_ shape: TransformerShape, rows: Int, capacity: Int) {
-        self.rows = rows
-        self.capacity = Self.rounded(capacity)
-        let extent = [rows, shape.heads, self.capacity, shape.headWidth]
-        keys = (0..<shape.layers).map { _ in Tensor(uninitialized: extent) }
-        values = (0..<shape.layers).map { _ in Tensor(uninitialized: extent) }
-    }
-}
 
 /// A transformer made ready for decoding: what depends on the condition only is computed once.
 public struct TransformerDecoder: StepDecoder {
@@ -55,8 +30,16 @@ public struct TransformerDecoder: StepDecoder {
         outputScale = transformer.outputNorm?.affine(c, on: nil)
     }
 
+    /// Bytes that keys and values of one row take.
+    public static func cacheBytes(_ shape: TransformerShape, capacity: Int) -> Int {
+        KeyValueCache.bytes(layers: shape.layers, width: shape.width, capacity: capacity)
+    }
+
     public func session(rows: Int, capacity: Int) -> any DecodingSession {
-        CachedSession(self, KeyValueCache(shape, rows: rows, capacity: capacity))
+        CachedSession(
+            self,
+            KeyValueCache(
+                layers: shape.layers, heads: shape.heads, headWidth: shape.headWidth, rows: rows, capacity: capacity))
     }
 
     /// The next token's x [rows, 1, D] → its output [rows, 1, D]; the cache grows by one.
@@ -74,36 +57,18 @@ public struct TransformerDecoder: StepDecoder {
             let changed = layer.layer.feedForward(rmsNorm(x, weight: layer.feedForwardScale), on: nil, dropout: &none)
             x = gatedResidual(x, gate: layer.feedForwardGate, branch: changed)
         }
-        cache.length += 1
+        cache.advance()
         return outputScale.map { rmsNorm(x, weight: $0) } ?? x
     }
 
     private func attend(
         _ x: Tensor, _ attention: SelfAttention, _ position: RotaryTable, _ cache: KeyValueCache, _ layer: Int
     ) -> Tensor {
-        let (rows, heads, d, width) = (cache.rows, shape.heads, shape.headWidth, shape.width)
         let q = rotaryNorm(
-            attention.toQueries(x, on: nil), weight: attention.queryNorm.value, table: position, heads: heads)
+            attention.toQueries(x, on: nil), weight: attention.queryNorm.value, table: position, heads: shape.heads)
         let kv = attention.toKeysValues(x, on: nil)
-        let k = rotaryNorm(kv, weight: attention.keyNorm.value, table: position, heads: heads)
-        let y = Tensor(uninitialized: [rows, 1, width])
-        let (keys, values, length) = (cache.keys[layer], cache.values[layer], cache.length)
-        Parallel.ranges(rows * heads, grain: 16) { range in
-            let scores = Storage(count: cache.capacity)
-            for index in range {
-                let (row, head) = (index / heads, index % heads)
-                let base = index * cache.capacity * d
-                let key = k.pointer + row * width + head * d
-                for i in 0..<d { keys.pointer[base + i * cache.capacity + length] = key[i] }
-                (values.pointer + base + length * d).update(
-                    from: kv.pointer + row * 2 * width + width + head * d, count: d)
-                attention_decode(
-                    y.pointer + row * width + head * d, scores.pointer, q.pointer + row * width + head * d,
-                    keys.pointer + base, values.pointer + base, 1 / Float(d).squareRoot(), length + 1, d,
-                    cache.capacity)
-            }
-        }
-        return attention.projection(y, on: nil)
+        let k = rotaryNorm(kv, weight: attention.keyNorm.value, table: position, heads: shape.heads)
+        return attention.projection(cache.attend(layer: layer, q: q, k: k, kv: kv), on: nil)
     }
 }
 
@@ -115,9 +80,7 @@ private final class CachedSession: DecodingSession {
 
     func step(_ x: Tensor) -> Tensor {
         guard x.rows < cache.rows else { return decoder.step(x, cache: cache) }
-        let both = Tensor(uninitialized: [2 * x.rows, 1, x.width])
-        for branch in 0..<2 { (both.pointer + branch * x.count).update(from: x.pointer, count: x.count) }
-        return decoder.step(both, cache: cache)
+        return decoder.step(repeatedForBothBranches(x), cache: cache)
     }
 
     func logits(_ hidden: Tensor, _ segment: Range<Int>, count: Int, mixing scale: Double?) -> Tensor {

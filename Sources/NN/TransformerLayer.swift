@@ -57,15 +57,15 @@ public struct SelfAttention {
 
 /// Feed-forward layer: fc2(gelu(value)·gate), [gate ; value] = fc1(x).
 public struct FeedForward {
-    let expand, contract: Linear
+    let upProjection, downProjection: Linear
 
     init(_ name: String, _ shape: TransformerShape, in builder: ParameterBuilder) {
-        expand = Linear("\(name).fc1", from: shape.width, to: 2 * shape.hidden, bias: shape.biases, in: builder)
-        contract = Linear("\(name).fc2", from: shape.hidden, to: shape.width, bias: shape.biases, in: builder)
+        upProjection = Linear("\(name).fc1", from: shape.width, to: 2 * shape.hidden, bias: shape.biases, in: builder)
+        downProjection = Linear("\(name).fc2", from: shape.hidden, to: shape.width, bias: shape.biases, in: builder)
     }
 
     func callAsFunction(_ x: Tensor, on tape: Tape?, dropout: inout Dropout) -> Tensor {
-        dropout(contract(geglu(expand(x, on: tape)), on: tape))
+        dropout(downProjection(geglu(upProjection(x, on: tape)), on: tape))
     }
 }
 
@@ -94,7 +94,7 @@ public struct TransformerLayer {
         _ x: Tensor, condition c: Tensor, table: RotaryTable, on tape: Tape?, dropout: inout Dropout
     ) -> Tensor {
         if attention.shape.precision == .bfloat16 {
-            return rounded(x, condition: c, table: table, on: tape, dropout: &dropout)
+            return inBFloat16(x, condition: c, table: table, on: tape, dropout: &dropout)
         }
         let mixed = attention(attentionNorm(x, condition: c, on: tape), table: table, on: tape, dropout: &dropout)
         let x = gatedResidual(x, gate: attentionGate(c, on: tape), branch: mixed)
@@ -102,8 +102,8 @@ public struct TransformerLayer {
         return gatedResidual(x, gate: feedForwardGate(c, on: tape), branch: changed)
     }
 
-    /// The same in two fused ops.
-    private func rounded(
+    /// The same in two fused ops whose products are of bfloat16.
+    private func inBFloat16(
         _ x: Tensor, condition c: Tensor, table: RotaryTable, on tape: Tape?, dropout: inout Dropout
     ) -> Tensor {
         let (p, shape) = (dropout.p, attention.shape)
@@ -115,7 +115,7 @@ public struct TransformerLayer {
             causal: shape.causal, dropout: dropout.nextKey().map { (p, $0) }, outputDropout: dropout.nextKey().map { (p, $0) })
         return feedForwardBlock(
             x, scale: feedForwardNorm.affine(c, on: tape), gate: feedForwardGate(c, on: tape),
-            expand: feedForward.expand.blockWeight(on: tape), contract: feedForward.contract.blockWeight(on: tape),
+            up: feedForward.upProjection.blockWeight(on: tape), down: feedForward.downProjection.blockWeight(on: tape),
             dropout: dropout.nextKey().map { (p, $0) })
     }
 }

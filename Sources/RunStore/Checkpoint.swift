@@ -24,11 +24,11 @@ public struct Checkpoint: Equatable, Sendable {
     public struct Entry {
         let name: String
         let shape: [Int]
-        let withValues: ((UnsafeBufferPointer<Float>) throws -> Void) throws -> Void
+        let withValues: ((Span<Float>) throws -> Void) throws -> Void
 
         /// - Parameter withValues: calls its argument once with the values, row-major.
         public init(
-            _ name: String, shape: [Int], withValues: @escaping ((UnsafeBufferPointer<Float>) throws -> Void) throws -> Void
+            _ name: String, shape: [Int], withValues: @escaping ((Span<Float>) throws -> Void) throws -> Void
         ) {
             (self.name, self.shape, self.withValues) = (name, shape, withValues)
         }
@@ -38,7 +38,7 @@ public struct Checkpoint: Equatable, Sendable {
     @discardableResult
     public func write(to url: URL) throws -> String {
         let entries = tensors.map { name, tensor in
-            Entry(name, shape: tensor.shape) { body in try tensor.values.withUnsafeBufferPointer(body) }
+            Entry(name, shape: tensor.shape) { try $0(tensor.values.span) }
         }
         return try Self.write(entries, counters: counters, metadata: metadata, to: url)
     }
@@ -56,12 +56,14 @@ public struct Checkpoint: Equatable, Sendable {
             try file.makeGroup(counterGroup)
             var digests: [String: (shape: [Int], digest: String)] = [:]
             for entry in entries.sorted(by: { $0.name < $1.name }) {
-                try entry.withValues { values in
-                    let sum = digest(UnsafeRawBufferPointer(values))
-                    digests[entry.name] = (entry.shape, sum)
-                    try file.write(
-                        values, to: "\(tensorGroup)/\(entry.name)", shape: entry.shape,
-                        attributes: [digestKey: .string(sum)])
+                try entry.withValues { span in
+                    try span.withUnsafeBufferPointer { values in
+                        let sum = digest(UnsafeRawBufferPointer(values))
+                        digests[entry.name] = (entry.shape, sum)
+                        try file.write(
+                            values, to: "\(tensorGroup)/\(entry.name)", shape: entry.shape,
+                            attributes: [digestKey: .string(sum)])
+                    }
                 }
             }
             precondition(digests.count == entries.count, "two tensors of a checkpoint have one name")

@@ -26,6 +26,16 @@ public enum Parallel {
         }
     }
 
+    /// What `body` makes of every number `0..<count`, in order, worked out on all threads.
+    public static func map<Value>(_ count: Int, _ body: (Int) -> Value) -> [Value] {
+        var values = [Value?](repeating: nil, count: count)
+        values.withUnsafeMutableBufferPointer { buffer in
+            nonisolated(unsafe) let values = buffer
+            chunks(count) { values[$0] = body($0) }
+        }
+        return values.compactMap { $0 }
+    }
+
     /// Splits `0..<count` into ranges of about `grain` or more items, at most `limit` of them.
     public static func ranges(_ count: Int, grain: Int, limit: Int = 64, _ body: (Range<Int>) -> Void) {
         let parts = max(1, min(limit, count / max(1, grain)))

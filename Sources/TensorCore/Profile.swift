@@ -104,8 +104,8 @@ extension Precision {
                 }
             }
         case .bfloat16:
-            let weight = Panels(transposing: WeightRows(Tensor(repeating: 0.5, shape: [n, k])))
-            let rows = Rounded(rounding: Tensor(repeating: 0.5, shape: [m, k]))
+            let weight = PackedWeights(transposing: WeightRows(Tensor(repeating: 0.5, shape: [n, k])))
+            let rows = BFloat16Matrix(rounding: Tensor(repeating: 0.5, shape: [m, k]))
             Parallel.chunks(Parallel.threads) { _ in
                 let c = Storage(count: m * n)
                 for _ in 0..<repetitions { weight.multiply(rows.pointer, stride: k, rows: m, into: c.pointer) }

@@ -3,13 +3,13 @@ import Synchronization
 
 /// A block of float32 memory. Blocks come from a pool and go back to it when the last tensor lets go,
 /// so that a training step, once warm, asks the system for nothing.
-public final class Storage {
-    public let pointer: UnsafeMutablePointer<Float>
-    public let count: Int
+final class Storage {
+    let pointer: UnsafeMutablePointer<Float>
+    let count: Int
     private let size: Int
 
     /// Contents are undefined.
-    public init(count: Int) {
+    init(count: Int) {
         self.count = count
         size = BufferPool.size(forCount: count)
         pointer = BufferPool.shared.take(size)
@@ -18,7 +18,7 @@ public final class Storage {
     deinit { BufferPool.shared.give(pointer, size) }
 }
 
-/// What the buffer pool holds, in bytes.
+/// What the pool holds, in bytes.
 public struct MemoryUse: Sendable {
     /// In use by tensors now.
     public var live: Int

@@ -15,7 +15,7 @@ public final class Parameter {
 
     /// The value as an input of ops: on `tape`, and differentiated if the tape was asked to.
     public func callAsFunction(on tape: Tape?) -> Tensor {
-        require(value.count == count, "\(name) is an outline and has no values")
+        require(value.count == count, "\(name) is a shape only (meta) and has no values")
         return onTape(tape)
     }
 

@@ -11,7 +11,7 @@ extension Shape {
 /// Suffixes in names spell the axes: B batch, L tokens, D width, H heads, V vocabulary, N rows.
 public struct Tensor {
     public let shape: Shape
-    public let storage: Storage
+    let storage: Storage
     let trace: Trace?
 
     /// Where a tensor stands on a tape; `slot` is nil when no gradient flows to it.
@@ -26,13 +26,13 @@ public struct Tensor {
         self.trace = trace
     }
 
-    /// A tensor with undefined contents, to be filled by the caller before anyone reads it.
+    /// A tensor with undefined contents, to be overwritten before anyone reads it.
     public init(uninitialized shape: Shape) {
         self.init(shape: shape, storage: Storage(count: shape.elementCount), trace: nil)
     }
 
     /// A shape without memory, for models that are only counted; nothing may be asked of it but the shape.
-    public init(outline shape: Shape) { self.init(shape: shape, storage: Storage(count: 0), trace: nil) }
+    public init(meta shape: Shape) { self.init(shape: shape, storage: Storage(count: 0), trace: nil) }
 
     public init(_ values: [Float], shape: Shape) {
         require(
@@ -50,7 +50,7 @@ public struct Tensor {
 
     public var count: Int { storage.count }
     public var rank: Int { shape.count }
-    public var pointer: UnsafeMutablePointer<Float> { storage.pointer }
+    var pointer: UnsafeMutablePointer<Float> { storage.pointer }
 
     /// Extent of the last axis, and the number of rows of that width.
     public var width: Int { shape[shape.count - 1] }

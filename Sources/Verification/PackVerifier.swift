@@ -131,8 +131,8 @@ public enum PackVerifier {
     }
 
     private static func entropies(_ key: String, _ quantized: Quantized, _ c: inout PackComparison) throws {
-        guard let cosines = quantized.cosines else { return c.add(key, false, "codes were not compared") }
-        let entropy = AssignmentEntropy(cosines: cosines)
+        guard let similarities = quantized.similarities else { return c.add(key, false, "codes were not compared") }
+        let entropy = AssignmentEntropy(similarities, scale: 100)
         try c.values(
             key, [entropy.sample, entropy.batch, entropy.loss].map(Float.init), tolerance: Tolerance.output)
     }

@@ -24,7 +24,8 @@ import Testing
             let views = flipped.map { PictureView(isMirrored: $0) }
             let batch = try set.batch(indices, views: views)
             #expect(batch.labels == indices.map { set.labels[$0] })
-            values.withUnsafeMutableBufferPointer { set.layout(patch: size.patch).patches(ofImages: batch.pixels, into: $0) }
+            var room = values.mutableSpan
+            set.layout(patch: size.patch).patches(ofImages: batch.pixels, into: &room)
             try withTemporaryFolder { folder in
                 let url = folder.appendingPathComponent("batch.safetensors")
                 try SafetensorsFile.write(

@@ -19,6 +19,11 @@ import Testing
         Settings(temperature: 2, topK: 2, topP: 0.99),
     ]
 
+    private static func draw(_ logits: [Float], _ settings: Settings, uniform: Double) -> Int {
+        TokenDraw(temperature: settings.temperature, topK: settings.topK, topP: settings.topP)(
+            Tensor(logits, shape: [1, logits.count]), uniforms: [uniform])[0]
+    }
+
     /// By the definitions: softmax at the temperature; the k largest, renormalised; of these the fewest whose sum
     /// reaches p, renormalised.
     private static func probabilities(_ settings: Settings) -> [Double] {
@@ -50,9 +55,7 @@ import Testing
         let n = 20_000
         var counts = [Int](repeating: 0, count: Self.logits.count)
         for i in 0..<n {
-            counts[Sampler.draw(
-                Self.logits, temperature: settings.temperature, topK: settings.topK, topP: settings.topP,
-                uniform: (Double(i) + 0.5) / Double(n))] += 1
+            counts[Self.draw(Self.logits, settings, uniform: (Double(i) + 0.5) / Double(n))] += 1
         }
         let expected = Self.probabilities(settings)
         for (count, p) in zip(counts, expected) {
@@ -68,9 +71,7 @@ import Testing
         var counts = [Int](repeating: 0, count: Self.logits.count)
         var stream = RandomStream(seed: 1, "draws")
         for _ in 0..<n {
-            counts[Sampler.draw(
-                Self.logits, temperature: settings.temperature, topK: settings.topK, topP: settings.topP,
-                uniform: Double(stream.uniform()))] += 1
+            counts[Self.draw(Self.logits, settings, uniform: Double(stream.uniform()))] += 1
         }
         var statistic = 0.0
         for (count, p) in zip(counts, expected) {
@@ -87,7 +88,7 @@ import Testing
     @Test func greedyTakesTheFirstOfTheLargest() {
         for (temperature, topK) in [(0.0, 0), (1.0, 1)] {
             for u in [0, 0.5, 0.999_999] {
-                #expect(Sampler.draw([1, 4, 4, 2], temperature: temperature, topK: topK, topP: 1, uniform: u) == 1)
+                #expect(Self.draw([1, 4, 4, 2], Settings(temperature: temperature, topK: topK), uniform: u) == 1)
             }
         }
     }
@@ -96,10 +97,10 @@ import Testing
         let largest = 1 - 0x1p-24
         let extreme: [Float] = [-1e30, 0, -1e30]
         for u in [0, 0.5, largest] {
-            #expect(Sampler.draw(extreme, temperature: 1, topK: 0, topP: 1, uniform: u) == 1)
-            #expect(Sampler.draw([3], temperature: 0.1, topK: 5, topP: 0.1, uniform: u) == 0)
+            #expect(Self.draw(extreme, Settings(), uniform: u) == 1)
+            #expect(Self.draw([3], Settings(temperature: 0.1, topK: 5, topP: 0.1), uniform: u) == 0)
         }
-        #expect(Sampler.draw(Self.logits, temperature: 1, topK: 0, topP: 1, uniform: 0) == 0)
-        #expect(Sampler.draw(Self.logits, temperature: 1, topK: 0, topP: 1, uniform: largest) == 7)
+        #expect(Self.draw(Self.logits, Settings(), uniform: 0) == 0)
+        #expect(Self.draw(Self.logits, Settings(), uniform: largest) == 7)
     }
 }

@@ -83,15 +83,15 @@ import Testing
                 // Larger weights than initial ones, so that every layer matters; moments that are not the initial ones.
                 var stream = RandomStream(seed: 2, "disturb")
                 for parameter in network.parameters where parameter.shape.count == 4 {
-                    for i in 0..<parameter.count { parameter.value.pointer[i] = 0.15 * stream.normal() }
+                    parameter.value.overwrite(with: (0..<parameter.count).map { _ in 0.15 * stream.normal() })
                 }
                 for buffer in network.buffers {
-                    for i in 0..<buffer.count { buffer.value.pointer[i] += 0.3 * stream.uniform() }
+                    buffer.value.overwrite(with: buffer.value.values.map { $0 + 0.3 * stream.uniform() })
                 }
                 let adversary = Adversary(
                     network, .init(weight: 1, loss: loss, lecam: 0.3, startStep: 0),
                     optimizer: AdamW(network.parameters, .init(beta1: 0.5, beta2: 0.9, epsilon: 1e-3)))
-                (adversary.lecam.averages.pointer[0], adversary.lecam.averages.pointer[1]) = (0.2, -0.1)
+                adversary.lecam.averages.overwrite(with: [0.2, -0.1])
                 return adversary
             }
             let start = made(.vanilla).discriminator

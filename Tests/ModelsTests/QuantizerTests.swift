@@ -47,7 +47,7 @@ import Testing
         for parameter in builder.parameters {
             let value = try tensor(try #require(keys[parameter.name]))
             try #require(value.shape == parameter.shape, "\(parameter.name)")
-            parameter.value.pointer.update(from: value.pointer, count: value.count)
+            parameter.value.overwrite(with: value.values)
         }
         let tape = Tape(differentiating: builder.parameters)
         let input = tape.variable(h)
@@ -121,7 +121,7 @@ import Testing
             "q", .gumbel(temperature: 1), for: .visual, from: 4, codes: 5, codeWidth: 3, commitment: 0, temperature: 0.7,
             pathTemperature: 0.7, entropyTemperature: nil, in: builder)
         // Large parameters, so that P is far from even.
-        for parameter in builder.parameters { for i in 0..<parameter.count { parameter.value.pointer[i] *= 20 } }
+        for parameter in builder.parameters { parameter.value.overwrite(with: parameter.value.values.map { 20 * $0 }) }
         let draws = 20_000
         let h = Tensor((0..<draws * 4).map { Float($0 % 4) - 1 }, shape: [1, draws, 4])
         let p = try #require(quantizer(h, on: nil).probabilities).values.prefix(5)

@@ -22,15 +22,15 @@ import Testing
             let labels: [Int32] = [0, 1, 2, 3, 0]
             let ids = Sampler(model, settings).sample(labels: labels, seed: 0)
             #expect(ids.shape == [5, layout.length])
-            let conditional = TinyPrior.logits(model, ids, labels: labels)
-            let unconditional = TinyPrior.logits(model, ids, labels: labels.map { _ in model.unconditionalLabel })
+            let conditional = TinyPrior.logits(model, ids, labels: labels).values
+            let unconditional = TinyPrior.logits(model, ids, labels: labels.map { _ in model.unconditionalLabel }).values
             for b in 0..<5 {
                 for t in 0..<layout.length {
                     let row = (b * layout.length + t) * layout.vocabulary
                     let s = Float(guidance.scale(at: t, layout: layout) ?? 1)
                     let segment = Array(layout.segment(at: t))
                     let mixed = segment.map { id in
-                        s * conditional.pointer[row + id] + (1 - s) * unconditional.pointer[row + id]
+                        s * conditional[row + id] + (1 - s) * unconditional[row + id]
                     }
                     let chosen = Int(ids.ids[b * layout.length + t]) - segment[0]
                     #expect(segment.indices.contains(chosen), "token \(t) left its segment")
@@ -53,13 +53,13 @@ import Testing
         settings.precision = .bfloat16
         let labels: [Int32] = [0, 1, 2, 3, 0]
         let ids = Sampler(model, settings).sample(labels: labels, seed: 0)
-        let conditional = TinyPrior.logits(model, ids, labels: labels)
-        let unconditional = TinyPrior.logits(model, ids, labels: labels.map { _ in model.unconditionalLabel })
+        let conditional = TinyPrior.logits(model, ids, labels: labels).values
+        let unconditional = TinyPrior.logits(model, ids, labels: labels.map { _ in model.unconditionalLabel }).values
         for b in 0..<5 {
             for t in 0..<layout.length {
                 let row = (b * layout.length + t) * layout.vocabulary
                 let s = Float(guidance.scale(at: t, layout: layout) ?? 1)
-                let mixed = layout.segment(at: t).map { s * conditional.pointer[row + $0] + (1 - s) * unconditional.pointer[row + $0] }
+                let mixed = layout.segment(at: t).map { s * conditional[row + $0] + (1 - s) * unconditional[row + $0] }
                 let chosen = Int(ids.ids[b * layout.length + t]) - layout.segment(at: t).lowerBound
                 #expect(mixed.indices.contains(chosen), "token \(t) left its segment")
                 guard mixed.indices.contains(chosen) else { continue }
@@ -200,12 +200,12 @@ import Testing
         var shares: [Double] = []
         for first in 0..<4 {
             let sequence = TokenTensor([Int32(layout.visualCodes + first), Int32(layout.eos), 0], shape: [1, 3])
-            let rows = [Int32(2), 3].map { TinyPrior.logits(model, sequence, labels: [$0]) }
+            let rows = [Int32(2), 3].map { TinyPrior.logits(model, sequence, labels: [$0]).values }
             func probabilities(_ t: Int, temperature: Double, scale s: Double) -> [Double] {
                 let ids = Array(layout.segment(at: t))
                 let logits = ids.map { id -> Double in
                     let at = t * layout.vocabulary + id
-                    return s * Double(rows[0].pointer[at]) + (1 - s) * Double(rows[1].pointer[at])
+                    return s * Double(rows[0][at]) + (1 - s) * Double(rows[1][at])
                 }
                 let kept = Set(logits.indices.sorted { logits[$0] > logits[$1] }.prefix(4))
                 let weights = logits.indices.map { kept.contains($0) ? exp(logits[$0] / temperature) : 0 }

@@ -18,7 +18,7 @@ enum TinyPrior {
         let model = ARModel(config, stream: RandomStream(seed: 1, "model"))
         var stream = RandomStream(seed: 2, "weights")
         for parameter in model.parameters {
-            for i in 0..<parameter.count { parameter.value.pointer[i] = scale * stream.normal() }
+            parameter.value.overwrite(with: (0..<parameter.count).map { _ in scale * stream.normal() })
         }
         return model
     }

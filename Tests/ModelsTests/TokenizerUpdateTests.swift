@@ -25,10 +25,9 @@ import Testing
             // Away from the initial values, at which gates and affines let next to nothing through.
             var stream = RandomStream(seed: 4, "disturb")
             for parameter in tokenizer.parameters + ar.parameters {
-                for i in 0..<parameter.count { parameter.value.pointer[i] += 0.1 * stream.normal() }
+                parameter.value.overwrite(with: parameter.value.values.map { $0 + 0.1 * stream.normal() })
             }
-            patches = Tensor(uninitialized: [5, config.visualTokens, config.patchWidth])
-            for i in 0..<patches.count { patches.pointer[i] = 2 * stream.uniform() - 1 }
+            patches = Tensor([5, config.visualTokens, config.patchWidth]) { 2 * stream.uniform() - 1 }
             dropped = prologue ? [true, false, false, true, false] : []
             labels = TokenTensor([0, 1, 2, 3, 1], shape: [5])
         }

@@ -49,7 +49,7 @@ import Testing
             #expect(try Data(contentsOf: urls[0]) == Data(contentsOf: urls[1]))
             // Written tensor by tensor, in whatever order they are given.
             let entries = checkpoint.tensors.sorted { $0.key > $1.key }.map { name, tensor in
-                Checkpoint.Entry(name, shape: tensor.shape) { body in try tensor.values.withUnsafeBufferPointer(body) }
+                Checkpoint.Entry(name, shape: tensor.shape) { try $0(tensor.values.span) }
             }
             let pieces = try Checkpoint.write(
                 entries, counters: checkpoint.counters, metadata: checkpoint.metadata, to: urls[1])

@@ -33,8 +33,8 @@ extension BFloat16Tests {
                 },
                 fused: {
                     feedForwardBlock(
-                        $0[0], scale: $0[1], gate: $0[2], expand: BlockWeight($0[3], bias: $0[4]),
-                        contract: BlockWeight($0[5], bias: $0[6]), dropout: dropped)
+                        $0[0], scale: $0[1], gate: $0[2], up: BlockWeight($0[3], bias: $0[4]),
+                        down: BlockWeight($0[5], bias: $0[6]), dropout: dropped)
                 },
                 plain: {
                     let hidden = geglu(linear(rmsNorm($0[0], weight: $0[1]), weight: $0[3], bias: $0[4]))

@@ -49,7 +49,7 @@ import Testing
 
     private func rounded(_ x: Tensor) -> [bfloat16] {
         var result = [bfloat16](repeating: 0, count: x.count)
-        bf16_round(&result, x.count, x.pointer, x.count, 1, x.count, x.count)
+        bf16_round(&result, x.count, x.values, x.count, 1, x.count, x.count)
         return result
     }
 

@@ -47,8 +47,8 @@ import Testing
     private func checkProducts(_ m: Int, _ n: Int, _ k: Int) {
         let even = (k + 1) / 2 * 2
         var a = [bfloat16](repeating: 0, count: m * even)
-        let left = random([m, k], "a")
-        bf16_round(&a, even, left.pointer, k, m, k, even)
+        let left = random([m, k], "a").values
+        bf16_round(&a, even, left, k, m, k, even)
         let b = rounded(random([n, k], "b").values)
         let bias = random([n], "bias").values
         let (wideA, wideB) = (widened(a), widened(b))
@@ -128,9 +128,18 @@ import Testing
         // The row in the middle is one of zeros.
         let missing = columns / 2
         var short = [bfloat16](repeating: 0, count: columns * even)
-        bf16_round(&short, even, weight.pointer, width, columns, width, even)
+        bf16_round(&short, even, weight.values, width, columns, width, even)
         for i in 0..<even { short[missing * even + i] = 0 }
-        let starts = (0..<columns).map { $0 == missing ? nil : UnsafePointer(weight.pointer + $0 * width) }
+        weight.read { $0.withUnsafeBufferPointer { values in
+            checkPacking(short, values.baseAddress!, columns: columns, width: width, missing: missing)
+        } }
+    }
+
+    private func checkPacking(
+        _ short: [bfloat16], _ weight: UnsafePointer<Float>, columns: Int, width: Int, missing: Int
+    ) {
+        let even = (width + 1) / 2 * 2
+        let starts = (0..<columns).map { $0 == missing ? nil : weight + $0 * width }
 
         var (ours, theirs) = ([UInt32](repeating: .max, count: even / 2 * 64), [UInt32](repeating: .max, count: even / 2 * 64))
         bf16_pack_weight_columns(&ours, starts, columns, width)

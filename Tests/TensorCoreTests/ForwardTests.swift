@@ -160,14 +160,14 @@ import Testing
             for ky in 0..<kernel { for kx in 0..<kernel { for channel in 0..<c {
                 let (row, column) = (oy * stride + ky - padding, ox * stride + kx - padding)
                 guard (0..<h).contains(row), (0..<w).contains(column) else { continue }
-                sum += Double(x.pointer[((b * h + row) * w + column) * c + channel])
-                    * Double(weight.pointer[(o * kernel + ky) * kernel * c + kx * c + channel])
+                sum += Double(x.values[((b * h + row) * w + column) * c + channel])
+                    * Double(weight.values[(o * kernel + ky) * kernel * c + kx * c + channel])
             }}}
             expected.append(sum)
         }}}}
         #expect(Naive.error(y, expected) < 1e-6)
         let pooled = (0..<2 * c).map { i -> Double in
-            let values = (0..<h * w).map { Double(x.pointer[(i / c * h * w + $0) * c + i % c]) }
+            let values = (0..<h * w).map { Double(x.values[(i / c * h * w + $0) * c + i % c]) }
             return values.reduce(0, +) / Double(h * w)
         }
         #expect(Naive.error(globalAveragePool(x), pooled) < 1e-5)
@@ -194,8 +194,9 @@ import Testing
         #expect(sliceRows(table, 2..<4).values == rows[2] + rows[3])
         #expect(argmax(Tensor([1, 3, 3, -5, -9, -5], shape: [2, 3])) == TokenTensor([1, 0], shape: [2]))
         let (x, gate, branch) = (random([2, 3, 5], "x"), random([2, 5], "gate"), random([2, 3, 5], "branch"))
+        let (xs, gates, branches) = (Naive.doubles(x), Naive.doubles(gate), Naive.doubles(branch))
         let gated = (0..<30).map { i -> Double in
-            Double(x.pointer[i]) + Double(gate.pointer[i / 15 * 5 + i % 5]) * Double(branch.pointer[i])
+            xs[i] + gates[i / 15 * 5 + i % 5] * branches[i]
         }
         #expect(Naive.error(gatedResidual(x, gate: gate, branch: branch), gated) < 1e-6)
     }

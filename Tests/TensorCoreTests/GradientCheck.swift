@@ -114,14 +114,16 @@ struct GradientCheck {
         func outputs(_ distance: Double) -> Tensor {
             var inputs = example.inputs
             inputs[input] = inputs[input].copied()
-            for (entry, direction) in moves { inputs[input].pointer[entry] += Float(distance) * direction }
+            inputs[input].overwrite { values in
+                for (entry, direction) in moves { values[entry] += Float(distance) * direction }
+            }
             return f(inputs)
         }
-        let (a, b, c, d) = (outputs(-2 * h), outputs(-h), outputs(h), outputs(2 * h))
-        let typical = rootMeanSquare(c.values)
+        let (a, b, c, d) = (outputs(-2 * h).values, outputs(-h).values, outputs(h).values, outputs(2 * h).values)
+        let typical = rootMeanSquare(c)
         var (sum, variance) = (0.0, 0.0)
         for j in 0..<a.count {
-            let y = (Double(a.pointer[j]), Double(b.pointer[j]), Double(c.pointer[j]), Double(d.pointer[j]))
+            let y = (Double(a[j]), Double(b[j]), Double(c[j]), Double(d[j]))
             if y.0 == y.1 && y.1 == y.2 && y.2 == y.3 { continue }
             let w = Double(weights[j])
             sum += w * (8 * (y.2 - y.1) - (y.3 - y.0)) / (12 * h)

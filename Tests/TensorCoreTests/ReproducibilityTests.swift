@@ -18,8 +18,7 @@ struct TinyTraining {
         parameters = builder.parameters
         // Gates start near 0; values of a trained size let every path matter.
         for parameter in parameters {
-            let values = random(parameter.shape, parameter.name)
-            for i in 0..<values.count { parameter.value.pointer[i] = 0.2 * values.pointer[i] }
+            parameter.value.overwrite(with: random(parameter.shape, parameter.name).values.map { 0.2 * $0 })
         }
         table = RotaryTable((0..<tokens).map { .sequence($0) }, axisWidths: [8, 4, 4])
         x = random([batch, tokens, 48], "input")

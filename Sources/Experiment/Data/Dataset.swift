@@ -135,8 +135,7 @@ public final class Dataset {
         let layout = train.layout(patch: patch)
         let count = pixels.count / train.pixelsPerImage
         let patches = Tensor(uninitialized: [count, layout.patchCount, layout.patchLength])
-        layout.patches(
-            ofImages: pixels, into: UnsafeMutableBufferPointer(start: patches.pointer, count: patches.count))
+        patches.overwrite { layout.patches(ofImages: pixels, into: &$0) }
         return patches
     }
 

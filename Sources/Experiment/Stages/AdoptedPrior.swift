@@ -41,16 +41,16 @@ public struct AdoptedPrior {
                     + (layout.hasEOS ? ", EOS" : ""))
         }
         let config = sizes.settings.config(layout: layout, classes: sizes.labels - 1)
-        let outline = ARModel(config, parameters: .outline)
-        for file in models.all { try file.require(outline.parameters) }
-        let network2 = (sizes.settings.networkIdentity.objectValue ?? [:]).filter { $0.key != "label_drop" }
+        let meta = ARModel(config, parameters: .meta)
+        for file in models.all { try file.require(meta.parameters) }
+        let prior = (sizes.settings.networkIdentity.objectValue ?? [:]).filter { $0.key != "label_drop" }
         let identity = StageIdentity(
             kind: "prior",
             settings: [
                 "imported": [
                     "files": try models.digests(), "weights": .string(models.weights.rawValue), "labels": .int(sizes.labels),
                 ],
-                "prior": .object(network2),
+                "prior": .object(prior),
             ], inputs: ["tokenizer": tokenizer], formatVersion: 1)
         self.init(identity, sizes.settings, labels: sizes.labels, weights: models.weights, models: models)
     }

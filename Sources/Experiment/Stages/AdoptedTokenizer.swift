@@ -43,16 +43,16 @@ public struct AdoptedTokenizer {
         let sizes = try TokenizerSizes(models, hints)
         let (settings, tokenizer) = (sizes.settings, sizes)
         let config = settings.config(imageSize: tokenizer.imageSize, channels: tokenizer.channels, labels: tokenizer.labels)
-        let outline = Tokenizer(config, parameters: .outline)
+        let meta = Tokenizer(config, parameters: .meta)
         for network in models.networks {
             for file in [network.raw, network.averaged].compactMap({ $0 }) {
                 switch network.prefix {
-                case "encoder.": try file.require(outline.encoder.parameters)
-                case "decoder.": try file.require(outline.decoder.parameters)
+                case "encoder.": try file.require(meta.encoder.parameters)
+                case "decoder.": try file.require(meta.decoder.parameters)
                 default:
                     var joint = settings.jointARConfig(layout: config.layout, classes: (sizes.jointLabels ?? 1) - 1)
                     joint.conditionWidth = try file.shape("ar_model.cond_proj.0.weight", rank: 2)[0]
-                    try file.require(ARModel(joint, parameters: .outline).parameters)
+                    try file.require(ARModel(joint, parameters: .meta).parameters)
                 }
             }
         }

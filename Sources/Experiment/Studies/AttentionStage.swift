@@ -64,10 +64,11 @@ struct AttentionStage: Stage {
         let grid = Int(Double(layout.visualTokens).squareRoot())
         let columns = min(12, layout.hasPrologue ? layout.prologueTokens : 8, length - 1)
         let zoom = max(1, 24 / grid)
+        let values = maps.values
         var pixels: [UInt8] = []
         for head in 0..<layers * heads {
             let cells = (0..<columns).map { column in
-                (0..<layout.visualTokens).map { maps.pointer[(head * length + layout.visualStart + $0) * length + column + 1] }
+                (0..<layout.visualTokens).map { values[(head * length + layout.visualStart + $0) * length + column + 1] }
             }
             let largest = max(cells.joined().max() ?? 0, 1e-9)
             for cell in cells {
@@ -95,10 +96,12 @@ struct AttentionSummary {
     ///   - grid: side of the grid of visual tokens.
     init(_ maps: Tensor, _ layout: SequenceLayout, grid: Int) {
         let (heads, length) = (maps.shape[0] * maps.shape[1], maps.shape[2])
-        func mean(_ value: (UnsafePointer<Float>, Int) -> Double?) -> [Double] {
+        let values = maps.values
+        func mean(_ value: ([Float], Int) -> Double?) -> [Double] {
             (0..<heads).map { head in
                 let found = (layout.visualStart..<length).compactMap { query in
-                    value(UnsafePointer(maps.pointer + (head * length + query) * length), query)
+                    let start = (head * length + query) * length
+                    return value(Array(values[start..<start + length]), query)
                 }
                 return found.isEmpty ? 0 : found.reduce(0, +) / Double(found.count)
             }

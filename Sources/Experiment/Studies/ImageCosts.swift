@@ -23,8 +23,9 @@ struct ImageCosts {
                 let labels = mode == "class"
                     ? batch.labels : TokenTensor(repeating: ar.unconditionalLabel, shape: batch.labels.shape)
                 let nats = ar.crossEntropy(ARInput(targets: layout.targets(batch.indices), labels: labels), on: nil)
-                for row in 0..<nats.count / layout.length {
-                    let own = (0..<layout.length).map { Double(nats.pointer[row * layout.length + $0]) }
+                let values = nats.values.map(Double.init)
+                for row in 0..<values.count / layout.length {
+                    let own = Array(values[row * layout.length..<(row + 1) * layout.length])
                     for t in own.indices { sums[t] += own[t] }
                     prologue.append(own[..<layout.visualStart].reduce(0, +))
                     visual.append(own[layout.visualStart...].reduce(0, +))

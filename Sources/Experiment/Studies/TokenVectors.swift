@@ -7,35 +7,45 @@ struct TokenVectors {
     let rows: Int
     /// Numbers at a position.
     let width: (_ position: Int) -> Int
-    /// Adds the vector at a position of a row to `target`.
-    private let add: (_ row: Int, _ position: Int, _ target: UnsafeMutablePointer<Float>) -> Void
+    /// The vector at a position of a row.
+    private let vector: (_ row: Int, _ position: Int) -> ArraySlice<Float>
 
     /// Rows of `prologue` and `visual` [codes, z] by index; `indices` is [n, K + N].
     init(_ indices: TokenTensor, _ layout: SequenceLayout, prologue: Tensor?, visual: Tensor) {
         rows = indices.shape[0]
         let tokens = indices.shape[1]
-        func table(_ position: Int) -> Tensor { position < layout.prologueTokens ? prologue ?? visual : visual }
-        width = { table($0).width }
-        add = { row, position, target in
-            let table = table(position)
-            let source = table.pointer + Int(indices.ids[row * tokens + position]) * table.width
-            for i in 0..<table.width { target[i] += source[i] }
+        let tables = (prologue: prologue.map(Table.init), visual: Table(visual))
+        func table(_ position: Int) -> Table {
+            position < layout.prologueTokens ? tables.prologue ?? tables.visual : tables.visual
         }
+        width = { table($0).width }
+        vector = { row, position in table(position).row(Int(indices.ids[row * tokens + position])) }
     }
 
     /// Vectors of their own for every image: `prologue` [n, K, z], `visual` [n, N, z].
     init(prologue: Tensor?, visual: Tensor) {
         rows = visual.shape[0]
         let k = prologue?.shape[1] ?? 0
-        func part(_ position: Int) -> (tensor: Tensor, place: Int) {
-            if let prologue, position < k { (prologue, position) } else { (visual, position - k) }
+        let tables = (prologue: prologue.map(Table.init), visual: Table(visual))
+        func part(_ position: Int) -> (table: Table, places: Int, place: Int) {
+            if let prologue = tables.prologue, position < k { return (prologue, k, position) }
+            return (tables.visual, visual.shape[1], position - k)
         }
-        width = { part($0).tensor.width }
-        add = { row, position, target in
-            let (tensor, place) = part(position)
-            let source = tensor.pointer + (row * tensor.shape[1] + place) * tensor.width
-            for i in 0..<tensor.width { target[i] += source[i] }
+        width = { part($0).table.width }
+        vector = { row, position in
+            let (table, places, place) = part(position)
+            return table.row(row * places + place)
         }
+    }
+
+    /// Rows of a tensor.
+    private struct Table {
+        let values: [Float]
+        let width: Int
+
+        init(_ tensor: Tensor) { (values, width) = (tensor.values, tensor.width) }
+
+        func row(_ index: Int) -> ArraySlice<Float> { values[index * width..<(index + 1) * width] }
     }
 
     /// Means over the cells of a set, concatenated, [rows, Σ width].
@@ -47,17 +57,16 @@ struct TokenVectors {
     private func gathered(_ cells: [[Int]]) -> FeatureMatrix {
         let widths = cells.map { width($0[0]) }
         let columns = widths.reduce(0, +)
-        let values = [Float](unsafeUninitializedCapacity: rows * columns) { buffer, written in
-            guard var target = buffer.baseAddress else { return }
-            buffer.initialize(repeating: 0)
-            for row in 0..<rows {
-                for (cell, width) in zip(cells, widths) {
-                    for position in cell { add(row, position, target) }
-                    if cell.count > 1 { for i in 0..<width { target[i] /= Float(cell.count) } }
-                    target += width
+        var values = [Float](repeating: 0, count: rows * columns)
+        var target = 0
+        for row in 0..<rows {
+            for (cell, width) in zip(cells, widths) {
+                for position in cell {
+                    for (i, value) in vector(row, position).enumerated() { values[target + i] += value }
                 }
+                if cell.count > 1 { for i in 0..<width { values[target + i] /= Float(cell.count) } }
+                target += width
             }
-            written = rows * columns
         }
         return FeatureMatrix(rows: rows, columns: columns, values: values)
     }

@@ -104,9 +104,9 @@ struct PriorTraining {
             let unconditional = TokenTensor(repeating: model.unconditionalLabel, shape: batch.labels.shape)
             for (name, labels) in [("conditional", batch.labels), ("unconditional", unconditional)] {
                 let nats = model.crossEntropy(ARInput(targets: targets, labels: labels), on: nil)
-                for i in 0..<nats.count {
+                for (i, value) in nats.values.enumerated() {
                     let part = i % layout.length < layout.visualStart ? "prologue" : "visual"
-                    sums[Measure.bits.name([.condition: name, .segment: part]), default: 0] += Double(nats.pointer[i])
+                    sums[Measure.bits.name([.condition: name, .segment: part]), default: 0] += Double(value)
                 }
             }
         }

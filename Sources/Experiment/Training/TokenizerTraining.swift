@@ -129,11 +129,11 @@ struct TokenizerTraining {
                 }
             }
             values["perceptual"] = a.images?.perceptual?.scalar
-            if let generator = a.images?.generator, let judged = report.adversary {
+            if let generator = a.images?.generator, let discriminator = report.adversary {
                 values["gan_generator"] = generator.scalar
-                values["gan_discriminator"] = judged.loss
-                values["gan_real"] = judged.real
-                values["gan_rebuilt"] = judged.rebuilt
+                values["gan_discriminator"] = discriminator.loss
+                values["gan_real"] = discriminator.real
+                values["gan_rebuilt"] = discriminator.rebuilt
             }
             return values
         } save: {
@@ -142,8 +142,8 @@ struct TokenizerTraining {
                 [("encoder.", tokenizer.encoder.parameters), ("decoder.", tokenizer.decoder.parameters)]
                 + (joint.map { [("ar.", $0.parameters)] } ?? [])
             // A discriminator has no averages.
-            let judge = adversary.map { [("discriminator.", $0.discriminator.parameters + $0.discriminator.buffers)] } ?? []
-            try ParameterFiles.save(groups + judge, to: work.url(WeightFile.trained))
+            let discriminator = adversary.map { [("discriminator.", $0.discriminator.parameters + $0.discriminator.buffers)] } ?? []
+            try ParameterFiles.save(groups + discriminator, to: work.url(WeightFile.trained))
             try autoencoderStep.withAverages {
                 try (jointStep?.withAverages ?? { try $0() }) {
                     try ParameterFiles.save(groups, to: work.url(WeightFile.averaged))
@@ -218,8 +218,8 @@ struct TokenizerTraining {
 
     /// Sample and batch entropy of the assignment, where codes are compared one by one (method §3.9).
     private func entropies(_ quantized: Quantized?, _ name: String, _ values: inout [String: Float]) {
-        guard let cosines = quantized?.cosines else { return }
-        let entropy = AssignmentEntropy(cosines: cosines)
+        guard let similarities = quantized?.similarities else { return }
+        let entropy = AssignmentEntropy(similarities, scale: 100)
         values["\(name)_entropy"] = Float(entropy.sample)
         values["\(name)_batch_entropy"] = Float(entropy.batch)
     }

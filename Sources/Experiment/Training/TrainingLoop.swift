@@ -102,9 +102,7 @@ struct TrainingLoop {
         for (name, optimizer) in optimizers { counters["\(name)/updates"] = Int64(optimizer.steps) }
         let digest = try Checkpoint.write(
             stateTensors.map { name, tensor in
-                Checkpoint.Entry(name, shape: tensor.shape) {
-                    try $0(UnsafeBufferPointer(start: tensor.pointer, count: tensor.count))
-                }
+                Checkpoint.Entry(name, shape: tensor.shape) { write in try tensor.read { try write($0) } }
             }, counters: counters, metadata: ["threads": .int(Parallel.threads)], to: work.url(Self.checkpointFile))
         if keeps == .all { try keep(work, step: step) }
         context.log.debug("checkpoint", metadata: ["stage": "\(work.stage.id)", "step": "\(step)", "sha256": "\(digest)"])
@@ -154,7 +152,7 @@ struct TrainingLoop {
         }
         for (name, tensor) in state {
             let saved = try checkpoint.values(of: "state/\(name)", shape: tensor.shape)
-            saved.withUnsafeBufferPointer { tensor.pointer.update(from: $0.baseAddress!, count: $0.count) }
+            tensor.overwrite(with: saved)
         }
         let step = Int(checkpoint.counters["step"] ?? 0)
         let threads = checkpoint.metadata["threads"]?.intValue ?? Parallel.threads

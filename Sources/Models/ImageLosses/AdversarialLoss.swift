@@ -41,15 +41,14 @@ public struct LeCamRegularization {
     /// The penalty, by the averages of the steps before.
     public func callAsFunction(real: Tensor, rebuilt: Tensor) -> Tensor {
         func squares(_ x: Tensor) -> Tensor { meanSquaredDifference(relu(x), .zeros(x.shape)) }
-        let (ofReal, ofRebuilt) = (averages.pointer[0], averages.pointer[1])
+        let (ofReal, ofRebuilt) = (averages.values[0], averages.values[1])
         return squares(real - Tensor(repeating: ofRebuilt, shape: real.shape))
             + squares(Tensor(repeating: ofReal, shape: rebuilt.shape) - rebuilt)
     }
 
     /// Takes this step's logits into the averages.
     public func observe(real: Tensor, rebuilt: Tensor) {
-        for (i, logits) in [real, rebuilt].enumerated() {
-            averages.pointer[i] += (1 - Self.decay) * (mean(logits.detached()).scalar - averages.pointer[i])
-        }
+        let means = [real, rebuilt].map { mean($0.detached()).scalar }
+        averages.moveAverage(towards: Tensor(means, shape: [2]), rate: 1 - Self.decay)
     }
 }

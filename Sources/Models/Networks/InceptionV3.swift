@@ -45,9 +45,8 @@ public struct InceptionV3 {
         require(
             (channels == 1 || channels == 3) && pixels.count == count * height * width * channels,
             "\(pixels.count) levels are not \(count) images of \(height)×\(width)×\(channels)")
-        let images = Tensor(uninitialized: [count, height, width, 3])
-        for i in 0..<images.count { images.pointer[i] = Float(pixels[channels == 3 ? i : i / 3]) }
-        return features(images)
+        let levels = channels == 3 ? pixels.map(Float.init) : pixels.flatMap { [Float](repeating: Float($0), count: 3) }
+        return features(Tensor(levels, shape: [count, height, width, 3]))
     }
 
     /// images [B, H, W, 3], levels 0…255.
@@ -59,7 +58,7 @@ public struct InceptionV3 {
         let pool = globalAveragePool(apply(.trunk, x, tapped: &tapped))
         guard let tapped else { fatalError("no layer is called \(Self.spatialLayer.name)") }
         return Features(
-            pool: pool, spatial: Self.firstChannels(tapped, Self.spatialLayer.channels).reshaped([batch, Self.spatialWidth]),
+            pool: pool, spatial: firstChannels(tapped, Self.spatialLayer.channels).reshaped([batch, Self.spatialWidth]),
             logits: linear(pool, weight: head))
     }
 
@@ -75,12 +74,6 @@ public struct InceptionV3 {
         case .chain(let layers): return layers.reduce(x) { apply($1, $0, tapped: &tapped) }
         case .branches(let layers): return concatChannels(layers.map { apply($0, x, tapped: &tapped) })
         }
-    }
-
-    private static func firstChannels(_ x: Tensor, _ count: Int) -> Tensor {
-        let y = Tensor(uninitialized: Array(x.shape.dropLast()) + [count])
-        for row in 0..<x.rows { (y.pointer + row * count).update(from: x.pointer + row * x.width, count: count) }
-        return y
     }
 
     // MARK: Loading
@@ -108,14 +101,12 @@ public struct InceptionV3 {
         let output = shape[0]
         let weight = ConvolutionLayout.inMemory(try tensor("\(name).conv.weight", shape, file))
         let norm = try ["weight", "bias", "running_mean", "running_var"].map { try tensor("\(name).bn.\($0)", [output], file) }
-        let bias = Tensor(uninitialized: [output])
+        let (gamma, beta, mean, variance) = (norm[0].values, norm[1].values, norm[2].values, norm[3].values)
+        let scales = (0..<output).map { Double(gamma[$0]) / (Double(variance[$0]) + epsilon).squareRoot() }
+        let bias = (0..<output).map { Float(Double(beta[$0]) - scales[$0] * Double(mean[$0])) }
         let depth = weight.count / output
-        for channel in 0..<output {
-            let scale = Double(norm[0].pointer[channel]) / (Double(norm[3].pointer[channel]) + epsilon).squareRoot()
-            bias.pointer[channel] = Float(Double(norm[1].pointer[channel]) - scale * Double(norm[2].pointer[channel]))
-            for i in channel * depth..<(channel + 1) * depth { weight.pointer[i] = Float(scale * Double(weight.pointer[i])) }
-        }
-        return (weight, bias)
+        let scaled = weight.values.enumerated().map { Float(scales[$0 / depth] * Double($1)) }
+        return (Tensor(scaled, shape: weight.shape), Tensor(bias, shape: [output]))
     }
 
     private static func tensor(_ name: String, _ shape: Shape, _ file: SafetensorsFile) throws -> Tensor {

@@ -4,7 +4,7 @@ import CKernels
 /// x̂ the RMS norm of x with weight `scale`; q and k normalised per head and rotated (method §3.4). x [B, L, D], scale and
 /// gate [1, D], to_q [D, D], to_kv [2D, D], head norms [D / heads].
 ///
-/// Kept for the gradient are the normalised input, q, k, v as they leave their product and the mixed values, rounded; scores
+/// Saved for the gradient are the normalised input, q, k, v as they leave their product and the mixed values, rounded; scores
 /// and probabilities are computed again. `dropout` acts on the probabilities, `outputDropout` on the branch.
 public func attentionBlock(
     _ x: Tensor, scale: Tensor, gate: Tensor, queries: Tensor, keysValues: Tensor, queryNorm: Tensor, keyNorm: Tensor,
@@ -20,18 +20,18 @@ public func attentionBlock(
     let job = AttentionBlockJob(
         scale: scale.detached(), gate: gate.detached(), queries: queries.detached(),
         keysValues: keysValues.detached(), projection: projection.detached(), outputDropout: outputDropout,
-        heads: RoundedAttention(
+        heads: BFloat16Attention(
             batch: x.shape[0], length: x.shape[1], heads: heads, width: width, causal: causal, dropout: dropout,
             queryNorm: queryNorm.detached(), keyNorm: keyNorm.detached(), table: table))
     let inputs = [x, scale, gate, queries, keysValues, queryNorm, keyNorm] + projection.inputs
-    let (y, kept) = job.forward(x.detached(), keeping: inputs.contains { $0.slot != nil })
+    let (y, saved) = job.forward(x.detached(), saving: inputs.contains { $0.slot != nil })
     let slots = AttentionBlockJob.Slots(
         branch: BranchSlots(
             x: x.slot, scale: scale.slot, gate: gate.slot, weight: projection.weight.slot, bias: projection.bias?.slot),
         queries: queries.slot, keysValues: keysValues.slot, queryNorm: queryNorm.slot, keyNorm: keyNorm.slot)
     return Tape.record(y, from: inputs) { dy, tape in
-        guard let kept else { return }
-        job.backward(dy, kept, slots, tape)
+        guard let saved else { return }
+        job.backward(dy, saved, slots, tape)
     }
 }
 
@@ -42,33 +42,33 @@ private struct AttentionBlockJob {
     }
 
     /// What the forward pass leaves for the gradient.
-    struct Kept {
-        let norm: KeptNorm
+    struct Saved {
+        let norm: SavedNorm
         let lse: Tensor
         /// q, k and v beside one another; attention's output.
-        let qkv, mixed: Rounded
+        let qkv, mixed: BFloat16Matrix
     }
 
     let scale, gate, queries, keysValues: Tensor
     let projection: BlockWeight
     let outputDropout: (p: Float, key: UInt64)?
-    let heads: RoundedAttention
+    let heads: BFloat16Attention
 
     private var width: Int { heads.width }
     private var rows: Int { heads.batch * heads.length }
     private var tiles: Tiles { Tiles(rows: rows) }
 
-    func forward(_ x: Tensor, keeping isRecorded: Bool) -> (Tensor, Kept?) {
-        let inner = Panels(transposing: WeightRows(queries, keysValues))
-        let outer = Panels(transposing: WeightRows(projection.weight))
-        let norm = KeptNorm(rows: rows, width: width, isRecorded: isRecorded)
-        let qkv = Rounded(rows: rows, width: 3 * width)
+    func forward(_ x: Tensor, saving isRecorded: Bool) -> (Tensor, Saved?) {
+        let inner = PackedWeights(transposing: WeightRows(queries, keysValues))
+        let outer = PackedWeights(transposing: WeightRows(projection.weight))
+        let norm = SavedNorm(rows: rows, width: width, isRecorded: isRecorded)
+        let qkv = BFloat16Matrix(rows: rows, width: 3 * width)
         tiles.forEach { _, row, rows in
-            let normed = Rounded(rows: rows, width: width)
+            let normed = BFloat16Matrix(rows: rows, width: width)
             norm.fill(row, rows, normed.pointer, x, scale)
             inner.multiply(normed.pointer, stride: width, rows: rows, rounding: qkv.row(row))
         }
-        let mixed = Rounded(rows: rows, width: width)
+        let mixed = BFloat16Matrix(rows: rows, width: width)
         let lse = Tensor(uninitialized: [heads.count, heads.length])
         heads.forward(mixed, lse, qkv)
         let y = Tensor(uninitialized: x.shape)
@@ -83,23 +83,23 @@ private struct AttentionBlockJob {
             gated_residual_rows(
                 y.pointer + row * width, x.pointer + row * width, branch.pointer, gate.pointer, rows, width)
         }
-        return (y, isRecorded ? Kept(norm: norm, lse: lse, qkv: qkv, mixed: mixed) : nil)
+        return (y, isRecorded ? Saved(norm: norm, lse: lse, qkv: qkv, mixed: mixed) : nil)
     }
 
-    func backward(_ dy: Tensor, _ kept: Kept, _ slots: Slots, _ tape: Tape) {
-        let inner = Panels(WeightRows(queries, keysValues))
-        let outer = Panels(WeightRows(projection.weight, times: gate))
+    func backward(_ dy: Tensor, _ saved: Saved, _ slots: Slots, _ tape: Tape) {
+        let inner = PackedWeights(WeightRows(queries, keysValues))
+        let outer = PackedWeights(WeightRows(projection.weight, times: gate))
         let gradient = BranchGradient(rows: rows, width: width, sums: 0, tiles: tiles)
-        let dmixed = Rounded(rows: rows, width: width)
+        let dmixed = BFloat16Matrix(rows: rows, width: width)
         tiles.forEach { tile, row, rows in
             gradient.enter(tile, row, rows, dy, outputDropout)
             outer.multiply(gradient.slope.row(row), stride: width, rows: rows, rounding: dmixed.row(row))
         }
-        let dqkv = Rounded(rows: rows, width: 3 * width)
-        let norms = heads.backward(dqkv, dmixed, kept.mixed, kept.lse, kept.qkv)
+        let dqkv = BFloat16Matrix(rows: rows, width: 3 * width)
+        let norms = heads.backward(dqkv, dmixed, saved.mixed, saved.lse, saved.qkv)
         tiles.forEach { tile, row, rows in
             inner.multiply(dqkv.row(row), stride: 3 * width, rows: rows, into: gradient.dx.pointer + row * width)
-            gradient.leave(tile, row, rows, dy, kept.norm, scale)
+            gradient.leave(tile, row, rows, dy, saved.norm, scale)
         }
         for (slot, weight, column) in [(slots.queries, queries, 0), (slots.keysValues, keysValues, width)] {
             guard let slot else { continue }
@@ -113,6 +113,6 @@ private struct AttentionBlockJob {
         norms.add(0..<d, to: slots.queryNorm, shape: heads.queryNorm.shape, tape)
         norms.add(d..<2 * d, to: slots.keyNorm, shape: heads.keyNorm.shape, tape)
         gradient.finish(
-            slots.branch, tape, shape: dy.shape, scale: scale, gate: gate, output: projection, inner: kept.mixed)
+            slots.branch, tape, shape: dy.shape, scale: scale, gate: gate, output: projection, inner: saved.mixed)
     }
 }

@@ -3,11 +3,11 @@ import CKernels
 /// What the gradients of both halves of a transformer layer share: y = x + gate·branch(x̂), branch(x̂) = W·inner(x̂) + b,
 /// x̂ = unit·(1 + scale) the RMS norm of x; worked through tile by tile.
 ///
-/// The branch itself is not kept. With d = dy after dropout and G = Σ d·innerᵀ over rows: dW = gate·G, db = gate·Σ d, and
+/// The branch itself is not saved. With d = dy after dropout and G = Σ d·innerᵀ over rows: dW = gate·G, db = gate·Σ d, and
 /// the gate's own gradient Σ d∘branch is Σ W∘G + b·Σ d. The gradient of inner is d·(gate·W).
 struct BranchGradient {
     /// d, and x̂ again; both rounded, for the weights' gradients.
-    let slope, normed: Rounded
+    let slope, normed: BFloat16Matrix
     /// Takes the gradient of x̂ first and becomes that of x.
     let dx: Tensor
     private let partials: PartialSums
@@ -15,8 +15,8 @@ struct BranchGradient {
 
     /// `sums` more numbers are summed over rows for the caller.
     init(rows: Int, width: Int, sums: Int, tiles: Tiles) {
-        slope = Rounded(rows: rows, width: width)
-        normed = Rounded(rows: rows, width: width)
+        slope = BFloat16Matrix(rows: rows, width: width)
+        normed = BFloat16Matrix(rows: rows, width: width)
         dx = Tensor(uninitialized: [rows, width])
         (self.width, extra) = (width, sums)
         partials = PartialSums(parts: tiles.count, width: 2 * width + sums)
@@ -34,7 +34,7 @@ struct BranchGradient {
     }
 
     /// dx = dy + the norm's gradient of what is in dx; the norm weight's gradient of these rows; x̂ again.
-    func leave(_ tile: Int, _ row: Int, _ rows: Int, _ dy: Tensor, _ norm: KeptNorm, _ scale: Tensor) {
+    func leave(_ tile: Int, _ row: Int, _ rows: Int, _ dy: Tensor, _ norm: SavedNorm, _ scale: Tensor) {
         let at = row * width
         bf16_rms_norm_backward(
             dx.pointer + at, partials.part(tile) + width, normed.row(row), dy.pointer + at, norm.unit.row(row),
@@ -45,7 +45,7 @@ struct BranchGradient {
     ///
     /// - Parameter inner: what W was multiplied with, whose first columns are W's.
     func finish(
-        _ slots: BranchSlots, _ tape: Tape, shape: Shape, scale: Tensor, gate: Tensor, output: BlockWeight, inner: Rounded,
+        _ slots: BranchSlots, _ tape: Tape, shape: Shape, scale: Tensor, gate: Tensor, output: BlockWeight, inner: BFloat16Matrix,
         rest: (_ sums: UnsafePointer<Float>) -> Void = { _ in }
     ) {
         let sum = Storage(count: width)
@@ -75,7 +75,7 @@ struct BranchGradient {
 
     /// Gives the weight its gradient; returns Σ W∘G, [width].
     private func outputGradient(
-        _ slot: Int?, _ tape: Tape, _ gate: Tensor, _ output: BlockWeight, _ inner: Rounded
+        _ slot: Int?, _ tape: Tape, _ gate: Tensor, _ output: BlockWeight, _ inner: BFloat16Matrix
     ) -> Tensor {
         let (weight, dgate) = (output.weight, Tensor(uninitialized: [width]))
         func work(_ g: UnsafeMutablePointer<Float>, addingTo sum: UnsafeMutablePointer<Float>?) {
@@ -111,12 +111,12 @@ struct BranchSlots {
 
 /// What the gradient of an RMS norm needs of its input: unit [rows, D], the input over its root mean square, rounded, and
 /// inverse [rows], 1 over its length.
-struct KeptNorm {
-    let unit: Rounded
+struct SavedNorm {
+    let unit: BFloat16Matrix
     let inverse: Tensor
 
     init(rows: Int, width: Int, isRecorded: Bool) {
-        unit = Rounded(rows: isRecorded ? rows : 0, width: width)
+        unit = BFloat16Matrix(rows: isRecorded ? rows : 0, width: width)
         inverse = Tensor(uninitialized: [rows])
     }
 

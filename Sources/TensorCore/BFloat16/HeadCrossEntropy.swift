@@ -3,7 +3,7 @@ import CKernels
 /// Cross-entropy of `targets` under softmax(x̂·Wᵀ), x̂ the RMS norm of x with weight `scale`, in bfloat16: what ends an AR
 /// model, without logits of all rows. x [B, L, D], scale [1, D], W [V, D] → [B, L], in nats.
 ///
-/// Kept for the gradient is softmax − onehot, rounded.
+/// Saved for the gradient is softmax − onehot, rounded.
 public func headCrossEntropy(_ x: Tensor, scale: Tensor, weight: Tensor, targets: TokenTensor) -> Tensor {
     let (rows, width, vocabulary) = (x.rows, x.width, weight.shape[0])
     require(
@@ -17,12 +17,12 @@ public func headCrossEntropy(_ x: Tensor, scale: Tensor, weight: Tensor, targets
     let isRecorded = [x, scale, weight].contains { $0.slot != nil }
     let loss = Tensor(uninitialized: targets.shape)
     let inverse = Tensor(uninitialized: [rows])
-    let slope = Rounded(rows: isRecorded ? rows : 0, width: Rounded.even(vocabulary))
-    let forward = Panels(transposing: WeightRows(weight0))
+    let slope = BFloat16Matrix(rows: isRecorded ? rows : 0, width: BFloat16Matrix.even(vocabulary))
+    let forward = PackedWeights(transposing: WeightRows(weight0))
     targets.ids.withUnsafeBufferPointer { buffer in
         nonisolated(unsafe) let ids = buffer.baseAddress!
         tiles.forEach { _, row, rows in
-            let normed = Rounded(rows: rows, width: width)
+            let normed = BFloat16Matrix(rows: rows, width: width)
             let (logits, lse) = (Storage(count: rows * vocabulary), Storage(count: rows))
             bf16_rms_norm(
                 normed.pointer, nil, inverse.pointer + row, x0.pointer + row * width, scale0.pointer, rows, width)
@@ -37,9 +37,9 @@ public func headCrossEntropy(_ x: Tensor, scale: Tensor, weight: Tensor, targets
     // With G = softmax − onehot and g = dloss: dx̂ = g∘(G·W), dW = Gᵀ·(g∘x̂).
     let (xSlot, scaleSlot, weightSlot) = (x.slot, scale.slot, weight.slot)
     return Tape.record(loss, from: [x, scale, weight]) { dloss, tape in
-        let panels = Panels(WeightRows(weight0))
+        let panels = PackedWeights(WeightRows(weight0))
         let dx = Tensor(uninitialized: x0.shape)
-        let normed = Rounded(rows: rows, width: width)
+        let normed = BFloat16Matrix(rows: rows, width: width)
         let partials = PartialSums(parts: tiles.count, width: width)
         tiles.forEach { tile, row, rows in
             let at = row * width

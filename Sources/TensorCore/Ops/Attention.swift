@@ -52,9 +52,9 @@ public func selfAttention(
     let job = AttentionJob(
         batch: batch, heads: heads, queries: length, keys: length, headWidth: width / heads, width: width,
         valueStride: 2 * width, valueOffset: width, causal: causal, dropout: dropout)
-    let turnedQ = RotaryNormJob(q, weight: queryNorm, table: table, heads: heads)
-    let turnedK = RotaryNormJob(kv, weight: keyNorm, table: table, heads: heads)
-    let (qr, kr) = (turnedQ.forward(), turnedK.forward())
+    let rotatedQ = RotaryNormJob(q, weight: queryNorm, table: table, heads: heads)
+    let rotatedK = RotaryNormJob(kv, weight: keyNorm, table: table, heads: heads)
+    let (qr, kr) = (rotatedQ.forward(), rotatedK.forward())
     let y = Tensor(uninitialized: q.shape)
     let lse = Tensor(uninitialized: [batch, heads, length])
     job.forward(y, lse, qr, kr, kv.detached())
@@ -67,8 +67,8 @@ public func selfAttention(
         let dkv = Tensor(uninitialized: kv0.shape)
         job.backward((dqr, dkr, dkv), dy, y, lse, qr, kr, kv0)
         let dq = Tensor(uninitialized: dqr.shape)
-        turnedQ.backward(dq, qwSlot, dqr, tape)
-        turnedK.backward(dkv, kwSlot, dkr, tape)
+        rotatedQ.backward(dq, qwSlot, dqr, tape)
+        rotatedK.backward(dkv, kwSlot, dkr, tape)
         if let qSlot { tape.add(dq, to: qSlot) }
         if let kvSlot { tape.add(dkv, to: kvSlot) }
     }

@@ -84,3 +84,36 @@ public func concatChannels(_ parts: [Tensor]) -> Tensor {
         }
     }
 }
+
+/// The last two axes exchanged: [..., m, n] → [..., n, m].
+public func transposed(_ x: Tensor) -> Tensor {
+    require(x.rank >= 2, "transposed: \(x.shape) has no two axes")
+    func moved(_ from: Tensor) -> Tensor {
+        let (m, n) = (from.shape[from.rank - 2], from.width)
+        let to = Tensor(uninitialized: from.shape.dropLast(2) + [n, m])
+        Parallel.ranges(from.count / max(1, m * n), grain: max(1, 16384 / max(1, m * n))) { range in
+            for base in range.map({ $0 * m * n }) {
+                for i in 0..<m { for j in 0..<n { to.pointer[base + j * m + i] = from.pointer[base + i * n + j] } }
+            }
+        }
+        return to
+    }
+    let slot = x.slot
+    return Tape.record(moved(x), from: [x]) { dy, tape in
+        if let slot { tape.add(moved(dy), to: slot) }
+    }
+}
+
+/// The first `count` channels of x [..., C] → [..., count].
+public func firstChannels(_ x: Tensor, _ count: Int) -> Tensor {
+    require(count > 0 && count <= x.width, "firstChannels: \(count) of \(x.shape)")
+    let y = Tensor(uninitialized: x.shape.dropLast() + [count])
+    for row in 0..<x.rows { (y.pointer + row * count).update(from: x.pointer + row * x.width, count: count) }
+    let (slot, shape) = (x.slot, x.shape)
+    return Tape.record(y, from: [x]) { dy, tape in
+        guard let slot else { return }
+        let dx = Tensor.zeros(shape)
+        for row in 0..<dx.rows { (dx.pointer + row * dx.width).update(from: dy.pointer + row * count, count: count) }
+        tape.add(dx, to: slot)
+    }
+}

@@ -33,35 +33,14 @@ public func scaledTanh(_ x: Tensor, scale: [Float], shift: [Float], offset: [Flo
 /// mean over rows of −ΣP log P, less −ΣP̄ log(P̄ + 1e-5) with P̄ the mean of P over all rows. x [..., codes] → a scalar.
 public func assignmentEntropyLoss(_ x: Tensor, scale: Float = 1) -> Tensor {
     let (rows, width) = (x.rows, x.width)
-    let logits = scaled(x, by: scale)
-    let p = Tensor(uninitialized: [rows, width])
-    let logP = Tensor(uninitialized: [rows, width])
-    Parallel.rows(rows, width: width) { r in
-        let at = r.lowerBound * width
-        softmax_rows(p.pointer + at, logits.pointer + at, 1, r.count, width)
-        log_softmax_rows(logP.pointer + at, logits.pointer + at, r.count, width)
-    }
-    // Sums in double precision, row after row: they do not depend on threads.
-    var means = [Double](repeating: 0, count: width)
-    var entropies = [Double](repeating: 0, count: rows)
-    for row in 0..<rows {
-        var entropy = 0.0
-        for code in 0..<width {
-            let (value, log) = (p.pointer[row * width + code], logP.pointer[row * width + code])
-            entropy -= Double(value) * Double(log)
-            means[code] += Double(value)
-        }
-        entropies[row] = entropy
-    }
-    for code in 0..<width { means[code] /= Double(rows) }
-    let sample = entropies.reduce(0, +) / Double(rows)
-    let batch = means.reduce(0) { $0 - $1 * log($1 + 1e-5) }
+    let entropies = AssignmentEntropy(x, scale: scale)
+    let (p, logP, means, ofRows) = (entropies.p, entropies.logP, entropies.means, entropies.ofRows)
 
     // With H the entropy of a row and g = ∂batch/∂P̄ = −log(P̄ + ε) − P̄/(P̄ + ε):
     // dx = scale/rows · P∘(−(log P + H) − (g − ΣP g)).
     let (slot, shape) = (x.slot, x.shape)
     let slopes = means.map { Float(-log($0 + 1e-5) - $0 / ($0 + 1e-5)) }
-    return Tape.record(Tensor([Float(sample - batch)], shape: [1]), from: [x]) { dy, tape in
+    return Tape.record(Tensor([Float(entropies.loss)], shape: [1]), from: [x]) { dy, tape in
         guard let slot else { return }
         let dx = Tensor(uninitialized: shape)
         let factor = dy.scalar * scale / Float(rows)
@@ -70,7 +49,7 @@ public func assignmentEntropyLoss(_ x: Tensor, scale: Float = 1) -> Tensor {
                 let (p, logP, dx) = (p.pointer + row * width, logP.pointer + row * width, dx.pointer + row * width)
                 var mean: Float = 0
                 for code in 0..<width { mean += p[code] * slopes[code] }
-                let constant = mean - Float(entropies[row])
+                let constant = mean - Float(ofRows[row])
                 for code in 0..<width { dx[code] = factor * p[code] * (constant - logP[code] - slopes[code]) }
             }
         }

@@ -124,8 +124,7 @@ enum Workload: String, CaseIterable {
         weights.prologueCrossEntropy = 3
         weights.visualCrossEntropy = 3
         var stream = RandomStream(seed: 0, "bench/images")
-        let patches = Tensor(uninitialized: [batch, Self.tokenizer.visualTokens, Self.tokenizer.patchWidth])
-        for i in 0..<patches.count { patches.pointer[i] = 2 * stream.uniform() - 1 }
+        let patches = Tensor([batch, Self.tokenizer.visualTokens, Self.tokenizer.patchWidth]) { 2 * stream.uniform() - 1 }
         let dropped = (0..<batch).map { $0 % 2 == 0 }
         let labels = TokenTensor(repeating: model.unconditionalLabel, shape: [batch])
         let update = TokenizerUpdate(

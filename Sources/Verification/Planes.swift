@@ -1,19 +1,20 @@
+import Models
 import TensorCore
 
 /// Images and the patches that tokenizers read: raster order; inside a patch row, column, channel (method §3.1).
-public enum Patches {
+enum Patches {
     /// Images of planes (B, C, H, W), values as they are → [B, N, p·p·C].
-    public static func fromPlanes(_ images: [Float], batch: Int, _ config: TokenizerConfig) -> Tensor {
-        let patches = Tensor(uninitialized: [batch, config.visualTokens, config.patchWidth])
-        require(images.count == patches.count, "\(images.count) values are not \(patches.shape)")
-        forEachPixel(batch, config) { plane, patch in patches.pointer[patch] = images[plane] }
-        return patches
+    static func fromPlanes(_ images: [Float], batch: Int, _ config: TokenizerConfig) -> Tensor {
+        var patches = [Float](repeating: 0, count: images.count)
+        forEachPixel(batch, config) { plane, patch in patches[patch] = images[plane] }
+        return Tensor(patches, shape: [batch, config.visualTokens, config.patchWidth])
     }
 
     /// [B, N, p·p·C] → planes (B, C, H, W).
-    public static func planes(_ patches: Tensor, _ config: TokenizerConfig) -> [Float] {
+    static func planes(_ patches: Tensor, _ config: TokenizerConfig) -> [Float] {
         var images = [Float](repeating: 0, count: patches.count)
-        forEachPixel(patches.shape[0], config) { plane, patch in images[plane] = patches.pointer[patch] }
+        let values = patches.values
+        forEachPixel(patches.shape[0], config) { plane, patch in images[plane] = values[patch] }
         return images
     }
 

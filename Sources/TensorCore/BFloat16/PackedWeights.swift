@@ -1,43 +1,43 @@
 import CKernels
 
 /// A row-major matrix of bfloat16, its width even, so that neighbours in a row are pairs.
-package struct Rounded {
-    package let rows, width: Int
+struct BFloat16Matrix {
+    let rows, width: Int
     private let storage: Storage
 
     /// Contents are undefined.
-    package init(rows: Int, width: Int) {
-        require(width % 2 == 0, "rounded rows of \(width) are not pairs")
+    init(rows: Int, width: Int) {
+        require(width % 2 == 0, "bfloat16 rows of \(width) are not pairs")
         (self.rows, self.width) = (rows, width)
         storage = Storage(count: (rows * width + 1) / 2)
     }
 
-    package var pointer: UnsafeMutablePointer<bfloat16> {
+    var pointer: UnsafeMutablePointer<bfloat16> {
         UnsafeMutableRawPointer(storage.pointer).assumingMemoryBound(to: bfloat16.self)
     }
 
     /// The row that begins at `index`.
-    package func row(_ index: Int) -> UnsafeMutablePointer<bfloat16> { pointer + index * width }
+    func row(_ index: Int) -> UnsafeMutablePointer<bfloat16> { pointer + index * width }
 
     /// The row that begins at `index`, as pairs.
-    package func pairs(_ index: Int) -> UnsafeMutablePointer<UInt32> {
+    func pairs(_ index: Int) -> UnsafeMutablePointer<UInt32> {
         UnsafeMutableRawPointer(row(index)).assumingMemoryBound(to: UInt32.self)
     }
 
     /// Columns of zeros up to an even number.
-    package init(rounding x: Tensor) {
+    init(rounding x: Tensor) {
         self.init(rows: x.rows, width: Self.even(x.width))
         Parallel.rows(rows, width: width) { r in
             bf16_round(row(r.lowerBound), width, x.pointer + r.lowerBound * x.width, x.width, r.count, x.width, width)
         }
     }
 
-    package static func even(_ count: Int) -> Int { (count + 1) / 2 * 2 }
+    static func even(_ count: Int) -> Int { (count + 1) / 2 * 2 }
 }
 
 /// Rows of float32 weights as the right factor of products takes them: those of several tensors under one another, with
 /// rows of zeros where wanted. Nothing is copied.
-package struct WeightRows {
+struct WeightRows {
     private(set) var starts: [UnsafePointer<Float>?] = []
     let width: Int
     /// What each row is multiplied with, [rows].
@@ -45,7 +45,7 @@ package struct WeightRows {
     private var owners: [Tensor] = []
 
     /// - Parameter parts: [nᵢ, width] each.
-    package init(_ parts: Tensor...) {
+    init(_ parts: Tensor...) {
         width = parts[0].width
         for part in parts { append(part, 0..<part.rows) }
     }
@@ -68,7 +68,7 @@ package struct WeightRows {
     }
 
     /// Rows `range` of `weight`.
-    package init(_ weight: Tensor, _ range: Range<Int>) {
+    init(_ weight: Tensor, _ range: Range<Int>) {
         width = weight.width
         append(weight, range)
     }
@@ -85,9 +85,9 @@ package struct WeightRows {
 }
 
 /// The right factor of products, packed in panels of 64 columns.
-package struct Panels {
+struct PackedWeights {
     /// Columns of the product; pairs along the summed axis.
-    package let columns, pairs: Int
+    let columns, pairs: Int
     private let storage: Storage
 
     private init(columns: Int, pairs: Int, pack: (_ panel: UnsafeMutablePointer<UInt32>, _ first: Int, _ count: Int) -> Void) {
@@ -102,7 +102,7 @@ package struct Panels {
         }
     }
 
-    package var bytes: Int { storage.count * MemoryLayout<Float>.stride }
+    var bytes: Int { storage.count * MemoryLayout<Float>.stride }
 
     private static let width = Int(BF16_PANEL)
 
@@ -120,18 +120,18 @@ package struct Panels {
         }
     }
 
-    init(transposing w: Rounded) {
+    init(transposing w: BFloat16Matrix) {
         self.init(transposing: w.pointer, stride: w.width, columns: w.rows, summed: w.width)
     }
 
-    init(_ w: Rounded) { self.init(w.pointer, stride: w.width, summed: w.rows, columns: w.width) }
+    init(_ w: BFloat16Matrix) { self.init(w.pointer, stride: w.width, summed: w.rows, columns: w.width) }
 
     /// x·wᵀ for weights [columns, summed], rounded.
-    package init(transposing w: WeightRows) {
+    init(transposing w: WeightRows) {
         require(w.factors == nil, "rows times factors are packed as rows only")
         self = w.starts.withUnsafeBufferPointer { starts in
             nonisolated(unsafe) let starts = starts.baseAddress!
-            return Panels(columns: w.count, pairs: (w.width + 1) / 2) { panel, first, count in
+            return PackedWeights(columns: w.count, pairs: (w.width + 1) / 2) { panel, first, count in
                 bf16_pack_weight_columns(panel, starts + first, count, w.width)
             }
         }
@@ -141,7 +141,7 @@ package struct Panels {
     init(_ w: WeightRows) {
         self = w.starts.withUnsafeBufferPointer { starts in
             nonisolated(unsafe) let starts = starts.baseAddress!
-            return Panels(columns: Rounded.even(w.width), pairs: (w.count + 1) / 2) { panel, first, count in
+            return PackedWeights(columns: BFloat16Matrix.even(w.width), pairs: (w.count + 1) / 2) { panel, first, count in
                 bf16_pack_weight_rows(
                     panel, starts, w.factors?.pointer, first, w.count, min(count, w.width - first))
             }
@@ -160,7 +160,7 @@ package struct Panels {
 
     /// c [rows, columns] = a·B + bias on this thread; rows of a `stride` apart, of c `rowOfC` (default: the columns).
     /// Fewer columns, or fewer pairs of the summed axis, may be asked for.
-    package func multiply(
+    func multiply(
         _ a: UnsafePointer<bfloat16>, stride: Int, rows: Int, bias: UnsafePointer<Float>? = nil,
         into c: UnsafeMutablePointer<Float>, rowOfC: Int? = nil, columns: Int? = nil, pairs: Int? = nil
     ) {
@@ -171,7 +171,7 @@ package struct Panels {
     }
 
     /// The same, rounded.
-    package func multiply(
+    func multiply(
         _ a: UnsafePointer<bfloat16>, stride: Int, rows: Int, bias: UnsafePointer<Float>? = nil,
         rounding c: UnsafeMutablePointer<bfloat16>, rowOfC: Int? = nil, columns: Int? = nil, pairs: Int? = nil
     ) {
@@ -184,7 +184,7 @@ package struct Panels {
 
 /// dW [columns of a, columns of b] (+)= aᵀ·b over all rows, columns of a in parallel: no sum is split.
 func outerProduct(
-    _ dw: UnsafeMutablePointer<Float>, _ a: UnsafePointer<bfloat16>, stride: Int, columns: Int, _ b: Rounded,
+    _ dw: UnsafeMutablePointer<Float>, _ a: UnsafePointer<bfloat16>, stride: Int, columns: Int, _ b: BFloat16Matrix,
     columnsOfB: Int? = nil, accumulates: Bool
 ) {
     let width = columnsOfB ?? b.width

@@ -1,7 +1,7 @@
 import CKernels
 
 /// Attention between the projections of an `attentionBlock`, head by head, in bfloat16 with float32 scores.
-struct RoundedAttention {
+struct BFloat16Attention {
     let batch, length, heads, width: Int
     let causal: Bool
     let dropout: (p: Float, key: UInt64)?
@@ -41,15 +41,15 @@ struct RoundedAttention {
         }
     }
 
-    /// Queries and keys of one head, normalised and turned.
-    private struct Turned {
-        let q, k: Rounded
+    /// Queries and keys of one head, normalised and rotated.
+    private struct Rotated {
+        let q, k: BFloat16Matrix
         let inverseQ, inverseK: Storage
     }
 
-    private func turned(_ qkv: UnsafePointer<bfloat16>) -> Turned {
-        let result = Turned(
-            q: Rounded(rows: length, width: headWidth), k: Rounded(rows: length, width: headWidth),
+    private func rotated(_ qkv: UnsafePointer<bfloat16>) -> Rotated {
+        let result = Rotated(
+            q: BFloat16Matrix(rows: length, width: headWidth), k: BFloat16Matrix(rows: length, width: headWidth),
             inverseQ: Storage(count: length), inverseK: Storage(count: length))
         bf16_rotary_norm_forward(
             result.q.pointer, result.inverseQ.pointer, qkv, queryNorm.pointer, table.cosine.pointer, table.sine.pointer,
@@ -69,24 +69,24 @@ struct RoundedAttention {
     }
 
     /// Fills mixed [B·L, D] and lse [heads, L] from qkv [B·L, 3D].
-    func forward(_ mixed: Rounded, _ lse: Tensor, _ qkv: Rounded) {
+    func forward(_ mixed: BFloat16Matrix, _ lse: Tensor, _ qkv: BFloat16Matrix) {
         forEachRange { range in
             let scores = Storage(count: blockRows * length)
-            let probabilities = Rounded(rows: blockRows, width: Rounded.even(length))
+            let probabilities = BFloat16Matrix(rows: blockRows, width: BFloat16Matrix.even(length))
             let blocks = blocks
             for index in range {
                 let own = qkv.pointer + start(index, stride: 3 * width)
-                let turned = turned(own)
-                let keys = Panels(transposing: turned.k)
-                let values = Panels(own + 2 * width, stride: 3 * width, summed: length, columns: headWidth)
+                let rotated = rotated(own)
+                let keys = PackedWeights(transposing: rotated.k)
+                let values = PackedWeights(own + 2 * width, stride: 3 * width, summed: length, columns: headWidth)
                 for (first, rows, visible) in blocks {
                     keys.multiply(
-                        turned.q.row(first), stride: headWidth, rows: rows, into: scores.pointer, columns: visible)
+                        rotated.q.row(first), stride: headWidth, rows: rows, into: scores.pointer, columns: visible)
                     attention_softmax(
                         scores.pointer, lse.pointer + index * length + first, scale, rows, visible, visible, first,
                         causal ? 1 : 0)
                     mask(scores.pointer, index, first, rows * visible)
-                    let stride = Rounded.even(visible)
+                    let stride = BFloat16Matrix.even(visible)
                     bf16_round(probabilities.pointer, stride, scores.pointer, visible, rows, visible, stride)
                     values.multiply(
                         probabilities.pointer, stride: stride, rows: rows,
@@ -100,7 +100,7 @@ struct RoundedAttention {
     ///
     /// With P the probabilities and P' the same after dropout: dV = P'ᵀ·dY, dP' = dY·Vᵀ,
     /// dS = P∘(dP − Σ dY∘Y)·scale, dQ = dS·K, dK = dSᵀ·Q.
-    func backward(_ dqkv: Rounded, _ dmixed: Rounded, _ mixed: Rounded, _ lse: Tensor, _ qkv: Rounded) -> PartialSums {
+    func backward(_ dqkv: BFloat16Matrix, _ dmixed: BFloat16Matrix, _ mixed: BFloat16Matrix, _ lse: Tensor, _ qkv: BFloat16Matrix) -> PartialSums {
         let norms = PartialSums(parts: count, width: 2 * headWidth)
         forEachRange { range in
             let scratch = Scratch(blockRows: blockRows, length: length, headWidth: headWidth)
@@ -112,11 +112,11 @@ struct RoundedAttention {
     /// What the gradient of a head is worked out in.
     private struct Scratch {
         let p, ds, delta, dq, dk, dv: Storage
-        let rounded: Rounded
+        let rounded: BFloat16Matrix
 
         init(blockRows: Int, length: Int, headWidth: Int) {
             (p, ds) = (Storage(count: blockRows * length), Storage(count: blockRows * length))
-            rounded = Rounded(rows: blockRows, width: Rounded.even(length))
+            rounded = BFloat16Matrix(rows: blockRows, width: BFloat16Matrix.even(length))
             delta = Storage(count: blockRows)
             let size = length * headWidth
             (dq, dk, dv) = (Storage(count: size), Storage(count: size), Storage(count: size))
@@ -124,22 +124,22 @@ struct RoundedAttention {
     }
 
     private func backward(
-        _ index: Int, _ scratch: Scratch, _ dnorms: UnsafeMutablePointer<Float>, _ dqkv: Rounded, _ dmixed: Rounded, _ mixed: Rounded,
-        _ lse: Tensor, _ qkv: Rounded
+        _ index: Int, _ scratch: Scratch, _ dnorms: UnsafeMutablePointer<Float>, _ dqkv: BFloat16Matrix, _ dmixed: BFloat16Matrix, _ mixed: BFloat16Matrix,
+        _ lse: Tensor, _ qkv: BFloat16Matrix
     ) {
         let (own, at, d) = (qkv.pointer + start(index, stride: 3 * width), start(index, stride: width), headWidth)
-        let turned = turned(own)
-        let keys = Panels(transposing: turned.k)
-        let keyRows = Panels(turned.k)
-        let values = Panels(transposing: own + 2 * width, stride: 3 * width, columns: length, summed: d)
+        let rotated = rotated(own)
+        let keys = PackedWeights(transposing: rotated.k)
+        let keyRows = PackedWeights(rotated.k)
+        let values = PackedWeights(transposing: own + 2 * width, stride: 3 * width, columns: length, summed: d)
         let (p, ds, rounded, delta) = (scratch.p, scratch.ds, scratch.rounded, scratch.delta)
         let (dq, dk, dv) = (scratch.dq, scratch.dk, scratch.dv)
         // Later blocks see all the keys of earlier ones, so going backwards the first product overwrites all rows.
         for (number, block) in blocks.reversed().enumerated() {
             let (first, rows, visible) = block
-            let stride = Rounded.even(visible)
+            let stride = BFloat16Matrix.even(visible)
             let dy = dmixed.row(first) + at
-            keys.multiply(turned.q.row(first), stride: d, rows: rows, into: p.pointer, columns: visible)
+            keys.multiply(rotated.q.row(first), stride: d, rows: rows, into: p.pointer, columns: visible)
             attention_probabilities(
                 p.pointer, lse.pointer + index * length + first, scale, rows, visible, visible, first, causal ? 1 : 0)
             values.multiply(dy, stride: width, rows: rows, into: ds.pointer, columns: visible)
@@ -155,14 +155,14 @@ struct RoundedAttention {
             keyRows.multiply(
                 rounded.pointer, stride: stride, rows: rows, into: dq.pointer + first * d, pairs: stride / 2)
             bf16_outer(
-                dk.pointer, d, rounded.pointer, stride, turned.q.row(first), d, visible, d, rows, number > 0 ? 1 : 0)
+                dk.pointer, d, rounded.pointer, stride, rotated.q.row(first), d, visible, d, rows, number > 0 ? 1 : 0)
         }
         let target = dqkv.pointer + start(index, stride: 3 * width)
         bf16_rotary_norm_backward(
-            target, dnorms, dq.pointer, own, turned.inverseQ.pointer, queryNorm.pointer, table.cosine.pointer,
+            target, dnorms, dq.pointer, own, rotated.inverseQ.pointer, queryNorm.pointer, table.cosine.pointer,
             table.sine.pointer, length, d, 3 * width)
         bf16_rotary_norm_backward(
-            target + width, dnorms + d, dk.pointer, own + width, turned.inverseK.pointer, keyNorm.pointer,
+            target + width, dnorms + d, dk.pointer, own + width, rotated.inverseK.pointer, keyNorm.pointer,
             table.cosine.pointer, table.sine.pointer, length, d, 3 * width)
         bf16_round(target + 2 * width, 3 * width, dv.pointer, d, length, d, d)
     }

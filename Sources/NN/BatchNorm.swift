@@ -1,0 +1,45 @@
+import TensorCore
+
+/// Batch norm over the channels of images, ε 1e-5, with running moments for inference (momentum 0.1, as in PyTorch).
+public struct BatchNorm {
+    /// Whose moments normalise.
+    public enum Moments {
+        /// The batch's own.
+        case batch
+        /// The batch's own, which enter the running ones.
+        case observed
+        /// The running ones, which gradients do not pass through.
+        case running
+    }
+
+    public let weight, bias: Parameter
+    /// Not trained; names end in `running_mean` and `running_var`.
+    public let runningMean, runningVariance: Parameter
+    private static let momentum: Float = 0.1
+
+    /// The weight starts around 1 as pix2pix has it, the bias at 0.
+    public init(_ name: String, channels: Int, in builder: ParameterBuilder) {
+        weight = builder.normal("\(name).weight", [channels], mean: 1)
+        bias = builder.zeros("\(name).bias", [channels])
+        runningMean = Parameter(name: "\(name).running_mean", value: .zeros([channels]))
+        runningVariance = Parameter(name: "\(name).running_var", value: Tensor(repeating: 1, shape: [channels]))
+    }
+
+    public func callAsFunction(_ x: Tensor, _ moments: Moments, on tape: Tape?) -> Tensor {
+        if case .running = moments {
+            return frozenBatchNorm(
+                x, weight: weight(on: tape), bias: bias(on: tape),
+                moments: ChannelMoments(mean: runningMean.value, variance: runningVariance.value))
+        }
+        let own = ChannelMoments(of: x)
+        if case .observed = moments { observe(own, rows: x.rows) }
+        return batchNorm(x, weight: weight(on: tape), bias: bias(on: tape), moments: own)
+    }
+
+    /// Running moments move a tenth of the way; the variance is that over n − 1.
+    private func observe(_ own: ChannelMoments, rows: Int) {
+        let unbiased = Float(rows) / Float(max(1, rows - 1))
+        runningMean.value.moveAverage(towards: own.mean, rate: Self.momentum)
+        runningVariance.value.moveAverage(towards: own.variance, times: unbiased, rate: Self.momentum)
+    }
+}

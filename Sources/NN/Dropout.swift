@@ -1,0 +1,23 @@
+import TensorCore
+
+/// Dropout of one forward pass: its share and where the masks come from. `Dropout.none` leaves all as it is.
+public struct Dropout {
+    public static var none: Dropout { Dropout(p: 0, stream: nil) }
+
+    public let p: Float
+    private var stream: RandomStream?
+
+    public init(p: Float, stream: RandomStream?) {
+        require(p == 0 || stream != nil, "dropout of \(p) needs a random stream")
+        self.p = p
+        self.stream = stream
+    }
+
+    /// The key of the next mask; nil when nothing is dropped.
+    mutating func nextKey() -> UInt64? { p > 0 ? stream?.nextKey() : nil }
+
+    public mutating func callAsFunction(_ x: Tensor) -> Tensor {
+        guard let key = nextKey() else { return x }
+        return dropout(x, p: p, key: key)
+    }
+}
