@@ -214,12 +214,12 @@ extension TokenizerStage {
             images * (Double(start) * training(early).flops + Double(settings.steps - start) * whole.flops)
         // Trained and averaged values of tokenizer and joint model; a discriminator has no averages.
         let own = config.cost().parameters + (joint?.cost.parameters ?? 0)
-        let judge = imageLosses.discriminator?.parameters ?? 0
+        let discriminator = imageLosses.discriminator?.parameters ?? 0
         let kept = settings.keepCheckpoints.count(steps: settings.steps, every: settings.checkpointEvery)
         return StageCost(
             parameters: whole.parameters, tokens: config.layout.length * settings.batch * settings.steps, flops: flops,
             memory: whole.memory(batch: settings.batch),
-            disk: 4 * Double(2 * own + judge) + Double(kept) * whole.checkpoint,
+            disk: 4 * Double(2 * own + discriminator) + Double(kept) * whole.checkpoint,
             scratch: Double(kept > 0 ? 1 : 2) * whole.checkpoint)
     }
 }
