@@ -18,14 +18,7 @@ REPLACED = [
     (r"\bjudge[sd]?\b|Judge", "discriminator", ()),
     (r"(?i)frugal", "recompute", ()),
     (r"\bnetwork2\b", "a name that says which network", ()),
-    (r"(?i)panel", "packed weights", ENGINE),
     (r"\bRounded[A-Z]\w*", "BFloat16…", ENGINE),
-    (r"(?i)\bturned\b", "rotated", ENGINE),
-    (r"(?i)\boutlines?\b", "meta model", ENGINE),
-    (r"(?i)crew", "pool", ()),
-    (r"(?i)\bbury\b", "reap", ()),
-    (r"(?i)\bcomplaints?\b", "standard error, or problems", ()),
-    (r"(?i)sends everyone", "requests cancellation", ()),
 ]
 
 
