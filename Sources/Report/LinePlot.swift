@@ -6,7 +6,7 @@ public struct LinePlot: Sendable {
         case linear, logarithmic
 
         /// Logarithmic where values are positive and span a decade at least: less is read off a linear axis just as well.
-        static func suiting(_ values: [Double]) -> Scale {
+        public static func suiting(_ values: [Double]) -> Scale {
             let finite = values.filter(\.isFinite)
             guard let low = finite.min(), let high = finite.max(), low > 0 else { return .linear }
             return high >= 10 * low ? .logarithmic : .linear

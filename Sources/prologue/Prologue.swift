@@ -14,7 +14,7 @@ struct Prologue: AsyncParsableCommand {
 
               prologue sweep run Experiments/01-quickstart/sweep.yaml
               prologue compare Experiments/01-quickstart/sweep.yaml
-              prologue verify reference/prologue.safetensors
+              prologue verify Tests/Fixtures/prologue.safetensors
 
             Completion of commands, run ids, sweeps and metrics in your shell (bash; zsh and fish likewise):
 

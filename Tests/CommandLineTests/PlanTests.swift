@@ -33,7 +33,7 @@ import Testing
             let expectation = "planned for 1000 classes, 1281167 training and 50000 held-out images"
             #expect(notes.contains { $0.contains(expectation) } == missing, "\(name): \(notes)")
             let shown = try place.run("sweep", "plan", file)
-            #expect(shown.code == 0 && shown.output.contains("TFLOP") && shown.output.contains(expectation) == missing)
+            #expect(shown.code == 0 && shown.output.contains("FLOP") && shown.output.contains(expectation) == missing)
         }
     }
 
@@ -120,5 +120,43 @@ import Testing
         let expected = try #require(record["wall_seconds"]?.doubleValue) * (prior["flops"]?.doubleValue ?? 0) / done
         #expect(abs((prior["seconds"]?.doubleValue ?? 0) / expected - 1) < 1e-9)
         #expect((prior["flops"]?.doubleValue ?? 0) > 3 * done, "three layers of twice the width")
+    }
+
+    /// What toy models took says nothing of large ones: those are estimated from the machine's rate, never from a stage
+    /// whose steps are a millionth as large.
+    @Test func toysTellNothingOfLargeModels() throws {
+        let place = try finishedSweep.get().place
+        let plan = try place.json("sweep", "plan", Self.presets.appendingPathComponent("imagenet-b.yaml").path, "--json")
+        let stages = try stages(plan)
+        for role in ["tokenizer", "prior", "samples.nocfg"] {
+            let stage = try #require(stages[role])
+            let rate = try #require(stage["estimated_from"]?["flops_per_second"]?.doubleValue, "\(stage)")
+            #expect(abs((stage["seconds"]?.doubleValue ?? 0) * rate / (stage["flops"]?.doubleValue ?? 1) - 1) < 1e-9)
+        }
+    }
+
+    /// By default a row an arm, whatever the number of cells; with `--stages` all; one line where nothing is left to do.
+    @Test func theSummaryIsShort() throws {
+        let place = try Workplace(sweep: tinySweep + "seeds: [0, 1, 2, 3, 4, 5]\n")
+        let shown = try place.run("sweep", "plan", place.sweep, environment: ["COLUMNS": "100"])
+        let lines = shown.output.split(separator: "\n")
+        #expect(shown.code == 0 && lines.count < 20 && lines.allSatisfy { $0.count <= 100 }, "\(shown.output)\(shown.errors)")
+        #expect(lines.contains { $0.hasPrefix("prologue ") && $0.contains(" 6 ") })
+        #expect(shown.output.contains("12 cells in 2 arms: "))
+        let all = try place.run("sweep", "plan", place.sweep, "--stages")
+        #expect(all.output.split(separator: "\n").count > 100)
+
+        let finished = try finishedSweep.get()
+        let nothing = try finished.place.run("sweep", "plan", finished.place.sweep).output.split(separator: "\n")
+        #expect(nothing.count == 1 && nothing[0].contains("2 cells in 2 arms: nothing to do"), "\(nothing)")
+        #expect(finished.first.errors.contains("2 cells in 2 arms: "), "a run begins with what it is about to do")
+    }
+
+    /// A sweep that takes days says so before it begins.
+    @Test func aSweepOfDaysIsWarnedOf() throws {
+        let place = try Workplace()
+        let long = try place.run("sweep", "plan", place.sweep, "--set", "tokenizer.steps=400000000", "--set", "tokenizer.checkpoint_every=1000000")
+        #expect(long.output.contains("warning: this will take about") && long.output.contains(" with one worker"), "\(long.output)\(long.errors)")
+        #expect(try !place.run("sweep", "plan", place.sweep).output.contains("warning"))
     }
 }

@@ -111,4 +111,32 @@ import Testing
         #expect(zip(ticks, ticks.dropFirst()).allSatisfy { $0 < $1 })
         #expect(ticks.first.map { $0 <= low + room } == true && ticks.last.map { $0 >= high - room } == true)
     }
+
+    /// An interval of few seeds may reach below zero where nothing can be; its band ends there, and so does the axis.
+    @Test func bandsEndWhereValuesDo() throws {
+        var plot = LinePlot(title: "t", xLabel: "x", yLabel: "gFID", series: [
+            .init("a", points: [.init(x: 0, y: 10, band: -30...50), .init(x: 1, y: 5, band: -2...12)])
+        ])
+        plot.possible = 0...Double.infinity
+        let picture = try parsed(plot)
+        #expect(picture.yLabels.first == "0")
+        #expect(picture.bands[0].map { $0[1] }.max().map { abs($0 - picture.size[1]) < 0.02 } == true)
+    }
+
+    @Test(arguments: [
+        ([1.0, 9.9], LinePlot.Scale.linear), ([1, 10], .logarithmic), ([0, 100], .linear), ([-1, 100], .linear), ([], .linear),
+        ([.nan, 1, 1000], .logarithmic),
+    ] as [([Double], LinePlot.Scale)])
+    func logarithmsWhereTheyHelp(_ values: [Double], _ scale: LinePlot.Scale) {
+        #expect(LinePlot.Scale.suiting(values) == scale)
+    }
+
+    /// Long names neither leave the picture nor each other.
+    @Test func longTitlesShrink() throws {
+        let name = String(repeating: "tokenizer.variant=prologue,", count: 10)
+        let svg = LinePlot(title: name, xLabel: "x", yLabel: name, series: [.init(name, points: [.init(x: 0, y: 1)])]).svg()
+        let sizes = svg.matches(of: /font-size="([0-9.]+)"/).compactMap { Double($0.1) }
+        #expect(sizes.count >= 3 && sizes.allSatisfy { $0 >= 6 && $0 <= 16 } && sizes.contains { $0 < 8 })
+        #expect(svg.contains("…"), "the legend's name is cut")
+    }
 }

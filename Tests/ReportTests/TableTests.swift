@@ -50,6 +50,7 @@ import Testing
         #expect(latex.contains("\\begin{tabular}{lrrr}\n\\toprule\narm & gFID & probe [\\%] & steps \\\\\n\\midrule\n"))
         #expect(latex.contains("post & 25.0 (n=1) & -- & 1000 \\\\\n\\bottomrule\n\\end{tabular}}\n"))
         #expect(latex.contains("& \\textbf{74.9} &"))
+        #expect(latex.hasPrefix("% needs \\usepackage{booktabs,graphicx}\n"))
         #expect(latex.contains("25.4 $\\pm$ 0.9 (n=3)"))
         #expect(latex.contains("seeds\\_n."))
     }
@@ -118,5 +119,73 @@ import Testing
         var table = Table(columns: [.number("x", decimals: decimals)])
         table.add([.number(value)])
         #expect(table.markdown().hasSuffix("| \(expected) |\n"))
+    }
+
+    /// Two arms and many scores, or many runs with long names.
+    private func wide(rows: Int, scores: Int) -> Table {
+        var table = Table(columns: [.text("arm"), .state("state")] + (0..<scores).map { .number("score number \($0)", decimals: 2) })
+        for row in 0..<rows {
+            table.add([.text("tokenizer.variant=prologue,prior.dim=\(128 + row)"), .text(row == 0 ? "done" : "failed")]
+                + (0..<scores).map { .number(Double($0)) })
+        }
+        table.add(footnote: "a remark of some length that has to be broken where the terminal ends, word by word")
+        return table
+    }
+
+    /// Nothing sticks out, and every value is still there.
+    @Test(arguments: [40, 60, 80, 100, 132], [(1, 12), (2, 10), (3, 2), (30, 3), (30, 14)])
+    func textFitsItsWidth(_ width: Int, _ shape: (rows: Int, scores: Int)) {
+        let table = wide(rows: shape.rows, scores: shape.scores)
+        let text = table.text(width: width)
+        for line in text.split(separator: "\n") { #expect(line.count <= width, "\(text)") }
+        let values = text.split { " \n".contains($0) }
+        for score in 0..<shape.scores { #expect(values.count { $0 == "\(score).00" } == shape.rows, "\(text)") }
+        // Names may be shortened, but not to the same.
+        #expect(table.text(width: 1000) == table.text())
+    }
+
+    /// Shortened texts that were different stay different.
+    @Test func shortenedNamesStayApart() {
+        var table = Table(columns: [.text("run"), .number("x", decimals: 0)])
+        for seed in 0..<4 { table.add([.text("a-rather-long-name-of-an-arm-s\(seed)-abcdef"), .number(seed)]) }
+        let rows = table.text(width: 24).split(separator: "\n").dropFirst(2)
+        #expect(rows.count == 4 && Set(rows.map { $0.prefix(20) }).count == 4 && rows.allSatisfy { $0.count <= 24 && $0.contains("…") })
+    }
+
+    @Test func coloursAreAskedFor() {
+        let table = wide(rows: 2, scores: 1)
+        #expect(!table.text().contains("\u{1B}"))
+        let coloured = table.text(isColoured: true)
+        #expect(coloured.contains("\u{1B}[32mdone\u{1B}[0m") && coloured.contains("\u{1B}[31mfailed\u{1B}[0m"))
+        #expect(coloured.replacing(/\u{1B}\[[0-9]*m/, with: "") == table.text())
+        #expect(table.text(width: 40, isColoured: true).contains("\u{1B}[32mdone"))
+    }
+
+    /// A table of more columns than a page is wide stands on its side; its rows end as LaTeX wants them.
+    @Test func latexFitsAPage() {
+        let latex = wide(rows: 2, scores: 10).latex()
+        #expect(latex.contains("\\begin{tabular}{lrr}") && latex.contains("score number 9 & 9.00 & 9.00 \\\\\n"))
+        #expect(latex.contains("\\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{%\n"))
+        let rows = latex.split(separator: "\n").filter { $0.hasSuffix(" \\\\") }
+        #expect(rows.count == 12 && rows.allSatisfy { $0.count { $0 == "&" } == 2 })
+        var bracket = Table(columns: [.text("a"), .text("b")])
+        bracket.add([.text("[x]"), .text("y")])
+        #expect(bracket.latex().contains("{}[x] & y"), "behind the end of a row a bracket would be a length")
+    }
+
+    /// How many seeds, once, where it is the same for all.
+    @Test func latexSaysSharedCountsOnce() {
+        var table = Table(columns: [.text("arm"), .number("x", decimals: 1)])
+        table.add([.text("a"), .estimate(Estimate(of: [1, 2, 3]))])
+        table.add([.text("b"), .estimate(Estimate(of: [4, 5, 6]))])
+        #expect(!table.latex().contains("(n=3)") && table.latex().contains("n = 3 for every value"))
+    }
+
+    /// Digits of the mean end with the second of its half width.
+    @Test(arguments: [([100.0, 900, 400], "467 ± 1004 (n=3)"), ([1.0, 1.2, 1.1], "1.10 ± 0.25 (n=3)"), ([10.0, 30, 20], "20 ± 25 (n=3)")])
+    func digitsThatTheIntervalAllows(_ values: [Double], _ expected: String) {
+        var table = Table(columns: [.number("x", decimals: 2)])
+        table.add([.estimate(Estimate(of: values))])
+        #expect(table.text().contains(expected), "\(table.text())")
     }
 }

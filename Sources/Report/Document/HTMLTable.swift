@@ -9,10 +9,12 @@ extension Table {
     }
 
     /// About as wide as a page's text on a common screen, in pixels.
-    private static let page = 1040
+    private static let page = 1200
 
     private func upright() -> String {
+        // Two columns need no list: their texts are broken.
         let limit = Self.limits.first { $0 >= width } ?? Self.limits[Self.limits.count - 1]
+        let form = columns.count < 3 ? "pair" : "to-\(limit)"
         func classes(_ column: Int, _ text: String) -> String {
             let names = [columns[column].alignment == .right ? "number" : nil, text.count > Self.longest ? "long" : nil]
             let all = names.compactMap(\.self).joined(separator: " ")
@@ -31,7 +33,7 @@ extension Table {
         let notes = footnotes.isEmpty ? "" : "\n<ul class=\"notes\">\n"
             + footnotes.map { "<li>\(escapedForXML($0))</li>\n" }.joined() + "</ul>"
         return """
-            <div class="table"><table class="to-\(limit)">
+            <div class="table"><table class="\(form)">
             <thead><tr>\(head.joined())</tr></thead>
             <tbody>
             \(body.map { "<tr>\($0)</tr>" }.joined(separator: "\n"))
@@ -44,7 +46,7 @@ extension Table {
     private var width: Int {
         columns.indices.reduce(0) { width, c in
             let cells = rows.indices.map { min(shown($0, c).count, Self.longest) }
-            return width + 26 + 8 * max(cells.max() ?? 0, columns[c].headingLines.map(\.count).max() ?? 0)
+            return width + 26 + 15 * max(cells.max() ?? 0, columns[c].headingLines.map(\.count).max() ?? 0) / 2
         }
     }
 
@@ -95,6 +97,7 @@ enum StyleSheet {
         td { border-bottom: 1px solid var(--rule); }
         .long { white-space: normal; overflow-wrap: anywhere; min-width: 12em; }
         .number { text-align: right; }
+        .pair td { white-space: normal; overflow-wrap: anywhere; }
         td strong { color: var(--link); }
         \(lists)
         .notes { padding-left: 1.1em; font-size: 0.88rem; color: var(--soft); }

@@ -36,9 +36,10 @@ struct ScoreCurves {
             return LinePlot.Series(arm.label, points: points, isDashed: style.isDashed, colour: style.colour)
         }
         guard !series.isEmpty else { return nil }
-        var plot = LinePlot(
-            title: "\(curve.score) over \(curve.axis.title)", xLabel: curve.axis.title, yLabel: curve.score, series: series)
-        plot.possible = PossibleValues.of(curve.score)
+        let score = MetricName(curve.score)
+        let title = "\(score.title) over \(curve.axis.title)"
+        var plot = LinePlot(title: title, xLabel: curve.axis.title, yLabel: score.title, series: series)
+        plot.possible = score.measure.possible
         let points = series.flatMap(\.points)
         if plot.possible.upperBound > 1 { plot.yScale = .suiting(points.map(\.y)) }
         if plot.yScale == .logarithmic, let least = points.map(\.y).min() {
@@ -47,6 +48,6 @@ struct ScoreCurves {
         }
         return ReportDocument.Figure(
             name: "\(curve.score)-over-\(curve.axis.key)",
-            caption: "\(curve.score) over \(curve.axis.title); bands are 95 % intervals over seeds", content: .svg(plot.svg()))
+            caption: "\(title); bands are 95 % intervals over seeds", content: .svg(plot.svg()))
     }
 }

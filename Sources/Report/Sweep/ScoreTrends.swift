@@ -1,5 +1,6 @@
 import Experiment
 import Files
+import Metrics
 import Sweep
 
 /// Scores against a numeric axis of the sweep, such as the number of prologue tokens: a plot per axis and score, a
@@ -27,11 +28,12 @@ struct ScoreTrends {
                     return points.isEmpty ? nil : LinePlot.Series(name.isEmpty ? metric : name, points: points)
                 }
                 guard series.contains(where: { $0.points.count >= Self.fewest }) else { return nil }
-                var plot = LinePlot(title: "\(metric) over \(axis)", xLabel: axis, yLabel: metric, series: series)
+                let score = MetricName(metric)
+                var plot = LinePlot(title: "\(score.title) over \(axis)", xLabel: axis, yLabel: score.title, series: series)
                 plot.xScale = .suiting(series.flatMap { $0.points.map(\.x) })
-                plot.possible = PossibleValues.of(metric)
+                plot.possible = score.measure.possible
                 return ReportDocument.Figure(
-                    name: "\(metric)-over-\(axis)", caption: "\(metric) over \(axis); bands are 95 % intervals over seeds",
+                    name: "\(metric)-over-\(axis)", caption: "\(score.title) over \(axis); bands are 95 % intervals over seeds",
                     content: .svg(plot.svg()))
             }
         }

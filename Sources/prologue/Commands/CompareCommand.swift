@@ -15,8 +15,8 @@ struct CompareCommand: AsyncParsableCommand {
 
               prologue compare Experiments/01-quickstart/sweep.yaml
               prologue compare sweep.yaml --metric gfid.nocfg --metric probe.top1 --markdown
-              prologue compare sweep.yaml --metric gfid.nocfg --rows tokenizer.variant --columns prior.dim --latex
-              prologue compare --where "tags.paper" --baseline "tokenizer.variant = 'baseline-2d'"
+              prologue compare sweep.yaml --rows tokenizer.variant --columns seed --latex
+              prologue compare --where "tags.paper" --metric gfid.nocfg
             """)
 
     @Argument(help: "Sweep file (YAML).", completion: .file(extensions: ["yaml", "yml"])) var file: String?
@@ -25,7 +25,7 @@ struct CompareCommand: AsyncParsableCommand {
     @Option(help: "Only cells of the sweep file that meet a condition.") var only: String?
     @Option(name: .customLong("where"), help: "Compare the runs that a query finds, as in 'runs query', of any sweeps.")
     var query: String?
-    @Option(help: "A score to show, such as gfid.nocfg; may be repeated (default: the sweep's, else the usual ones).")
+    @Option(help: "A score to show, such as gfid.nocfg; may be repeated (default: the sweep's, else the usual ones).", completion: .metrics)
     var metric: [String] = []
     @Option(help: "With --where: a condition that the baseline's settings meet.") var baseline: String?
     @Option(help: "What is averaged over; may be repeated (default: the sweep's, else seed).") var over: [String] = []

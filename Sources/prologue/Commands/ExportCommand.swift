@@ -7,7 +7,7 @@ struct ExportCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "export", abstract: "Write results in forms that other programs read.",
         discussion: """
-              prologue export samples quickstart-prologue-s0 --sampler nocfg --out samples.npz
+              prologue export samples quickstart-prologue-s0 --sampler nocfg --out s.npz
               prologue export checkpoint quickstart-prologue-s0 released
             """,
         subcommands: [Samples.self, Checkpoint.self])
@@ -20,11 +20,12 @@ struct ExportCommand: ParsableCommand {
                 numbers of the run's samples. They are sorted by class; with --shuffle, in an order drawn from the seed, \
                 which is then kept as 'shuffle_seed'.
 
-                  prologue export samples quickstart-prologue-s0 --sampler nocfg --out samples.npz
-                  prologue export samples quickstart-prologue-s0 --sampler nocfg --out shuffled.npz --shuffle 0
+                  prologue export samples quickstart-prologue-s0 --sampler nocfg --out s.npz
+                  prologue export samples quickstart-prologue-s0 --sampler cfg --shuffle 0 \\
+                    --out shuffled.npz
                 """)
 
-        @Argument(help: ArgumentHelp("Run id, or the beginning of one.", valueName: "run")) var name: String
+        @Argument(help: ArgumentHelp("Run id, or the beginning of one.", valueName: "run"), completion: .runs) var name: String
         @Option(help: "Name of the sampler setting.") var sampler: String
         @Option(help: "File to write; its name ends in .npz.") var out: String
         @Option(help: ArgumentHelp("Shuffle by this seed.", valueName: "seed")) var shuffle: Int?
@@ -56,7 +57,7 @@ struct ExportCommand: ParsableCommand {
                   prologue export checkpoint quickstart-prologue-s0 released
                 """)
 
-        @Argument(help: ArgumentHelp("Run id, or the beginning of one.", valueName: "run")) var name: String
+        @Argument(help: ArgumentHelp("Run id, or the beginning of one.", valueName: "run"), completion: .runs) var name: String
         @Argument(help: "Folder to write; files of the same names in it are replaced.") var folder: String
         @OptionGroup var store: StoreOptions
 

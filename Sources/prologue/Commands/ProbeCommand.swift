@@ -18,12 +18,12 @@ struct ProbeCommand: AsyncParsableCommand {
             test_labels.
 
               prologue probe quickstart-baseline-2d-s0 quickstart-prologue-s0
-              prologue probe quickstart-prologue-s0 --tokens prologue random all --read codes onehot --controls shuffled
+              prologue probe quickstart-prologue-s0 --tokens prologue all --read codes
               prologue probe --features features.h5 --json
               prologue probe --features features.h5 --classifier mae
             """)
 
-    @Argument(help: "Run ids, or the beginnings of ids.") var runs: [String] = []
+    @Argument(help: "Run ids, or the beginnings of ids.", completion: .runs) var runs: [String] = []
     @Option(help: "An HDF5 file of features and labels instead of runs.") var features: String?
     @Option(name: .customLong("tokens"), parsing: .upToNextOption,
         help: "Sets of tokens: \(ProbedTokens.allCases.map(\.rawValue).joined(separator: ", ")) (default: the run's).")

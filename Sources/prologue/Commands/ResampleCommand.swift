@@ -13,7 +13,7 @@ struct ResampleCommand: AsyncParsableCommand {
               prologue resample quickstart-prologue-s0 --rows 10 --columns 8 --unconditional
             """)
 
-    @Argument(help: "Run id, or the beginning of one.") var run: String
+    @Argument(help: "Run id, or the beginning of one.", completion: .runs) var run: String
     @Option(help: "Held-out images, classes in turn.") var rows = 6
     @Option(help: "Draws of each.") var columns = 8
     @Option(help: "Temperature.") var temperature = 1.0

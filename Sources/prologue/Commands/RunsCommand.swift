@@ -9,9 +9,9 @@ struct RunsCommand: ParsableCommand {
         discussion: """
               prologue runs list --tag paper
               prologue runs show quickstart-prologue-s0
-              prologue runs query "metrics.gfid.nocfg < 80 and status = 'done' order by metrics.gfid.nocfg limit 20"
+              prologue runs query "metrics.gfid.nocfg < 80 order by metrics.gfid.nocfg"
               prologue runs diff quickstart-baseline-2d-s0 quickstart-prologue-s0
-              prologue runs sql "SELECT run_id, value FROM metrics WHERE name LIKE 'gfid%' ORDER BY value"
+              prologue runs sql "SELECT run_id, value FROM metrics WHERE name LIKE 'gfid%'"
             """,
         subcommands: [
             List.self, Show.self, Find.self, Diff.self, Lineage.self, Tag.self, Note.self, Export.self, Remove.self,
@@ -27,7 +27,7 @@ struct RunsCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Make the index again from the store's files.",
             discussion: """
-                  prologue runs reindex --store results/store
+                  prologue runs reindex
                 """)
 
         @OptionGroup var store: StoreOptions

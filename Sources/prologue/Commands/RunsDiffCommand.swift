@@ -13,7 +13,7 @@ extension RunsCommand {
                   prologue runs diff quickstart-baseline-2d-s0 quickstart-prologue-s0
                 """)
 
-        @Argument(help: ArgumentHelp("Two runs or more, or the beginnings of their ids.", valueName: "run"))
+        @Argument(help: ArgumentHelp("Two runs or more, or the beginnings of their ids.", valueName: "run"), completion: .runs)
         var names: [String]
         @OptionGroup var store: StoreOptions
         @OptionGroup var output: TableOptions
@@ -57,11 +57,11 @@ extension RunsCommand {
                 Of a stage: what it was made from, what was made from it, and the runs that use it.
 
                   prologue runs lineage quickstart-prologue-s0 --metric gfid.nocfg
-                  prologue runs lineage tokenizer-0123456789ab
+                  prologue runs lineage quickstart-prologue-s0
                 """)
 
-        @Argument(help: ArgumentHelp("Run or stage, or the beginning of its id.", valueName: "id")) var name: String
-        @Option(help: "Only the stages behind this score of a run.") var metric: String?
+        @Argument(help: ArgumentHelp("Run or stage, or the beginning of its id.", valueName: "id"), completion: .runsAndStages) var name: String
+        @Option(help: "Only the stages behind this score of a run.", completion: .metrics) var metric: String?
         @OptionGroup var store: StoreOptions
         @OptionGroup var output: TableOptions
 
@@ -100,7 +100,7 @@ extension RunsCommand {
             }
             let roles = Dictionary(run.stages.map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
             var table = Table(columns: [
-                .text("stage"), .text("role"), .text("state"), .text("made from"), .number("other runs", decimals: 0),
+                .text("stage"), .text("role"), .state("state"), .text("made from"), .number("other runs", decimals: 0),
             ])
             for line in try lines(stages, index) {
                 let others = try index.runs(using: line.id).filter { $0 != run.id }
@@ -113,7 +113,7 @@ extension RunsCommand {
         }
 
         private func show(stage: String, _ index: RunIndex) throws {
-            var table = Table(columns: [.text("relation"), .text("id"), .text("state"), .text("made from")])
+            var table = Table(columns: [.text("relation"), .text("id"), .state("state"), .text("made from")])
             func add(_ relation: String, _ stages: Set<String>) throws {
                 for line in try lines(stages, index) {
                     table.add([.text(relation), .text(line.id), .text(line.status), .text(line.inputs)])

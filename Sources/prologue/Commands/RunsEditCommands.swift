@@ -12,7 +12,7 @@ extension RunsCommand {
                   prologue runs tag quickstart-prologue-s0 figure-2 --remove
                 """)
 
-        @Argument(help: ArgumentHelp("Run, or the beginning of its id.", valueName: "run")) var name: String
+        @Argument(help: ArgumentHelp("Run, or the beginning of its id.", valueName: "run"), completion: .runs) var name: String
         @Argument(help: "Tags.") var tags: [String]
         @Flag(help: "Take the tags away.") var remove = false
         @OptionGroup var store: StoreOptions
@@ -44,7 +44,7 @@ extension RunsCommand {
                   prologue runs note quickstart-prologue-s0 --remove 1
                 """)
 
-        @Argument(help: ArgumentHelp("Run, or the beginning of its id.", valueName: "run")) var name: String
+        @Argument(help: ArgumentHelp("Run, or the beginning of its id.", valueName: "run"), completion: .runs) var name: String
         @Argument(help: "The note; without one, those there are are shown.") var text: [String] = []
         @Option(help: ArgumentHelp("Take away the note of this number.", valueName: "number")) var remove: Int?
         @OptionGroup var store: StoreOptions
@@ -84,7 +84,7 @@ extension RunsCommand {
                   prologue runs rm quickstart-prologue-s0 --yes
                 """)
 
-        @Argument(help: ArgumentHelp("Runs, or the beginnings of their ids.", valueName: "run")) var names: [String]
+        @Argument(help: ArgumentHelp("Runs, or the beginnings of their ids.", valueName: "run"), completion: .runs) var names: [String]
         @Flag(help: "Remove what is shown.") var yes = false
         @Flag(help: "Remove the runs alone, leave all stages.") var keepStages = false
         @OptionGroup var store: StoreOptions

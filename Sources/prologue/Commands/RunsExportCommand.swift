@@ -14,10 +14,10 @@ extension RunsCommand {
 
                   prologue runs export --where "sweep = 'quickstart'" --csv > runs.csv
                   prologue runs export --where "tags.paper" --all-settings --json
-                  prologue runs export --tensorboard events quickstart-baseline-2d-s0 quickstart-prologue-s0
+                  prologue runs export --tensorboard events quickstart-prologue-s0
                 """)
 
-        @Argument(help: ArgumentHelp("Runs, or the beginnings of their ids (default: all).", valueName: "run"))
+        @Argument(help: ArgumentHelp("Runs, or the beginnings of their ids (default: all).", valueName: "run"), completion: .runs)
         var names: [String] = []
         @Option(name: .customLong("where"), help: "The runs that a query finds, as in 'runs query'.") var query: String?
         @Flag(help: "All settings, also those that are the same in all the runs.") var allSettings = false

@@ -15,7 +15,7 @@ extension RunsCommand {
                   prologue runs list --tag paper --limit 20 --json
                 """)
 
-        @Option(help: "Only runs of this sweep.") var sweep: String?
+        @Option(help: "Only runs of this sweep.", completion: .sweeps) var sweep: String?
         @Option(help: "Only runs in this state.") var status: RunStore.Status.State?
         @Option(help: "Only runs with this tag.") var tag: String?
         @Option(help: "At most so many; 0 for all.") var limit = 100
@@ -34,7 +34,7 @@ extension RunsCommand {
                     sweep: sweep, states: status.map { [$0] }, tag: tag, limit: limit == 0 ? nil : limit + 1))
             let runs = limit == 0 ? found[...] : found.prefix(limit)
             var table = Table(columns: [
-                .text("run"), .text("sweep"), .text("cell"), .number("seed", decimals: 0), .text("status"),
+                .text("run"), .text("sweep"), .text("cell"), .number("seed", decimals: 0), .state("status"),
                 .text("created"), .text("tags"), .text("message"),
             ])
             for run in runs {

@@ -13,9 +13,9 @@ extension RunsCommand {
                 Keys: run, sweep, cell, seed, status, created, message, seconds, host, …; config.KEY, metrics.NAME,
                 seeds.NAME, stages.ROLE, tags.TAG, machine.KEY. docs/sweeps.md has the language.
 
-                  prologue runs query "status = 'done' and config.tokenizer.variant = 'prologue'"
-                  prologue runs query "metrics.gfid.nocfg < 80 order by metrics.gfid.nocfg limit 20" --csv
-                  prologue runs query "tags.paper and not (metrics.rfid is null)" --column config.prior.dim
+                  prologue runs query "config.tokenizer.variant = 'prologue'"
+                  prologue runs query "metrics.gfid.nocfg < 80 limit 20" --csv
+                  prologue runs query "not (metrics.rfid is null)" --column config.prior.dim
                 """)
 
         @Argument(help: "Condition, 'order by', 'limit'; each may be left out.") var query: String = ""

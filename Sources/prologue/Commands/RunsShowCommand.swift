@@ -14,7 +14,7 @@ extension RunsCommand {
                   prologue runs show quickstart-prologue-s0 --json
                 """)
 
-        @Argument(help: ArgumentHelp("Run, or the beginning of its id.", valueName: "run")) var name: String
+        @Argument(help: ArgumentHelp("Run, or the beginning of its id.", valueName: "run"), completion: .runs) var name: String
         @Flag(help: "Print JSON.") var json = false
         @OptionGroup var store: StoreOptions
 
@@ -89,7 +89,7 @@ private struct RunDescription {
         lines += changedSettings.map { "  \($0.path): \($0.value.stringValue ?? $0.value.canonical)" }
 
         var made = Table(columns: [
-            .text("stage"), .text("id"), .text("state"), .number("time", unit: "s", decimals: 1), .text("made from"),
+            .text("stage"), .text("id"), .state("state"), .number("time", unit: "s", decimals: 1), .text("made from"),
         ])
         for stage in stages {
             let inputs = stage.record?.identity.inputs.sorted { $0.key < $1.key }.map(\.value) ?? []

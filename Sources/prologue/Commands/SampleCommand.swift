@@ -14,7 +14,7 @@ struct SampleCommand: AsyncParsableCommand {
               prologue sample quickstart-prologue-s0 --guidance 1.5 --schedule cosine
             """)
 
-    @Argument(help: "Run id, or the beginning of one.") var run: String
+    @Argument(help: "Run id, or the beginning of one.", completion: .runs) var run: String
     @Option(help: "Images to draw, classes in turn.") var count = 80
     @Option(help: "Temperature.") var temperature = 1.0
     @Option(help: "Temperature of prologue tokens (default: the same).") var prologueTemperature: Double?

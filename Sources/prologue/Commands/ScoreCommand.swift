@@ -21,7 +21,8 @@ struct ScoreCommand: ParsableCommand {
 
               prologue score reference.npz samples.npz
               prologue score VIRTUAL_statistics.npz features.h5 --json
-              prologue score VIRTUAL_imagenet256_labeled.npz samples.npz --inception pt_inception-2015-12-05.safetensors
+              prologue score VIRTUAL_imagenet256_labeled.npz samples.npz \\
+                --inception pt_inception-2015-12-05.safetensors
             """)
 
     @Argument(help: "Real images, their features, or statistics of these.") var reference: String

@@ -20,7 +20,7 @@ struct SemanticsFigures {
 
     var probes: [ReportDocument.Block] {
         tokenCurves(
-            "probe", title: "Probe", yLabel: "top-1 accuracy", metric: { "probe.\($0).top1" }, reference: "probe.majority.top1")
+            "probe", title: "Probe", yLabel: "top-1 accuracy", metric: { "probe.\($0).top1" })
     }
 
     var readouts: [ReportDocument.Block] {
@@ -31,7 +31,7 @@ struct SemanticsFigures {
 
     /// One plot of every arm's prologue against the baseline's visual tokens, and a plot for each arm.
     private func tokenCurves(
-        _ name: String, title: String, yLabel: String, metric: (String) -> String, reference: String? = nil
+        _ name: String, title: String, yLabel: String, metric: (String) -> String
     ) -> [ReportDocument.Block] {
         let kinds = ["prologue", "first", "random", "pooled"]
         func series(_ arm: SweepResults.Arm, _ kind: String, as label: String, colour: Int, isDashed: Bool) -> LinePlot.Series? {
@@ -43,7 +43,7 @@ struct SemanticsFigures {
         func plot(_ title: String, _ series: [LinePlot.Series]) -> LinePlot {
             var plot = LinePlot(title: title, xLabel: "tokens", yLabel: yLabel, series: series)
             plot.xScale = .suiting(series.flatMap { $0.points.map(\.x) })
-            plot.possible = PossibleValues.of(metric("all"))
+            plot.possible = MetricName(metric("all")).measure.possible
             return plot
         }
         var plots: [(String, LinePlot)] = []
@@ -103,7 +103,7 @@ struct SemanticsFigures {
             }
             guard !series.isEmpty else { return nil }
             var plot = LinePlot(title: measure.title + told, xLabel: "tokens given", yLabel: measure.title, series: series)
-            plot.possible = PossibleValues.of(measure.name == "gfid" ? "gfid" : "completion_\(measure.name)")
+            plot.possible = Measure.completion(named: measure.name)?.possible ?? plot.possible
             return figure("completions-\(mode)-\(measure.name)", Self.overSeeds, plot.svg())
         }
         let pictures = mode == "noclass" ? firstPictures("completions", of: "completions.png") : []
@@ -228,7 +228,7 @@ struct SemanticsFigures {
         let even = results.arms.lazy.compactMap { series($0, "\(name)_even", as: "if even", colour: 6, isDashed: true) }.first
         guard !measured.isEmpty, layers.count > 1 else { return nil }
         var plot = LinePlot(title: title, xLabel: "layer", yLabel: yLabel, series: measured + (even.map { [$0] } ?? []))
-        plot.possible = PossibleValues.of("attention.\(name)")
+        plot.possible = MetricName("attention.\(name)").measure.possible
         return figure("attention-\(name)", "while visual tokens are predicted, mean over heads; " + Self.overSeeds, plot.svg())
     }
 
