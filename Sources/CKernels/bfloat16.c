@@ -46,7 +46,7 @@ KERNEL(void, scale_rows, (float *restrict x, const float *restrict factor, long 
 INLINE void rms_norm(bfloat16 *restrict y, bfloat16 *restrict unit, float *restrict inverse, const float *restrict x,
                      const float *restrict w, long rows, long width, rounding round) {
     const float root = sqrtf((float)width);
-    /* First all norms: their roots and divisions take long, and would hold up what follows. */
+    /* All norms first: their square roots and divisions are slow and would stall what follows. */
     for (long r = 0; r < rows; r++) inverse[r] = inverse_norm(x + r * width, width);
     for (long r = 0; r < rows; r++) {
         const float *in = x + r * width, scale = inverse[r] * root;
@@ -123,8 +123,8 @@ INLINE void spread(lanes *y, const float *x) {
     *y = __builtin_shufflevector(v, v, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
 }
 
-/* y = x with every pair (a, b) turned: (a·c − b·s, a·s + b·c); backwards by −s. */
-INLINE void turn(float *restrict y, const float *restrict x, const float *restrict c, const float *restrict s,
+/* y = x with every pair (a, b) rotated: (a·c − b·s, a·s + b·c); backwards by −s. */
+INLINE void rotate(float *restrict y, const float *restrict x, const float *restrict c, const float *restrict s,
                  float direction, long width) {
     const lanes sign = {-1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1};
     long i = 0;
@@ -145,12 +145,12 @@ INLINE void turn(float *restrict y, const float *restrict x, const float *restri
 
 /* Some channels of a token: at most CHANNELS, and best as many, for then all stays in registers. */
 enum { CHANNELS = 16 };
-INLINE void scale_and_turn(bfloat16 *restrict y, const bfloat16 *restrict x, float scale, const float *restrict w,
+INLINE void scale_and_rotate(bfloat16 *restrict y, const bfloat16 *restrict x, float scale, const float *restrict w,
                            const float *restrict c, const float *restrict s, long width) {
-    float in[CHANNELS], turned[CHANNELS];
+    float in[CHANNELS], rotated[CHANNELS];
     for (long i = 0; i < width; i++) in[i] = float_of(x[i]) * (scale * (1.0f + w[i]));
-    turn(turned, in, c, s, 1, width);
-    for (long i = 0; i < width; i++) y[i] = bfloat16_of(turned[i]);
+    rotate(rotated, in, c, s, 1, width);
+    for (long i = 0; i < width; i++) y[i] = bfloat16_of(rotated[i]);
 }
 
 INLINE float squares(const bfloat16 *x, long width) {
@@ -164,14 +164,14 @@ KERNEL(void, bf16_rotary_norm_forward, (bfloat16 *restrict y, float *restrict in
        const float *restrict w, const float *restrict cosine, const float *restrict sine, long tokens, long width,
        long stride, long table_stride), y, inverse, x, w, cosine, sine, tokens, width, stride, table_stride) {
     const float root = sqrtf((float)width);
-    /* First all norms: their roots and divisions take long, and would hold up what follows. */
+    /* All norms first: their square roots and divisions are slow and would stall what follows. */
     for (long t = 0; t < tokens; t++) inverse[t] = inverse_of_norm(squares(x + t * stride, width));
     for (long t = 0; t < tokens; t++, y += width, x += stride, cosine += table_stride, sine += table_stride) {
         const float scale = inverse[t] * root;
         long i = 0;
         for (; i + CHANNELS <= width; i += CHANNELS)
-            scale_and_turn(y + i, x + i, scale, w + i, cosine + i / 2, sine + i / 2, CHANNELS);
-        scale_and_turn(y + i, x + i, scale, w + i, cosine + i / 2, sine + i / 2, width - i);
+            scale_and_rotate(y + i, x + i, scale, w + i, cosine + i / 2, sine + i / 2, CHANNELS);
+        scale_and_rotate(y + i, x + i, scale, w + i, cosine + i / 2, sine + i / 2, width - i);
     }
 }
 
@@ -182,16 +182,16 @@ KERNEL(void, bf16_rotary_norm_backward, (bfloat16 *restrict dx, float *restrict 
        tokens, width, stride) {
     const float root = sqrtf((float)width);
     const long half = width / 2;
-    float in[HEAD_LIMIT], turned[HEAD_LIMIT];
+    float in[HEAD_LIMIT], rotated[HEAD_LIMIT];
     for (long t = 0; t < tokens; t++) {
         widen(in, x + t * stride, width);
         float inv = inverse[t], scale = inv * root;
-        turn(turned, dy + t * width, cosine + t * half, sine + t * half, -1, width);
-        float projection = inv >= 1.0f / SMALLEST_NORM ? 0 : weighted_dot(turned, in, w, width) * inv * inv;
+        rotate(rotated, dy + t * width, cosine + t * half, sine + t * half, -1, width);
+        float projection = inv >= 1.0f / SMALLEST_NORM ? 0 : weighted_dot(rotated, in, w, width) * inv * inv;
         bfloat16 *out = dx + t * stride;
         for (long i = 0; i < width; i++)
-            out[i] = bfloat16_of(scale * (turned[i] * (1.0f + w[i]) - in[i] * projection));
-        for (long i = 0; i < width; i++) dw[i] += turned[i] * in[i] * scale;
+            out[i] = bfloat16_of(scale * (rotated[i] * (1.0f + w[i]) - in[i] * projection));
+        for (long i = 0; i < width; i++) dw[i] += rotated[i] * in[i] * scale;
     }
 }
 

@@ -44,7 +44,7 @@ INLINE float decode_softmax(bfloat16 *restrict weights, float *restrict scores, 
 }
 
 /* Every stage goes over all heads: one head's sums need not wait for another's, and the cache is read from its beginning to its
- * end, which the processor sees coming. */
+ * end, which the processor prefetches by itself. */
 INLINE void decode(bfloat16 *y, float *scores, bfloat16 *weights, const bfloat16 *q, const uint32_t *keys,
                    const uint32_t *values, float scale, long length, long heads, long width, long capacity,
                    group_product product, rounding round) {
@@ -117,7 +117,7 @@ KERNEL(void, bf16_cache_token, (uint32_t *restrict keys, uint32_t *restrict valu
     const long pairs = width / 2, slices = (width + GROUP - 1) / GROUP, place = at % GROUP;
     keys += at / GROUP * heads * GROUP * pairs + place;
     values += at / GROUP * heads * slices * GROUP * GROUP / 2;
-    /* Tokens of the group that are still to come have a weight of next to nothing; their values must not be anything. */
+    /* Later tokens of the group get weights of about 0, so their values must be finite. */
     if (place == 0) memset(values, 0, (size_t)(heads * slices * GROUP * GROUP / 2) * sizeof *values);
     values += place / 2 * GROUP;
     for (long h = 0; h < heads; h++, key += width, value += width) {
@@ -130,7 +130,7 @@ KERNEL(void, bf16_cache_token, (uint32_t *restrict keys, uint32_t *restrict valu
 }
 
 void bf16_cache_fetch(const uint32_t *keys, const uint32_t *values, long at, long heads, long width) {
-    enum { FIRST = 32 }; /* lines of keys and of values; the processor sees the rest coming */
+    enum { FIRST = 32 }; /* lines of keys and of values; the processor prefetches the rest by itself */
     const long pairs = width / 2, group = heads * GROUP * pairs;
     const uint32_t *current = keys + at / GROUP * group;
     for (long i = 0; i < group; i += GROUP) __builtin_prefetch(current + i, 1);

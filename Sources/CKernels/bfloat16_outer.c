@@ -82,7 +82,7 @@ enum { ROWS = 256, A_COLUMNS = 48, A_BLOCKS = 4, B_PANELS = 4 };
 INLINE void pack_blocks(uint32_t *y, long width, const bfloat16 *x, long x_row, long rows, long columns) {
     for (long r = 0; r < rows; r += 2) {
         const bfloat16 *first = x + r * x_row, *second = r + 1 < rows ? first + x_row : NULL;
-        for (long i = 0; i < 2 * columns; i += 64) /* rows that come soon, wherever they are */
+        for (long i = 0; i < 2 * columns; i += 64) /* prefetch the rows that are read next */
             if (r + 8 < rows) {
                 __builtin_prefetch((const char *)(first + 8 * x_row) + i);
                 if (second) __builtin_prefetch((const char *)(second + 8 * x_row) + i);

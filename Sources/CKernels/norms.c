@@ -89,7 +89,7 @@ KERNEL(void, rotary_norm_backward, (float *restrict dx, float *restrict dw, cons
        dx, dw, dy, x, inverse, w, cosine, sine, first_row, rows, tokens, heads, width, stride, dx_stride) {
     const float root = sqrtf((float)width);
     const long half = width / 2;
-    float turned[1024];
+    float rotated[1024];
     for (long r = 0; r < rows; r++) {
         long token = (first_row + r) % tokens;
         const float *c = cosine + token * half, *s = sine + token * half;
@@ -97,17 +97,17 @@ KERNEL(void, rotary_norm_backward, (float *restrict dx, float *restrict dw, cons
             const float *in = x + r * stride + h * width, *g = dy + (r * heads + h) * width;
             float inv = inverse[r * heads + h], scale = inv * root;
             for (long i = 0; i < half; i++) {
-                turned[2 * i] = g[2 * i] * c[i] + g[2 * i + 1] * s[i];
-                turned[2 * i + 1] = g[2 * i + 1] * c[i] - g[2 * i] * s[i];
+                rotated[2 * i] = g[2 * i] * c[i] + g[2 * i + 1] * s[i];
+                rotated[2 * i + 1] = g[2 * i + 1] * c[i] - g[2 * i] * s[i];
             }
             if (dx) {
-                float projection = inv >= 1.0f / SMALLEST_NORM ? 0 : weighted_dot(turned, in, w, width) * inv * inv;
+                float projection = inv >= 1.0f / SMALLEST_NORM ? 0 : weighted_dot(rotated, in, w, width) * inv * inv;
                 float *out = dx + r * dx_stride + h * width;
                 for (long i = 0; i < width; i++)
-                    out[i] = scale * (turned[i] * (1.0f + w[i]) - in[i] * projection);
+                    out[i] = scale * (rotated[i] * (1.0f + w[i]) - in[i] * projection);
             }
             if (dw)
-                for (long i = 0; i < width; i++) dw[i] += turned[i] * in[i] * scale;
+                for (long i = 0; i < width; i++) dw[i] += rotated[i] * in[i] * scale;
         }
     }
 }

@@ -39,17 +39,6 @@ KERNEL(void, log_softmax_rows, (float *restrict y, const float *restrict x, long
     }
 }
 
-KERNEL(void, log_softmax_rows_backward, (float *restrict dx, const float *restrict dy, const float *restrict y, long
-       rows, long width), dx, dy, y, rows, width) {
-    REORDER_SUMS
-    for (long r = 0; r < rows; r++) {
-        const float *g = dy + r * width, *logp = y + r * width;
-        float *out = dx + r * width, sum = 0;
-        for (long i = 0; i < width; i++) sum += g[i];
-        for (long i = 0; i < width; i++) out[i] = g[i] - fast_exp(logp[i]) * sum;
-    }
-}
-
 KERNEL(void, cross_entropy_forward, (float *restrict loss, float *restrict lse, const float *restrict x, const int32_t
        *restrict target, long rows, long width), loss, lse, x, target, rows, width) {
     for (long r = 0; r < rows; r++) {

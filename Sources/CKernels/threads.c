@@ -51,7 +51,7 @@ static void *worker(void *argument) {
             pthread_mutex_unlock(&gate);
         }
         seen = atomic_load(&round_number);
-        /* A thread that wakes too late finds the round closed and holds nobody up. */
+        /* A thread that wakes too late finds the round closed and does not delay the others. */
         atomic_fetch_add(&joined, 1);
         if (atomic_load(&is_open)) run_chunks();
         atomic_fetch_sub(&joined, 1);

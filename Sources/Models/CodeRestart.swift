@@ -15,7 +15,7 @@ public struct CodeRestart {
         idle = .zeros([codebook.shape[0]])
     }
 
-    /// Counts one step's codes and moves the dead ones; returns how many those were. `optimizer` trains the codebook.
+    /// Counts which codes this step used and restarts the dead ones; returns how many were restarted. `optimizer` trains the codebook.
     @discardableResult
     public func callAsFunction(_ quantized: Quantized, _ optimizer: AdamW, stream: RandomStream) -> Int {
         var steps = idle.values.map { $0 + 1 }
@@ -24,7 +24,7 @@ public struct CodeRestart {
         for code in dead { steps[code] = 0 }
         idle.overwrite(with: steps)
         guard !dead.isEmpty else { return 0 }
-        // Different tokens for different codes, as far as they last.
+        // Different tokens for different codes, as long as there are enough tokens.
         var stream = stream
         let order = stream.permutation(quantized.points.rows)
         let tokens = dead.indices.map { order[$0 % order.count] }

@@ -40,7 +40,7 @@ public struct Sampler {
         self.settings = settings
         let (transformer, layout) = (model.transformer, model.config.layout)
         let head = (model.head?.weight ?? model.table).value
-        // Logits outside a token's segment are never computed, and what is certain needs none.
+        // Only logits of a token's own segment are computed; a segment of one token needs none.
         let segments = (0..<layout.length).map(layout.segment).filter { $0.count > 1 }
         let branches = settings.guidance == .off ? 1 : 2
         let rowBytes: Int

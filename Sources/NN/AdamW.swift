@@ -2,6 +2,12 @@ import Foundation
 import TensorCore
 
 /// AdamW with decoupled decay, global-norm clipping and an exponential moving average, in one pass (method §4.5).
+///
+///     let optimizer = AdamW(model.parameters, .init(beta1: 0.9, beta2: 0.99, clip: 1, averageHalfLife: 2500))
+///     let tape = Tape(differentiating: model.parameters)
+///     tape.backward(from: loss(of: model, on: tape))
+///     optimizer.step(tape, rate: 1e-3)
+///     optimizer.withAverages { sample(from: model) }
 public final class AdamW {
     public struct Settings: Equatable, Sendable {
         public var beta1, beta2, epsilon: Double

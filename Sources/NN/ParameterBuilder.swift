@@ -11,6 +11,10 @@ public enum ParameterSource {
 }
 
 /// Makes the parameters of a model under their released names, in order.
+///
+///     let builder = ParameterBuilder(RandomStream(seed: 0, "head/initial"))
+///     let head = Linear("head", from: 256, to: 10, in: builder)
+///     builder.parameters.map(\.name)  // ["head.bias", "head.weight"]
 public final class ParameterBuilder {
     public private(set) var parameters: [Parameter] = []
     private var source: ParameterSource

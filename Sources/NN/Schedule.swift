@@ -1,4 +1,8 @@
 /// Learning rate over steps: linear warm-up from 0, flat, linear decay to the end rate (method §4.5).
+///
+///     let schedule = LearningRateSchedule(base: 1e-3, end: 1e-4, warmup: 100, decayStart: 900, total: 1000)
+///     schedule.rate(at: 50)   // 5e-4
+///     schedule.rate(at: 950)  // 5.5e-4
 public struct LearningRateSchedule: Equatable, Sendable {
     public var base, end: Double
     /// Steps of warm-up; step 0 of a warm-up has rate 0.

@@ -1,6 +1,6 @@
 import TensorCore
 
-/// An AR model made ready to be asked token by token.
+/// An AR model prepared for decoding token by token.
 public protocol StepDecoder {
     /// Decodes `rows` sequences of at most `capacity` tokens side by side, from the first token on.
     func session(rows: Int, capacity: Int) -> any DecodingSession

@@ -1,6 +1,8 @@
 import CKernels
 
 /// Work split over the cores. The split depends on sizes and on the number of threads, never on timing.
+///
+///     let sums = Parallel.map(images.count) { images[$0].reduce(0, +) }
 public enum Parallel {
     /// Threads that kernels run on: `PROLOGUE_THREADS`, or the cores this process may use.
     public static var threads: Int {

@@ -4,6 +4,9 @@ import Foundation
 ///
 /// Streams with different names are independent, and a stream can be opened at any step, so that a resumed
 /// run draws what the undisturbed one would have drawn, with nothing to store.
+///
+///     var stream = RandomStream(seed: 0, "tokenizer/crops", step: 120)
+///     let shift = stream.integer(below: 8)
 public struct RandomStream: Sendable {
     private let key: (UInt32, UInt32)
     private let step: UInt64

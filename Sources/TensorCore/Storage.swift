@@ -1,7 +1,7 @@
 import Foundation
 import Synchronization
 
-/// A block of float32 memory. Blocks come from a pool and go back to it when the last tensor lets go,
+/// A block of float32 memory. Blocks come from a pool and return to it when no tensor uses them any more,
 /// so that a training step, once warm, asks the system for nothing.
 final class Storage {
     let pointer: UnsafeMutablePointer<Float>

@@ -28,6 +28,12 @@ public final class Parameter {
 ///
 /// `Tape(differentiating: parameters)` fixes whose gradients are wanted. Gradients flow *through* every other
 /// parameter but never *to* it, and what no wanted gradient passes through is not recorded at all.
+///
+///     let weight = Parameter(name: "weight", value: .zeros([10, 784]))
+///     let tape = Tape(differentiating: [weight])
+///     let logits = linear(images, weight: weight(on: tape))
+///     tape.backward(from: mean(crossEntropy(logits, targets: labels)))
+///     let gradient = tape.gradient(of: weight)
 public final class Tape {
     /// Adds the gradients of one op's inputs, given the gradient of its output.
     typealias Backward = (_ gradient: Tensor, _ tape: Tape) -> Void

@@ -7,6 +7,10 @@ extension Shape {
 
 /// A contiguous, row-major float32 array. Values are never changed once an op has returned them.
 ///
+///     let x = Tensor([1, 2, 3, 4, 5, 6], shape: [2, 3])
+///     let y = softmax(2 * x)
+///     print(y.shape, y.values)
+///
 /// A tensor may be *on a tape*: then every op it enters is recorded there, so that gradients can flow back.
 /// Suffixes in names spell the axes: B batch, L tokens, D width, H heads, V vocabulary, N rows.
 public struct Tensor {

@@ -90,13 +90,6 @@ enum GradientTable {
                 ]
             }
         },
-        GradientRow("matmul(_:_:)") {
-            let sizes: [(Shape, Shape)] = [
-                ([1, 1], [1, 1]), ([3, 4], [4, 5]), ([2, 3, 7], [2, 7, 1]), ([3, 2, 1, 33], [3, 2, 33, 7]),
-                ([9, 65, 17], [9, 17, 70]),
-            ]
-            return sizes.map { a, b in GradientCase(random(a, "a"), random(b, "b")) { matmul($0[0], $0[1]) } }
-        },
     ]
 
     private static let norms = [
@@ -147,10 +140,6 @@ enum GradientTable {
                     return example
                 }
             } + [flat(GradientCase(random([3, 1])) { softmax($0[0]) })]
-        },
-        GradientRow("logSoftmax(_:)") {
-            logits.map { GradientCase(random($0)) { logSoftmax($0[0]) } }
-                + [flat(GradientCase(random([3, 1])) { logSoftmax($0[0]) })]
         },
         GradientRow("crossEntropy(_:targets:)") {
             logits.map { shape in

@@ -71,14 +71,6 @@ extension GradientTable {
                 }
             }
         },
-        GradientRow("groupNorm(_:groups:weight:bias:epsilon:)") {
-            let sizes: [(Shape, Int)] = [([2, 5, 3, 6], 3), ([3, 4, 1, 5], 1), ([2, 3, 7, 4], 4), ([5, 19, 17, 6], 2)]
-            return sizes.map { shape, groups in
-                GradientCase(random(shape, "x"), random([shape[3]], "w"), random([shape[3]], "b")) {
-                    groupNorm($0[0], groups: groups, weight: $0[1], bias: $0[2], epsilon: 0.01)
-                }
-            }
-        },
         GradientRow("bilinearResize(_:height:width:)") {
             let sizes: [(Shape, Int, Int)] = [
                 ([1, 1, 1, 1], 1, 1), ([2, 3, 5, 2], 7, 11), ([1, 9, 8, 3], 4, 3), ([3, 12, 10, 5], 12, 23),

@@ -78,9 +78,7 @@ extension GradientTable {
                 }
                 // P·W with the table held fixed gives P's gradient, the plain lookup the table's.
                 example.surrogate = { inputs in
-                    let product = matmul(
-                        inputs[0].reshaped([ids.count, size.rows]), table
-                    ).reshaped(size.ids + [size.width])
+                    let product = linear(inputs[0], weight: transposed(table))
                     return product + embedding(ids, table: inputs[1])
                 }
                 return example

@@ -75,9 +75,6 @@ import Testing
             let moments = ChannelMoments(mean: try $0.tensor("mean"), variance: try $0.tensor("variance"))
             return frozenBatchNorm($1[0], weight: $1[1], bias: $1[2], moments: moments)
         }
-        try check("group_norm", atLeast: 3, inputs: ["x", "w", "b"]) {
-            groupNorm($1[0], groups: try $0.ints("groups")[0], weight: $1[1], bias: $1[2])
-        }
     }
 
     @Test func elementwiseAndResizingArePyTorchs() throws {

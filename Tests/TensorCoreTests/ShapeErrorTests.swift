@@ -19,13 +19,6 @@ import Testing
         show(bias, "linear", "[3]", "[4, 5]")
     }
 
-    @Test func matmulShowsBothShapes() async {
-        let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
-            _ = matmul(.zeros([2, 3, 4]), .zeros([2, 5, 6]))
-        }
-        show(result, "matmul", "[2, 3, 4]", "[2, 5, 6]")
-    }
-
     @Test func elementwiseShowsBothShapes() async {
         let sum = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
             _ = Tensor.zeros([2, 3]) + Tensor.zeros([3, 2])

@@ -53,8 +53,8 @@ void leaky_relu_backward(float *dx, const float *dy, const float *x, float slope
 /* gated [rows, 2·hidden] = [gate ; value] → y [rows, hidden] = gelu(value)·gate */
 void geglu_forward(float *y, const float *gated, long rows, long hidden);
 void geglu_backward(float *dgated, const float *dy, const float *gated, long rows, long hidden);
-/* y = x + gate·branch; the gate row is gates[row / rows_per_gate] when gate_rows > 1, else gates[0].
- * rows are first_row..<first_row+rows of the whole; x, branch, y point at the first of them. */
+/* y = x + gate·branch. Rows are first_row ..< first_row + rows of the whole; x, branch and y point at the first of them, gates
+ * at the first gate row, of which each serves rows_per_gate rows. */
 void gated_residual_forward(float *y, const float *x, const float *branch, const float *gates, long first_row,
                             long rows, long width, long rows_per_gate);
 /* dbranch = dy·gate; dgates [gate rows, width] accumulates Σ dy·branch. Either may be null. */
@@ -71,7 +71,7 @@ void dropout_apply(float *y, const float *x, float p, uint64_t key, uint64_t fir
 
 /* ---- Norms (norms.c) ----------------------------------------------------------------------------------- */
 
-/* y = x/max(‖x‖,1e-12)·√width·(1+w); inverse[rows] keeps 1/max(‖x‖,1e-12). w rows as gates above. */
+/* y = x/max(‖x‖,1e-12)·√width·(1+w); inverse[rows] = 1/max(‖x‖,1e-12), saved for the gradient. w rows as gates above. */
 void rms_norm_forward(float *y, float *inverse, const float *x, const float *w, long first_row, long rows,
                       long width, long rows_per_weight);
 /* dx overwritten; dw accumulates; either may be null. */
@@ -95,7 +95,6 @@ void rotary_norm_backward(float *dx, float *dw, const float *dy, const float *x,
 void softmax_rows(float *y, const float *x, float scale, long rows, long width);          /* softmax(scale·x) */
 void softmax_rows_backward(float *dx, const float *dy, const float *y, float scale, long rows, long width);
 void log_softmax_rows(float *y, const float *x, long rows, long width);
-void log_softmax_rows_backward(float *dx, const float *dy, const float *y, long rows, long width);
 /* loss[rows] = logsumexp(x) − x[target]; lse[rows] */
 void cross_entropy_forward(float *loss, float *lse, const float *x, const int32_t *target, long rows, long width);
 /* dx = (softmax(x) − onehot)·weight[row] */
@@ -107,7 +106,7 @@ void argmax_rows(int32_t *index, const float *x, long rows, long width);        
 
 /* Score rows of attention, in place: s[rows, stride] becomes softmax(scale·s) over the first
  * min(columns, first_query + row + 1) entries when causal, over columns otherwise; the rest becomes 0.
- * lse[rows] keeps the logarithm of the sum. */
+ * lse[rows] = the logarithm of the sum, saved for the gradient. */
 void attention_softmax(float *s, float *lse, float scale, long rows, long columns, long stride, long first_query,
                        int causal);
 /* s becomes exp(scale·s − lse): the probabilities again. */
@@ -118,7 +117,7 @@ void attention_score_gradient(float *ds, const float *p, const float *delta, flo
                               long columns, long stride);
 /* delta[rows] = Σ dy·y; rows stride floats apart */
 void row_dots(float *delta, const float *dy, const float *y, long rows, long width, long stride);
-/* One query against a cache: y[width] = softmax(scale·K q) V over `length` keys; K is kept transposed,
+/* One query against a cache: y[width] = softmax(scale·K q) V over `length` keys; K is stored transposed,
  * [width, capacity], V is [length, width]. The capacity is a multiple of 64 and scores[capacity] is scratch; keys past
  * the length are read, whatever they hold, and not used. */
 void attention_decode(float *y, float *scores, const float *q, const float *k, const float *v, float scale,
@@ -218,7 +217,7 @@ enum { BF16_GROUP = 16 };
 /* Puts token `at` into the cache, key and value [heads, width]; the tokens before it are there. */
 void bf16_cache_token(uint32_t *keys, uint32_t *values, const bfloat16 *key, const bfloat16 *value, long at, long heads,
                       long width);
-/* Asks the processor for what entering token `at` and then attending to it will touch first. */
+/* Prefetches the memory that entering token `at`, and then attending to it, will read first. */
 void bf16_cache_fetch(const uint32_t *keys, const uint32_t *values, long at, long heads, long width);
 /* As attention_decode for all heads, q and y [heads, width]. The capacity is a multiple of 16; scratch are weights [heads,
  * capacity] and scores, which have room for the outputs in float32, whole groups of channels, besides. */

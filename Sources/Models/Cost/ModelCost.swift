@@ -66,7 +66,7 @@ public struct ModelCost: Equatable, Sendable {
 
     /// A linear layer on `rows` rows: y = x·Wᵀ, dW = dyᵀ·x, dx = dy·W, each 2·rows·input·output.
     ///
-    /// - Parameter isFirst: it reads data, whose gradient nobody wants.
+    /// - Parameter isFirst: it reads data, whose gradient is not needed.
     static func linear(rows: Int, from input: Int, to output: Int, bias: Bool, isFirst: Bool = false) -> ModelCost {
         var cost = values(input * output + (bias ? output : 0))
         cost.forward = 2 * Double(rows) * Double(input) * Double(output)

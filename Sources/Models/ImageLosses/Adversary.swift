@@ -37,7 +37,7 @@ public struct Adversary {
         self.optimizer = optimizer
     }
 
-    /// What must be kept beside the optimiser's state to go on exactly: running moments, LeCam averages.
+    /// What must be saved, beside the optimiser's state, to resume exactly: running moments, LeCam averages.
     public var state: [(name: String, tensor: Tensor)] {
         discriminator.buffers.map { ($0.name, $0.value) } + [("lecam", lecam.averages)]
     }

@@ -207,7 +207,7 @@ struct Tiles {
     private static let block = 6
 
     /// As few tiles as have up to 96 rows, each of which reads all of a weight; but a multiple of 8 where they are not
-    /// made too small by it, so that 2, 4 or 8 threads come to their end together.
+    /// made too small by it, so that 2, 4 or 8 threads finish together.
     init(rows: Int) {
         self.rows = rows
         let least = (rows + 95) / 96

@@ -19,25 +19,6 @@ public func softmax(_ x: Tensor, scale: Float = 1) -> Tensor {
     }
 }
 
-/// log softmax(x) over the last axis.
-public func logSoftmax(_ x: Tensor) -> Tensor {
-    let (rows, width) = (x.rows, x.width)
-    let y = Tensor(uninitialized: x.shape)
-    Parallel.rows(rows, width: width) { r in
-        log_softmax_rows(y.pointer + r.lowerBound * width, x.pointer + r.lowerBound * width, r.count, width)
-    }
-    let (slot, y0) = (x.slot, y)
-    return Tape.record(y, from: [x]) { dy, tape in
-        guard let slot else { return }
-        let dx = Tensor(uninitialized: y0.shape)
-        Parallel.rows(rows, width: width) { r in
-            let at = r.lowerBound * width
-            log_softmax_rows_backward(dx.pointer + at, dy.pointer + at, y0.pointer + at, r.count, width)
-        }
-        tape.add(dx, to: slot)
-    }
-}
-
 /// −log softmax(logits)[target] per row: logits [..., V], targets of the leading shape → that shape, in nats.
 public func crossEntropy(_ logits: Tensor, targets: TokenTensor) -> Tensor {
     let (rows, width) = (logits.rows, logits.width)

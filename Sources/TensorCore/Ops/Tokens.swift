@@ -1,6 +1,6 @@
 import CKernels
 
-/// Rows of `table` [V, D] for each id → tokens' shape + [D]. `tape` is where the lookup is recorded.
+/// Rows of `table` [V, D] for each id → tokens' shape + [D]; recorded where the table is on a tape.
 public func embedding(_ tokens: TokenTensor, table: Tensor) -> Tensor {
     let (size, width) = (table.shape[0], table.width)
     require(table.rank == 2, "embedding: table \(table.shape) is not [ids, width]")
@@ -12,7 +12,7 @@ public func embedding(_ tokens: TokenTensor, table: Tensor) -> Tensor {
         }
     }
 
-    // Each thread adds up its own ids, in token order, so the sum does not depend on timing.
+    // All tokens of one id are added up by one thread, in token order, so the sum depends on neither timing nor threads.
     let slot = table.slot
     return Tape.record(y, from: [table]) { dy, tape in
         guard let slot else { return }
@@ -94,7 +94,7 @@ public func sliceTokens(_ x: Tensor, _ range: Range<Int>) -> Tensor {
     }
 }
 
-/// Rows `range` of x [N, ...] along the first axis.
+/// Rows `range` of x [N, ...] along the first axis → [range.count, ...].
 public func sliceRows(_ x: Tensor, _ range: Range<Int>) -> Tensor {
     sliceTokens(x.reshaped([1, x.shape[0], x.count / x.shape[0]]), range)
         .reshaped([range.count] + x.shape.dropFirst())

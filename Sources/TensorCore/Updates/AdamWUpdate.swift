@@ -1,6 +1,6 @@
 import CKernels
 
-/// The numbers of one AdamW update (method §4.4).
+/// The numbers of one AdamW update (method §4.5).
 public struct AdamWUpdate {
     public var rate, beta1, beta2, epsilon, decay: Double
     /// 1 − βᵗ of both moments.
