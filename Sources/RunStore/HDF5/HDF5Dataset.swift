@@ -112,7 +112,7 @@ extension HDF5File {
         guard try exists(path) else {
             let known = try datasets()
             let hint = nearest(to: path, among: known).map { "; did you mean '\($0)'?" } ?? "; it has \(known)"
-            throw InputError(file: name, "has no dataset '\(path)'\(hint)")
+            throw InputError(file: name, isDamage: true, "has no dataset '\(path)'\(hint)")
         }
         return try HDF5Library.call(name, "open dataset '\(path)'") { H5Dopen2(handle.value, path, reading.value) }
     }
