@@ -1,6 +1,7 @@
 /* OpenBLAS takes buffers before main begins, and where it gets none it tries again for ever, deaf to signals. So it is
  * tried first, before any library of the program is set up, whether there is address space for them. */
 
+#define _GNU_SOURCE
 #include <stdlib.h>
 #include <string.h>
 #include <sched.h>

@@ -17,15 +17,15 @@ public enum Interruption {
         // A pipe whose reader is gone, and a file that may not grow, are errors to handle, not ends.
         signal(SIGPIPE, SIG_IGN)
         signal(SIGXFSZ, SIG_IGN)
-        for number in [SIGTERM, SIGUSR1, SIGUSR2] { signal(number) { _ in request() } }
+        for number in [SIGTERM, SIGUSR1, SIGUSR2] { signal(number) { _ in Interruption.request() } }
         // `nohup` starts programs with this one ignored, and it is to stay so.
-        if !isIgnored(SIGHUP) { signal(SIGHUP) { _ in request() } }
+        if !isIgnored(SIGHUP) { signal(SIGHUP) { _ in Interruption.request() } }
         if asWorker {
             signal(SIGINT, SIG_IGN)
         } else {
             signal(SIGINT) { number in
-                request()
-                if keyboard.exchange(true, ordering: .relaxed) { _exit(128 + number) }
+                Interruption.request()
+                if Interruption.keyboard.exchange(true, ordering: .relaxed) { _exit(128 + number) }
             }
         }
     }

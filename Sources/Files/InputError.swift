@@ -24,7 +24,7 @@ public struct InputError: Error, CustomStringConvertible, Equatable {
     ///   - action: what was attempted, as in "cannot …".
     ///   - code: the system's number for the reason.
     public init(file: String, cannot action: String, code: Int32 = errno) {
-        self.init(file: file, "cannot \(action): \(String(cString: strerror(code)))")
+        self.init(file: file, "cannot \(action): \(systemReason(for: code))")
     }
 
     /// The same for an error of Foundation, in the system's words instead of a number.
@@ -35,21 +35,30 @@ public struct InputError: Error, CustomStringConvertible, Equatable {
     public var description: String { message }
 }
 
+/// What a number of `errno` means.
+public func systemReason(for code: Int32) -> String {
+    switch code {
+    case ENOSPC, EDQUOT: "the disk is full"
+    case EROFS: "the file system is read-only"
+    default: String(cString: strerror(code))
+    }
+}
+
 /// Why a call of Foundation failed. Its own texts are numbers on Linux ("NSCocoaErrorDomain error 512").
 public func systemReason(for error: any Error) -> String {
     if let error = error as? InputError { return error.message }
     var cause: NSError? = error as NSError
     while let current = cause {
-        if current.domain == NSPOSIXErrorDomain { return String(cString: strerror(Int32(current.code))) }
+        if current.domain == NSPOSIXErrorDomain { return systemReason(for: Int32(current.code)) }
         cause = (current.userInfo[NSUnderlyingErrorKey] as? any Error).map { $0 as NSError }
     }
     switch (error as? CocoaError)?.code {
-    case .fileWriteOutOfSpace?: return String(cString: strerror(ENOSPC))
-    case .fileWriteNoPermission?, .fileReadNoPermission?: return String(cString: strerror(EACCES))
-    case .fileWriteVolumeReadOnly?: return String(cString: strerror(EROFS))
-    case .fileNoSuchFile?, .fileReadNoSuchFile?: return String(cString: strerror(ENOENT))
-    case .fileWriteFileExists?: return String(cString: strerror(EEXIST))
-    case .fileReadTooLarge?: return String(cString: strerror(EFBIG))
+    case .fileWriteOutOfSpace?: return systemReason(for: ENOSPC)
+    case .fileWriteNoPermission?, .fileReadNoPermission?: return systemReason(for: EACCES)
+    case .fileWriteVolumeReadOnly?: return systemReason(for: EROFS)
+    case .fileNoSuchFile?, .fileReadNoSuchFile?: return systemReason(for: ENOENT)
+    case .fileWriteFileExists?: return systemReason(for: EEXIST)
+    case .fileReadTooLarge?: return systemReason(for: EFBIG)
     case .fileReadCorruptFile?: return "its content is damaged"
     case .fileReadInapplicableStringEncoding?, .fileReadUnknownStringEncoding?: return "it is not UTF-8 text"
     default: return error is DecodingError ? "it is not valid JSON" : "the system gave no reason (\(error))"

@@ -17,7 +17,7 @@ public struct MemoryBudget: Equatable, Sendable {
             limits.append(MemoryBudget(bytes: 1024 * (available + (memory["SwapFree"] ?? 0)), limit: "what this machine has left"))
         }
         var address = rlimit()
-        if getrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &address) == 0, address.rlim_cur != RLIM_INFINITY {
+        if getrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &address) == 0, address.rlim_cur != rlim_t.max {
             let used = 1024 * (fields(of: "/proc/self/status")["VmSize"] ?? 0)
             limits.append(MemoryBudget(bytes: max(0, Double(address.rlim_cur) - used), limit: "ulimit -v"))
         }

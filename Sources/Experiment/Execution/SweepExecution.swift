@@ -72,6 +72,9 @@ struct SweepExecution {
                     try finish(node, isReused: true, seconds: record.wallSeconds)
                     continue
                 }
+                if let reason = try context.store.stage(identity).damage(), toldOf.insert(node).inserted {
+                    context.progress.note("\(stage.role): \(reason); it is made again")
+                }
             } catch let error as InputError {
                 try fail(node, "\(error)")
                 continue

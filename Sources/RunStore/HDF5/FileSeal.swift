@@ -39,11 +39,19 @@ enum FileSeal {
         return (String(decoding: bytes[mark.count..<length - 1], as: UTF8.self), content)
     }
 
+    /// What a checksum that does not match means. While another program has an HDF5 file open for writing it is marked so in the
+    /// file; that goes when the program closes it.
+    static func mismatch(in url: URL, _ verdict: String) -> InputError {
+        FileLock.isHeld(url)
+            ? InputError(file: url.path, "cannot be read: another program has it open for writing")
+            : InputError(file: url.path, isDamage: true, "\(verdict): its content does not match its checksum")
+    }
+
     /// Throws an `InputError` if the file is sealed and is not what was sealed. What is not there, the library names better.
     static func check(_ url: URL) throws {
         guard try isPresent(url), let seal = try read(url) else { return }
         guard try FileDigests.shared.digest(of: url) == seal.digest else {
-            throw InputError(file: url.path, isDamage: true, "is damaged: its content does not match its checksum")
+            throw mismatch(in: url, "is damaged")
         }
     }
 }

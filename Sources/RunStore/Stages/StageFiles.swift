@@ -81,7 +81,7 @@ extension StageHandle {
             return
         }
         guard try FileDigests.shared.digest(of: url) == expected else {
-            throw InputError(file: url.path, isDamage: true, "is not what was written: its content does not match its checksum")
+            throw FileSeal.mismatch(in: url, "is not what was written")
         }
     }
 

@@ -20,7 +20,7 @@ struct RunsCommand: ParsableCommand {
 
     /// The index of a store; what it has to say about its own state goes to standard error.
     static func index(of store: Store) throws -> RunIndex {
-        try RunIndex(store) { line in fputs("index: \(line)\n", stderr) }
+        try RunIndex(store) { line in complain("index: \(line)") }
     }
 
     struct Reindex: ParsableCommand {
