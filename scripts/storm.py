@@ -44,6 +44,14 @@ def run(arguments, limit=120):
     return process.returncode, output
 
 
+def alive(group):
+    try:
+        os.killpg(group, 0)
+        return True
+    except ProcessLookupError:
+        return False
+
+
 def fault(what, output=""):
     faults.append(what)
     print("FAULT:", what, output[-2000:], sep="\n", flush=True)
@@ -102,6 +110,13 @@ def kills(draw, expected):
             os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
             return fault(f"signal {number} was not answered")
+        # Workers whose coordinator was killed stop at their next step.
+        deadline = time.monotonic() + 90
+        while alive(process.pid):
+            if time.monotonic() > deadline:
+                os.killpg(process.pid, signal.SIGKILL)
+                return fault(f"workers outlive their coordinator after signal {number}")
+            time.sleep(0.02)
         counts["kills" if number == signal.SIGKILL else "requests to stop"] += 1
         if number != signal.SIGKILL and process.returncode not in (0, 130):
             fault(f"signal {number} ends with {process.returncode}", output)

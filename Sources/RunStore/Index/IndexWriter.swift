@@ -74,7 +74,7 @@ final class IndexWriter {
         }
         var seen: Set<String> = []
         while let stage = waiting.popLast() {
-            if seen.insert(stage).inserted { waiting += try putStage(stage) }
+            if seen.insert(stage).inserted { waiting += try putStage(stage, takesDamage: true) }
         }
         try putRun(id)
     }
@@ -166,15 +166,21 @@ final class IndexWriter {
     // MARK: Stages
 
     /// One stage with its scores; returns the ids of its inputs.
+    ///
+    /// - Parameter takesDamage: a damaged stage counts as one that is not complete, and has no scores until it is made again.
     @discardableResult
-    func putStage(_ id: String) throws -> [String] {
+    func putStage(_ id: String, takesDamage: Bool = false) throws -> [String] {
         let stage = store.stage(id: id)
         try execute("DELETE FROM stages WHERE id = ?", id)
         var inputs: [String] = []
         if try isPresent(stage.directory) {
-            let record = try stage.record
-            inputs = Array((record?.identity.inputs ?? [:]).values)
-            try insert(IndexedStage(id: id, record: record, status: stage.status, measurements: stage.measurements()))
+            do {
+                let (record, measured) = try (stage.record, stage.measurements())
+                inputs = Array((record?.identity.inputs ?? [:]).values)
+                try insert(IndexedStage(id: id, record: record, status: stage.status, measurements: measured))
+            } catch let error as InputError where error.isDamage && takesDamage {
+                try insert(IndexedStage(id: id, status: stage.status))
+            }
         }
         // Runs that are there already say what their stages say now.
         let users = try Int64.fetchAll(
