@@ -36,12 +36,17 @@ public struct Checkup: Sendable {
         let flags = Set(Self.cpuFlags)
         add("processor", "\(machine.processor), \(machine.cores) cores")
         let budget = MemoryBudget.current()
-        add("memory", "\(Self.gigabytes(machine.memoryBytes)) GB, \(Self.gigabytes(Int(min(budget.bytes, 1e18)))) GB to be had (\(budget.limit))")
+        add(
+            "memory",
+            "\(Self.gigabytes(machine.memoryBytes)) GB, \(Self.gigabytes(Int(min(budget.bytes, 1e18)))) GB to be had (\(budget.limit))")
         let setting = ProcessInfo.processInfo.environment["OPENBLAS_CORETYPE"]
         add(
             "OpenBLAS core", BLAS.core + (setting.map { ", OPENBLAS_CORETYPE=\($0)" } ?? ""),
             warning: Self.coreWarning(core: BLAS.core, processorHas: flags, isForced: setting != nil))
-        add("kernels", "\(InstructionSet.current)" + (ProcessInfo.processInfo.environment["PROLOGUE_KERNELS"].map { ", PROLOGUE_KERNELS=\($0)" } ?? ""))
+        add(
+            "kernels",
+            "\(InstructionSet.current)" + (ProcessInfo.processInfo.environment["PROLOGUE_KERNELS"].map { ", PROLOGUE_KERNELS=\($0)" } ?? "")
+        )
         let threads = Parallel.threads
         add(
             "threads", "\(threads)",

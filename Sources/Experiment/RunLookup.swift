@@ -20,7 +20,8 @@ extension Store {
         } else {
             // With adopted models the record has their settings in place of those of the file.
             let adopts = ["tokenizer.from", "prior.from"].contains { record.config[path: $0]?.stringValue != nil }
-            isSame = RunSettings.identity(of: record.config).withPlainNumbers == cell.identity.withPlainNumbers
+            isSame =
+                RunSettings.identity(of: record.config).withPlainNumbers == cell.identity.withPlainNumbers
                 || adopts && (record.sweep, record.cell, record.seed) == (sweep, cell.label, cell.seed)
         }
         return isSame ? shorter : id(digits: RunRecord.digits)

@@ -32,7 +32,9 @@ public enum AtomicFile {
     public static func isLeftBehind(_ url: URL) -> Bool {
         let parts = url.lastPathComponent.split(separator: ".")
         var info = stat()
-        guard url.lastPathComponent.hasPrefix("."), parts.last == "part", parts.count >= 4, lstat(url.path, &info) == 0 else { return false }
+        guard url.lastPathComponent.hasPrefix("."), parts.last == "part", parts.count >= 4, lstat(url.path, &info) == 0 else {
+            return false
+        }
         if parts.count >= 5, parts[parts.count - 4] == host, let process = Int32(parts[parts.count - 3]),
             kill(process, 0) != 0, errno == ESRCH
         {

@@ -30,7 +30,9 @@ import Testing
             let store = try Store(directory: folder)
             let stage = try make(in: store)
             let whole = try Data(contentsOf: stage.url(path))
-            for place in Set([0, 1, whole.count / 3, whole.count / 2, whole.count - 100, whole.count - 1].filter { whole.indices.contains($0) }) {
+            for place in Set(
+                [0, 1, whole.count / 3, whole.count / 2, whole.count - 100, whole.count - 1].filter { whole.indices.contains($0) })
+            {
                 var damaged = whole
                 damaged[place] ^= 4
                 try damaged.write(to: stage.url(path))

@@ -97,7 +97,9 @@ import Testing
                 .write(to: stage.url("lock"))
             let runs = store.directory(ofRun: example.run.id)
             // One of a process that is no more, long ago; one that may be being written now.
-            let (old, fresh) = (runs.appendingPathComponent(".status.json.4194304.1.part"), runs.appendingPathComponent(".status.json.4194304.2.part"))
+            let (old, fresh) = (
+                runs.appendingPathComponent(".status.json.4194304.1.part"), runs.appendingPathComponent(".status.json.4194304.2.part")
+            )
             // Of a dead process of this host, which is known to be one at once, and of a living one.
             let here = Machine.current().host.replacingOccurrences(of: ".", with: "-")
             let dead = store.directory.appendingPathComponent("sweeps/.s.json.\(here).4194304.3.part")
@@ -115,8 +117,11 @@ import Testing
             for folder in torn { try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true) }
 
             let garbage = try store.garbage()
-            #expect(Set(garbage.items.filter { $0.kind == .partial }.map { URL(fileURLWithPath: $0.path).lastPathComponent })
-                == Set([".checkpoint.h5.1.2.part", old.lastPathComponent, dead.lastPathComponent, "begun"] + torn.map(\.lastPathComponent)))
+            #expect(
+                Set(garbage.items.filter { $0.kind == .partial }.map { URL(fileURLWithPath: $0.path).lastPathComponent })
+                    == Set(
+                        [".checkpoint.h5.1.2.part", old.lastPathComponent, dead.lastPathComponent, "begun"] + torn.map(\.lastPathComponent))
+            )
             #expect(garbage.items.filter { $0.kind == .lock }.map(\.path) == ["stages/\(stage.id)/lock"])
             _ = try store.remove(garbage)
             for gone in [stage.url(".checkpoint.h5.1.2.part"), stage.url("lock"), old, dead, begun] + torn {
@@ -179,7 +184,8 @@ import Testing
             try FileManager.default.setAttributes([.posixPermissions: 0], ofItemAtPath: place.path)
             defer { try? FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: place.path) }
             let (path, forbidden, needed) = (folder.path, place.path, example.needed)
-            await #expect(processExitsWith: .success) { [path = path as String, forbidden = forbidden as String, needed = needed as [String]] in
+            await #expect(processExitsWith: .success) {
+                [path = path as String, forbidden = forbidden as String, needed = needed as [String]] in
                 guard setuid(65534) == 0 || geteuid() != 0 else { exit(3) }
                 do {
                     let store = try Store(directory: URL(fileURLWithPath: path))

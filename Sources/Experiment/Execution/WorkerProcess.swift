@@ -89,7 +89,10 @@ final class WorkerProcess {
         let signal = status & 0x7F
         if signal == 0 { return ("worker \(number) ended with code \((status >> 8) & 0xFF)", false) }
         let name = strsignal(signal).map { String(cString: $0) } ?? "?"
-        return ("worker \(number) was ended by signal \(signal) (\(name))", [SIGKILL, SIGTERM, SIGHUP, SIGINT, SIGUSR1, SIGUSR2].contains(signal))
+        return (
+            "worker \(number) was ended by signal \(signal) (\(name))",
+            [SIGKILL, SIGTERM, SIGHUP, SIGINT, SIGUSR1, SIGUSR2].contains(signal)
+        )
     }
 
     // MARK: System calls

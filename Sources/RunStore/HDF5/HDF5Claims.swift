@@ -40,7 +40,9 @@ extension HDF5File {
             }
             return 0
         }
-        if isElsewhere { throw InputError(file: name, isDamage: true, "dataset '\(path)' keeps its values in other files; expected them in this one") }
+        if isElsewhere {
+            throw InputError(file: name, isDamage: true, "dataset '\(path)' keeps its values in other files; expected them in this one")
+        }
         guard let filter = missing.first else { return }
         let known = Self.knownFilters[filter.id] ?? (filter.name.isEmpty ? "unknown" : filter.name)
         throw InputError(

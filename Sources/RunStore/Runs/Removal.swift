@@ -34,11 +34,14 @@ public struct Removal: Sendable {
         let gone = Set(runs)
         let needed = try store.stages(usedBy: store.runsThatRefer().filter { !gone.contains($0.id) })
         sharedStages = own.intersection(needed).count
-        stages = !withStages ? [] : try own.subtracting(needed).sorted().compactMap { id in
-            let stage = store.stage(id: id)
-            guard try isPresent(stage.directory), stage.owner == nil else { return nil }
-            return (id, diskUse(of: stage.directory))
-        }
+        stages =
+            !withStages
+            ? []
+            : try own.subtracting(needed).sorted().compactMap { id in
+                let stage = store.stage(id: id)
+                guard try isPresent(stage.directory), stage.owner == nil else { return nil }
+                return (id, diskUse(of: stage.directory))
+            }
     }
 
     /// Removes what is shown, as far as nobody has begun to work on it or to need it since; returns what was removed.

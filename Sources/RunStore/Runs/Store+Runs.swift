@@ -43,7 +43,8 @@ extension Store {
             if let earlier = try undamaged({ try RecordFile.read(place, as: RunRecord.self) }) {
                 guard earlier.identity == nil || run.identity == nil || earlier.identity == run.identity else {
                     throw InputError(
-                        file: place.path, "is the record of a run with other settings, whose name is the same by chance; "
+                        file: place.path,
+                        "is the record of a run with other settings, whose name is the same by chance; "
                             + "it is not overwritten: call the sweep or the cell something else")
                 }
                 run.created = earlier.created
@@ -92,7 +93,8 @@ extension Store {
     /// Where a run stands; planned until something is said. A run whose process was killed is interrupted, whatever its file
     /// still says, unless another process works on one of its stages.
     public func status(ofRun id: String) throws -> Status {
-        var status: Status = try undamaged { try RecordFile.read(file(Self.statusFile, id)) }
+        var status: Status =
+            try undamaged { try RecordFile.read(file(Self.statusFile, id)) }
             ?? Status(.planned, updated: Date(timeIntervalSince1970: 0))
         if status.state == .running, status.owner?.mayLive != true, try !isWorkedOn(id) { status.state = .interrupted }
         return status
