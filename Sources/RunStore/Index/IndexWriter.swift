@@ -179,7 +179,7 @@ final class IndexWriter {
                 inputs = Array((record?.identity.inputs ?? [:]).values)
                 try insert(IndexedStage(id: id, record: record, status: stage.status, measurements: measured))
             } catch let error as InputError where error.isDamage && takesDamage {
-                try insert(IndexedStage(id: id, status: stage.status))
+                try insert(IndexedStage(id: id, record: nil, status: stage.status))
             }
         }
         // Runs that are there already say what their stages say now.
