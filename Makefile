@@ -3,7 +3,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
-.PHONY: help setup setup-python setup-dev build build-tests demo test test-fast test-matrix golden bench lint format check-format clean
+.PHONY: help setup setup-python setup-dev build build-tests demo test test-fast test-matrix golden storm bench lint format check-format clean
 
 # A compiler process may take 2 GiB, so memory may allow fewer of them than there are cores; JOBS=n overrides.
 JOBS ?= $(shell awk -v cores="$$(nproc)" '/^MemAvailable/ { n = int($$2 / 2097152) } \
@@ -63,6 +63,9 @@ test-matrix: setup-python build-tests ## run all tests with other instructions, 
 
 golden: setup-python ## write the fixtures in Tests/Fixtures anew with the PyTorch twin
 	$(PYTHON) Tests/reference/make_fixtures.py Tests/Fixtures
+
+storm: setup-python build ## kill, damage and fuzz for MINUTES (default 2); compare with an undisturbed store
+	scripts/storm.sh $(or $(MINUTES),2)
 
 bench: setup-python build ## time the engine against PyTorch, in turn on this machine
 	$(FREE_BLAS) $(PYTHON) bench/compare_pytorch.py

@@ -35,12 +35,18 @@ public struct Checkup: Sendable {
         let machine = Machine.current()
         let flags = Set(Self.cpuFlags)
         add("processor", "\(machine.processor), \(machine.cores) cores")
-        add("memory", "\(Self.gigabytes(machine.memoryBytes)) GB")
+        let budget = MemoryBudget.current()
+        add(
+            "memory",
+            "\(Self.gigabytes(machine.memoryBytes)) GB, \(Self.gigabytes(Int(min(budget.bytes, 1e18)))) GB to be had (\(budget.limit))")
         let setting = ProcessInfo.processInfo.environment["OPENBLAS_CORETYPE"]
         add(
             "OpenBLAS core", BLAS.core + (setting.map { ", OPENBLAS_CORETYPE=\($0)" } ?? ""),
             warning: Self.coreWarning(core: BLAS.core, processorHas: flags, isForced: setting != nil))
-        add("kernels", "\(InstructionSet.current)" + (ProcessInfo.processInfo.environment["PROLOGUE_KERNELS"].map { ", PROLOGUE_KERNELS=\($0)" } ?? ""))
+        add(
+            "kernels",
+            "\(InstructionSet.current)" + (ProcessInfo.processInfo.environment["PROLOGUE_KERNELS"].map { ", PROLOGUE_KERNELS=\($0)" } ?? "")
+        )
         let threads = Parallel.threads
         add(
             "threads", "\(threads)",
@@ -82,7 +88,7 @@ public struct Checkup: Sendable {
             warning: free < 1 << 30 ? "less than 1 GB is left for checkpoints and samples" : nil)
     }
 
-    /// Complains where OpenBLAS runs kernels for an older processor than this one, which costs up to half its speed.
+    /// Warns where OpenBLAS runs kernels for an older processor than this one, which costs up to half its speed.
     package static func coreWarning(core: String, processorHas flags: Set<String>, isForced: Bool) -> String? {
         // Vector extensions of x86, oldest first, with the kernels of OpenBLAS that use them.
         let levels: [(flag: String, cores: [String])] = [

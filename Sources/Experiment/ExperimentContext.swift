@@ -4,7 +4,7 @@ import RunStore
 import Sweep
 import Synchronization
 
-/// What all stages work with: the store, who we are, and someone to tell.
+/// What all stages work with: the store, code version and machine, and where progress is reported.
 public struct ExperimentContext {
     public let store: Store
     public let code: CodeVersion

@@ -5,12 +5,12 @@ import Synchronization
 
 /// Keeps a store's index in step with its files while runs go on.
 ///
-/// The files are the truth. An index that cannot be written is complained about once and never stops a run;
+/// The files are the truth. An index that cannot be written is warned of once and never stops a run;
 /// `prologue runs reindex` brings it up to date afterwards.
 final class IndexFollower {
     private let progress: any ProgressReporter
     private var index: RunIndex?
-    private var hasComplained = false
+    private var hasWarned = false
 
     /// Opens the index. Call before the first run is saved: a store without runs has nothing missing from its index.
     init(_ store: Store, _ progress: any ProgressReporter) {
@@ -25,12 +25,12 @@ final class IndexFollower {
 
     private func attempt(_ body: () throws -> Void) {
         do { try body() } catch {
-            if !hasComplained {
+            if !hasWarned {
                 progress.note(
                     "warning: the index is not up to date, runs go on without it: \(error); "
                         + "'prologue runs reindex' makes it again")
             }
-            hasComplained = true
+            hasWarned = true
         }
     }
 }

@@ -144,9 +144,9 @@ extension SequenceLayout {
 
 extension RunPlan {
     /// The pictures of those stages that are complete, by paths relative to the store.
-    func pictures(in store: Store) -> [Artifact] {
-        stages.compactMap { stage in
-            guard let (file, description) = stage.picture, store.stage(stage.identity).isComplete else { return nil }
+    func pictures(in store: Store) throws -> [Artifact] {
+        try stages.compactMap { stage in
+            guard let (file, description) = stage.picture, try store.stage(stage.identity).isComplete else { return nil }
             return Artifact(kind: "picture", path: "stages/\(stage.id)/\(file)", description: description)
         }
     }

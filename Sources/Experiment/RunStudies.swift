@@ -16,7 +16,7 @@ extension RunPlan {
                     + "tokenizer.from: \(prior.tokenizer.id) and prior.from: \(prior.id)")
         }
         for input in stages where stage.identity.inputs.values.contains(input.id) || input.id == tokens.id {
-            guard context.store.stage(input.identity).isComplete else {
+            guard try context.store.stage(input.identity).isComplete else {
                 throw InputError("the run's \(input.role) is not finished; run its sweep first")
             }
         }

@@ -123,7 +123,7 @@ public struct SweepResults: Sendable {
             let kept = cell.choices.filter { !over.contains($0.axis) }
             let label = kept.count == cell.choices.count ? cell.label : kept.map(\.label).joined(separator: ",")
             if grouped[label] == nil { labels.append(label) }
-            let run = try Self.run(cell, plan, runner.record(of: cell, plan).id, sweep, over, context.store)
+            let run = try Self.run(cell, plan, context.store.runID(of: cell, in: sweep.name), sweep, over, context.store)
             grouped[label, default: []].append((cell, run))
         }
         let arms = labels.map { label in
@@ -141,11 +141,11 @@ public struct SweepResults: Sendable {
         var metrics: [String: Metric] = [:]
         var summaries: [String: StageSummary] = [:]
         var outdated: [String] = []
-        let earlier = try? store.run(id)
+        let earlier = try store.recordedRun(id)
         for stage in plan.stages {
             let handle = store.stage(stage.identity)
-            guard let record = handle.record else {
-                let old = earlier?.stages[stage.role].flatMap { store.stage(id: $0).record }
+            guard let record = try handle.record else {
+                let old = try earlier?.stages[stage.role].flatMap { try store.stage(id: $0).record }
                 if let old, old.identity.formatVersion < stage.identity.formatVersion { outdated.append(stage.role) }
                 continue
             }
@@ -164,8 +164,8 @@ public struct SweepResults: Sendable {
         names["sweep"] = .string(sweep.name)
         return Run(
             id: id, seed: cell.seed, replicate: settings.split(over: over).replicate,
-            state: (try? store.status(ofRun: id))?.state, metrics: metrics, stages: summaries, settings: settings,
-            names: names, pictures: plan.pictures(in: store), outdated: outdated)
+            state: try store.recordedRun(id) == nil ? nil : store.status(ofRun: id).state, metrics: metrics, stages: summaries, settings: settings,
+            names: names, pictures: try plan.pictures(in: store), outdated: outdated)
     }
 
     /// Names of all metrics of any run, sorted.

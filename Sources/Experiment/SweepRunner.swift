@@ -41,45 +41,60 @@ public struct SweepRunner {
     public func run(
         upTo lastRole: String? = nil, failsFast: Bool = false, announcing announce: (SweepPlan) -> Void = { _ in }
     ) throws -> Outcome {
-        try run(SingleHandedCrew(context), upTo: lastRole, failsFast: failsFast, announce)
+        try run(SingleProcess(context), upTo: lastRole, failsFast: failsFast, announce)
     }
 
     /// The same with worker processes.
     public func run(
-        _ crew: WorkerCrew, upTo lastRole: String? = nil, failsFast: Bool = false,
+        _ pool: ProcessPool, upTo lastRole: String? = nil, failsFast: Bool = false,
         announcing announce: (SweepPlan) -> Void = { _ in }
     ) throws -> Outcome {
-        try run(crew as any Crew, upTo: lastRole, failsFast: failsFast, announce)
+        try run(pool as any WorkerPool, upTo: lastRole, failsFast: failsFast, announce)
     }
 
     /// Work that takes a second at the most is not worth measuring the machine for.
     private static let worthMeasuring = 1e12
 
     private func run(
-        _ crew: any Crew, upTo lastRole: String?, failsFast: Bool, _ announce: (SweepPlan) -> Void
+        _ pool: any WorkerPool, upTo lastRole: String?, failsFast: Bool, _ announce: (SweepPlan) -> Void
     ) throws -> Outcome {
         try context.store.requireWritable()
         let plans = try plans()
         if let lastRole { try requireRole(lastRole, in: plans.map(\.plan)) }
-        let ledger = RunLedger(plans, plans.map { record(of: $0.cell, $0.plan) }, context)
+        let asked = plans.map { cell, plan in lastRole.map { plan.stages(upTo: $0) } ?? plan.stages }
+        try checkMemory(asked.flatMap { $0 }, workers: pool.size)
+        let ledger = RunLedger(plans, try plans.map { try record(of: $0.cell, $0.plan) }, context)
         // Only for those who ask how far it is: without it they know less.
         var estimator = estimator(for: plans, leastFlops: Self.worthMeasuring) {
             MachineRate(of: context.machine, in: context.store)
         }
-        announce(plan(plans, upTo: lastRole, estimator: &estimator))
+        announce(try plan(plans, upTo: lastRole, estimator: &estimator))
         do { try outlook(plans, estimator: &estimator).write(sweep.name, in: context.store) } catch {
             context.log.warning("no outlook: \(error)")
         }
-        let graph = StageGraph(plans.map { cell, plan in lastRole.map { plan.stages(upTo: $0) } ?? plan.stages })
         var execution = SweepExecution(
-            graph, ledger, crew, context, configs: plans.map(\.cell.resolved), failsFast: failsFast)
-        defer { crew.close() }
+            StageGraph(asked), ledger, pool, context, configs: plans.map(\.cell.resolved), failsFast: failsFast)
+        defer { pool.close() }
         let start = ContinuousClock.now
         try execution.run()
         var outcome = ledger.outcome
         (outcome.stagesDone, outcome.stages) = execution.counts
         outcome.seconds = (ContinuousClock.now - start) / .seconds(1)
         return outcome
+    }
+
+    /// Says before anything is begun that memory will not do, instead of failing in the middle.
+    private func checkMemory(_ stages: [any Stage], workers: Int) throws {
+        var open: [String: (role: String, memory: Double)] = [:]
+        for stage in stages where open[stage.id] == nil {
+            guard let memory = stage.cost?.memory, try !context.store.stage(stage.identity).isComplete else { continue }
+            open[stage.id] = (stage.role, memory)
+        }
+        let largest = open.values.sorted { $0.memory > $1.memory }.prefix(workers)
+        guard let first = largest.first else { return }
+        let work = largest.count == 1 ? "stage \(first.role)" : "making \(largest.count) stages at once, the largest \(first.role),"
+        let needed = largest.reduce(0) { $0 + $1.memory }
+        if let warning = try MemoryBudget.current().warning(needed: needed, for: work) { context.progress.note(warning) }
     }
 
     /// The cells with the stages of each; what is missing is an error unless it may be assumed.
@@ -89,13 +104,13 @@ public struct SweepRunner {
         return try sweep.cells.map { ($0, try RunPlan($0.settings, context)) }
     }
 
-    func record(of cell: Cell, _ plan: RunPlan) -> RunRecord {
+    func record(of cell: Cell, _ plan: RunPlan) throws -> RunRecord {
         let seeds = cell.settings.seeds
         var record = RunRecord(
             sweep: sweep.name, cell: cell.label, seed: cell.seed,
             seeds: ["tokenizer": seeds.tokenizer, "prior": seeds.prior, "sampler": seeds.sampler],
             config: cell.resolved, identity: cell.identity, stages: plan.stageIDs, codeVersion: context.code,
-            machine: context.machine)
+            machine: context.machine, id: try context.store.runID(of: cell, in: sweep.name))
         // The id follows from what the sweep file says; what is kept says what adopted models are.
         if let config = plan.resolved { record.config = config }
         return record

@@ -45,13 +45,13 @@ public struct SweepStatus: Sendable {
 
     public init(of sweep: SweepFile, in store: Store) throws {
         self.sweep = sweep.name
-        let known = Set(store.runIDs())
+        let known = Set(try store.runIDs())
         let cells = try sweep.cells.map { try Self.status(of: $0, sweep: sweep.name, known, in: store) }
         self.cells = cells
         var live: [String: Double?] = [:]
         for cell in cells { for work in cell.work where work.owner != nil { live[work.stage] = .some(work.secondsLeft) } }
         let begun = cells.map(\.run).filter(known.contains)
-        overall = SweepProgress(
+        overall = try SweepProgress(
             runs: cells.map(\.run), SweepOutlook(of: sweep.name, in: store), live: live,
             ended: cells.contains { $0.state == .running } ? nil : begun.compactMap { try? store.status(ofRun: $0).updated }.max(),
             stagesOfRun: { known.contains($0) ? (try? store.run($0)).map { Array($0.stages.values) } : nil }, in: store)
@@ -64,23 +64,18 @@ public struct SweepStatus: Sendable {
     public var isUnderWay: Bool { cells.contains { $0.state == .running } }
 
     private static func status(of cell: Sweep.Cell, sweep: String, _ known: Set<String>, in store: Store) throws -> Cell {
-        let id = RunRecord.makeID(sweep: sweep, cell: cell.label, seed: cell.seed, identity: cell.identity)
+        let id = try store.runID(of: cell, in: sweep)
         guard known.contains(id) else {
             return Cell(
                 name: cell.name, run: id, state: .planned, stagesDone: nil, stages: nil, work: [], message: "", skipped: [:])
         }
         let run = try store.run(id)
         let status = try store.status(ofRun: id)
-        let done = status.state == .done ? run.stages.count : run.stages.values.filter { store.stage(id: $0).isComplete }.count
+        let done = status.state == .done ? run.stages.count : try run.stages.values.count { try store.stage(id: $0).isComplete }
         let work = status.state == .done ? [] : Self.work(on: run, status, in: store)
-        let isWorkedOn = work.contains { $0.owner != nil }
-        // A killed process leaves 'running' behind.
-        let isSeenTo = isWorkedOn || status.owner?.mayLive ?? false
-        // Another sweep may be making a stage of a run that this one has not come to yet.
-        let state: Status.State = status.state == .running && !isSeenTo ? .interrupted : status.state
         let message = run.stages[status.message] == nil ? status.message : work.first?.message ?? ""
         return Cell(
-            name: cell.name, run: id, state: state, stagesDone: done, stages: run.stages.count, work: work,
+            name: cell.name, run: id, state: status.state, stagesDone: done, stages: run.stages.count, work: work,
             message: message, skipped: status.skipped ?? [:])
     }
 

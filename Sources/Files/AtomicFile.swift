@@ -4,18 +4,20 @@ import Foundation
 public enum AtomicFile {
     /// Writes beside `url`, syncs, renames over it and syncs the folder.
     public static func write(_ data: Data, to url: URL) throws {
-        try replace(url) { try data.write(to: $0) }
+        try replace(url) { aside in
+            do { try data.write(to: aside) } catch { throw InputError(file: url.path, cannot: "write", because: error) }
+        }
     }
 
     /// Lets `produce` write a file at a temporary place beside `url`, then puts it in place in one step.
     /// If `produce` throws, `url` is untouched and the temporary file is gone.
     public static func replace(_ url: URL, by produce: (URL) throws -> Void) throws {
         let aside = url.deletingLastPathComponent()
-            .appendingPathComponent(".\(url.lastPathComponent).\(getpid()).\(UInt32.random(in: 0 ... .max)).part")
+            .appendingPathComponent(".\(url.lastPathComponent).\(host).\(getpid()).\(UInt32.random(in: 0 ... .max)).part")
         do {
             try produce(aside)
             try sync(aside)
-            guard rename(aside.path, url.path) == 0 else { throw systemError("rename", url) }
+            guard rename(aside.path, url.path) == 0 else { throw InputError(file: url.path, cannot: "rename") }
             try sync(url.deletingLastPathComponent())
         } catch {
             unlink(aside.path)
@@ -23,14 +25,42 @@ public enum AtomicFile {
         }
     }
 
-    private static func sync(_ url: URL) throws {
-        let descriptor = open(url.path, O_RDONLY)
-        guard descriptor >= 0 else { throw systemError("open", url) }
-        defer { close(descriptor) }
-        guard fsync(descriptor) == 0 else { throw systemError("fsync", url) }
+    /// Whether a file of this name is the unfinished file of a process that is no more.
+    ///
+    /// Processes of this host can be asked for. What another host writes, or a process whose number was given away again,
+    /// counts as left behind once nobody has touched it for an hour.
+    public static func isLeftBehind(_ url: URL) -> Bool {
+        let parts = url.lastPathComponent.split(separator: ".")
+        var info = stat()
+        guard url.lastPathComponent.hasPrefix("."), parts.last == "part", parts.count >= 4, lstat(url.path, &info) == 0 else {
+            return false
+        }
+        if parts.count >= 5, parts[parts.count - 4] == host, let process = Int32(parts[parts.count - 3]),
+            kill(process, 0) != 0, errno == ESRCH
+        {
+            return true
+        }
+        return Date().timeIntervalSince1970 - Double(info.st_mtim.tv_sec) > 3600
     }
 
-    private static func systemError(_ call: String, _ url: URL) -> InputError {
-        InputError(file: url.path, "cannot \(call): \(String(cString: strerror(errno)))")
+    /// Removes what killed processes have left unfinished in a folder.
+    public static func removeLeftovers(in folder: URL) throws {
+        for name in try names(in: folder) where isLeftBehind(folder.appendingPathComponent(name)) {
+            unlink(folder.appendingPathComponent(name).path)
+        }
+    }
+
+    /// The kernel's name for this host, without the dots that separate the parts of a temporary name.
+    private static let host: String = {
+        var buffer = [CChar](repeating: 0, count: 256)
+        guard gethostname(&buffer, buffer.count - 1) == 0 else { return "unknown" }
+        return buffer.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }.replacingOccurrences(of: ".", with: "-")
+    }()
+
+    private static func sync(_ url: URL) throws {
+        let descriptor = open(url.path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw InputError(file: url.path, cannot: "open") }
+        defer { close(descriptor) }
+        guard fsync(descriptor) == 0 else { throw InputError(file: url.path, cannot: "sync") }
     }
 }

@@ -2,37 +2,57 @@ import COpenSSL
 import Foundation
 
 /// SHA-256 of `data`, as 64 lower-case hexadecimal digits.
-public func sha256(_ data: Data) -> String {
-    var digest = [UInt8](repeating: 0, count: 32)
-    var length: UInt32 = 0
-    let done = data.withUnsafeBytes { bytes in
-        EVP_Digest(bytes.baseAddress, bytes.count, &digest, &length, EVP_sha256(), nil)
-    }
-    precondition(done == 1 && length == 32, "SHA-256 is not available in the OpenSSL found at run time")
-    return hexadecimal(digest)
+public func sha256(_ data: Data) -> String { data.withUnsafeBytes { sha256($0) } }
+
+/// SHA-256 of bytes where they lie.
+public func sha256(_ bytes: UnsafeRawBufferPointer) -> String {
+    var digest = SHA256Digest()
+    digest.update(bytes)
+    return digest.finish()
 }
 
-/// SHA-256 of the file's content, read a piece at a time.
-/// - Throws: `InputError` where it cannot be read.
-public func sha256(file url: URL) throws -> String {
-    guard let file = try? FileHandle(forReadingFrom: url) else { throw InputError(file: url.path, "cannot be read") }
-    defer { try? file.close() }
-    let context = EVP_MD_CTX_new()
-    defer { EVP_MD_CTX_free(context) }
-    var done = EVP_DigestInit_ex(context, EVP_sha256(), nil) == 1
-    while let piece = try file.read(upToCount: 1 << 22), !piece.isEmpty {
-        done = piece.withUnsafeBytes { EVP_DigestUpdate(context, $0.baseAddress, $0.count) } == 1 && done
+/// SHA-256 of a file's content, read a piece at a time.
+///
+/// - Parameter count: how many bytes from the beginning; nil for all of them.
+/// - Throws: `InputError` where it cannot be read, or ends before that.
+public func sha256(file url: URL, first count: Int? = nil) throws -> String {
+    let descriptor = open(url.path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw InputError(file: url.path, cannot: "open") }
+    defer { close(descriptor) }
+    var digest = SHA256Digest()
+    var left = count ?? Int.max
+    let piece = UnsafeMutableRawBufferPointer.allocate(byteCount: min(left, 1 << 20), alignment: 64)
+    defer { piece.deallocate() }
+    while left > 0 {
+        let got = read(descriptor, piece.baseAddress, min(left, piece.count))
+        if got < 0, errno == EINTR { continue }
+        guard got >= 0 else { throw InputError(file: url.path, cannot: "read") }
+        if got == 0 { break }
+        digest.update(UnsafeRawBufferPointer(rebasing: piece[..<got]))
+        left -= got
     }
-    var digest = [UInt8](repeating: 0, count: 32)
-    var length: UInt32 = 0
-    done = EVP_DigestFinal_ex(context, &digest, &length) == 1 && done
-    precondition(done && length == 32, "SHA-256 is not available in the OpenSSL found at run time")
-    return hexadecimal(digest)
+    guard count == nil || left == 0 else { throw InputError(file: url.path, isDamage: true, "is cut short") }
+    return digest.finish()
 }
 
-private func hexadecimal(_ bytes: [UInt8]) -> String {
-    bytes.map { byte in
-        let hex = String(byte, radix: 16)
-        return byte < 16 ? "0" + hex : hex
-    }.joined()
+/// SHA-256 of bytes that come in pieces.
+private struct SHA256Digest: ~Copyable {
+    private let context = EVP_MD_CTX_new()
+    private var isSound: Bool
+
+    init() { isSound = EVP_DigestInit_ex(context, EVP_sha256(), nil) == 1 }
+
+    mutating func update(_ bytes: UnsafeRawBufferPointer) {
+        isSound = EVP_DigestUpdate(context, bytes.baseAddress, bytes.count) == 1 && isSound
+    }
+
+    mutating func finish() -> String {
+        var bytes = [UInt8](repeating: 0, count: 32)
+        var length: UInt32 = 0
+        isSound = EVP_DigestFinal_ex(context, &bytes, &length) == 1 && isSound
+        precondition(isSound && length == 32, "SHA-256 is not available in the OpenSSL found at run time")
+        return bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    }
+
+    deinit { EVP_MD_CTX_free(context) }
 }

@@ -55,10 +55,14 @@ public struct SafetensorsFile: Sendable {
         do {
             data = try Data(contentsOf: url, options: .mappedIfSafe)
         } catch {
-            let exists = FileManager.default.fileExists(atPath: url.path)
-            throw InputError(file: url.path, exists ? "cannot be read: \(error.localizedDescription)" : "no such file")
+            guard try isPresent(url) else { throw InputError(file: url.path, "no such file") }
+            throw InputError(file: url.path, cannot: "read", because: error)
         }
-        let header = try SafetensorsHeader(of: data, file: url.path)
+        let header: SafetensorsHeader
+        do { header = try SafetensorsHeader(of: data, file: url.path) } catch let error as InputError {
+            // The whole file has been read: what does not fit is its content.
+            throw InputError(error.message, isDamage: true)
+        }
         self.url = url
         dataStart = header.dataStart
         entries = header.entries
@@ -246,12 +250,13 @@ public struct SafetensorsFile: Sendable {
         let length = withUnsafeBytes(of: UInt64(text.count).littleEndian) { Data($0) }
 
         try AtomicFile.replace(url) { aside in
-            guard FileManager.default.createFile(atPath: aside.path, contents: nil) else {
-                throw InputError(file: url.path, "cannot be written: is the folder there and writable?")
+            let descriptor = open(aside.path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+            guard descriptor >= 0 else { throw InputError(file: url.path, cannot: "write") }
+            let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+            func write(_ data: Data) throws {
+                do { try file.write(contentsOf: data) } catch { throw InputError(file: url.path, cannot: "write", because: error) }
             }
-            let file = try FileHandle(forWritingTo: aside)
-            defer { try? file.close() }
-            try file.write(contentsOf: length + text)
+            try write(length + text)
             for index in inOrder {
                 let (tensor, content) = (tensors[index], try values(index))
                 precondition(
@@ -261,7 +266,7 @@ public struct SafetensorsFile: Sendable {
                     guard let start = bytes.baseAddress, !bytes.isEmpty else { return }
                     // The handle only reads what it is given, so the array's own bytes go out without a copy.
                     let view = Data(bytesNoCopy: UnsafeMutableRawPointer(mutating: start), count: bytes.count, deallocator: .none)
-                    try file.write(contentsOf: view)
+                    try write(view)
                 }
             }
         }

@@ -58,7 +58,7 @@ public struct Checkpoint: Equatable, Sendable {
             for entry in entries.sorted(by: { $0.name < $1.name }) {
                 try entry.withValues { span in
                     try span.withUnsafeBufferPointer { values in
-                        let sum = digest(UnsafeRawBufferPointer(values))
+                        let sum = sha256(UnsafeRawBufferPointer(values))
                         digests[entry.name] = (entry.shape, sum)
                         try file.write(
                             values, to: "\(tensorGroup)/\(entry.name)", shape: entry.shape,
@@ -99,11 +99,5 @@ public struct Checkpoint: Equatable, Sendable {
         lines += counters.map { "counter \($0.key) \($0.value)" }.sorted()
         lines.append("metadata \(metadata)")
         return sha256(Data(lines.joined(separator: "\n").utf8))
-    }
-
-    /// Over the bytes as they lie in memory (little endian), without copying them.
-    static func digest(_ bytes: UnsafeRawBufferPointer) -> String {
-        guard let base = bytes.baseAddress, !bytes.isEmpty else { return sha256(Data()) }
-        return sha256(Data(bytesNoCopy: UnsafeMutableRawPointer(mutating: base), count: bytes.count, deallocator: .none))
     }
 }

@@ -25,38 +25,33 @@ public struct Garbage: Sendable {
 
     public internal(set) var items: [Item] = []
     public var bytes: Int { items.reduce(0) { $0 + $1.bytes } }
-
-    /// Files of a killed process count as left behind when nobody has touched them for so many seconds.
-    static let quietSeconds = 3600.0
-    static let removedPrefix = ".removed-"
 }
 
 extension Store {
     /// What could be removed now. Never a stage that a run refers to or that a process works on.
     ///
     /// - Parameter checkpoints: also the checkpoints that finished stages have kept.
-    /// - Throws: an `InputError` where a run's record cannot be read: what it refers to is not known then.
+    /// - Throws: an `InputError` where something that decides cannot be read: a folder, the record of a run or of a stage that
+    ///   a run refers to.
     public func garbage(checkpoints: Bool = false) throws -> Garbage {
-        let needed = try neededStages()
+        let needed = try stages(usedBy: runsThatRefer())
         var garbage = Garbage()
-        for id in stageIDs() {
+        for id in try stageIDs() {
             let stage = stage(id: id)
             // A process that works on it sees to its own rubbish.
             if stage.owner != nil || FileLock.isHeld(stage.url(StageHandle.lockFile)) { continue }
             if needed.contains(id) {
-                garbage.items += leftovers(in: stage, checkpoints: checkpoints)
+                garbage.items += try leftovers(in: stage, checkpoints: checkpoints)
             } else {
-                add(.stage, "stages/\(id)", "no run refers to it", to: &garbage)
+                add(.stage, stage.directory, "no run refers to it", to: &garbage)
             }
         }
-        for name in hidden(in: stages) where name.hasPrefix(Garbage.removedPrefix) {
-            add(.partial, "stages/\(name)", "its removal was cut short", to: &garbage)
+        for folder in try putAsideFolders() { add(.partial, folder, "its removal was cut short", to: &garbage) }
+        for id in try runIDs() {
+            let folder = directory(ofRun: id)
+            if try RecordFile.names(in: folder).isEmpty { add(.partial, folder, "its run was never recorded", to: &garbage) }
         }
-        for id in runIDs() {
-            for name in hidden(in: directory(ofRun: id)) where Self.isAbandoned(name, in: directory(ofRun: id)) {
-                add(.partial, "runs/\(id)/\(name)", "its writer is no more", to: &garbage)
-            }
-        }
+        for file in try unfinishedFiles() { add(.partial, file, "its writer is no more", to: &garbage) }
         return garbage
     }
 
@@ -67,100 +62,77 @@ extension Store {
         try FileLock.exclusively(referencesLock) {
             let wantsCheckpoints = garbage.items.contains { $0.kind == .checkpoint }
             let current = Set(try self.garbage(checkpoints: wantsCheckpoints).items.map(\.path))
-            for item in garbage.items where current.contains(item.path) && item.kind != .lock {
-                if try remove(item) { removed.items.append(item) }
-            }
-            for item in garbage.items where item.kind == .lock && current.contains(item.path) {
+            // A lock goes last: what is beside it is removed while it is held.
+            let items = garbage.items.filter { $0.kind != .lock } + garbage.items.filter { $0.kind == .lock }
+            for item in items where current.contains(item.path) {
                 if try remove(item) { removed.items.append(item) }
             }
         }
         // Large stages have only been put aside so far, under the lock.
-        for name in hidden(in: stages) where name.hasPrefix(Garbage.removedPrefix) {
-            try delete(stages.appendingPathComponent(name))
-        }
+        try deleteWhatWasPutAside()
         return removed
     }
 
     private func remove(_ item: Garbage.Item) throws -> Bool {
         let url = directory.appendingPathComponent(item.path)
         let parts = item.path.split(separator: "/").map(String.init)
-        if parts[0] == "runs" {
+        if item.kind == .stage { return try putAside(stage: parts[1]) }
+        guard parts[0] == "stages", parts.count > 2 else {
             try delete(url)
             return true
         }
-        if parts[1].hasPrefix(Garbage.removedPrefix) { return true }
-        // Nobody can claim the stage while we hold its lock.
         guard let lock = try FileLock.attempt(stage(id: parts[1]).url(StageHandle.lockFile)) else { return false }
         return try withExtendedLifetime(lock) {
-            if item.kind == .stage {
-                let aside = stages.appendingPathComponent("\(Garbage.removedPrefix)\(parts[1])-\(UInt32.random(in: 0 ... .max))")
-                guard rename(url.path, aside.path) == 0 else { throw failure("remove", url) }
-                return true
-            }
             if item.kind != .lock { try delete(url) }
             unlink(lock.url.path)
             return true
         }
     }
 
-    /// The stages of all runs, and all that those were made from.
-    private func neededStages() throws -> Set<String> {
-        var left: [String] = []
-        for id in runIDs() where FileManager.default.fileExists(atPath: directory(ofRun: id).appendingPathComponent("run.json").path) {
-            left += try run(id).stages.values
+    /// Files that killed processes have left half written, outside of stages.
+    private func unfinishedFiles() throws -> [URL] {
+        var found: [URL] = []
+        func look(in folder: URL) throws {
+            for name in try names(in: folder) {
+                let url = folder.appendingPathComponent(name)
+                if AtomicFile.isLeftBehind(url) {
+                    found.append(url)
+                } else if !name.hasPrefix("."), url.path != stages.path, isFolder(url) {
+                    try look(in: url)
+                }
+            }
         }
-        var needed: Set<String> = []
-        while let id = left.popLast() {
-            guard needed.insert(id).inserted, let record = stage(id: id).record else { continue }
-            left += record.identity.inputs.values
-        }
-        return needed
+        try look(in: directory)
+        return found
+    }
+
+    private func isFolder(_ url: URL) -> Bool {
+        var info = stat()
+        return lstat(url.path, &info) == 0 && info.st_mode & S_IFMT == S_IFDIR
     }
 
     /// What a stage that stays could do without.
-    private func leftovers(in stage: StageHandle, checkpoints: Bool) -> [Garbage.Item] {
+    private func leftovers(in stage: StageHandle, checkpoints: Bool) throws -> [Garbage.Item] {
         var garbage = Garbage()
-        let folder = "stages/\(stage.id)"
-        for name in hidden(in: stage.directory) where name.hasSuffix(".part") {
-            add(.partial, "\(folder)/\(name)", "its writer is no more", to: &garbage)
+        for folder in [stage.directory, stage.url(StageHandle.scoresFolder)] {
+            for name in try names(in: folder) where name.hasPrefix(".") && name.hasSuffix(".part") {
+                add(.partial, folder.appendingPathComponent(name), "its writer is no more", to: &garbage)
+            }
         }
-        if FileManager.default.fileExists(atPath: stage.url(StageHandle.lockFile).path) {
-            add(.lock, "\(folder)/\(StageHandle.lockFile)", "its owner is no more", to: &garbage)
-        }
-        if checkpoints, stage.isComplete {
-            for name in [StageHandle.checkpointFile, StageHandle.checkpointsFolder]
-            where FileManager.default.fileExists(atPath: stage.url(name).path) {
-                add(.checkpoint, "\(folder)/\(name)", "the stage is finished", to: &garbage)
+        let lock = stage.url(StageHandle.lockFile)
+        if try isPresent(lock) { add(.lock, lock, "its owner is no more", to: &garbage) }
+        // Of a stage with a damaged file, the checkpoint saves its training.
+        if checkpoints, try stage.record != nil, try stage.damage() == nil {
+            for file in [StageHandle.checkpointFile, StageHandle.checkpointsFolder].map(stage.url) where try isPresent(file) {
+                add(.checkpoint, file, "the stage is finished", to: &garbage)
             }
         }
         return garbage.items
     }
 
-    private func add(_ kind: Garbage.Kind, _ path: String, _ why: String, to garbage: inout Garbage) {
-        let bytes = diskUse(of: directory.appendingPathComponent(path))
-        garbage.items.append(Garbage.Item(kind: kind, path: path, bytes: bytes, why: why))
-    }
-
-    /// `.name.<process>.<number>.part`, of no process here, and not touched for long: it may be another host's.
-    private static func isAbandoned(_ name: String, in folder: URL) -> Bool {
-        let parts = name.split(separator: ".")
-        guard name.hasSuffix(".part"), parts.count >= 4, let process = Int32(parts[parts.count - 3]) else { return false }
-        var info = stat()
-        guard kill(process, 0) != 0, stat(folder.appendingPathComponent(name).path, &info) == 0 else { return false }
-        return Date().timeIntervalSince1970 - Double(info.st_mtim.tv_sec) > Garbage.quietSeconds
-    }
-
-    private func hidden(in folder: URL) -> [String] {
-        ((try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []).filter { $0.hasPrefix(".") }.sorted()
-    }
-
-    private func delete(_ url: URL) throws {
-        guard FileManager.default.fileExists(atPath: url.path) else { return }
-        do { try FileManager.default.removeItem(at: url) } catch { throw failure("remove", url) }
-    }
-
-    private func failure(_ call: String, _ url: URL) -> InputError {
-        InputError(file: url.path, "cannot \(call): \(String(cString: strerror(errno)))")
+    private func add(_ kind: Garbage.Kind, _ url: URL, _ why: String, to garbage: inout Garbage) {
+        let path = String(url.path.dropFirst(directory.path.count + 1))
+        garbage.items.append(Garbage.Item(kind: kind, path: path, bytes: diskUse(of: url), why: why))
     }
 }
 

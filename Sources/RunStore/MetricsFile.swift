@@ -63,17 +63,19 @@ public final class MetricsFile {
     /// Goes on with the file at `url`, whether its writer closed it or was killed, keeping the rows up to `step`.
     /// Where there is no file, an empty one is started.
     ///
-    /// Throws an `InputError` if the file is damaged or has other columns.
+    /// A column that the file does not have, as one of an earlier version, was not measured before: it reads as NaN.
+    ///
+    /// Throws an `InputError` if the file is damaged or cannot be read.
     public static func resume(at url: URL, through step: Int, columns: [String]) throws -> MetricsFile {
-        guard FileManager.default.fileExists(atPath: url.path) else { return try create(at: url, columns: columns) }
+        guard try isPresent(url) else { return try create(at: url, columns: columns) }
         var table = try read(url)
-        guard table.columns == columns else {
-            throw InputError(file: url.path, "has columns \(table.columns), not \(columns)")
-        }
         let kept = table.steps.firstIndex { $0 > step } ?? table.steps.count
         table.steps.removeSubrange(kept...)
         table.wallSeconds.removeSubrange(kept...)
-        for column in columns { table.values[column]?.removeSubrange(kept...) }
+        table.columns = columns
+        for column in columns {
+            table.values[column] = table.values[column].map { Array($0.prefix(kept)) } ?? Array(repeating: .nan, count: kept)
+        }
         return try MetricsFile(replacing: url, with: table)
     }
 
@@ -81,7 +83,7 @@ public final class MetricsFile {
     public static func read(_ url: URL) throws -> MetricsTable {
         let file = try HDF5File(reading: url, whileWritten: true)
         guard let columns = try file.attribute("columns")?.stringsValue else {
-            throw InputError(file: url.path, "is not a metrics file: it has no attribute 'columns'")
+            throw InputError(file: url.path, isDamage: true, "is not a metrics file: it has no attribute 'columns'")
         }
         guard Set(columns).count == columns.count else {
             throw InputError(file: url.path, "has two columns of one name: \(columns)")
@@ -172,10 +174,10 @@ public final class MetricsFile {
     public func sync() throws {
         try file.flush()
         let descriptor = open(url.path, O_RDONLY)
-        guard descriptor >= 0 else { throw InputError(file: url.path, "cannot sync: \(String(cString: strerror(errno)))") }
+        guard descriptor >= 0 else { throw InputError(file: url.path, cannot: "sync") }
         defer { Foundation.close(descriptor) }
         guard fsync(descriptor) == 0 else {
-            throw InputError(file: url.path, "cannot sync: \(String(cString: strerror(errno)))")
+            throw InputError(file: url.path, cannot: "sync")
         }
     }
 

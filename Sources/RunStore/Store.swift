@@ -10,12 +10,21 @@ public struct Store: Sendable {
     public let directory: URL
     let lockTiming: LockTiming
 
-    /// Opens the store, making its folders where they are missing.
+    /// Opens the store, making its folders where there is none yet.
+    ///
+    /// - Throws: an `InputError` where one of them is missing though the other has something in it. It was moved, or is on a
+    ///   disk that is not mounted; what is in the other one would be taken for garbage, or for work that was never done.
     public init(directory: URL, timing: LockTiming = LockTiming()) throws {
         self.directory = directory.standardizedFileURL
         lockTiming = timing
-        try RecordFile.makeDirectory(stages)
-        try RecordFile.makeDirectory(runs)
+        for (folder, other) in [(stages, runs), (runs, stages)] where try !isPresent(folder) {
+            guard try RecordFile.names(in: other).isEmpty else {
+                throw InputError(
+                    file: folder.path,
+                    "is missing, though there is \(other.path): put it back, or make an empty folder if it is to be forgotten")
+            }
+            try RecordFile.makeDirectory(folder)
+        }
     }
 
     var stages: URL { directory.appendingPathComponent("stages", isDirectory: true) }
@@ -40,7 +49,7 @@ public struct Store: Sendable {
     }
 
     /// All stages, complete or not, sorted.
-    public func stageIDs() -> [String] { RecordFile.names(in: stages) }
+    public func stageIDs() throws -> [String] { try RecordFile.names(in: stages) }
 
     /// What `perform` came back with.
     public struct StageResult: Sendable {
@@ -65,7 +74,7 @@ public struct Store: Sendable {
     ) throws -> StageResult {
         let stage = stage(identity)
         if let record = try completed(stage) { return StageResult(stage: stage, record: record, isReused: true) }
-        for (role, id) in identity.inputs.sorted(by: { $0.key < $1.key }) where !self.stage(id: id).isComplete {
+        for (role, id) in identity.inputs.sorted(by: { $0.key < $1.key }) where try !self.stage(id: id).isComplete {
             throw InputError(file: stage.directory.path, "needs stage '\(id)' as its \(role), which is not complete")
         }
         try RecordFile.makeDirectory(stage.directory)
@@ -83,9 +92,9 @@ public struct Store: Sendable {
             }
             return StageResult(stage: stage, record: record, isReused: true)
         }
-        let claimed = StageWork(stage, lock: lock)
+        let claimed = try StageWork(stage, lock: lock)
         do {
-            if let reason = stage.record.flatMap(stage.damage(to:)) {
+            if let reason = try stage.damage() {
                 try claimed.log("made again: \(reason)")
                 try stage.invalidate(because: reason)
             }
@@ -102,9 +111,10 @@ public struct Store: Sendable {
         }
     }
 
-    /// The record of a stage that is complete; nil where it is not, or has lost a file. An edited record is an `InputError`.
+    /// The record of a stage that is complete; nil where it is not, or where a file is not what was written. A record of other
+    /// settings is an `InputError`, and so is one that cannot be read.
     public func completed(_ stage: StageHandle) throws -> StageRecord? {
-        guard let record = stage.record, stage.damage(to: record) == nil else { return nil }
+        guard try stage.damage() == nil, let record = try stage.record else { return nil }
         guard record.identity == stage.identity else {
             throw InputError(
                 file: stage.url(StageHandle.recordFile).path,

@@ -36,6 +36,7 @@ struct Prologue: AsyncParsableCommand {
     static func main() async {
         StandardOutput.prepare()
         bootstrapLogging()
+        raiseFileLimit()
         Foundation.exit(StandardOutput.exitCode(after: await run()))
     }
 
@@ -74,7 +75,8 @@ struct Prologue: AsyncParsableCommand {
             complain("interrupted; run the same command to go on")
             return 130
         case let failure as CocoaError:
-            complain("error: \(failure.localizedDescription)")
+            let file = failure.filePath ?? failure.url?.path
+            complain("error: \(file.map { "\($0): " } ?? "")\(systemReason(for: failure))")
             return 1
         default:
             // Help, version and exit codes that commands throw; mistakes in the arguments, which are bad input too.
@@ -87,5 +89,14 @@ struct Prologue: AsyncParsableCommand {
             }
             return code == .validationFailure ? 2 : code.rawValue
         }
+    }
+
+    /// Workers, logs and the index each take files of their own: as many may be open as the system grants.
+    private static func raiseFileLimit() {
+        var limit = rlimit()
+        let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+        guard getrlimit(resource, &limit) == 0, limit.rlim_cur < limit.rlim_max else { return }
+        limit.rlim_cur = min(limit.rlim_max, max(limit.rlim_cur, 65536))
+        setrlimit(resource, &limit)
     }
 }

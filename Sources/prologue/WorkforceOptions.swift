@@ -26,7 +26,7 @@ struct WorkforceOptions: ParsableArguments {
         }
         guard choice.workers > 1 else { return try runner.run(upTo: stage, failsFast: failFast, announcing: announce) }
         context.progress.note("\(choice.workers) workers with \(choice.threads) threads each")
-        let crew = WorkerCrew(choice, arguments: ["worker", "--store", context.store.directory.path], context)
-        return try runner.run(crew, upTo: stage, failsFast: failFast, announcing: announce)
+        let pool = ProcessPool(choice, arguments: ["worker", "--store", context.store.directory.path], context)
+        return try runner.run(pool, upTo: stage, failsFast: failFast, announcing: announce)
     }
 }

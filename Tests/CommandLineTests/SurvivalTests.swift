@@ -9,7 +9,8 @@ import Testing
     @Test func killsAndInterruptionsChangeNothing() throws {
         let place = try Workplace()
         let plan: [(signal: Int32, kind: String, step: Int)] = [
-            (SIGKILL, "tokenizer", 5), (SIGKILL, "tokenizer", 40), (SIGTERM, "tokenizer", 70), (SIGINT, "prior", 25),
+            (SIGKILL, "tokenizer", 5), (SIGHUP, "tokenizer", 20), (SIGKILL, "tokenizer", 40), (SIGTERM, "tokenizer", 70),
+            (SIGINT, "prior", 25), (SIGUSR1, "prior", 40), (SIGUSR2, "prior", 60),
             (SIGKILL, "prior", 80),
         ]
         for (signal, kind, step) in plan {
@@ -25,6 +26,8 @@ import Testing
             }
             let status = try place.json(["sweep", "status", place.sweep, "--json"] + scenario.settings)
             #expect(status["counts"] == ["interrupted": 1], "\(status)")
+            // The list of runs judges alike, though nobody was left to tell the index of a kill.
+            #expect(try place.json("runs", "list", "--json")["rows"]?.arrayValue?.map { $0["status"] } == ["interrupted"])
         }
         // And at moments that nobody chose.
         for _ in 0..<4 {
@@ -56,6 +59,39 @@ import Testing
         try scenario.expectUndisturbedEnd(place)
         let log = try place.log("tokenizer")
         #expect(log.contains("starting over: ") && log.contains(file), "\(log)")
+    }
+
+    /// Another program holds a file that resuming needs. Nothing is lost: once it lets go, the training goes on.
+    @Test(arguments: ["metrics.h5", "checkpoint.h5"]) func aLockedFileStopsAndHarmsNothing(_ file: String) throws {
+        let place = try Workplace()
+        let program = try scenario.start(place)
+        #expect(place.reaches(50, "tokenizer", program))
+        program.send(SIGKILL)
+        #expect(try program.wait().wasKilled)
+        let stage = try #require(place.stages("tokenizer").first)
+        let checkpoint = try Data(contentsOf: stage.appendingPathComponent("checkpoint.h5"))
+        let (ready, done) = (place.folder.appendingPathComponent("ready"), place.folder.appendingPathComponent("done"))
+        let holder = try RunningProgram(
+            URL(fileURLWithPath: "/usr/bin/env"),
+            [
+                ProcessInfo.processInfo.environment["PROLOGUE_PYTHON"] ?? "python3", "-c",
+                """
+                import fcntl, os, sys, time
+                with open(sys.argv[1], "r+b") as f:
+                    fcntl.flock(f, fcntl.LOCK_EX)  # as the HDF5 library does for a writer
+                    open(sys.argv[2], "w").close()
+                    while not os.path.exists(sys.argv[3]): time.sleep(0.01)
+                """, stage.appendingPathComponent(file).path, ready.path, done.path,
+            ], in: place.folder)
+        #expect(holder.waits { FileManager.default.fileExists(atPath: ready.path) })
+        let refused = try scenario.start(place).wait()
+        #expect(refused.code == 1 && refused.output.contains("another program has it open for writing"), "\(refused)")
+        #expect(try !place.log("tokenizer").contains("starting over"))
+        #expect(try Data(contentsOf: stage.appendingPathComponent("checkpoint.h5")) == checkpoint)
+        try Data().write(to: done)
+        _ = try holder.wait()
+        try scenario.expectUndisturbedEnd(place)
+        #expect(try place.log("tokenizer").contains("resuming at step"))
     }
 
     /// Killed when every step was done and nothing sealed: the record comes from the metrics file, and is the same.

@@ -56,7 +56,7 @@ import Testing
     }
 
     /// The coordinator is asked to stop: all workers write a checkpoint and end.
-    @Test(arguments: [SIGINT, SIGTERM])
+    @Test(arguments: [SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2])
     func aStopReachesAllWorkers(_ signal: Int32) throws {
         let place = try Workplace()
         let long = ["--set", "tokenizer.steps=100000", "--set", "tokenizer.checkpoint_every=100000", "--workers", "2"]
@@ -82,6 +82,8 @@ import Testing
         let watcher = try place.start(["sweep", "status", place.sweep, "--watch", "--every", "0.1", "--json"] + long.prefix(4))
         Thread.sleep(forTimeInterval: 0.5)
         program.send(signal)
+        // Whoever asks twice means the same; only a second Ctrl-C is impatience.
+        if signal != SIGINT { for process in [program.identifier] + workers { for _ in 0..<2 { kill(process, signal) } } }
         #expect(try program.wait().code == 130)
         #expect(vanish(workers))
         for stage in place.stages("tokenizer") {

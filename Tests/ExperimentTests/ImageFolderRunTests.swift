@@ -65,7 +65,7 @@ import Testing
         #expect(grey.stages.allSatisfy { $0.isWork }, "grey pictures are other data")
         // The stages that read the data say how many files they did without.
         let counted = try runner(folder).plan().cells[0].stages.filter { stage in
-            place.store.stage(id: stage.id).record?.summary["skipped_files"]?.intValue == 1
+            try place.store.stage(id: stage.id).record?.summary["skipped_files"]?.intValue == 1
         }
         #expect(Set(counted.map(\.role)) == ["features", "tokenizer", "tokens"])
     }

@@ -11,7 +11,7 @@ import Testing
     private static let perceptual = "tokenizer.perceptual.weight=0.5"
 
     private static func tokenizer(_ place: Place) throws -> StageHandle {
-        let run = try place.store.run(try #require(place.store.runIDs().first))
+        let run = try place.store.run(try #require(try place.store.runIDs().first))
         return place.store.stage(id: try #require(run.stages["tokenizer"]))
     }
 

@@ -53,7 +53,7 @@ import Testing
             #expect((information["info.visual.joint_entropy"] ?? .nan) <= (information["info.images_log"] ?? 0) + 1e-9)
             #expect((information["info.visual.information.hue.best"] ?? .nan) >= (information["info.visual.information.hue"] ?? 9))
             // The prior's costs of tokens are those that its training noted, in bits there.
-            let training = place.store.stage(id: run.stages["prior"] ?? "").record
+            let training = try place.store.stage(id: run.stages["prior"] ?? "").record
             let noted = try #require(training?.summary["metrics"]?["bits.conditional.visual"]?.doubleValue)
             #expect(abs((information["info.cost.visual.class"] ?? .nan) / 0.6931471805599453 - noted) < 1e-3 * noted)
 

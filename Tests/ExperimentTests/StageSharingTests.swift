@@ -81,7 +81,7 @@ import Testing
         #expect(work.map(\.role) == ["prior", "samples.cool", "scores.cool", "samples.nocfg", "scores.nocfg", "resample"])
         // The one prior there is, scaled by FLOPs: twice the steps, and as many held-out images.
         let id = try #require(try place.ids()["prior"])
-        let done = try #require(place.store.stage(id: id).record)
+        let done = try #require(try place.store.stage(id: id).record)
         let flops = try #require(work[0].cost?.flops)
         let scale = try flops / #require(done.summary["flops"]?.doubleValue)
         #expect(scale > 1 && scale < 2)
@@ -94,6 +94,48 @@ import Testing
         #expect(second.worked == work.count)
         #expect(second.reused == plan.cells[0].stages.count - work.count)
         #expect(try place.runner(set: ["prior.steps=8"]).plan().totals.isEmpty)
-        #expect(place.store.runIDs().count == 2, "other settings are another run")
+        #expect(try place.store.runIDs().count == 2, "other settings are another run")
+    }
+
+    /// A run that an earlier version made keeps its shorter id. The same id of other settings, which six digits allow, is not
+    /// taken for the run, and stays as it is.
+    @Test func earlierRunsKeepTheirIds() throws {
+        let place = try Place()
+        let first = try #require(try place.runner().run(upTo: "features").done.first)
+        let shorter = String(first.dropLast(6))
+        #expect(first.wholeMatch(of: /sharing-.*s0-[0-9a-f]{12}/) != nil)
+        /// Gives the run of a place the shorter id, in a record as earlier versions wrote it; returns its file.
+        func makeEarlier(_ place: Place, _ change: (inout [String: JSONValue]) throws -> Void) throws -> URL {
+            let folder = place.store.directory(ofRun: shorter)
+            try FileManager.default.moveItem(at: place.store.directory(ofRun: first), to: folder)
+            let file = folder.appendingPathComponent("run.json")
+            var record = try #require(try JSONValue(parsing: Data(contentsOf: file)).objectValue)
+            for key in ["sha256", "identity"] { record[key] = nil }
+            record["id"] = .string(shorter)
+            try change(&record)
+            try Data(JSONValue.object(record).pretty.utf8).write(to: file)
+            return file
+        }
+        _ = try makeEarlier(place) { _ in }
+        #expect(try place.runner().run(upTo: "features").done == [shorter])
+        #expect(try place.store.runIDs() == [shorter])
+        #expect(try place.runner().plan().cells[0].run == shorter)
+        #expect(try SweepStatus(of: place.runner().sweep, in: place.store).cells[0].run == shorter)
+        // From now on its record says what it stands for.
+        #expect(try place.store.run(shorter).identity != nil)
+
+        let other = try Place()
+        _ = try other.runner().run(upTo: "features")
+        let file = try makeEarlier(other) { record in
+            var config = try #require(record["config"]?.objectValue)
+            var prior = try #require(config["prior"]?.objectValue)
+            prior["steps"] = 99
+            config["prior"] = .object(prior)
+            record["config"] = .object(config)
+        }
+        let text = try String(contentsOf: file, encoding: .utf8)
+        #expect(try other.runner().run(upTo: "features").done == [first])
+        #expect(try other.store.runIDs() == [shorter, first])
+        #expect(try String(contentsOf: file, encoding: .utf8) == text)
     }
 }

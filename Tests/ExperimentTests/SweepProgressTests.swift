@@ -45,7 +45,7 @@ import Testing
 
         var run = try place.store.run(id)
         let stage = place.store.stage(id: try #require(run.stages["reconstructions"]))
-        let now = try #require(stage.record?.identity)
+        let now = try #require(try stage.record?.identity)
         let older = StageIdentity(kind: now.kind, settings: now.settings, inputs: now.inputs, formatVersion: now.formatVersion - 1)
         run.stages["reconstructions"] = try place.store.perform(older) { _ in [:] }.stage.id
         try place.store.save(run)

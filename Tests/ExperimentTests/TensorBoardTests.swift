@@ -103,7 +103,7 @@ import Testing
             let losses = try #require(prior["prior/loss"]?.arrayValue).compactMap(\.arrayValue)
             #expect(losses.map { $0[0].intValue } == Array(1...300))
             #expect(losses.map { $0[1].doubleValue } == (1...300).map { Double(1 / Float($0)) })
-            let start = try #require(store.stage(id: run.stages["prior"] ?? "").record).started.timeIntervalSince1970
+            let start = try #require(try store.stage(id: run.stages["prior"] ?? "").record).started.timeIntervalSince1970
             #expect(abs((losses[299][2].doubleValue ?? 0) - (start + 75)) < 1e-3)
             let bits = try #require(prior["prior/bits"]?.arrayValue).compactMap(\.arrayValue)
             #expect(bits.map { $0[0] } == [100, 300] && bits.map { $0[1].doubleValue } == [100, 300])

@@ -55,7 +55,7 @@ import Testing
     @Test func oneStageSamplesFromItsJointModel() throws {
         let place = try Place()
         _ = try place.runner("", set: ["tokenizer.variant=prologue-onestage"]).run()
-        let run = try place.store.run(try #require(place.store.runIDs().first))
+        let run = try place.store.run(try #require(try place.store.runIDs().first))
         let joint = try weights(place, run, "tokenizer", "model_ema.safetensors")
         let prior = try weights(place, run, "prior", "model_ema.safetensors")
         #expect(!prior.names.isEmpty)

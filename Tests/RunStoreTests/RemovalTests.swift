@@ -16,17 +16,17 @@ import Testing
             #expect(first.runs == [ids[0]] && first.stages.map(\.id) == [example.priors[0]])
             #expect(first.sharedStages == 1 && first.bytes > 0 && first.leftAlone.isEmpty)
             // Looking removes nothing.
-            #expect(exists(store.directory(ofRun: ids[0])) && store.stage(id: example.priors[0]).isComplete)
+            #expect(try exists(store.directory(ofRun: ids[0])) && store.stage(id: example.priors[0]).isComplete)
 
-            try first.perform()
-            #expect(store.runIDs() == [ids[1]])
-            #expect(store.stageIDs() == [example.tokenizer, example.priors[1]].sorted())
-            #expect(store.stage(id: example.tokenizer).isComplete)
+            #expect(try first.perform().runs == [ids[0]])
+            #expect(try store.runIDs() == [ids[1]])
+            #expect(try store.stageIDs() == [example.tokenizer, example.priors[1]].sorted())
+            #expect(try store.stage(id: example.tokenizer).isComplete)
 
             let last = try Removal(of: [ids[1]], in: store)
             #expect(Set(last.stages.map(\.id)) == [example.tokenizer, example.priors[1]] && last.sharedStages == 0)
-            try last.perform()
-            #expect(store.runIDs().isEmpty && store.stageIDs().isEmpty)
+            _ = try last.perform()
+            #expect(try store.runIDs().isEmpty && store.stageIDs().isEmpty)
         }
     }
 
@@ -45,8 +45,8 @@ import Testing
     @Test func stagesCanBeKept() throws {
         try withTemporaryFolder { folder in
             let example = try ExampleStore(in: folder)
-            try Removal(of: example.runs.map(\.id), withStages: false, in: example.store).perform()
-            #expect(example.store.runIDs().isEmpty && example.store.stageIDs().count == 3)
+            _ = try Removal(of: example.runs.map(\.id), withStages: false, in: example.store).perform()
+            #expect(try example.store.runIDs().isEmpty && example.store.stageIDs().count == 3)
         }
     }
 
@@ -65,6 +65,33 @@ import Testing
                 return [:]
             }
             #expect(try Removal(of: [run.id], in: example.store).runs == [run.id])
+        }
+    }
+
+    /// Between the look and the removal another run came to use the stages, another process to work on a run.
+    @Test func whatIsUsedMeanwhileStays() throws {
+        try withTemporaryFolder { folder in
+            let example = try ExampleStore(in: folder)
+            let store = example.store
+            let all = try Removal(of: example.runs.map(\.id), in: store)
+            #expect(all.stages.count == 3)
+            let later = RunRecord(
+                sweep: "later", cell: "", seed: 0, config: [:], stages: ["prior": example.priors[1]], codeVersion: .unknown,
+                machine: .current())
+            try store.save(later)
+            try store.setStatus(Status(.running, owner: .current), ofRun: example.runs[0].id)
+            let removed = try all.perform()
+            #expect(removed.runs == [example.runs[1].id] && removed.stages.isEmpty)
+            #expect(try store.runIDs() == [example.runs[0].id, later.id].sorted())
+            for id in example.priors + [example.tokenizer] { #expect(try store.stage(id: id).isComplete) }
+            // The same with a stage that a process has claimed.
+            try store.setStatus(Status(.done), ofRun: example.runs[0].id)
+            let last = try Removal(of: [example.runs[0].id], in: store)
+            #expect(last.stages.map(\.id) == [example.priors[0]])
+            let lock = open(store.stage(id: example.priors[0]).url("lock").path, O_RDWR | O_CREAT, 0o644)
+            #expect(flock(lock, LOCK_EX | LOCK_NB) == 0)
+            #expect(try last.perform().stages.isEmpty && store.stage(id: example.priors[0]).isComplete)
+            close(lock)
         }
     }
 

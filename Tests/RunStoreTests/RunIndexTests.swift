@@ -245,7 +245,7 @@ import Testing
                         kill(getpid(), SIGKILL)
                     }
                     while true {
-                        for id in store.runIDs() { try index.refresh(run: id) }
+                        for id in try store.runIDs() { try index.refresh(run: id) }
                         try index.reindex()
                     }
                 }

@@ -147,7 +147,7 @@ enum FileDigest {
         }
         let digest: String
         do { digest = Files.sha256(try Data(contentsOf: url, options: .alwaysMapped)) } catch {
-            throw InputError(file: url.path, "cannot be read: \(error.localizedDescription)")
+            throw InputError(file: url.path, "cannot be read: \(systemReason(for: error))")
         }
         // Kept for speed alone: where nothing can be written, it is computed again.
         if let place, let folder, let kept = try? JSONEncoder().encode(Kept(path: path, stamp: stamp, sha256: digest)) {

@@ -49,7 +49,7 @@ public struct FeatureFile: Sendable {
         default: throw InputError(file: url.path, "expected a file whose name ends in .npz or .h5")
         }
         do { digest = sha256(try Data(contentsOf: url, options: .alwaysMapped)) } catch {
-            throw InputError(file: url.path, "cannot be read: \(error.localizedDescription)")
+            throw InputError(file: url.path, "cannot be read: \(systemReason(for: error))")
         }
         do {
             let names = source.statisticsNames

@@ -15,7 +15,7 @@ public struct InceptionExtractor {
     public init(weights url: URL, progress: any ProgressReporter) throws {
         network = try InceptionV3(weights: SafetensorsFile(reading: url))
         do { digest = sha256(try Data(contentsOf: url, options: .alwaysMapped)) } catch {
-            throw InputError(file: url.path, "cannot be read: \(error.localizedDescription)")
+            throw InputError(file: url.path, "cannot be read: \(systemReason(for: error))")
         }
         self.progress = progress
     }

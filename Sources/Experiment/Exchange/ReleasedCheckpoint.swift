@@ -37,13 +37,13 @@ enum ReleasedCheckpoint {
     ///   - notes: what importing cannot read off the tensors.
     static func write(_ parts: [Part], of stage: StageHandle, notes: JSONValue, to folder: URL) throws {
         do { try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true) } catch {
-            throw InputError(file: folder.path, "cannot be made: \(error.localizedDescription)")
+            throw InputError(file: folder.path, cannot: "make this folder", because: error)
         }
         for part in parts {
-            let url = stage.url(part.isAveraged ? WeightFile.averaged : WeightFile.trained)
+            let file = part.isAveraged ? WeightFile.averaged : WeightFile.trained
             // The prior of `prologue-onestage` is an average of the tokenizer's joint AR model, and has no other weights.
-            guard FileManager.default.fileExists(atPath: url.path) else { continue }
-            let weights = try SafetensorsFile(reading: url)
+            guard try isPresent(stage.url(file)) else { continue }
+            let weights = try SafetensorsFile(reading: stage.verified(file))
             let names = weights.names.filter { $0.hasPrefix(part.prefix) }
             // A tokenizer without a discriminator or a joint AR model has no such files.
             if names.isEmpty { continue }
@@ -64,7 +64,7 @@ extension RunPlan {
             ("tokenizer", tokenizer, tokenizer.notes, ReleasedCheckpoint.tokenizer),
             ("prior", prior, ["prior": prior.settings.networkIdentity], ReleasedCheckpoint.prior),
         ]
-        for (name, stage, _, _) in parts where !context.store.stage(stage.identity).isComplete {
+        for (name, stage, _, _) in parts where try !context.store.stage(stage.identity).isComplete {
             throw InputError("the run's \(name) is not trained; 'prologue sweep run' trains it")
         }
         for (name, stage, notes, parts) in parts {

@@ -21,7 +21,7 @@ extension RunPlan {
             let hint = nearest(to: name, among: names).map { "; did you mean '\($0)'?" } ?? ""
             throw InputError("the run has no sampler setting '\(name)'\(hint) It has \(names.joined(separator: ", "))")
         }
-        guard context.store.stage(stage.identity).isComplete else {
+        guard try context.store.stage(stage.identity).isComplete else {
             throw InputError("the samples under '\(name)' have not been drawn; 'prologue sweep run' draws them")
         }
         let (pixels, labels) = try stage.load(context)

@@ -73,7 +73,7 @@ extension Store {
             do {
                 try FileManager.default.createDirectory(at: target, withIntermediateDirectories: true)
             } catch {
-                throw InputError(file: target.path, "cannot make this folder: \(error.localizedDescription)")
+                throw InputError(file: target.path, cannot: "make this folder", because: error)
             }
             // The same name each time, so that an export that is repeated does not show everything twice.
             let file = target.appendingPathComponent(
@@ -87,10 +87,9 @@ extension Store {
             for measured in try stage.measurements().values {
                 scores += measured.values.compactMap { name, value in value.map { (name, Float($0)) } }
             }
-            let series = stage.url("metrics.h5")
-            guard FileManager.default.fileExists(atPath: series.path) else { continue }
-            let table = try MetricsFile.read(series)
-            let start = stage.record?.started ?? run.created
+            guard try isPresent(stage.url("metrics.h5")) else { continue }
+            let table = try MetricsFile.read(stage.verified("metrics.h5"))
+            let start = try stage.record?.started ?? run.created
             var events = TensorBoardEvents(startedAt: start)
             for (row, step) in table.steps.enumerated() {
                 let values = table.columns.compactMap { column in

@@ -6,7 +6,7 @@ import Sweep
 /// Keeps the records and statuses of the runs of a sweep in step with what happens to their stages.
 ///
 /// A run is recorded when its first stage is begun, before anything is made for it. A status that cannot be written, to a
-/// full disk for one, is complained about once; the stages say by themselves how far they are.
+/// full disk for one, is warned of once; the stages say by themselves how far they are.
 final class RunLedger {
     private let plans: [(cell: Cell, plan: RunPlan)]
     private let records: [RunRecord]
@@ -15,7 +15,7 @@ final class RunLedger {
     private var begun: Set<Int> = []
     private var settled: Set<Int> = []
     private var credited: Set<Int> = []
-    private var hasComplained = false
+    private var hasWarned = false
     private(set) var outcome = SweepRunner.Outcome()
 
     init(_ plans: [(cell: Cell, plan: RunPlan)], _ records: [RunRecord], _ context: ExperimentContext) {
@@ -52,7 +52,7 @@ final class RunLedger {
                 outcome.failed.append((id, error))
             } else {
                 // A run that was whole before stays so when only a part of it is asked for.
-                let isWhole = plans[run].plan.stages.allSatisfy { context.store.stage($0.identity).isComplete }
+                let isWhole = try plans[run].plan.stages.allSatisfy { try context.store.stage($0.identity).isComplete }
                 let last = graph.runs[run].last.map { graph.nodes[$0].stage.role } ?? ""
                 write(status(isWhole ? .done : .planned, of: run, graph, message: isWhole ? "" : "done up to \(last)"), run)
                 outcome.done.append(id)
@@ -113,8 +113,8 @@ final class RunLedger {
 
     private func write(_ status: Status, _ run: Int) {
         do { try context.store.setStatus(status, ofRun: records[run].id) } catch {
-            if !hasComplained { context.progress.note("warning: cannot write how far runs are: \(error)") }
-            hasComplained = true
+            if !hasWarned { context.progress.note("warning: cannot write how far runs are: \(error)") }
+            hasWarned = true
         }
     }
 }

@@ -6,7 +6,7 @@ import RunStore
 struct SweepExecution {
     private var graph: StageGraph
     private let ledger: RunLedger
-    private let crew: any Crew
+    private let pool: any WorkerPool
     private let context: ExperimentContext
     /// The resolved settings of each run.
     private let configs: [JSONValue]
@@ -26,10 +26,10 @@ struct SweepExecution {
     private static let mostRepeats = 1
 
     init(
-        _ graph: StageGraph, _ ledger: RunLedger, _ crew: any Crew, _ context: ExperimentContext, configs: [JSONValue],
+        _ graph: StageGraph, _ ledger: RunLedger, _ pool: any WorkerPool, _ context: ExperimentContext, configs: [JSONValue],
         failsFast: Bool
     ) {
-        (self.graph, self.ledger, self.crew, self.context) = (graph, ledger, crew, context)
+        (self.graph, self.ledger, self.pool, self.context) = (graph, ledger, pool, context)
         (self.configs, self.failsFast) = (configs, failsFast)
     }
 
@@ -38,8 +38,8 @@ struct SweepExecution {
         do {
             while true {
                 try handOut()
-                if crew.isIdle, isStopping || graph.openCount == 0 { break }
-                for (id, outcome) in try crew.ended(within: Self.pause) {
+                if pool.isIdle, isStopping || graph.openCount == 0 { break }
+                for (id, outcome) in try pool.ended(within: Self.pause) {
                     guard let node = graph.number(of: id) else { preconditionFailure("nobody asked for stage \(id)") }
                     try take(outcome, of: node)
                 }
@@ -48,8 +48,8 @@ struct SweepExecution {
             ledger.leave(graph)
         } catch {
             // The store itself cannot be written. Workers stop with what they have.
-            crew.stop()
-            while !crew.isIdle { _ = try crew.ended(within: Self.pause) }
+            pool.stop()
+            while !pool.isIdle { _ = try pool.ended(within: Self.pause) }
             throw error
         }
         if graph.openCount > 0, isInterrupted || Interruption.isRequested { throw Interrupted() }
@@ -60,7 +60,7 @@ struct SweepExecution {
 
     /// Begins what can be begun.
     private mutating func handOut() throws {
-        while !isStopping, crew.hasRoom {
+        while !isStopping, pool.hasRoom {
             if Interruption.isRequested { return stop() }
             let held = heldUntil
             guard let node = graph.next(where: { held[$0].map { $0 <= .now } ?? true }) else { return }
@@ -71,6 +71,9 @@ struct SweepExecution {
                 if let record = try context.store.completed(context.store.stage(identity)) {
                     try finish(node, isReused: true, seconds: record.wallSeconds)
                     continue
+                }
+                if let reason = try context.store.stage(identity).damage(), toldOf.insert(node).inserted {
+                    context.progress.note("\(stage.role): \(reason); it is made again")
                 }
             } catch let error as InputError {
                 try fail(node, "\(error)")
@@ -84,7 +87,7 @@ struct SweepExecution {
             graph.begin(node)
             ledger.update(run, graph, at: stage.role)
             ledger.refreshIndex(run)
-            try crew.begin(StageJob(stage: stage, config: configs[run], takesOver: claim == .abandoned))
+            try pool.begin(StageJob(stage: stage, config: configs[run], takesOver: claim == .abandoned))
         }
     }
 
@@ -147,7 +150,7 @@ struct SweepExecution {
     }
 
     private mutating func stop() {
-        if !isStopping { crew.stop() }
+        if !isStopping { pool.stop() }
         isStopping = true
     }
 }

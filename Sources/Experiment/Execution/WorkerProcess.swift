@@ -6,10 +6,10 @@ final class WorkerProcess {
     let number: Int
     /// The stage that it works on.
     private(set) var stage: String?
-    /// What it wrote to standard error since it began its stage, the last lines of it: where a crash tells of itself.
+    /// The last lines that it wrote to standard error since it began its stage: the backtrace, where it crashed.
     private(set) var errors: [String] = []
 
-    let events, complaints: Int32
+    let events, errorOutput: Int32
     private var orders: Int32
     private let process: pid_t
     private var eventLines = LineBuffer()
@@ -42,10 +42,10 @@ final class WorkerProcess {
             Self.withCStrings(merged) { posix_spawn(&child, program, &actions, &attributes, arguments, $0) }
         }
         for descriptor in [input.read, output.write, error.write] { Foundation.close(descriptor) }
-        (orders, events, complaints) = (input.write, output.read, error.read)
+        (orders, events, errorOutput) = (input.write, output.read, error.read)
         process = child
         guard failure == 0 else {
-            throw InputError("cannot start a worker process: \(String(cString: strerror(failure)))")
+            throw InputError(file: program, cannot: "start a worker process", code: failure)
         }
     }
 
@@ -73,7 +73,7 @@ final class WorkerProcess {
 
     /// The lines on its standard error that can be read now; nil once it has closed it.
     func readErrors() -> [String]? {
-        guard let bytes = Self.read(complaints) else { return nil }
+        guard let bytes = Self.read(errorOutput) else { return nil }
         let lines = errorLines.append(bytes).map { String(decoding: $0, as: UTF8.self) }
         errors = (errors + lines).suffix(Self.errorLimit)
         return lines
@@ -83,13 +83,16 @@ final class WorkerProcess {
     func wait() -> (description: String, isFromOutside: Bool) {
         dismiss()
         while readErrors() != nil {}
-        for descriptor in [events, complaints] { Foundation.close(descriptor) }
+        for descriptor in [events, errorOutput] { Foundation.close(descriptor) }
         var status: Int32 = 0
         while waitpid(process, &status, 0) < 0, errno == EINTR {}
         let signal = status & 0x7F
         if signal == 0 { return ("worker \(number) ended with code \((status >> 8) & 0xFF)", false) }
         let name = strsignal(signal).map { String(cString: $0) } ?? "?"
-        return ("worker \(number) was ended by signal \(signal) (\(name))", [SIGKILL, SIGTERM, SIGHUP, SIGINT].contains(signal))
+        return (
+            "worker \(number) was ended by signal \(signal) (\(name))",
+            [SIGKILL, SIGTERM, SIGHUP, SIGINT, SIGUSR1, SIGUSR2].contains(signal)
+        )
     }
 
     // MARK: System calls
@@ -97,7 +100,7 @@ final class WorkerProcess {
     private static func makePipe() throws -> (read: Int32, write: Int32) {
         var ends: [Int32] = [0, 0]
         guard pipe(&ends) == 0 else {
-            throw InputError("cannot make a pipe to a worker: \(String(cString: strerror(errno)))")
+            throw InputError(file: "worker", cannot: "make a pipe")
         }
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         return (ends[0], ends[1])

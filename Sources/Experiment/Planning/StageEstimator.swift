@@ -80,9 +80,9 @@ struct StageEstimator {
 
     private mutating func records(of kind: String) -> [StageRecord] {
         if let known = finished[kind] { return known }
-        let ids = store.stageIDs().filter { $0.hasPrefix("\(kind)-") }
+        let ids = ((try? store.stageIDs()) ?? []).filter { $0.hasPrefix("\(kind)-") }
         // A model that was imported tells nothing of training one.
-        let records = ids.prefix(Self.recordLimit).compactMap { store.stage(id: $0).record }
+        let records = ids.prefix(Self.recordLimit).compactMap { try? store.stage(id: $0).record }
             .filter { $0.summary["flops"]?.doubleValue != 0 }
         finished[kind] = records
         return records
@@ -94,7 +94,7 @@ struct StageEstimator {
         if let known = traits[id] { return known }
         var all = Set(identity.settings.leaves(under: identity.kind))
         for input in identity.inputs.values {
-            if let identity = planned[input] ?? store.stage(id: input).record?.identity {
+            if let identity = planned[input] ?? (try? store.stage(id: input).record)?.identity {
                 all.formUnion(traits(of: identity))
             }
         }

@@ -42,12 +42,12 @@ struct SweepOutlook: Codable {
 
 extension SweepRunner {
     /// - Parameter plans: as `plans()` gives them.
-    func outlook(_ plans: [(cell: Cell, plan: RunPlan)], estimator: inout StageEstimator) -> SweepOutlook {
+    func outlook(_ plans: [(cell: Cell, plan: RunPlan)], estimator: inout StageEstimator) throws -> SweepOutlook {
         var runs: [String: [String]] = [:]
         var seconds: [String: Double] = [:]
         for (cell, plan) in plans {
-            runs[record(of: cell, plan).id] = plan.stages.map(\.id)
-            for stage in plan.stages where seconds[stage.id] == nil && !context.store.stage(stage.identity).isComplete {
+            runs[try context.store.runID(of: cell, in: sweep.name)] = plan.stages.map(\.id)
+            for stage in plan.stages where try seconds[stage.id] == nil && !context.store.stage(stage.identity).isComplete {
                 seconds[stage.id] = estimator.wholeEstimate(stage.identity, stage.cost)?.seconds
             }
         }
@@ -72,7 +72,7 @@ public struct SweepProgress: Equatable, Sendable {
     init(
         runs: [String], _ outlook: SweepOutlook?, live: [String: Double?], ended: Date?, stagesOfRun: (String) -> [String]?,
         in store: Store
-    ) {
+    ) throws {
         var ids: Set<String> = []
         var unknown = 0
         for run in runs {
@@ -83,8 +83,8 @@ public struct SweepProgress: Equatable, Sendable {
         var open: [String] = []
         for id in ids {
             let stage = store.stage(id: id)
-            if stage.isComplete {
-                finished[Self.kind(id), default: []].append(stage.record?.wallSeconds ?? 0)
+            if try stage.isComplete {
+                finished[Self.kind(id), default: []].append(try stage.record?.wallSeconds ?? 0)
             } else {
                 open.append(id)
             }

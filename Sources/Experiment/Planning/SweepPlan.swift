@@ -147,7 +147,7 @@ extension SweepRunner {
         let assumptions = Assumptions()
         let plans = try plans(assumptions)
         var estimator = estimator(for: plans, machineRate: machineRate)
-        return plan(plans, estimator: &estimator, notes: assumptions.notes)
+        return try plan(plans, estimator: &estimator, notes: assumptions.notes)
     }
 
     func estimator(
@@ -161,7 +161,7 @@ extension SweepRunner {
     /// - Parameter lastRole: as `run` has it.
     func plan(
         _ plans: [(cell: Cell, plan: RunPlan)], upTo lastRole: String? = nil, estimator: inout StageEstimator, notes: [String] = []
-    ) -> SweepPlan {
+    ) throws -> SweepPlan {
         var firstCell: [String: String] = [:]
         var cells: [SweepPlan.Cell] = []
         for (cell, plan) in plans {
@@ -171,7 +171,7 @@ extension SweepRunner {
                 let owner = firstCell[identity.id]
                 firstCell[identity.id] = owner ?? cell.name
                 let handle = context.store.stage(identity)
-                let state: SweepPlan.Stage.State = handle.isComplete ? .done : handle.status == nil ? .missing : .begun
+                let state: SweepPlan.Stage.State = try handle.isComplete ? .done : handle.status == nil ? .missing : .begun
                 stages.append(
                     SweepPlan.Stage(
                         role: stage.role, kind: identity.kind, id: identity.id, state: state,
@@ -180,7 +180,7 @@ extension SweepRunner {
             }
             cells.append(
                 SweepPlan.Cell(
-                    name: cell.name, arm: cell.label, run: record(of: cell, plan).id, seed: cell.seed, stages: stages))
+                    name: cell.name, arm: cell.label, run: try context.store.runID(of: cell, in: sweep.name), seed: cell.seed, stages: stages))
         }
         return SweepPlan(sweep: sweep.name, cells: cells, notes: notes)
     }

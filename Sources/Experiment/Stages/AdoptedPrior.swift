@@ -65,7 +65,7 @@ public struct AdoptedPrior {
         let imported = identity.settings["imported"]
         let weights = imported?["weights"]?.stringValue.flatMap(ReleasedModels.Weights.init) ?? .ema
         let file = try SafetensorsFile(
-            reading: store.stage(id: id).url(weights == .raw ? WeightFile.trained : WeightFile.averaged))
+            reading: store.stage(id: id).verified(weights == .raw ? WeightFile.trained : WeightFile.averaged))
         self.init(
             identity, try identity.settings["prior"]?.decode(as: PriorSettings.self) ?? PriorSettings(),
             labels: try file.shape("ar.bos_emb.weight")[0], weights: weights, models: nil)

@@ -85,7 +85,7 @@ public struct AdoptedTokenizer {
         let weights = imported?["weights"]?.stringValue.flatMap(ReleasedModels.Weights.init) ?? .ema
         let settings = try identity.settings["tokenizer"]?.decode(as: TokenizerSettings.self) ?? TokenizerSettings()
         let file = try SafetensorsFile(
-            reading: store.stage(id: id).url(weights == .raw ? WeightFile.trained : WeightFile.averaged))
+            reading: store.stage(id: id).verified(weights == .raw ? WeightFile.trained : WeightFile.averaged))
         let bos = "ar.bos_emb.weight"
         self.init(
             identity, settings, prior: try identity.settings["prior"]?.decode(as: PriorSettings.self),

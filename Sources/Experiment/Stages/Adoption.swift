@@ -13,7 +13,7 @@ enum Adoption {
     /// The one complete stage of `kind` whose id begins with `source`; nil where `source` does not look like an id.
     static func stage(_ source: String, kind: String, in store: Store) throws -> String? {
         guard source.hasPrefix("\(kind)-"), !FileManager.default.fileExists(atPath: source) else { return nil }
-        let ids = store.stageIDs().filter { $0.hasPrefix("\(kind)-") && store.stage(id: $0).isComplete }
+        let ids = try store.stageIDs().filter { try $0.hasPrefix("\(kind)-") && store.stage(id: $0).isComplete }
         let matches = ids.filter { $0.hasPrefix(source) }
         if matches.count == 1 { return matches[0] }
         let hint = nearest(to: source, among: ids).map { "; did you mean \($0)?" } ?? ""
@@ -31,7 +31,7 @@ enum Adoption {
     }
 
     static func identity(of id: String, in store: Store) throws -> StageIdentity {
-        guard let record = store.stage(id: id).record else {
+        guard let record = try store.stage(id: id).record else {
             throw InputError("stage \(id) is not complete in \(store.directory.path)")
         }
         return record.identity

@@ -25,7 +25,7 @@ struct FeatureStage: Stage {
 
     func extractor(_ context: ExperimentContext) throws -> FeatureExtractor {
         let model = ClassifierTraining.model(settings, dataset)
-        let file = try SafetensorsFile(reading: context.store.stage(identity).url(WeightFile.trained))
+        let file = try SafetensorsFile(reading: context.store.stage(identity).verified(WeightFile.trained))
         try ParameterFiles.load(model.parameters, from: file)
         return FeatureExtractor(model: model, dataset: dataset)
     }

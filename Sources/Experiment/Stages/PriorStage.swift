@@ -45,7 +45,7 @@ struct PriorStage: Stage {
             settings: settings, seed: seed, layout: tokenizer.layout, classes: tokenizer.dataset.classes,
             tokens: tokenizer.dataset.isEmpty ? .empty(width: tokenizer.layout) : try tokens.load(context))
         guard isJoint else { return try training.run(work, context) }
-        let weights = context.store.stage(tokenizer.identity).url(tokenizer.adopted?.weightFile ?? WeightFile.averaged)
+        let weights = try context.store.stage(tokenizer.identity).verified(tokenizer.adopted?.weightFile ?? WeightFile.averaged)
         return try training.adopt(SafetensorsFile(reading: weights), work)
     }
 
@@ -67,7 +67,7 @@ struct PriorStage: Stage {
     private func load(_ name: String, of holder: StageIdentity, _ context: ExperimentContext) throws -> ARModel {
         let model = ARModel(
             settings.config(layout: tokenizer.layout, classes: tokenizer.dataset.classes), parameters: .unfilled)
-        let file = try SafetensorsFile(reading: context.store.stage(holder).url(name))
+        let file = try SafetensorsFile(reading: context.store.stage(holder).verified(name))
         try ParameterFiles.load(model.parameters, from: file, prefix: "ar.")
         return model
     }

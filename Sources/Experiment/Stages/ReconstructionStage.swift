@@ -81,7 +81,7 @@ struct ReconstructionStage: Stage {
 
     /// What samples are scored against.
     func reference(_ context: ExperimentContext) throws -> ScoreReference {
-        try ScoreReference(reading: context.store.stage(identity).url(ScoreReference.file))
+        try ScoreReference(reading: context.store.stage(identity).verified(ScoreReference.file))
     }
 
     /// Two originals and their reconstructions per class: a row of originals above a row of reconstructions.

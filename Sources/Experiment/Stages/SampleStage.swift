@@ -69,7 +69,7 @@ struct SampleStage: Stage {
     func forEachBatch(
         of size: Int, _ context: ExperimentContext, _ body: (_ pixels: [UInt8]) throws -> Void
     ) throws -> [Int32] {
-        let file = try HDF5File(reading: context.store.stage(identity).url(Self.samplesFile))
+        let file = try HDF5File(reading: context.store.stage(identity).verified(Self.samplesFile))
         let labels = try labels(in: file)
         for lower in stride(from: 0, to: labels.count, by: size) {
             let rows = lower..<min(labels.count, lower + size)
@@ -79,7 +79,7 @@ struct SampleStage: Stage {
     }
 
     func load(_ context: ExperimentContext) throws -> (pixels: [UInt8], labels: [Int32]) {
-        let file = try HDF5File(reading: context.store.stage(identity).url(Self.samplesFile))
+        let file = try HDF5File(reading: context.store.stage(identity).verified(Self.samplesFile))
         return (try file.read("images", as: UInt8.self).values, try labels(in: file))
     }
 

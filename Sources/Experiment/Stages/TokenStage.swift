@@ -47,7 +47,7 @@ struct TokenStage: Stage {
     }
 
     func load(_ context: ExperimentContext) throws -> TokenFile {
-        try TokenFile(reading: context.store.stage(identity).url(TokenFile.name))
+        try TokenFile(reading: context.store.stage(identity).verified(TokenFile.name))
     }
 }
 

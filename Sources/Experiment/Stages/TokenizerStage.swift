@@ -69,7 +69,7 @@ struct TokenizerStage: Stage {
     func perform(_ work: StageWork, _ context: ExperimentContext) throws -> JSONValue {
         if let adopted { return try adopted.perform(work, context) }
         let frozen = try base.map {
-            try SafetensorsFile(reading: context.store.stage($0.identity).url($0.weightFile))
+            try SafetensorsFile(reading: context.store.stage($0.identity).verified($0.weightFile))
         }
         let training = TokenizerTraining(
             settings: settings, seed: seed, dataset: dataset, prior: prior, base: frozen,
@@ -86,7 +86,7 @@ struct TokenizerStage: Stage {
     /// The tokenizer with the weights that others read.
     func load(_ context: ExperimentContext) throws -> Tokenizer {
         let tokenizer = Tokenizer(config, parameters: .unfilled)
-        let file = try SafetensorsFile(reading: context.store.stage(identity).url(weightFile))
+        let file = try SafetensorsFile(reading: context.store.stage(identity).verified(weightFile))
         try ParameterFiles.load(tokenizer.encoder.parameters, from: file, prefix: "encoder.")
         try ParameterFiles.load(tokenizer.decoder.parameters, from: file, prefix: "decoder.")
         return tokenizer
@@ -118,7 +118,7 @@ enum PerceptualNetwork {
             }
             do { self = .lpips(url, digest: sha256(try Data(contentsOf: url, options: .alwaysMapped))) } catch {
                 throw InputError(
-                    file: path, "cannot be read as tokenizer.perceptual.weights: \(error.localizedDescription)")
+                    file: path, "cannot be read as tokenizer.perceptual.weights: \(systemReason(for: error))")
             }
         }
     }

@@ -114,18 +114,21 @@ struct TrainingLoop {
     /// Gives the checkpoint a second name, under which the next one does not replace it.
     private func keep(_ work: StageWork, step: Int) throws {
         let folder = work.url("checkpoints")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        do { try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true) } catch {
+            throw InputError(file: folder.path, cannot: "make this folder", because: error)
+        }
         let digits = String(step)
         let name = "step-" + String(repeating: "0", count: max(0, 8 - digits.count)) + digits + ".h5"
         let kept = folder.appendingPathComponent(name).path
         unlink(kept)
         guard link(work.url(Self.checkpointFile).path, kept) == 0 else {
-            throw InputError(file: kept, "cannot keep the checkpoint: \(String(cString: strerror(errno)))")
+            throw InputError(file: kept, cannot: "keep the checkpoint")
         }
     }
 
-    /// The step to go on with, and the metrics up to it. Where either file is damaged, that is noted and the training
-    /// starts over.
+    /// The step to go on with, and the metrics up to it. Where either file is proven to be damaged, that is noted and the
+    /// training starts over. One that cannot be read now, because another program holds it or the disk fails, throws: with
+    /// the reason gone, the training goes on.
     private func restore(_ work: StageWork, _ context: ExperimentContext) throws -> (step: Int, metrics: MetricsFile) {
         let (url, series) = (work.url(Self.checkpointFile), work.url(Self.metricsFile))
         func startOver(because error: InputError? = nil) throws -> (Int, MetricsFile) {
@@ -135,14 +138,14 @@ struct TrainingLoop {
             }
             return (0, try MetricsFile.create(at: series, columns: columns))
         }
-        guard FileManager.default.fileExists(atPath: url.path) else { return try startOver() }
+        guard try isPresent(url) else { return try startOver() }
         let checkpoint: CheckpointFile
         let metrics: MetricsFile
         do {
             checkpoint = try CheckpointFile(verifying: url)
             let step = Int(checkpoint.counters["step"] ?? 0)
             metrics = try MetricsFile.resume(at: series, through: step - 1, columns: columns)
-        } catch let error as InputError {
+        } catch let error as InputError where error.isDamage {
             return try startOver(because: error)
         }
         for (name, optimizer) in optimizers {

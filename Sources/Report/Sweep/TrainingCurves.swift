@@ -41,7 +41,7 @@ struct TrainingCurves {
         var seen: Set<String> = []
         return arm.runs.compactMap { run in
             guard let id = run.stages[role]?.record?.id, seen.insert(id).inserted else { return nil }
-            return try? MetricsFile.read(store.stage(id: id).url("metrics.h5"))
+            return try? MetricsFile.read(store.stage(id: id).verified("metrics.h5"))
         }
     }
 

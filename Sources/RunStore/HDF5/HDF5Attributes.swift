@@ -61,7 +61,7 @@ extension HDF5File {
             return 0
         }
         if let odd {
-            throw InputError(file: name, "attribute '\(key)' of '\(path)' holds \(odd); expected text or one number")
+            throw InputError(file: name, isDamage: true, "attribute '\(key)' of '\(path)' holds \(odd); expected text or one number")
         }
         return value
     }

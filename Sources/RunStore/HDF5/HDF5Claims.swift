@@ -40,7 +40,9 @@ extension HDF5File {
             }
             return 0
         }
-        if isElsewhere { throw InputError(file: name, "dataset '\(path)' keeps its values in other files; expected them in this one") }
+        if isElsewhere {
+            throw InputError(file: name, isDamage: true, "dataset '\(path)' keeps its values in other files; expected them in this one")
+        }
         guard let filter = missing.first else { return }
         let known = Self.knownFilters[filter.id] ?? (filter.name.isEmpty ? "unknown" : filter.name)
         throw InputError(
@@ -72,7 +74,8 @@ extension HDF5File {
         for (what, extents) in [("has shape", shape), ("has chunks of", chunk.map { Int(clamping: $0) })] {
             guard let bytes = product(extents + [valueBytes]), bytes <= most else {
                 throw InputError(
-                    file: name, "dataset '\(path)' \(what) \(extents), more than the \(found) bytes that are stored of it can hold")
+                    file: name, isDamage: true,
+                    "dataset '\(path)' \(what) \(extents), more than the \(found) bytes that are stored of it can hold")
             }
         }
     }

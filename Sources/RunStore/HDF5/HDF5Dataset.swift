@@ -56,7 +56,7 @@ extension HDF5File {
         let shape = try shape(of: path)
         guard shape.count == expected.count, zip(shape, expected).allSatisfy({ $1 == nil || $0 == $1 }) else {
             let wanted = expected.map { $0.map(String.init) ?? "any" }.joined(separator: ", ")
-            throw InputError(file: name, "dataset '\(path)' has shape \(shape); expected [\(wanted)]")
+            throw InputError(file: name, isDamage: true, "dataset '\(path)' has shape \(shape); expected [\(wanted)]")
         }
         return try read(path)
     }
@@ -68,7 +68,7 @@ extension HDF5File {
         let dataset = try openDataset(path, as: Element.hdf5Kind)
         var shape = try checkedShape(of: dataset, path)
         guard let count = shape.first, rows.lowerBound >= 0, rows.upperBound <= count else {
-            throw InputError(file: name, "dataset '\(path)' has shape \(shape); rows \(rows) are not in it")
+            throw InputError(file: name, isDamage: true, "dataset '\(path)' has shape \(shape); rows \(rows) are not in it")
         }
         shape[0] = rows.count
         let selection = try select(rows: rows, of: dataset, path)
@@ -112,7 +112,7 @@ extension HDF5File {
         guard try exists(path) else {
             let known = try datasets()
             let hint = nearest(to: path, among: known).map { "; did you mean '\($0)'?" } ?? "; it has \(known)"
-            throw InputError(file: name, "has no dataset '\(path)'\(hint)")
+            throw InputError(file: name, isDamage: true, "has no dataset '\(path)'\(hint)")
         }
         return try HDF5Library.call(name, "open dataset '\(path)'") { H5Dopen2(handle.value, path, reading.value) }
     }
@@ -121,7 +121,7 @@ extension HDF5File {
         let dataset = HDF5Identifier(try openDataset(path), closedBy: H5Dclose)
         let stored = try storedType(of: dataset, path)
         guard wanted.holds(stored) else {
-            throw InputError(file: name, "dataset '\(path)' holds \(stored), not \(wanted.rawValue)")
+            throw InputError(file: name, isDamage: true, "dataset '\(path)' holds \(stored), not \(wanted.rawValue)")
         }
         return dataset
     }
@@ -152,7 +152,7 @@ extension HDF5File {
         let shape = extents.compactMap { Int(exactly: $0) }
         // Without the empty axes, so that a part of the axes can be multiplied as well.
         guard shape.count == extents.count, product(shape.map { max($0, 1) }) != nil else {
-            throw InputError(file: name, "dataset '\(path)' has shape \(extents), which is more than any file can hold")
+            throw InputError(file: name, isDamage: true, "dataset '\(path)' has shape \(extents), which is more than any file can hold")
         }
         return shape
     }

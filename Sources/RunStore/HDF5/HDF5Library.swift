@@ -40,6 +40,8 @@ enum HDF5Library {
         _ = body()
     }
 
+    /// Only what the library says of the content is proof of damage. Where a system call failed (its text has `errno`), memory
+    /// was short, or the file is marked as open in another program, the file may be perfectly well.
     private static func failure(_ file: String, _ action: String, _ message: String) -> InputError {
         if message.contains("No space left") || message.contains("Disk quota") {
             return InputError(file: file, "cannot \(action): the disk is full")
@@ -47,7 +49,18 @@ enum HDF5Library {
         if message.contains("Read-only file system") || message.contains("Permission denied") {
             return InputError(file: file, "cannot \(action): no permission (\(message))")
         }
-        return InputError(file: file, "cannot \(action): \(message.isEmpty ? "HDF5 gave no reason" : message)")
+        if message.contains("unable to lock file") {
+            return InputError(file: file, "cannot \(action): another program has it open for writing (\(message))")
+        }
+        if message.contains("already open") {
+            return InputError(
+                file: file,
+                "cannot \(action): it is marked as open in another program (\(message)); if none has it open, 'h5clear -s' takes "
+                    + "the mark away")
+        }
+        let isDamage = !message.isEmpty && !["errno", "alloc", "memory", "resource"].contains { message.lowercased().contains($0) }
+        return InputError(
+            file: file, isDamage: isDamage, "cannot \(action): \(message.isEmpty ? "HDF5 gave no reason" : message)")
     }
 }
 

@@ -127,7 +127,7 @@ final class IndexDatabase: @unchecked Sendable {
         }
         try migrator.migrate(opened)
         if try opened.read({ try Int.fetchOne($0, sql: "SELECT count(*) FROM filled") }) == 0 {
-            if !store.runIDs().isEmpty {
+            if try !store.runIDs().isEmpty {
                 warning("\(file.path) is missing or incomplete; it is made again from the store's files")
             }
             try opened.write { try IndexWriter(db: $0, store: store).fill(warning: warning) }

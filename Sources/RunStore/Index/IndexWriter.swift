@@ -31,8 +31,8 @@ final class IndexWriter {
     func fill(warning: (String) -> Void) throws {
         try makeRoom()
         try clear()
-        for id in store.stageIDs() { try attempt(warning) { try putStage(id) } }
-        for id in store.runIDs() { try attempt(warning) { try putRun(id) } }
+        for id in try store.stageIDs() { try attempt(warning) { try putStage(id) } }
+        for id in try store.runIDs() { try attempt(warning) { try putRun(id) } }
         try db.execute(sql: "INSERT INTO filled VALUES (?)", arguments: [Date().ISO8601Format()])
         // Without knowing how many rows there are of what, SQLite takes all conditions to be as good as any.
         try db.execute(sql: "ANALYZE")
@@ -69,12 +69,12 @@ final class IndexWriter {
     /// A run with its stages and all stages those were made from.
     func putRunWithStages(_ id: String) throws {
         var waiting: [String] = []
-        if FileManager.default.fileExists(atPath: store.directory(ofRun: id).path) {
+        if try isPresent(store.directory(ofRun: id)) {
             waiting = Array(try store.run(id).stages.values)
         }
         var seen: Set<String> = []
         while let stage = waiting.popLast() {
-            if seen.insert(stage).inserted { waiting += try putStage(stage) }
+            if seen.insert(stage).inserted { waiting += try putStage(stage, takesDamage: true) }
         }
         try putRun(id)
     }
@@ -89,7 +89,7 @@ final class IndexWriter {
             try execute("DELETE FROM run_values WHERE run = ? AND metric IN (SELECT number FROM metric_names)", number)
             try execute("DELETE FROM runs WHERE number = ?", number)
         }
-        guard FileManager.default.fileExists(atPath: store.directory(ofRun: id).path) else { return }
+        guard try isPresent(store.directory(ofRun: id)) else { return }
         try insert(
             IndexedRun(
                 run: store.run(id), status: store.status(ofRun: id), artifacts: store.artifacts(ofRun: id),
@@ -166,15 +166,21 @@ final class IndexWriter {
     // MARK: Stages
 
     /// One stage with its scores; returns the ids of its inputs.
+    ///
+    /// - Parameter takesDamage: a damaged stage counts as one that is not complete, and has no scores until it is made again.
     @discardableResult
-    func putStage(_ id: String) throws -> [String] {
+    func putStage(_ id: String, takesDamage: Bool = false) throws -> [String] {
         let stage = store.stage(id: id)
         try execute("DELETE FROM stages WHERE id = ?", id)
         var inputs: [String] = []
-        if FileManager.default.fileExists(atPath: stage.directory.path) {
-            let record = stage.record
-            inputs = Array((record?.identity.inputs ?? [:]).values)
-            try insert(IndexedStage(id: id, record: record, status: stage.status, measurements: stage.measurements()))
+        if try isPresent(stage.directory) {
+            do {
+                let (record, measured) = try (stage.record, stage.measurements())
+                inputs = Array((record?.identity.inputs ?? [:]).values)
+                try insert(IndexedStage(id: id, record: record, status: stage.status, measurements: measured))
+            } catch let error as InputError where error.isDamage && takesDamage {
+                try insert(IndexedStage(id: id, record: nil, status: stage.status))
+            }
         }
         // Runs that are there already say what their stages say now.
         let users = try Int64.fetchAll(

@@ -16,6 +16,13 @@ public final class RunIndex: Sendable {
     public init(_ store: Store, warning: @escaping @Sendable (String) -> Void = { _ in }) throws {
         self.store = store
         database = try IndexDatabase(store: store, warning: warning)
+        try refreshDeadRuns()
+    }
+
+    /// The process of a run may have been killed before it could say that the run does not go on.
+    private func refreshDeadRuns() throws {
+        let running = try database.read { try String.fetchAll($0, sql: "SELECT id FROM runs WHERE status = 'running'") }
+        for id in running where (try? store.status(ofRun: id).state) != .running { try? refresh(run: id) }
     }
 
     // MARK: Following the files

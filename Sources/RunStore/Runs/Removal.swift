@@ -4,80 +4,80 @@ import Foundation
 /// What goes when runs are removed, and what must stay because others need it. Read from the files, not from the index.
 public struct Removal: Sendable {
     public let runs: [String]
-    /// Stages that nothing is left to use, with the bytes of their files.
+    /// Stages that nothing is left to use, with what their files take on the disk.
     public let stages: [(id: String, bytes: Int)]
     /// Stages of the runs that other runs use, directly or through what those were made from.
     public let sharedStages: Int
     /// Runs that are not removed, with the reason.
     public let leftAlone: [(run: String, reason: String)]
+    private let withStages: Bool
     private let store: Store
 
     public var bytes: Int { stages.reduce(0) { $0 + $1.bytes } }
 
     /// Looks at what would go. Nothing is removed.
     ///
-    /// - Throws: `InputError` where a `run.json` cannot be read: what that run uses is not known then.
+    /// - Throws: `InputError` where what a run uses cannot be read.
     public init(of ids: [String], withStages: Bool = true, in store: Store) throws {
         self.store = store
-        let wanted = Set(ids)
-        var (going, staying): ([String], [(run: String, reason: String)]) = ([], [])
-        for id in wanted.sorted() {
-            let working = try store.run(id).stages.values.sorted().lazy.map { store.stage(id: $0) }.first { $0.owner != nil }
-            if let working, let owner = working.owner, !working.isComplete {
-                staying.append((id, "\(owner.description) is working on \(working.id)"))
-            } else {
-                going.append(id)
-            }
+        self.withStages = withStages
+        var going: [RunRecord] = []
+        var staying: [(run: String, reason: String)] = []
+        for id in Set(ids).sorted() {
+            let run = try store.run(id)
+            if let reason = try Self.work(on: run, in: store) { staying.append((id, reason)) } else { going.append(run) }
         }
-        runs = going
+        runs = going.map(\.id)
         leftAlone = staying
 
-        let own = try Self.closure(of: going, in: store)
-        let others = Set(going)
-        let needed = try Self.closure(of: store.runIDs().filter { !others.contains($0) }, in: store)
+        let own = try store.stages(usedBy: going)
+        let gone = Set(runs)
+        let needed = try store.stages(usedBy: store.runsThatRefer().filter { !gone.contains($0.id) })
         sharedStages = own.intersection(needed).count
-        stages = !withStages ? [] : own.subtracting(needed).sorted().compactMap { id in
+        stages =
+            !withStages
+            ? []
+            : try own.subtracting(needed).sorted().compactMap { id in
+                let stage = store.stage(id: id)
+                guard try isPresent(stage.directory), stage.owner == nil else { return nil }
+                return (id, diskUse(of: stage.directory))
+            }
+    }
+
+    /// Removes what is shown, as far as nobody has begun to work on it or to need it since; returns what was removed.
+    ///
+    /// Each folder is first put aside in one step, so that a process that is killed meanwhile leaves no half of one.
+    public func perform() throws -> Removal {
+        // No run is recorded meanwhile, so none can come to refer to what is being removed.
+        let (current, removed) = try FileLock.exclusively(store.referencesLock) {
+            let known = Set(try store.runIDs())
+            let current = try Removal(of: runs.filter(known.contains), withStages: withStages, in: store)
+            for run in current.runs { try store.putAside(store.directory(ofRun: run)) }
+            let shown = Set(stages.map(\.id))
+            return (current, try current.stages.filter { try shown.contains($0.id) && store.putAside(stage: $0.id) })
+        }
+        try store.deleteWhatWasPutAside()
+        return Removal(
+            runs: current.runs, stages: removed, sharedStages: current.sharedStages, leftAlone: current.leftAlone,
+            withStages: withStages, store: store)
+    }
+
+    private init(
+        runs: [String], stages: [(id: String, bytes: Int)], sharedStages: Int, leftAlone: [(run: String, reason: String)],
+        withStages: Bool, store: Store
+    ) {
+        (self.runs, self.stages, self.sharedStages, self.leftAlone) = (runs, stages, sharedStages, leftAlone)
+        (self.withStages, self.store) = (withStages, store)
+    }
+
+    /// Who works on a run; nil where nobody does.
+    private static func work(on run: RunRecord, in store: Store) throws -> String? {
+        for id in run.stages.values.sorted() {
             let stage = store.stage(id: id)
-            guard FileManager.default.fileExists(atPath: stage.directory.path), stage.owner == nil else { return nil }
-            return (id, Self.bytes(in: stage.directory))
+            if let owner = stage.owner, try !stage.isComplete { return "\(owner.description) is working on \(id)" }
         }
-    }
-
-    /// Removes it. Each folder is first renamed, so that a process that is killed meanwhile leaves no half of one.
-    public func perform() throws {
-        for run in runs { try Self.remove(store.directory(ofRun: run)) }
-        for stage in stages { try Self.remove(store.stage(id: stage.id).directory) }
-    }
-
-    /// The stages that runs name, and those that these were made from.
-    private static func closure(of runs: [String], in store: Store) throws -> Set<String> {
-        var waiting = try runs.flatMap { try store.run($0).stages.values }
-        var found: Set<String> = []
-        while let id = waiting.popLast() {
-            guard found.insert(id).inserted else { continue }
-            waiting += (store.stage(id: id).record?.identity.inputs ?? [:]).values
-        }
-        return found
-    }
-
-    private static func bytes(in folder: URL) -> Int {
-        let names = (try? FileManager.default.subpathsOfDirectory(atPath: folder.path)) ?? []
-        return names.reduce(0) { sum, name in
-            let url = folder.appendingPathComponent(name)
-            return sum + ((try? url.resourceValues(forKeys: [.fileSizeKey]).fileSize) ?? 0)
-        }
-    }
-
-    private static func remove(_ folder: URL) throws {
-        let hidden = folder.deletingLastPathComponent().appendingPathComponent(".\(folder.lastPathComponent).removed")
-        // Left by a removal that was killed.
-        try? FileManager.default.removeItem(at: hidden)
-        guard rename(folder.path, hidden.path) == 0 else {
-            if errno == ENOENT { return }
-            throw InputError(file: folder.path, "cannot remove: \(String(cString: strerror(errno)))")
-        }
-        do { try FileManager.default.removeItem(at: hidden) } catch {
-            throw InputError(file: hidden.path, "cannot remove: \(error.localizedDescription)")
-        }
+        let status = try store.status(ofRun: run.id)
+        guard status.state == .running, let owner = status.owner, owner.mayLive else { return nil }
+        return "\(owner.description) is working on it"
     }
 }

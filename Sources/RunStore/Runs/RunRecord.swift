@@ -10,6 +10,8 @@ public struct RunRecord: Codable, Equatable, Sendable {
     public var cell: String
     /// The resolved configuration, every default filled in.
     public var config: JSONValue
+    /// SHA-256 of what of the configuration names the run, in canonical JSON; nil in records of earlier versions.
+    public var identity: String?
     /// The seed of the run, and those of its parts, by name.
     public var seeds: [String: Int]
     /// The ids of the stages this run is made of, by role: `tokenizer`, `prior`, `scores`, …
@@ -21,12 +23,14 @@ public struct RunRecord: Codable, Equatable, Sendable {
     /// - Parameters:
     ///   - seed: the one seed the cell was repeated with; `seeds["run"]`.
     ///   - identity: what of the configuration names the run; nil for all of it.
+    ///   - id: of a run that is there already, under a name that an earlier version gave it.
     public init(
         sweep: String, cell: String, seed: Int, seeds: [String: Int] = [:], config: JSONValue, identity: JSONValue? = nil,
         stages: [String: String] = [:], codeVersion: CodeVersion, machine: Machine, name: String? = nil,
-        created: Date = Date()
+        id: String? = nil, created: Date = Date()
     ) {
-        id = Self.makeID(sweep: sweep, cell: cell, seed: seed, identity: identity ?? config)
+        self.id = id ?? Self.makeID(sweep: sweep, cell: cell, seed: seed, identity: identity ?? config)
+        self.identity = Self.digest(of: identity ?? config)
         self.name = name ?? (cell.isEmpty ? sweep : "\(sweep) \(cell)")
         self.sweep = sweep
         self.cell = cell
@@ -40,12 +44,18 @@ public struct RunRecord: Codable, Equatable, Sendable {
 
     public var seed: Int { seeds["run"] ?? 0 }
 
-    /// `<sweep>-<cell>-s<seed>-<6 digits of the identity's hash>`: the same cell of the same sweep is the same run.
-    public static func makeID(sweep: String, cell: String, seed: Int, identity: JSONValue) -> String {
-        let hash = sha256(Data(identity.withPlainNumbers.canonical.utf8)).prefix(6)
-        return [slug(sweep, limit: 32), slug(cell, limit: 48), "s\(seed)", String(hash)]
+    /// `<sweep>-<cell>-s<seed>-<12 digits of the identity's hash>`: the same cell of the same sweep is the same run.
+    ///
+    /// - Parameter digits: earlier versions took 6, with which two settings of a large sweep could share a name.
+    public static func makeID(sweep: String, cell: String, seed: Int, identity: JSONValue, digits: Int = Self.digits) -> String {
+        [slug(sweep, limit: 32), slug(cell, limit: 48), "s\(seed)", String(digest(of: identity).prefix(digits))]
             .filter { !$0.isEmpty }.joined(separator: "-")
     }
+
+    /// How many digits of the hash an id has, and had in earlier versions.
+    public static let digits = 12, earlierDigits = 6
+
+    public static func digest(of identity: JSONValue) -> String { sha256(Data(identity.withPlainNumbers.canonical.utf8)) }
 
     /// Lower-case letters, digits and single hyphens, short enough for a folder name.
     private static func slug(_ text: String, limit: Int) -> String {
@@ -54,7 +64,7 @@ public struct RunRecord: Codable, Equatable, Sendable {
     }
 
     enum CodingKeys: String, CodingKey {
-        case id, name, sweep, cell, config, seeds, stages, machine, created
+        case id, name, sweep, cell, config, identity, seeds, stages, machine, created
         case codeVersion = "code_version"
     }
 }

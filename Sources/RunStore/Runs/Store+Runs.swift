@@ -14,23 +14,57 @@ extension Store {
     var referencesLock: URL { directory.appendingPathComponent(".references.lock") }
 
     /// All runs, sorted.
-    public func runIDs() -> [String] { RecordFile.names(in: runs) }
+    public func runIDs() throws -> [String] { try RecordFile.names(in: runs) }
+
+    /// The records of all runs, by which it is decided what is still needed.
+    ///
+    /// - Throws: an `InputError` where a record is missing, damaged or cannot be read: what that run refers to is not known.
+    func runsThatRefer() throws -> [RunRecord] {
+        try runIDs().compactMap { id in
+            if let run = try RecordFile.read(file(Self.recordFile, id), as: RunRecord.self) { return run }
+            // A process may have been killed before it could say what the run is.
+            guard try !RecordFile.names(in: directory(ofRun: id)).isEmpty else { return nil }
+            throw InputError(
+                file: file(Self.recordFile, id).path,
+                "is missing, so that nothing is known to be unused: run its sweep again, or remove the folder")
+        }
+    }
 
     /// Writes `run.json`. A run that exists keeps the date it was created.
+    ///
+    /// - Throws: an `InputError` where the id stands for a run of other settings.
     public func save(_ run: RunRecord) throws {
         var run = run
-        try RecordFile.makeDirectory(directory(ofRun: run.id))
-        if let earlier = try? RecordFile.read(file(Self.recordFile, run.id), as: RunRecord.self) {
-            run.created = earlier.created
-        }
+        let place = file(Self.recordFile, run.id)
         // What a run refers to must not be taken for garbage meanwhile.
-        try FileLock.exclusively(referencesLock) { try RecordFile.write(run, to: file(Self.recordFile, run.id)) }
+        try FileLock.exclusively(referencesLock) {
+            try RecordFile.makeDirectory(directory(ofRun: run.id))
+            try AtomicFile.removeLeftovers(in: directory(ofRun: run.id))
+            if let earlier = try undamaged({ try RecordFile.read(place, as: RunRecord.self) }) {
+                guard earlier.identity == nil || run.identity == nil || earlier.identity == run.identity else {
+                    throw InputError(
+                        file: place.path,
+                        "is the record of a run with other settings, whose name is the same by chance; "
+                            + "it is not overwritten: call the sweep or the cell something else")
+                }
+                run.created = earlier.created
+            }
+            try RecordFile.write(run, to: place)
+        }
     }
+
+    /// The value, nil where it is damaged: for what is about to be written anew.
+    private func undamaged<Value>(_ read: () throws -> Value?) throws -> Value? {
+        do { return try read() } catch let error as InputError where error.isDamage { return nil }
+    }
+
+    /// The record of a run, nil where there is none.
+    public func recordedRun(_ id: String) throws -> RunRecord? { try RecordFile.read(file(Self.recordFile, id)) }
 
     /// The run; an `InputError` names the nearest one where there is none, or the file where it is damaged.
     public func run(_ id: String) throws -> RunRecord {
         guard let run = try RecordFile.read(file(Self.recordFile, id), as: RunRecord.self) else {
-            let hint = nearest(to: id, among: runIDs()).map { "; did you mean '\($0)'?" } ?? ""
+            let hint = try nearest(to: id, among: runIDs()).map { "; did you mean '\($0)'?" } ?? ""
             throw InputError("no run '\(id)' in \(directory.path)\(hint)")
         }
         return run
@@ -38,7 +72,7 @@ extension Store {
 
     /// The id of the run that is meant by an id or the beginning of one; an `InputError` says what else could be.
     public func runID(matching prefix: String) throws -> String {
-        let ids = runIDs()
+        let ids = try runIDs()
         if ids.contains(prefix) { return prefix }
         let matches = prefix.isEmpty ? [] : ids.filter { $0.hasPrefix(prefix) }
         switch matches.count {
@@ -56,13 +90,22 @@ extension Store {
         }
     }
 
-    /// Where a run stands; planned until something is said.
+    /// Where a run stands; planned until something is said. A run whose process was killed is interrupted, whatever its file
+    /// still says, unless another process works on one of its stages.
     public func status(ofRun id: String) throws -> Status {
-        try RecordFile.read(file(Self.statusFile, id)) ?? Status(.planned, updated: Date(timeIntervalSince1970: 0))
+        var status: Status =
+            try undamaged { try RecordFile.read(file(Self.statusFile, id)) }
+            ?? Status(.planned, updated: Date(timeIntervalSince1970: 0))
+        if status.state == .running, status.owner?.mayLive != true, try !isWorkedOn(id) { status.state = .interrupted }
+        return status
     }
 
+    private func isWorkedOn(_ id: String) throws -> Bool {
+        try recordedRun(id)?.stages.values.contains { stage(id: $0).owner != nil } ?? false
+    }
+
+    /// Says where a run stands. One that was removed meanwhile is not made again by that.
     public func setStatus(_ status: Status, ofRun id: String) throws {
-        try RecordFile.makeDirectory(directory(ofRun: id))
         try RecordFile.write(status, to: file(Self.statusFile, id))
     }
 

@@ -19,7 +19,7 @@ final class FileLock {
         return try withExtendedLifetime(lock, body)
     }
 
-    /// Whether someone holds the lock now. Asks with a shared lock, for a moment: who tries to claim it meanwhile finds
+    /// Whether someone holds the lock now, as far as can be seen. Asks with a shared lock, for a moment: who tries to claim it meanwhile finds
     /// it taken and has to try again.
     static func isHeld(_ url: URL) -> Bool {
         let descriptor = open(url.path, O_RDONLY | O_CLOEXEC)
@@ -37,15 +37,14 @@ final class FileLock {
                 try RecordFile.makeDirectory(url.deletingLastPathComponent())
                 descriptor = open(url.path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
             }
-            guard descriptor >= 0 else { throw Self.failure("open", url) }
+            guard descriptor >= 0 else { throw InputError(file: url.path, cannot: "open the lock file") }
             var status: Int32
             repeat { status = flock(descriptor, LOCK_EX | (waiting ? 0 : LOCK_NB)) } while status != 0 && errno == EINTR
             if status != 0 {
                 let code = errno
                 close(descriptor)
                 if code == EWOULDBLOCK { return nil }
-                errno = code
-                throw Self.failure("lock", url)
+                throw InputError(file: url.path, cannot: "lock", code: code)
             }
             // The file may have been removed, or replaced, between opening and locking.
             var mine = stat()
@@ -65,9 +64,5 @@ final class FileLock {
         var bytes = [UInt8](repeating: 0, count: 1024)
         let count = pread(descriptor, &bytes, bytes.count, 0)
         return String(decoding: bytes.prefix(max(0, count)), as: UTF8.self)
-    }
-
-    private static func failure(_ call: String, _ url: URL) -> InputError {
-        InputError(file: url.path, "cannot \(call) the lock file: \(String(cString: strerror(errno)))")
     }
 }

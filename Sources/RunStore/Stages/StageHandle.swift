@@ -16,14 +16,25 @@ public struct StageHandle: Sendable {
     /// Where a file of this stage is, such as `checkpoint.h5`.
     public func url(_ name: String) -> URL { directory.appendingPathComponent(name) }
 
-    /// What the stage was, once it has been completed.
-    public var record: StageRecord? { (try? RecordFile.read(url(Self.recordFile), as: StageRecord.self)) ?? nil }
+    /// What the stage was, once it has been completed; nil before. A record that is damaged or cannot be read throws.
+    public var record: StageRecord? { get throws { try RecordFile.read(url(Self.recordFile), as: StageRecord.self) } }
 
-    /// Whether it has been completed and its files are all there, in their length.
-    public var isComplete: Bool { record.map { damage(to: $0) == nil } ?? false }
+    /// Whether it has been completed and its files are all there, in their length. Throws where that cannot be told.
+    public var isComplete: Bool {
+        get throws {
+            do { return try record.map { try damage(to: $0) == nil } ?? false } catch let error as InputError where error.isDamage {
+                return false
+            }
+        }
+    }
 
-    /// Where the work stands; nil before it begins.
-    public var status: Status? { (try? RecordFile.read(url(Self.statusFile), as: Status.self)) ?? nil }
+    /// Where the work stands, for people; nil before it begins, and where its file says nothing. Work whose process was killed
+    /// is interrupted, whatever the file still says.
+    public var status: Status? {
+        guard var status = (try? RecordFile.read(url(Self.statusFile), as: Status.self)) ?? nil else { return nil }
+        if status.state == .running, owner == nil { status.state = .interrupted }
+        return status
+    }
 
     /// Who works on the stage now, as its lock file says; nil if nobody does, or who did is dead. A process on another
     /// host is taken at its word.
@@ -36,10 +47,9 @@ public struct StageHandle: Sendable {
 
     /// The scores in `scores/`, by protocol name. A damaged file is an `InputError`.
     public func scores() throws -> [String: Scores] {
-        let folder = url(Self.scoresFolder)
         var found: [String: Scores] = [:]
-        for name in RecordFile.names(in: folder) where name.hasSuffix(".json") {
-            found[String(name.dropLast(5))] = try RecordFile.read(folder.appendingPathComponent(name))
+        for name in try RecordFile.names(in: url(Self.scoresFolder)) where name.hasSuffix(".json") {
+            found[String(name.dropLast(5))] = try RecordFile.read(verified("\(Self.scoresFolder)/\(name)"))
         }
         return found
     }
@@ -47,7 +57,7 @@ public struct StageHandle: Sendable {
     /// All that a complete stage measured, by protocol name: its scores, and under `summary` what it noted about itself
     /// while it was made (`metrics` of its summary). Empty for a stage that is not complete.
     public func measurements() throws -> [String: Scores] {
-        guard let record else { return [:] }
+        guard let record = try record else { return [:] }
         var all = try scores()
         if let metrics = record.summary["metrics"]?.objectValue, !metrics.isEmpty {
             all["summary"] = Scores(
@@ -69,7 +79,7 @@ public struct StageHandle: Sendable {
     public func invalidate(because reason: String) throws {
         try fail(because: reason)
         guard unlink(url(Self.recordFile).path) == 0 || errno == ENOENT else {
-            throw InputError(file: url(Self.recordFile).path, "cannot remove: \(String(cString: strerror(errno)))")
+            throw InputError(file: url(Self.recordFile).path, cannot: "remove")
         }
     }
 

@@ -49,7 +49,7 @@ final class StageLock {
         self.lock = lock
         beating = Heartbeat(descriptor: lock.descriptor)
         guard beating.beat() else {
-            throw InputError(file: lock.url.path, "cannot write the lock file: \(String(cString: strerror(errno)))")
+            throw InputError(file: lock.url.path, cannot: "write the lock file")
         }
         heartbeat = DispatchSource.makeTimerSource(queue: .global(qos: .utility))
         heartbeat.schedule(deadline: .now() + timing.heartbeat, repeating: timing.heartbeat)

@@ -40,7 +40,7 @@ public struct StageIdentity: Codable, Hashable, Sendable {
 
 extension JSONValue {
     /// The same value with every whole number written as an integer, so that `1.0` read back as `1` hashes alike.
-    var withPlainNumbers: JSONValue {
+    public var withPlainNumbers: JSONValue {
         switch self {
         case .number(let value):
             if value == value.rounded(), abs(value) < 9e15 { .int(Int(value)) } else { self }
@@ -68,10 +68,14 @@ public struct StageRecord: Codable, Equatable, Sendable {
     /// The files that other stages and people read, by path in the folder, with their lengths in bytes. Nil in a record
     /// that was written before lengths were kept.
     public var files: [String: Int]?
+    /// SHA-256 of each of them and of the curves; of a sealed HDF5 file, of what is before the seal. Nil in a record that was
+    /// written before checksums were kept.
+    public var digests: [String: String]?
 
     public init(
         id: String, identity: StageIdentity, summary: JSONValue, codeVersion: CodeVersion, machine: Machine, started: Date,
-        finished: Date, wallSeconds: Double, peakMemoryBytes: Int, files: [String: Int]? = nil
+        finished: Date, wallSeconds: Double, peakMemoryBytes: Int, files: [String: Int]? = nil,
+        digests: [String: String]? = nil
     ) {
         self.id = id
         self.identity = identity
@@ -83,10 +87,12 @@ public struct StageRecord: Codable, Equatable, Sendable {
         self.wallSeconds = wallSeconds
         self.peakMemoryBytes = peakMemoryBytes
         self.files = files
+        self.digests = digests
     }
 
     enum CodingKeys: String, CodingKey {
         case id, identity, summary, machine, started, finished, files
+        case digests = "sha256_of_files"
         case codeVersion = "code_version"
         case wallSeconds = "wall_seconds"
         case peakMemoryBytes = "peak_memory_bytes"

@@ -15,16 +15,17 @@ public final class StageWork {
     private let earlierSeconds: Double
     private var scaffolds: [String] = []
 
-    init(_ stage: StageHandle, lock: StageLock) {
+    init(_ stage: StageHandle, lock: StageLock) throws {
         self.stage = stage
         self.lock = lock
         let earlier = stage.status
         earlierSeconds = earlier?.wallSeconds ?? 0
         started = Date()
-        for name in (try? FileManager.default.contentsOfDirectory(atPath: stage.directory.path)) ?? []
-        where name.hasPrefix(".") && name.hasSuffix(".part") {
-            // Half-written files of a killed owner; nobody else writes here while we hold the lock.
-            unlink(stage.url(name).path)
+        // Half-written files of a killed owner; nobody else writes here while we hold the lock.
+        for folder in [stage.directory, stage.url(StageHandle.scoresFolder)] {
+            for name in try Files.names(in: folder) where name.hasPrefix(".") && name.hasSuffix(".part") {
+                unlink(folder.appendingPathComponent(name).path)
+            }
         }
     }
 
@@ -62,10 +63,11 @@ public final class StageWork {
         status.message = ""
         status.updated = Date()
         try report(status)
+        let files = try stage.lengths(leavingOut: scaffolds)
         let record = StageRecord(
             id: stage.id, identity: identity, summary: summary, codeVersion: code, machine: machine, started: started,
-            finished: Date(), wallSeconds: wallSeconds, peakMemoryBytes: Self.peakMemoryBytes,
-            files: stage.lengths(leavingOut: scaffolds))
+            finished: Date(), wallSeconds: wallSeconds, peakMemoryBytes: Self.peakMemoryBytes, files: files,
+            digests: try stage.digests(of: files.keys))
         try RecordFile.write(record, to: stage.url(StageHandle.recordFile))
         for name in scaffolds { unlink(stage.url(name).path) }
         return record

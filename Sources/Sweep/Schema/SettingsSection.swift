@@ -28,7 +28,7 @@ extension SettingsSection {
     public var identity: JSONValue { Self.identity(of: json(self)) }
 
     /// The same from the section's JSON form.
-    static func identity(of resolved: JSONValue) -> JSONValue {
+    public static func identity(of resolved: JSONValue) -> JSONValue {
         guard let members = resolved.objectValue else { return resolved }
         return .object(Dictionary(uniqueKeysWithValues: fields.compactMap { field in
             members[field.key].flatMap(field.identity).map { (field.key, $0) }

@@ -20,7 +20,7 @@ struct RunsCommand: ParsableCommand {
 
     /// The index of a store; what it has to say about its own state goes to standard error.
     static func index(of store: Store) throws -> RunIndex {
-        try RunIndex(store) { line in FileHandle.standardError.write(Data("index: \(line)\n".utf8)) }
+        try RunIndex(store) { line in complain("index: \(line)") }
     }
 
     struct Reindex: ParsableCommand {
@@ -35,7 +35,7 @@ struct RunsCommand: ParsableCommand {
         func run() throws {
             let store = try store.existing()
             try RunsCommand.index(of: store).reindex()
-            print("\(store.runIDs().count) runs, \(store.stageIDs().count) stages")
+            print("\(try store.runIDs().count) runs, \(try store.stageIDs().count) stages")
         }
     }
 }

@@ -68,7 +68,7 @@ extension RunsCommand {
         func run() throws {
             let store = try store.existing()
             let index = try RunsCommand.index(of: store)
-            let stages = store.stageIDs().filter { $0.hasPrefix(name) }
+            let stages = try store.stageIDs().filter { $0.hasPrefix(name) }
             if stages.count == 1 || stages.contains(name) {
                 let stage = stages.contains(name) ? name : stages[0]
                 guard metric == nil else { throw InputError("--metric is for runs; '\(stage)' is a stage") }
@@ -83,7 +83,7 @@ extension RunsCommand {
 
         private func runIDOrStageHint(_ store: Store) throws -> String {
             do { return try store.runID(matching: name) } catch let error as InputError {
-                let hint = nearest(to: name, among: store.stageIDs()).map { "; or the stage '\($0)'?" } ?? ""
+                let hint = try nearest(to: name, among: store.stageIDs()).map { "; or the stage '\($0)'?" } ?? ""
                 throw InputError("\(error.message)\(hint)")
             }
         }

@@ -99,11 +99,15 @@ extension RunsCommand {
                 "\(removal.runs.count) runs, \(removal.stages.count) stages, \(Self.size(removal.bytes)); "
                     + "\(removal.sharedStages) stages stay because other runs use them")
             guard yes else { return print("nothing was removed; --yes removes this") }
-            try removal.perform()
+            try store.requireWritable()
+            let removed = try removal.perform()
             let index = try RunsCommand.index(of: store)
-            for stage in removal.stages { try index.refresh(stage: stage.id) }
-            for run in removal.runs { try index.refresh(run: run) }
-            print("removed")
+            for stage in removed.stages { try index.refresh(stage: stage.id) }
+            for run in removed.runs { try index.refresh(run: run) }
+            let isAll = removed.runs == removal.runs && removed.stages.count == removal.stages.count
+            print(
+                isAll ? "removed"
+                    : "removed \(removed.runs.count) runs and \(removed.stages.count) stages; the others are in use by now")
         }
 
         private static func size(_ bytes: Int) -> String {

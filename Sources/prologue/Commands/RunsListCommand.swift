@@ -45,7 +45,7 @@ extension RunsCommand {
             }
             output.show(table)
             if found.count > runs.count {
-                FileHandle.standardError.write(Data("the newest \(limit); there are more: --limit 0 shows all\n".utf8))
+                complain("the newest \(limit); there are more: --limit 0 shows all")
             }
         }
     }

@@ -43,9 +43,9 @@ private struct RunDescription {
         annotations = try store.annotations(ofRun: id)
         artifacts = try store.artifacts(ofRun: id)
         directory = store.directory
-        stages = run.stages.sorted { $0.key < $1.key }.map { role, stage in
+        stages = try run.stages.sorted { $0.key < $1.key }.map { role, stage in
             let handle = store.stage(id: stage)
-            return (role, handle, handle.record)
+            return try (role, handle, handle.record)
         }
         let measured = try stages.flatMap { stage in
             try stage.handle.measurements().sorted { $0.key < $1.key }.map { (stage.handle.id, $0.key, $0.value) }
@@ -112,7 +112,7 @@ private struct RunDescription {
     }
 
     private func state(of stage: StageHandle) -> String {
-        stage.isComplete ? "done" : stage.status?.state.rawValue ?? "planned"
+        (try? stage.isComplete) == true ? "done" : stage.status?.state.rawValue ?? "planned"
     }
 
     var json: JSONValue {

@@ -23,7 +23,7 @@ struct TokenArrays {
     init(_ arm: SweepResults.Arm, _ store: Store) {
         runs = arm.runs.compactMap { run in
             guard let id = run.stages["information"]?.record?.id,
-                let file = try? HDF5File(reading: store.stage(id: id).url("information.h5")),
+                let file = try? HDF5File(reading: store.stage(id: id).verified("information.h5")),
                 case .int(let prologueTokens)? = try? file.attribute("prologue_tokens"),
                 let names = try? file.datasets()
             else { return nil }

@@ -3,7 +3,7 @@ import Foundation
 import RunStore
 
 /// Worker processes of our own program, started when there is work for them.
-public final class WorkerCrew: Crew {
+public final class ProcessPool: WorkerPool {
     private let workforce: Workforce
     private let program: String
     private let arguments: [String]
@@ -19,6 +19,7 @@ public final class WorkerCrew: Crew {
         (self.workforce, self.program, self.arguments, self.context) = (workforce, program, arguments, context)
     }
 
+    var size: Int { workforce.workers }
     var hasRoom: Bool { workers.count { $0.stage != nil } < workforce.workers }
     var isIdle: Bool { workers.allSatisfy { $0.stage == nil } }
 
@@ -34,7 +35,7 @@ public final class WorkerCrew: Crew {
             number: (1...).first { !taken.contains($0) } ?? 1, program: program, arguments: arguments,
             environment: [
                 "PROLOGUE_THREADS": String(workforce.threads),
-                // What a crash says of itself is kept with the stage.
+                // The backtrace of a crash goes to standard error, and from there to the stage's log.
                 "SWIFT_BACKTRACE": "enable=yes,interactive=no,color=no,threads=crashed,registers=none,images=none",
             ])
         workers.append(worker)
@@ -43,7 +44,7 @@ public final class WorkerCrew: Crew {
 
     func ended(within seconds: Double) throws -> [(id: String, outcome: StageOutcome)] {
         var descriptors = workers.flatMap { worker in
-            [worker.events, worker.complaints].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+            [worker.events, worker.errorOutput].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
         }
         guard poll(&descriptors, nfds_t(descriptors.count), Int32(seconds * 1000)) > 0 else { return [] }
         var ended: [(id: String, outcome: StageOutcome)] = []
@@ -55,7 +56,7 @@ public final class WorkerCrew: Crew {
             if let messages = worker.readEvents() {
                 for message in messages { take(message, from: worker, &ended) }
             } else {
-                bury(worker, &ended)
+                reap(worker, &ended)
             }
         }
         return ended
@@ -73,20 +74,21 @@ public final class WorkerCrew: Crew {
         }
     }
 
-    /// A worker has ended. If it was in the middle of a stage, what it said last is kept with the stage.
-    private func bury(_ worker: WorkerProcess, _ ended: inout [(id: String, outcome: StageOutcome)]) {
+    /// Takes note of a worker that has ended. If it was in the middle of a stage, the end of its standard error is logged with the
+    /// stage.
+    private func reap(_ worker: WorkerProcess, _ ended: inout [(id: String, outcome: StageOutcome)]) {
         workers.removeAll { $0 === worker }
         let end = worker.wait()
         context.progress.finish(lane: worker.number)
         guard let id = worker.stage else { return }
         let stage = context.store.stage(id: id)
         let story = ([end.description] + worker.errors).joined(separator: "\n")
-        // The outcome is told in any case; a disk too full to note it is not what went wrong.
+        // The outcome is reported in any case; a disk too full to log it is not what went wrong.
         try? stage.log(story)
         if end.isFromOutside {
             ended.append((id, .killed(end.description)))
         } else {
-            let reason = "\(end.description); \(stage.url("log.txt").path) has its last words"
+            let reason = "\(end.description); \(stage.url("log.txt").path) has the end of its standard error"
             try? stage.fail(because: reason)
             ended.append((id, .failed(reason)))
         }

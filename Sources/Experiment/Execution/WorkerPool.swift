@@ -24,27 +24,30 @@ enum StageOutcome: Codable, Equatable {
     case killed(String)
 }
 
-/// Those who work on stages.
-protocol Crew: AnyObject {
+/// Processes that make stages.
+protocol WorkerPool: AnyObject {
+    /// How many stages can be made at once.
+    var size: Int { get }
     /// Whether another stage can be begun now.
     var hasRoom: Bool { get }
     var isIdle: Bool { get }
     func begin(_ job: StageJob) throws
     /// The stages that have ended, by id; waits for `seconds` at most where there are none.
     func ended(within seconds: Double) throws -> [(id: String, outcome: StageOutcome)]
-    /// Asks everyone to stop at the next step; what they come to is still to be asked for with `ended`.
+    /// Requests cancellation of all running stages; their outcomes still come from `ended`.
     func stop()
-    /// Sends everyone home. Nobody may be working any more.
+    /// Ends the processes. Call when nothing is running any more.
     func close()
 }
 
-/// This process itself: does one stage after the other.
-final class SingleHandedCrew: Crew {
+/// This process itself, which makes one stage after the other.
+final class SingleProcess: WorkerPool {
     private let context: ExperimentContext
     private var finished: [(id: String, outcome: StageOutcome)] = []
 
     init(_ context: ExperimentContext) { self.context = context }
 
+    var size: Int { 1 }
     var hasRoom: Bool { finished.isEmpty }
     var isIdle: Bool { finished.isEmpty }
 
