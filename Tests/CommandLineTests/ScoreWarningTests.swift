@@ -32,7 +32,7 @@ import Testing
                 for half, y in [("train", \(labels)), ("test", \(testLabels))]:
                     f[half + "_images"], f[half + "_labels"] = r.integers(0, 256, (len(y), 16, 16, 3), dtype="u1"), y
             """)
-        let ended = try place.run("train", place.sweep)
+        let ended = try place.run("sweep", "run", place.sweep, "--workers", "1")
         try #require(ended.code == 0, "\(ended.errors)")
         let stages = place.store.appendingPathComponent("stages")
         let folder = try #require(try FileManager.default.contentsOfDirectory(atPath: stages.path).first { $0.hasPrefix("scores-") })

@@ -111,6 +111,8 @@ struct ReleasedModels {
             return noted
         } catch let error as InputError {
             throw InputError(file: file.url.path, "metadata '\(key)': \(error.message)")
+        } catch {
+            throw InputError(file: file.url.path, "metadata '\(key)' is no JSON")
         }
     }
 
