@@ -8,6 +8,8 @@ enum NPY {
     /// What the header says of an array.
     struct Header {
         let shape: [Int]
+        /// Whether the first index runs fastest.
+        let isColumnMajor: Bool
         /// numpy's type text with the byte order, such as `<f4`.
         let type: String
         /// Bytes of a value.
@@ -41,41 +43,75 @@ enum NPY {
             guard let order = NPY.value(of: "fortran_order", in: header), let shapeText = NPY.value(of: "shape", in: header),
                 let typeText = NPY.value(of: "descr", in: header)
             else { throw mistake("has a header without 'descr', 'fortran_order' and 'shape': \(header)") }
-            guard order.hasPrefix("False") else {
-                throw mistake("is in column-major order; expected row-major (numpy.ascontiguousarray makes it so)")
-            }
             guard let shape = NPY.shape(shapeText) else { throw mistake("has a shape that cannot be read: \(header)") }
             guard NPY.product(shape.map { max($0, 1) }) != nil else { throw mistake("has shape \(shape), which is more than fits a file") }
             type = String(typeText.dropFirst().prefix { $0 != "'" && $0 != "\"" })
-            guard let size = NPY.valueBytes[type] else {
-                let found = typeText.hasPrefix("[") ? "a structured type" : "numbers of type '\(type)'"
-                throw mistake("holds \(found); expected |u1, <i4, <i8, <f4 or <f8")
+            guard let size = NPY.types[type.dropFirst()], "<>|=".contains(type.prefix(1)) else {
+                let found = typeText.hasPrefix("[") ? "a structured type" : "values of type '\(type)'"
+                throw mistake("holds \(found); expected integers (i1, i2, i4, i8, u1, u2, u4) or floats (f2, f4, f8)")
             }
+            isColumnMajor = order.hasPrefix("True") && shape.count { $0 > 1 } > 1
             (self.shape, valueBytes, length) = (shape, size, 8 + lengthBytes + wanted)
         }
 
-        /// The values in `bytes`, whose number fits `shape`.
+        /// The values in `bytes`, row-major and as many as `shape` says, in the narrowest kind that holds their type.
         func array(_ bytes: [UInt8], shape: [Int]) -> NumpyArray {
-            func numbers<Element: NumpyElement>(_: Element.Type) -> [Element] {
+            var bytes = bytes
+            if type.hasPrefix(">"), valueBytes > 1 {
+                for start in stride(from: 0, to: bytes.count, by: valueBytes) {
+                    bytes[start..<start + valueBytes].reverse()
+                }
+            }
+            func numbers<Element: BitwiseCopyable>(_: Element.Type) -> [Element] {
                 let count = bytes.count / MemoryLayout<Element>.size
                 return [Element](unsafeUninitializedCapacity: count) { buffer, filled in
                     bytes.withUnsafeBytes { UnsafeMutableRawBufferPointer(buffer).copyMemory(from: $0) }
                     filled = count
                 }
             }
-            switch type {
-            case "<i4": return NumpyArray(shape: shape, .int32(numbers(Int32.self)))
-            case "<i8": return NumpyArray(shape: shape, .int64(numbers(Int64.self)))
-            case "<f4": return NumpyArray(shape: shape, .float32(numbers(Float.self)))
-            case "<f8": return NumpyArray(shape: shape, .float64(numbers(Double.self)))
-            default: return NumpyArray(shape: shape, .uint8(bytes))
+            let values: NumpyArray.Values =
+                switch type.dropFirst() {
+                case "i1": .int32(numbers(Int8.self).map(Int32.init))
+                case "i2": .int32(numbers(Int16.self).map(Int32.init))
+                case "u2": .int32(numbers(UInt16.self).map(Int32.init))
+                case "i4": .int32(numbers(Int32.self))
+                case "u4": .int64(numbers(UInt32.self).map(Int64.init))
+                case "i8": .int64(numbers(Int64.self))
+                case "f2": .float32(numbers(Float16.self).map(Float.init))
+                case "f4": .float32(numbers(Float.self))
+                case "f8": .float64(numbers(Double.self))
+                default: .uint8(bytes)
+                }
+            return NumpyArray(shape: shape, values)
+        }
+
+        /// All values of a column-major array, as they lie in the file, in row-major order.
+        func rowMajor(_ bytes: [UInt8]) -> [UInt8] {
+            var strides = [Int](repeating: valueBytes, count: shape.count)
+            for axis in shape.indices.dropFirst() { strides[axis] = strides[axis - 1] * shape[axis - 1] }
+            var (index, place) = ([Int](repeating: 0, count: shape.count), 0)
+            return [UInt8](unsafeUninitializedCapacity: bytes.count) { target, count in
+                for start in stride(from: 0, to: bytes.count, by: valueBytes) {
+                    for byte in 0..<valueBytes { target[start + byte] = bytes[place + byte] }
+                    // The next place in row-major order: the last axis runs fastest.
+                    for axis in shape.indices.reversed() {
+                        (index[axis], place) = (index[axis] + 1, place + strides[axis])
+                        if index[axis] < shape[axis] { break }
+                        (index[axis], place) = (0, place - shape[axis] * strides[axis])
+                    }
+                }
+                count = bytes.count
             }
         }
     }
 
     /// More than any array of plain numbers needs.
     private static let longestHeader = 1 << 16
-    private static let valueBytes = ["|u1": 1, "<u1": 1, "<i4": 4, "<i8": 8, "<f4": 4, "<f8": 8]
+
+    /// Types that are read, without the byte order, and the bytes of a value.
+    private static let types: [Substring: Int] = [
+        "i1": 1, "u1": 1, "i2": 2, "u2": 2, "f2": 2, "i4": 4, "u4": 4, "f4": 4, "i8": 8, "f8": 8,
+    ]
 
     /// The header of an array in version 1, padded so that the values begin at a multiple of 64 bytes.
     static func header(of array: NumpyArray) -> Data {

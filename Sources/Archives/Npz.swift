@@ -15,8 +15,7 @@ public struct Npz: Sendable {
     }
 
     /// One array.
-    /// - Throws: `InputError` naming file and member if it is not there, damaged, in column-major or big-endian order, or
-    ///   of another type than u1, i4, i8, f4, f8.
+    /// - Throws: `InputError` naming file and member if it is not there, damaged or of a type that is no number.
     public func array(_ name: String) throws -> NumpyArray { try rows(name).rest() }
 
     /// One array, read some rows at a time. Throws as `array` does, in part only while reading.

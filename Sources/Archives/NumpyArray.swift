@@ -1,4 +1,4 @@
-/// A number type of numpy's that is read and written: `UInt8`, `Int32`, `Int64`, `Float`, `Double`.
+/// A number type of numpy's that is written, and that others are widened to: `UInt8`, `Int32`, `Int64`, `Float`, `Double`.
 public protocol NumpyElement: BitwiseCopyable, Sendable, Equatable {
     /// numpy's type text without the byte order, such as `f4`.
     static var numpyType: String { get }
@@ -62,12 +62,14 @@ public struct NumpyArray: Equatable, Sendable {
         }
     }
 
-    /// The values of a floating-point array, widened; nil for integers.
-    public var doubles: [Double]? {
+    /// The values as float64, which is exact for all but large `int64`.
+    public var doubles: [Double] {
         switch values {
+        case .uint8(let values): values.map(Double.init)
+        case .int32(let values): values.map(Double.init)
+        case .int64(let values): values.map(Double.init)
         case .float32(let values): values.map(Double.init)
         case .float64(let values): values
-        default: nil
         }
     }
 }

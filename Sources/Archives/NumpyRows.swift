@@ -8,8 +8,10 @@ public final class NumpyRows {
     private let file, member: String
     /// Rows that have been read.
     public private(set) var position = 0
+    /// Of a column-major array: its bytes in row-major order, all of which the first row needs.
+    private var rearranged: [UInt8]?
 
-    /// numpy's name of the number type.
+    /// numpy's name of the type that the values are read as.
     public var typeName: String { header.array([], shape: [0]).typeName }
 
     init(_ reader: ZipMemberReader, file: String, member: String) throws {
@@ -33,11 +35,20 @@ public final class NumpyRows {
         let rows = min(count, shape[0] - position)
         guard rows > 0 else { return nil }
         let rowBytes = shape.dropFirst().reduce(header.valueBytes, *)
-        position += rows
+        defer { position += rows }
         try MemoryBudget.require(rows * rowBytes, file: file, "array '\(member)', \(rows) rows of it,")
-        return header.array(try reader.read(rows * rowBytes), shape: [rows] + shape.dropFirst())
+        guard header.isColumnMajor else {
+            return header.array(try reader.read(rows * rowBytes), shape: [rows] + shape.dropFirst())
+        }
+        let all = try rearranged ?? header.rowMajor(reader.readAll())
+        rearranged = all
+        return header.array(
+            Array(all[position * rowBytes..<(position + rows) * rowBytes]), shape: [rows] + shape.dropFirst())
     }
 
     /// All that is left, in one array.
-    func rest() throws -> NumpyArray { header.array(try reader.readAll(), shape: shape) }
+    func rest() throws -> NumpyArray {
+        let bytes = try reader.readAll()
+        return header.array(header.isColumnMajor ? header.rowMajor(bytes) : bytes, shape: shape)
+    }
 }

@@ -9,8 +9,8 @@ public struct ClassificationReport: Sendable, Codable, Equatable {
     public let top5: Double
     /// Share of each class's rows named right; nil for a class without rows.
     public let perClass: [Double?]
-    /// Rows of label l predicted as p, at [l][p].
-    public let confusion: [[Int]]
+    /// Label and predicted class of each row.
+    private let labels, predictions: [Int]
     /// For each row whether its label had the largest score, for bootstrap intervals and paired tests.
     public let hits: [Bool]
 
@@ -22,8 +22,9 @@ public struct ClassificationReport: Sendable, Codable, Equatable {
         let classes = scores.columns
         try checkLabels(labels, rows: scores.rows, classes: classes)
         guard scores.rows > 0 else { throw InputError("no rows to take an accuracy over") }
-        var confusion = [[Int]](repeating: [Int](repeating: 0, count: classes), count: classes)
         var hits: [Bool] = []
+        var predictions: [Int] = []
+        var (members, right) = ([Int](repeating: 0, count: classes), [Int](repeating: 0, count: classes))
         var inFive = 0
         for (row, label) in labels.enumerated() {
             let values = scores.values[row * classes..<(row + 1) * classes]
@@ -34,18 +35,24 @@ public struct ClassificationReport: Sendable, Codable, Equatable {
                 if value > own || (value == own && c < label) { rank += 1 }
                 if value > values[values.startIndex + best] { best = c }
             }
-            confusion[label][best] += 1
+            predictions.append(best)
+            members[label] += 1
+            if best == label { right[label] += 1 }
             hits.append(rank == 0)
             if rank < 5 { inFive += 1 }
         }
         rows = labels.count
         top1 = Double(hits.count { $0 }) / Double(labels.count)
         top5 = Double(inFive) / Double(labels.count)
-        perClass = confusion.enumerated().map { label, row in
-            let total = row.reduce(0, +)
-            return total > 0 ? Double(row[label]) / Double(total) : nil
-        }
-        self.confusion = confusion
+        perClass = zip(members, right).map { $0 > 0 ? Double($1) / Double($0) : nil }
         self.hits = hits
+        (self.labels, self.predictions) = (labels, predictions)
+    }
+
+    /// Rows of label l predicted as p, at [l][p].
+    public var confusion: [[Int]] {
+        var counts = [[Int]](repeating: [Int](repeating: 0, count: perClass.count), count: perClass.count)
+        for (label, prediction) in zip(labels, predictions) { counts[label][prediction] += 1 }
+        return counts
     }
 }

@@ -66,11 +66,36 @@ public struct DoubleFeatureMatrix: FeatureRows, Equatable {
             for i in 0..<count { target[i] = source[start + i] }
         }
     }
+
+    /// The rows with these indices, in this order.
+    public func selecting(_ indices: [Int]) -> DoubleFeatureMatrix {
+        var result: [Double] = []
+        result.reserveCapacity(indices.count * columns)
+        for index in indices {
+            precondition(index >= 0 && index < rows, "row \(index) of a matrix of \(rows) rows")
+            result += values[index * columns..<(index + 1) * columns]
+        }
+        return DoubleFeatureMatrix(rows: indices.count, columns: columns, values: result)
+    }
 }
 
 extension FeatureRows {
     func checkRange(_ range: Range<Int>) {
         precondition(range.lowerBound >= 0 && range.upperBound <= rows, "rows \(range) of \(rows)")
+    }
+
+    public func requireFinite() throws { try requireFinite(called: "feature") }
+
+    /// Throws `InputError` naming the first entry that is not finite.
+    ///
+    /// - Parameters:
+    ///   - name: of the whole matrix.
+    ///   - first: the number of the first row in the whole of which this is a part.
+    public func requireFinite(called name: String, from first: Int = 0) throws {
+        try forEachBlock(of: 1024) { range, block in
+            try Evaluation.requireFinite(
+                block, rows: first + range.lowerBound..<first + range.upperBound, columns: columns, called: name)
+        }
     }
 
     /// Calls `body` with blocks of at most `size` rows, from row `first` to the last: the rows' range and their values,
@@ -89,7 +114,9 @@ extension FeatureRows {
 }
 
 /// Throws an error naming the first entry that is not finite; `block` holds `rows`, each of `columns` values.
-func requireFinite(_ block: UnsafeMutableBufferPointer<Double>, rows: Range<Int>, columns: Int) throws {
+func requireFinite(
+    _ block: UnsafeMutableBufferPointer<Double>, rows: Range<Int>, columns: Int, called name: String = "feature"
+) throws {
     let count = rows.count * columns
     // Zero times anything finite is zero; one sum is faster than a branch for each entry.
     var zero = 0.0
@@ -97,6 +124,6 @@ func requireFinite(_ block: UnsafeMutableBufferPointer<Double>, rows: Range<Int>
     if zero == 0 { return }
     for i in 0..<count where !block[i].isFinite {
         throw InputError(
-            "feature row \(rows.lowerBound + i / columns), column \(i % columns) is \(block[i]); expected a finite number")
+            "\(name) row \(rows.lowerBound + i / columns), column \(i % columns) is \(block[i]); expected a finite number")
     }
 }

@@ -9,7 +9,8 @@ public struct Gaussian: Sendable, Equatable {
 
     public var dimensions: Int { mean.count }
 
-    /// Throws `InputError` if the covariance is not a finite symmetric matrix as wide as the mean.
+    /// - Parameter covariance: symmetric; what products in float32 have rounded differently on both sides is averaged.
+    /// - Throws: `InputError` if the covariance is not a finite symmetric matrix as wide as the mean.
     public init(mean: [Double], covariance: [Double]) throws {
         let d = mean.count
         guard d > 0, covariance.count == d * d else {
@@ -27,7 +28,7 @@ public struct Gaussian: Sendable, Equatable {
                 largest = max(largest, abs(covariance[i]))
             }
             for i in 0..<d {
-                for j in 0..<i where abs(covariance[i * d + j] - covariance[j * d + i]) > 1e-6 * largest {
+                for j in 0..<i where abs(covariance[i * d + j] - covariance[j * d + i]) > 1e-4 * largest {
                     throw InputError(
                         "covariance[\(i), \(j)] is \(covariance[i * d + j]) but covariance[\(j), \(i)] is "
                             + "\(covariance[j * d + i]); expected a symmetric matrix")
@@ -35,7 +36,14 @@ public struct Gaussian: Sendable, Equatable {
             }
         }
         self.mean = mean
-        self.covariance = covariance
+        var symmetric = covariance
+        for i in 0..<d {
+            for j in 0..<i where covariance[i * d + j] != covariance[j * d + i] {
+                let middle = (covariance[i * d + j] + covariance[j * d + i]) / 2
+                (symmetric[i * d + j], symmetric[j * d + i]) = (middle, middle)
+            }
+        }
+        self.covariance = symmetric
     }
 }
 

@@ -7,9 +7,11 @@ import Files
 /// With S = A·Aᵀ the last trace is the sum of the singular values of A₁ᵀA₂, which needs no root of a matrix. They are
 /// taken as roots of the eigenvalues of a symmetric matrix, several times as fast, where the digits that small ones lose by that
 /// stay below a 10⁻⁹th of the traces. A is a pivoted Cholesky factor cut at the numerical rank, so samples fewer than
-/// dimensions make the problem smaller instead of singular.
+/// dimensions make the problem smaller instead of singular. A covariance that was rounded to float32 may have small negative
+/// eigenvalues, which are taken as 0.
 ///
-/// Throws `InputError` if the dimensions differ, an entry is not finite, or a covariance is not positive semidefinite.
+/// Throws `InputError` if the dimensions differ, an entry is not finite, or a covariance is not positive semidefinite up
+/// to the rounding of float32.
 public func frechetDistance(_ a: Gaussian, _ b: Gaussian) throws -> Double {
     guard a.dimensions == b.dimensions else {
         throw InputError("features of \(a.dimensions) and of \(b.dimensions) dimensions cannot be compared")
@@ -46,8 +48,42 @@ public func frechetDistance(_ a: FeatureStatistics, _ b: FeatureStatistics) thro
     try frechetDistance(a.gaussian(), b.gaussian())
 }
 
-/// Aᵀ for a factor A of a positive semidefinite S = A·Aᵀ, [rank, dimensions] row-major, by Cholesky with full pivoting.
+/// Aᵀ for a factor A of a positive semidefinite S = A·Aᵀ, [rank, dimensions] row-major.
 private func semidefiniteFactor(_ matrix: [Double], dimensions d: Int) throws -> (factor: [Double], rank: Int) {
+    let trace = (0..<d).reduce(0) { $0 + matrix[$1 * d + $1] }
+    let (factor, rank) = pivotedCholesky(matrix, dimensions: d)
+    let explained = factor.reduce(0) { $0 + $1 * $1 }
+    // What was gathered in float64 is explained to its last digits.
+    return abs(trace - explained) <= 1e-9 * abs(trace) ? (factor, rank) : try spectralFactor(matrix, dimensions: d)
+}
+
+/// The factor of the nearest positive semidefinite matrix, by eigenvectors: negative eigenvalues become 0.
+///
+/// Throws `InputError` where one is larger than rounding to float32 can make it.
+private func spectralFactor(_ matrix: [Double], dimensions d: Int) throws -> (factor: [Double], rank: Int) {
+    var vectors = matrix
+    let values = try symmetricEigenvectors(&vectors, size: d)
+    let largest = values.reduce(0) { max($0, abs($1)) }
+    // An eigenvalue moves by no more than the norm of the matrix's error, whose d² entries are float32's of the largest one;
+    // few dimensions get the room that the sums over many images need.
+    let allowed = Double(max(d, 64)) * Double(Float.ulpOfOne) * largest
+    if let smallest = values.first, smallest < -allowed {
+        throw InputError(
+            "a covariance is not positive semidefinite: it has an eigenvalue of \(smallest), the largest one being "
+                + "\(values.last ?? 0); rounding to float32 explains one down to \(-allowed)")
+    }
+    let kept = values.indices.filter { values[$0] > 0 }
+    var factor: [Double] = []
+    factor.reserveCapacity(kept.count * d)
+    for row in kept {
+        let scale = values[row].squareRoot()
+        factor += vectors[row * d..<(row + 1) * d].lazy.map { $0 * scale }
+    }
+    return (factor, kept.count)
+}
+
+/// Aᵀ for A·Aᵀ = S as far as S has pivots above 0, [rank, dimensions] row-major, by Cholesky with full pivoting.
+private func pivotedCholesky(_ matrix: [Double], dimensions d: Int) -> (factor: [Double], rank: Int) {
     var lower = matrix
     var pivots = [Int32](repeating: 0, count: d)
     var work = [Double](repeating: 0, count: 2 * d)
@@ -59,22 +95,12 @@ private func semidefiniteFactor(_ matrix: [Double], dimensions d: Int) throws ->
 
     // LAPACK's column j is our row j; row i of L belongs to dimension pivots[i].
     var factor = [Double](repeating: 0, count: Int(rank) * d)
-    var explained = 0.0
     factor.withUnsafeMutableBufferPointer { factor in
         lower.withUnsafeBufferPointer { lower in
             for j in 0..<Int(rank) {
-                for i in j..<d {
-                    let value = lower[j * d + i]
-                    factor[j * d + Int(pivots[i]) - 1] = value
-                    explained += value * value
-                }
+                for i in j..<d { factor[j * d + Int(pivots[i]) - 1] = lower[j * d + i] }
             }
         }
-    }
-    let trace = (0..<d).reduce(0) { $0 + matrix[$1 * d + $1] }
-    guard abs(trace - explained) <= 1e-6 * abs(trace) else {
-        throw InputError(
-            "a covariance is not positive semidefinite: its Cholesky factor explains \(explained) of the trace \(trace)")
     }
     return (factor, Int(rank))
 }
@@ -97,24 +123,6 @@ private func singularValueSum(_ matrix: [Double], rows: Int, columns: Int, allow
         error += min(uncertainty / root, (2 * uncertainty).squareRoot())
     }
     return error <= allowedError ? sum : nil
-}
-
-/// Eigenvalues of a symmetric matrix given by its upper triangle, smallest first. Overwrites the matrix.
-private func symmetricEigenvalues(_ matrix: inout [Double], size: Int) throws -> [Double] {
-    var n = Int32(size), info: Int32 = 0, workSize: Int32 = -1, integerSize: Int32 = -1
-    var values = [Double](repeating: 0, count: size)
-    var wanted = 0.0
-    var wantedIntegers: Int32 = 0
-    // Row-major upper is column-major lower.
-    dsyevd_("N", "L", &n, &matrix, &n, &values, &wanted, &workSize, &wantedIntegers, &integerSize, &info)
-    (workSize, integerSize) = (Int32(wanted), wantedIntegers)
-    var work = [Double](repeating: 0, count: Int(workSize))
-    var integers = [Int32](repeating: 0, count: Int(integerSize))
-    dsyevd_("N", "L", &n, &matrix, &n, &values, &work, &workSize, &integers, &integerSize, &info)
-    guard info == 0 else {
-        throw InputError("the eigenvalues of a [\(size), \(size)] matrix did not converge (dsyevd: \(info))")
-    }
-    return values
 }
 
 /// Singular values of a [rows, columns] matrix, largest first.

@@ -3,10 +3,14 @@ struct LBFGS {
     /// Pairs of steps and gradient differences kept.
     var memory = 10
     var maximumIterations = 1000
-    /// Converged when the largest entry of the gradient is at most this.
+    /// A minimum is reached when no entry of the gradient is larger.
     var gradientTolerance: Double
     /// Rounding error of the objective, relative: differences below it cannot reject a step.
     var valueNoise = 1e-9
+    /// Where rounding ends the search before the gradient is small, the point is a minimum all the same if the quadratic model
+    /// expects no larger relative decrease from it: a float32 objective could not show one. Unlike a gradient, this
+    /// has no unit, so that neither the scale of the variables nor the order of a sum decides.
+    var decreaseTolerance = 1e-7
 
     struct Result {
         var point: [Double]
@@ -33,10 +37,12 @@ struct LBFGS {
         var history: [Pair] = []
         var iterations = 0
         var restarts = 0
+        var expectedDecrease = Double.infinity
         while largest(gradient) > gradientTolerance && iterations < maximumIterations {
             let direction = descentDirection(gradient, history, preconditioner)
             let slope = dot(direction, gradient)
             let isScaled = preconditioner != nil || !history.isEmpty
+            if isScaled, slope < 0 { expectedDecrease = -slope / 2 }
             let firstStep = isScaled ? 1 : min(1, 1 / dot(gradient, gradient).squareRoot())
             guard slope < 0,
                 let step = lineSearch(point, value, direction, slope: slope, firstStep: firstStep, objective)
@@ -54,11 +60,14 @@ struct LBFGS {
                 if history.count > memory { history.removeFirst() }
             }
             (point, value, gradient) = (step.point, step.value, step.gradient)
+            expectedDecrease = .infinity
             iterations += 1
         }
         let final = largest(gradient)
+        let isMinimum = final <= gradientTolerance || expectedDecrease <= decreaseTolerance * abs(value)
         return Result(
-            point: point, value: value, gradient: final, iterations: iterations, converged: final <= gradientTolerance)
+            point: point, value: value, gradient: final, iterations: iterations,
+            converged: isMinimum && value.isFinite && final.isFinite)
     }
 
     private struct Pair {
@@ -147,4 +156,5 @@ private func difference(_ a: [Double], _ b: [Double]) -> [Double] {
     return result
 }
 
-private func largest(_ a: [Double]) -> Double { a.reduce(0) { max($0, abs($1)) } }
+/// Infinite where an entry is not a number, which a comparison would pass over.
+private func largest(_ a: [Double]) -> Double { a.reduce(0) { $1.isNaN ? .infinity : max($0, abs($1)) } }

@@ -32,6 +32,8 @@ public struct LinearProbe: Sendable {
         precondition(!penalties.isEmpty, "no penalties to choose from")
         precondition(validationShare > 0 && validationShare < 1, "a validation share of \(validationShare)")
         try checkLabels(labels, rows: features.rows, classes: classes)
+        // Here a row still has the number that the caller knows it by.
+        try features.requireFinite()
         let split = Self.stratifiedSplit(labels, classes: classes, share: validationShare, seed: seed)
         guard !split.held.isEmpty, !split.rest.isEmpty else {
             throw InputError("\(features.rows) rows are too few to hold out \(validationShare * 100) % of each class")

@@ -11,7 +11,7 @@ public struct LogisticRegression: Sendable {
         public var penalty: Double
         /// Shift and scale each feature to mean 0 and deviation 1 over the rows fitted; constant features are only shifted.
         public var standardised: Bool
-        /// Converged when no entry of the objective's gradient is larger.
+        /// Fitted until no entry of the objective's gradient is larger.
         public var gradientTolerance: Double
         public var maximumIterations: Int
 
@@ -35,7 +35,8 @@ public struct LogisticRegression: Sendable {
     private let standardisation: Standardisation
 
     public let iterations: Int
-    /// False if the iterations ran out or rounding stopped progress before the gradient was small enough.
+    /// Whether this is the minimum: the gradient is small enough, or rounding ended the fit where no decrease that float32
+    /// could show is left. False where the iterations ran out before.
     public let converged: Bool
     /// Value of the objective at the end.
     public let objective: Double

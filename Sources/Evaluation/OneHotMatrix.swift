@@ -26,6 +26,9 @@ public struct OneHotMatrix: RegressionRows, Equatable {
         }
     }
 
+    /// Ones and zeros are.
+    public func requireFinite() {}
+
     public func selecting(_ indices: [Int]) -> OneHotMatrix {
         var chosen: [Int32] = []
         chosen.reserveCapacity(indices.count * ones)

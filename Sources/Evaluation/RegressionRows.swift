@@ -5,6 +5,9 @@ public protocol RegressionRows: FeatureRows {
     /// The rows with these indices, in this order.
     func selecting(_ indices: [Int]) -> Self
 
+    /// Throws `InputError` naming the first entry that is not finite.
+    func requireFinite() throws
+
     /// Mean and deviation of each column. Throws `InputError` if an entry is not finite.
     func standardisation(scaling: Bool) throws -> Standardisation
 
@@ -31,7 +34,7 @@ public protocol RegressionDesign: Sendable {
     func secondMoments() -> [Double]?
 }
 
-extension FeatureMatrix: RegressionRows {
+extension RegressionRows where Design == DenseDesign {
     public func standardisation(scaling: Bool) throws -> Standardisation {
         try Standardisation(of: self, scaling: scaling)
     }
@@ -40,6 +43,11 @@ extension FeatureMatrix: RegressionRows {
         DenseDesign(features: standardisation.applied(to: self))
     }
 }
+
+extension FeatureMatrix: RegressionRows { public typealias Design = DenseDesign }
+
+/// Rounded to float32 only after the mean is taken off, which may be so large that float32 would keep nothing else.
+extension DoubleFeatureMatrix: RegressionRows { public typealias Design = DenseDesign }
 
 /// Products run in float32 over blocks of rows that stay in the cache between the two of them, so the features are read
 /// from memory once a pass; blocks are summed in float64.

@@ -1,4 +1,3 @@
-import COpenBLAS
 import Files
 
 /// Linear maps from features to several targets with an L2 penalty, the strength chosen on rows held out of the fit.
@@ -27,6 +26,8 @@ public struct RidgeRegression: Sendable {
         validationShare: Double = 0.2, seed: UInt64 = 0
     ) throws {
         precondition(features.rows == targets.rows, "\(features.rows) rows of features, \(targets.rows) of targets")
+        try features.requireFinite()
+        try targets.requireFinite()
         var generator = SeededGenerator(seed: seed)
         let order = generator.permutation(of: features.rows)
         let held = order.prefix(Int((Double(features.rows) * validationShare).rounded())).sorted()
@@ -128,7 +129,7 @@ private struct RidgeProblem {
         for i in 0..<d {
             for j in 0..<d { matrix[i * d + j] = joint.covariance[i * (d + t) + j] * scale[i] * scale[j] }
         }
-        values = try eigenvectors(&matrix, d)
+        values = try symmetricEigenvectors(&matrix, size: d)
         vectors = matrix
         let cross = (0..<t).flatMap { k in (0..<d).map { joint.covariance[$0 * (d + t) + d + k] * scale[$0] } }
         var projected = [Double](repeating: 0, count: d * t)
@@ -151,23 +152,6 @@ private struct RidgeProblem {
         if d > 0, t > 0 { multiply(into: &weights, shrunk, transposed: transposed, m: t, n: d, k: d) }
         return weights
     }
-}
-
-/// Replaces a symmetric matrix [d, d] by its eigenvectors, one a row, and returns its eigenvalues, smallest first.
-private func eigenvectors(_ matrix: inout [Double], _ d: Int) throws -> [Double] {
-    var values = [Double](repeating: 0, count: d)
-    guard d > 0 else { return values }
-    var n = Int32(d), info: Int32 = 0
-    var work = [0.0], integers: [Int32] = [0]
-    var (size, integerSize): (Int32, Int32) = (-1, -1)
-    dsyevd_("V", "U", &n, &matrix, &n, &values, &work, &size, &integers, &integerSize, &info)
-    (size, integerSize) = (Int32(work[0]), integers[0])
-    work = [Double](repeating: 0, count: Int(size))
-    integers = [Int32](repeating: 0, count: Int(integerSize))
-    dsyevd_("V", "U", &n, &matrix, &n, &values, &work, &size, &integers, &integerSize, &info)
-    precondition(info >= 0, "dsyevd: argument \(-info) is invalid")
-    guard info == 0 else { throw InputError("the eigenvalues of \(d)×\(d) correlations did not converge") }
-    return values
 }
 
 extension FeatureMatrix {

@@ -8,7 +8,7 @@ public struct Standardisation: Sendable {
     init(mean: [Double], scale: [Double]) { (self.mean, self.scale) = (mean, scale) }
 
     /// Throws `InputError` if an entry is not finite.
-    init(of features: FeatureMatrix, scaling: Bool) throws {
+    init(of features: some FeatureRows, scaling: Bool) throws {
         let d = features.columns
         let mean = try FeatureStatistics.mean(of: features)
         self.mean = mean
@@ -36,21 +36,16 @@ public struct Standardisation: Sendable {
         }
     }
 
-    func applied(to features: FeatureMatrix) -> FeatureMatrix {
-        let (rows, d) = (features.rows, features.columns)
-        let values = [Float](unsafeUninitializedCapacity: features.values.count) { target, count in
-            features.values.withUnsafeBufferPointer { source in
-                mean.withUnsafeBufferPointer { mean in
-                    scale.withUnsafeBufferPointer { scale in
-                        for r in 0..<rows {
-                            for j in 0..<d {
-                                target[r * d + j] = Float((Double(source[r * d + j]) - mean[j]) * scale[j])
-                            }
-                        }
-                    }
+    func applied(to features: some FeatureRows) -> FeatureMatrix {
+        let d = features.columns
+        let values = [Float](unsafeUninitializedCapacity: features.rows * d) { target, count in
+            features.forEachBlock(of: 1024) { range, block in
+                for r in 0..<range.count {
+                    let row = (range.lowerBound + r) * d
+                    for j in 0..<d { target[row + j] = Float((block[r * d + j] - mean[j]) * scale[j]) }
                 }
             }
-            count = features.values.count
+            count = features.rows * d
         }
         return FeatureMatrix(rows: features.rows, columns: d, values: values)
     }

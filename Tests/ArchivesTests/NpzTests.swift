@@ -87,10 +87,39 @@ import Testing
         }
     }
 
+    /// Every usual type in either byte order and memory order, with the extremes of its range.
+    @Test(arguments: ["i1", "u1", "i2", "u2", "i4", "u4", "i8", "f2", "f4", "f8"], ["<", ">"])
+    func typesAndOrdersAreReadAsWhatTheyAre(_ type: String, _ order: String) throws {
+        try withTemporaryFolder { folder in
+            let url = folder.appendingPathComponent("types.npz")
+            let printed = try python(
+                """
+                import numpy, sys
+                t = numpy.dtype(sys.argv[2])
+                i = numpy.finfo(t) if t.kind == 'f' else numpy.iinfo(t)
+                x = numpy.arange(24).astype(t).reshape(2, 3, 4)
+                x[0, 0, :2], x[1, 2, 3] = (i.min, i.max), 7
+                numpy.savez(sys.argv[1], rows=x, columns=numpy.asfortranarray(x), one=numpy.asfortranarray(x[:, :1, 0]))
+                print(*(float(v) for v in x.ravel()))
+                """, url.path, order + type)
+            let expected = printed.split(separator: " ").compactMap { Double($0) }
+            let file = try Npz(reading: url)
+            for name in ["rows", "columns"] {
+                let array = try file.array(name)
+                #expect(array.shape == [2, 3, 4] && array.doubles == expected, "\(name)")
+                let rows = try file.rows(name)
+                var pieces: [Double] = []
+                while let piece = try rows.next(1) { pieces += piece.doubles }
+                #expect(pieces == expected, "\(name)")
+            }
+            #expect(try file.array("one").doubles == [expected[0], expected[12]])
+        }
+    }
+
     /// Arrays that numpy saves and that are not taken, and what the error must say besides file and member.
     @Test(arguments: [
-        ("numpy.asfortranarray(numpy.ones((2, 3)))", "column-major"), ("numpy.ones(3, '>f4')", "'>f4'"),
-        ("numpy.ones(3, 'f2')", "'<f2'"), ("numpy.array(['a'])", "'<U1'"),
+        ("numpy.ones(3, 'c8')", "'<c8'"), ("numpy.ones(3, '?')", "'|b1'"), ("numpy.ones(3, 'u8')", "'<u8'"),
+        ("numpy.ones(3, 'g')", "'<f16'"), ("numpy.array(['a'])", "'<U1'"), ("numpy.zeros(2, 'M8[s]')", "'<M8[s]'"),
         ("numpy.zeros(2, [('a', 'f4')])", "structured"),
     ])
     func otherArraysAreNamed(_ array: String, _ says: String) throws {

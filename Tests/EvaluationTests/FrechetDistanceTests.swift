@@ -70,6 +70,39 @@ import Testing
         #expect(relativeError(distance, try #require(expected)) < 1e-9)
     }
 
+    /// Statistics of fewer directions than dimensions, computed in float32: rounding makes eigenvalues negative, and is no reason
+    /// to refuse them.
+    @Test func float32StatisticsAreThoseOfNumpyWithoutNegativeEigenvalues() throws {
+        let d = 200
+        let cases = try #require(try pythonJSON(
+            """
+            def stats(seed):
+                r = np.random.default_rng(seed)
+                x = r.normal(size=(500, 12)).astype('f4') @ r.normal(size=(12, \(d))).astype('f4') + np.float32(.3)
+                c = x - x.mean(0)
+                return x.mean(0).astype('f8'), ((c.T @ c) / np.float32(499)).astype('f8')
+            def case(seed):
+                (m, s), (n, t) = stats(seed), stats(seed + 100)
+                w, v = np.linalg.eigh(s)
+                r = (v * np.sqrt(w.clip(0))) @ v.T
+                cross = np.sqrt(np.linalg.eigvalsh(r @ t @ r).clip(0)).sum()
+                return dict(m=m.tolist(), s=s.ravel().tolist(), n=n.tolist(), t=t.ravel().tolist(), lowest=float(w[0]),
+                            scale=float(np.trace(s + t)), distance=float(((m - n) ** 2).sum() + np.trace(s + t) - 2 * cross))
+            print(json.dumps([case(seed) for seed in range(4)]))
+            """).arrayValue)
+        for values in cases {
+            let a = try Gaussian(mean: values.numbers("m"), covariance: values.numbers("s"))
+            let b = try Gaussian(mean: values.numbers("n"), covariance: values.numbers("t"))
+            #expect(try values.number("lowest") < 0)
+            #expect(abs(try frechetDistance(a, b) - values.number("distance")) < 1e-4 * (try values.number("scale")))
+        }
+    }
+
+    @Test func roundingOnEitherSideOfTheDiagonalIsAveraged() throws {
+        let a = try Gaussian(mean: [0, 0], covariance: [1, 0.5, 0.5 + 1e-6, 1])
+        #expect(a.covariance[1] == a.covariance[2] && abs(a.covariance[1] - 0.5) < 1e-6)
+    }
+
     @Test func knownInOneDimension() throws {
         // (μ₁ − μ₂)² + (σ₁ − σ₂)²
         let a = try Gaussian(mean: [1], covariance: [4]), b = try Gaussian(mean: [3.5], covariance: [25])
@@ -148,6 +181,9 @@ import Testing
         #expect(throws: InputError.self) { try Gaussian(mean: [0, 0], covariance: [1, 0]) }
         let indefinite = try Gaussian(mean: [0, 0], covariance: [1, 2, 2, 1])
         #expect { try frechetDistance(indefinite, wide) } throws: { "\($0)".contains("semidefinite") }
+        // One eigenvalue of −1 % of the largest is no rounding.
+        let slightly = try Gaussian(mean: [0, 0], covariance: [1, 0, 0, -0.01])
+        #expect { try frechetDistance(wide, slightly) } throws: { "\($0)".contains("-0.01") }
         let negative = try Gaussian(mean: [0], covariance: [-1])
         #expect { try frechetDistance(negative, narrow) } throws: { "\($0)".contains("semidefinite") }
         let huge = try Gaussian(mean: [1e300], covariance: [1])

@@ -114,6 +114,42 @@ import Testing
         #expect(iterations < 150)
     }
 
+    /// Features in other units with the penalty in theirs are the same problem: the same minimum, recognised in any unit.
+    @Test(arguments: [1e-3, 1, 1e3]) func unitsOfFeaturesDecideNothing(_ unit: Float) throws {
+        let (plain, labels) = classes(rows: 800, columns: 12, classes: 4, seed: 8)
+        func fit(_ unit: Float) throws -> LogisticRegression {
+            let features = FeatureMatrix(rows: plain.rows, columns: plain.columns, values: plain.values.map { $0 * unit })
+            return try LogisticRegression(
+                fitting: features, labels: labels, classes: 4,
+                options: .init(penalty: 1e-3 * Double(unit) * Double(unit), standardised: false, gradientTolerance: 1e-12))
+        }
+        let (scaled, usual) = (try fit(unit), try fit(1))
+        #expect(scaled.converged && usual.converged)
+        #expect(relativeError(scaled.objective, usual.objective) < 1e-6)
+    }
+
+    @Test func aFitThatIsCutShortHasNotConverged() throws {
+        let (features, labels) = classes(rows: 700, columns: 12, classes: 4, seed: 3)
+        let options = LogisticRegression.Options(penalty: 1e-5, maximumIterations: 2)
+        let fit = try LogisticRegression(fitting: features, labels: labels, classes: 4, options: options)
+        #expect(!fit.converged && fit.iterations == 2)
+    }
+
+    /// float32 keeps nothing of a spread of 1 beside an offset of 10⁹; float64 features are rounded after their mean is off.
+    @Test func offsetsOfDoublesDecideNothing() throws {
+        let (plain, labels) = classes(rows: 600, columns: 8, classes: 3, seed: 9)
+        func doubles(_ offset: Double) -> DoubleFeatureMatrix {
+            DoubleFeatureMatrix(rows: 600, columns: 8, values: plain.values.map { Double($0) + offset })
+        }
+        let direct = try LinearProbe(fitting: plain, labels: labels, classes: 3).model
+        for offset in [0.0, 1e9] {
+            let probe = try LinearProbe(fitting: doubles(offset), labels: labels, classes: 3).model
+            #expect(probe.converged && relativeError(probe.objective, direct.objective) < 1e-5)
+            let differing = zip(probe.predictions(doubles(offset)), direct.predictions(plain)).count { $0 != $1 }
+            #expect(differing <= 3)
+        }
+    }
+
     @Test func reportOfKnownScores() throws {
         let scores = FeatureMatrix(rows: 4, columns: 6, values: [
             9, 1, 2, 3, 4, 5,
@@ -143,6 +179,13 @@ import Testing
         #expect(throws: InputError.self) {
             try LogisticRegression(fitting: FeatureMatrix(rows: 0, columns: 1, values: []), labels: [], classes: 2)
         }
+        // Named by its number among all rows, whichever part is fitted first.
+        var values = [Float](repeating: 1, count: 50)
+        values[37] = .nan
+        #expect {
+            try LinearProbe(
+                fitting: FeatureMatrix(rows: 50, columns: 1, values: values), labels: (0..<50).map { $0 % 2 }, classes: 2)
+        } throws: { "\($0)".contains("row 37") }
         let scores = FeatureMatrix(rows: 1, columns: 2, values: [0, .nan])
         #expect(throws: InputError.self) { try ClassificationReport(scores: scores, labels: [0]) }
     }

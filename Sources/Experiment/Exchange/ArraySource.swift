@@ -40,7 +40,10 @@ extension ArraySource {
     func matrix(_ name: String) throws -> any FeatureRows {
         let (rows, columns) = try requireMatrix(name)
         var (single, double): ([Float], [Double]) = ([], [])
+        var row = 0
         try forEachBlock(name) { block in
+            try block.requireFinite(called: "'\(name)'", from: row)
+            row += block.rows
             if let block = block as? FeatureMatrix { single += block.values }
             if let block = block as? DoubleFeatureMatrix { double += block.values }
         }
@@ -52,7 +55,10 @@ extension ArraySource {
     /// Mean and covariance of a matrix that is not kept.
     func statistics(of name: String) throws -> Gaussian {
         var statistics = FeatureStatistics(columns: try requireMatrix(name).columns)
-        try forEachBlock(name) { try statistics.add($0) }
+        try forEachBlock(name) {
+            try $0.requireFinite(called: "'\(name)'", from: statistics.count)
+            try statistics.add($0)
+        }
         return try statistics.gaussian()
     }
 
@@ -71,7 +77,9 @@ extension ArraySource {
                 "'\(names.mean)' has shape \(mean.shape) and '\(names.covariance)' \(covariance.shape); expected [d] "
                     + "and [d, d]")
         }
-        return try Gaussian(mean: mean.values, covariance: covariance.values)
+        do { return try Gaussian(mean: mean.values, covariance: covariance.values) } catch let error as InputError {
+            throw InputError(file: path, "'\(names.mean)', '\(names.covariance)': \(error.message)")
+        }
     }
 }
 
@@ -90,8 +98,7 @@ struct NpzSource: ArraySource {
 
     func doubles(_ name: String) throws -> (shape: [Int], values: [Double]) {
         let array = try file.array(name)
-        guard let values = array.doubles else { throw wrongType(name, array.typeName) }
-        return (array.shape, values)
+        return (array.shape, array.doubles)
     }
 
     func forEachBlock(_ name: String, _ body: (any FeatureRows) throws -> Void) throws {
@@ -100,8 +107,7 @@ struct NpzSource: ArraySource {
             let (count, width) = (block.shape[0], block.shape[1])
             switch block.values {
             case .float32(let values): try body(FeatureMatrix(rows: count, columns: width, values: values))
-            case .float64(let values): try body(DoubleFeatureMatrix(rows: count, columns: width, values: values))
-            default: throw wrongType(name, block.typeName)
+            default: try body(DoubleFeatureMatrix(rows: count, columns: width, values: block.doubles))
             }
         }
     }
@@ -111,13 +117,11 @@ struct NpzSource: ArraySource {
     func forEachImageBlock(of size: Int, _ body: ([Int], [UInt8]) throws -> Void) throws {
         let rows = try file.rows(imagesName)
         while let block = try rows.next(size) {
-            guard case .uint8(let pixels) = block.values else { throw wrongType(imagesName, block.typeName, "uint8") }
+            guard case .uint8(let pixels) = block.values else {
+                throw InputError(file: path, "member '\(imagesName)' holds \(block.typeName); expected uint8")
+            }
             try body(block.shape, pixels)
         }
-    }
-
-    private func wrongType(_ name: String, _ type: String, _ wanted: String = "float32 or float64") -> InputError {
-        InputError(file: path, "member '\(name)' holds \(type); expected \(wanted)")
     }
 }
 
@@ -138,13 +142,12 @@ struct HDF5Source: ArraySource {
     func shape(of name: String) throws -> [Int] { try file.shape(of: name) }
 
     func doubles(_ name: String) throws -> (shape: [Int], values: [Double]) {
-        let array = try file.read(name, as: Double.self)
+        let array = try file.numbers(name)
         return (array.shape, array.values)
     }
 
     func forEachBlock(_ name: String, _ body: (any FeatureRows) throws -> Void) throws {
         let shape = try shape(of: name)
-        // What is not float32 is read as float64, which says what is wrong with anything else.
         let isSingle = (try? file.read(rows: 0..<1, of: name, as: Float.self)) != nil
         for start in stride(from: 0, to: shape[0], by: Self.blockRows) {
             let range = start..<min(shape[0], start + Self.blockRows)
@@ -152,8 +155,8 @@ struct HDF5Source: ArraySource {
                 let block = try file.read(rows: range, of: name, as: Float.self)
                 try body(FeatureMatrix(rows: range.count, columns: shape[1], values: block.values))
             } else {
-                let block = try file.read(rows: range, of: name, as: Double.self)
-                try body(DoubleFeatureMatrix(rows: range.count, columns: shape[1], values: block.values))
+                let values = try file.numbers(name, rows: range).values
+                try body(DoubleFeatureMatrix(rows: range.count, columns: shape[1], values: values))
             }
         }
     }
@@ -166,5 +169,20 @@ struct HDF5Source: ArraySource {
             let block = try file.read(rows: start..<min(count, start + size), of: imagesName, as: UInt8.self)
             try body(block.shape, block.values)
         }
+    }
+}
+
+extension HDF5File {
+    /// Numbers of any type as float64, all or those of some rows; the error about anything else names its type.
+    func numbers(_ name: String, rows: Range<Int>? = nil) throws -> (shape: [Int], values: [Double]) {
+        if let integers = try? read(name, rows, as: Int64.self) { return (integers.shape, integers.values.map(Double.init)) }
+        let array = try read(name, rows, as: Double.self)
+        return (array.shape, array.values)
+    }
+
+    private func read<Element: HDF5Element>(
+        _ name: String, _ rows: Range<Int>?, as type: Element.Type
+    ) throws -> HDF5Array<Element> {
+        try rows.map { try read(rows: $0, of: name, as: type) } ?? read(name, as: type)
     }
 }

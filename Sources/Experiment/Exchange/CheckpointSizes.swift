@@ -11,6 +11,18 @@ public struct ImportHints: Sendable {
     public var prologueTemperature: Double?
 
     public init() {}
+
+    /// Requires what a sweep file would be required of.
+    /// - Throws: `InputError` naming the setting and what is allowed.
+    public func requireAllowed() throws {
+        if let imageSize { try SettingsBounds.check(["image_size": .int(imageSize)], at: "data") }
+        if let prologueTemperature {
+            try SettingsBounds.check(["prologue_temperature": .number(prologueTemperature)], at: "tokenizer")
+        }
+        for (path, axes) in [("tokenizer", ropeAxes), ("prior", arRopeAxes)] {
+            if let axes { try SettingsBounds.check(["rope_axes": .array(axes.map { .int($0) })], at: path) }
+        }
+    }
 }
 
 /// Sizes of a tokenizer as its tensors tell them (method §3), the rest from hints and defaults.
@@ -23,6 +35,7 @@ struct TokenizerSizes {
     let jointLabels: Int?
 
     init(_ models: ReleasedModels, _ hints: ImportHints) throws {
+        try hints.requireAllowed()
         let (encoder, decoder) = (try models.chosen("encoder."), try models.chosen("decoder."))
         let joint = models.network("ar.")
         let noted = try models.noted()
@@ -156,7 +169,8 @@ struct TokenizerSizes {
     /// Shares of the position axes: known ones if they fit, else the shares that this project's own models have.
     fileprivate static func axes(_ known: [Int]?, headWidth: Int, isAR: Bool, _ models: ReleasedModels) throws -> [Int] {
         if let known {
-            guard known.count == 3, known.reduce(0, +) == headWidth, known.allSatisfy({ $0 >= 0 && $0.isMultiple(of: 2) }) else {
+            let areShares = known.count == 3 && known.allSatisfy { (0...headWidth).contains($0) && $0.isMultiple(of: 2) }
+            guard areShares, known.reduce(0, +) == headWidth else {
                 throw InputError(
                     file: models.url.path, "rope axes \(known) must be three even numbers whose sum is the head width \(headWidth)")
             }

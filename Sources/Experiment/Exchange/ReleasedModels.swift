@@ -94,10 +94,26 @@ struct ReleasedModels {
     /// Every network there is, chosen or not.
     var all: [ReleasedNetwork] { networks.flatMap { [$0.raw, $0.averaged].compactMap { $0 } } }
 
-    /// What `prologue export` noted in the files about what tensors do not tell; nil in files of other origin.
+    /// What `prologue export` noted in the files about what tensors do not tell, held to the bounds that a sweep file is held
+    /// to; nil in files of other origin.
     func noted() throws -> JSONValue? {
-        guard let text = all.lazy.compactMap({ $0.file.metadata[ReleasedCheckpoint.metadataKey] }).first else { return nil }
-        return try? JSONValue(parsing: Data(text.utf8))
+        let key = ReleasedCheckpoint.metadataKey
+        guard let file = all.lazy.map(\.file).first(where: { $0.metadata[key] != nil }), let text = file.metadata[key] else {
+            return nil
+        }
+        do {
+            let noted = try JSONValue(parsing: Data(text.utf8))
+            guard noted.objectValue != nil else { throw InputError("is \(noted.canonical), no group of settings") }
+            for section in ["tokenizer", "prior"] {
+                if let values = noted[section] { try SettingsBounds.check(values, at: section) }
+            }
+            if let size = noted["image_size"] { try SettingsBounds.check(["image_size": size], at: "data") }
+            return noted
+        } catch let error as InputError {
+            throw InputError(file: file.url.path, "metadata '\(key)': \(error.message)")
+        } catch {
+            throw InputError(file: file.url.path, "metadata '\(key)' is no JSON")
+        }
     }
 
     /// SHA-256 of each file that is read, by name.
@@ -123,7 +139,12 @@ struct ReleasedModels {
                 }
             }
             if tensors.isEmpty { continue }
-            try SafetensorsFile.write(float32: tensors, to: folder(name)) { try sources[$0].file.streamedFloats(sources[$0].name) }
+            try SafetensorsFile.write(float32: tensors, to: folder(name)) {
+                let (file, name) = sources[$0]
+                let values = try file.streamedFloats(name)
+                try requireFiniteWeights(values, shape: file.shape(name), name: name, file: file.url.path)
+                return values
+            }
         }
     }
 }

@@ -48,13 +48,10 @@ struct ReleasedNetwork {
         return shape
     }
 
-    /// How many layers `prefix.layers.N` there are.
+    /// How many layers `prefix.layers.N` there are. Numbers are counted, not believed: a name may say anything.
     func layers(_ prefix: String) -> Int {
         let start = "\(prefix).layers."
-        let numbers = names.keys.compactMap { name in
-            name.hasPrefix(start) ? Int(name.dropFirst(start.count).prefix { $0 != "." }) : nil
-        }
-        return (numbers.max() ?? -1) + 1
+        return Set(names.keys.compactMap { $0.hasPrefix(start) ? $0.dropFirst(start.count).prefix { $0 != "." } : nil }).count
     }
 
     /// Requires that the tensors are exactly these parameters, in a type that is read without loss or is a usual half

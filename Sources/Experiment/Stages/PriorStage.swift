@@ -68,7 +68,7 @@ struct PriorStage: Stage {
         let model = ARModel(
             settings.config(layout: tokenizer.layout, classes: tokenizer.dataset.classes), parameters: .unfilled)
         let file = try SafetensorsFile(reading: context.store.stage(holder).verified(name))
-        try ParameterFiles.load(model.parameters, from: file, prefix: "ar.")
+        try ParameterFiles.loadFinite(model.parameters, from: file, prefix: "ar.")
         return model
     }
 }

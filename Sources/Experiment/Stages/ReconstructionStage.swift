@@ -52,7 +52,8 @@ struct ReconstructionStage: Stage {
         try reference.write(to: work.url(ScoreReference.file), features: features.id)
         try picture(set, model, to: work.url(Self.pictureFile))
         try save(reference, errors, set, work)
-        return ["count": .int(set.count)]
+        return try work.summary(
+            ["count": .int(set.count)], warnings: ScoreWarnings(features, reference: set, context).texts, context)
     }
 
     private func save(
@@ -87,7 +88,8 @@ struct ReconstructionStage: Stage {
     /// Two originals and their reconstructions per class: a row of originals above a row of reconstructions.
     private func picture(_ set: ImageSet, _ model: Tokenizer, to url: URL) throws {
         var rows: [[Int]] = [[], []]
-        for label in set.classNames.indices {
+        let shown = ImageGrid.capacity(of: set) / 4
+        for label in set.classNames.indices where rows[0].count < shown {
             let first = set.labels.indices.lazy.filter { set.labels[$0] == Int32(label) }.prefix(2)
             for (row, index) in first.enumerated() { rows[row].append(index) }
         }

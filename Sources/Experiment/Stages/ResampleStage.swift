@@ -34,12 +34,19 @@ struct ResampleStage: Stage {
         let (model, ar) = (try tokenizer.load(context), try prior.load(context))
         context.progress.note("resample: \(settings.rows) rows of \(settings.columns)")
 
-        // One held-out image of each class in turn gives the tokens that its row keeps.
+        // One held-out image of each class that has any, in turn, gives the tokens that its row keeps.
+        var members = [[Int]](repeating: [], count: dataset.classes)
+        for (index, label) in dataset.test.labels.enumerated() { members[Int(label)].append(index) }
+        let present = members.filter { !$0.isEmpty }
+        guard !present.isEmpty else { throw InputError("there are no held-out images whose tokens could be kept") }
+        if present.count < members.count {
+            let absent = members.indices.filter { members[$0].isEmpty }.map { "'\(dataset.test.classNames[$0])'" }
+            try work.log(
+                "no row for \(absent.prefix(3).joined(separator: ", "))\(absent.count > 3 ? ", …" : ""): no held-out images")
+        }
         let sources = (0..<settings.rows).map { row in
-            let members = dataset.test.labels.indices.filter {
-                dataset.test.labels[$0] == Int32(row % dataset.classes)
-            }
-            return members[(row / dataset.classes) % members.count]
+            let own = present[row % present.count]
+            return own[(row / present.count) % own.count]
         }
         let targets = layout.targets(file.test.batch(sources).indices)
         let kept = layout.hasPrologue ? layout.visualStart : min(tokenCount, layout.length)
@@ -77,7 +84,7 @@ struct ResampleStage: Stage {
         let set = tokenizer.dataset.test
         let size = set.pixelsPerImage
         var all: [UInt8] = []
-        for (row, source) in sources.enumerated() {
+        for (row, source) in sources.prefix(ImageGrid.capacity(of: set) / (settings.columns + 1) + 1).enumerated() {
             all += try set.pixels(of: [source])
             all += pixels[row * settings.columns * size..<(row + 1) * settings.columns * size]
         }

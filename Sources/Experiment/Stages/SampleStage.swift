@@ -99,7 +99,8 @@ struct SampleStage: Stage {
         let (classes, columns) = (dataset.classes, min(8, max(1, count / dataset.classes)))
         let size = dataset.train.pixelsPerImage
         var chosen: [UInt8] = []
-        for label in 0..<min(classes, count) {
+        let shown = min(classes, count, max(1, ImageGrid.capacity(of: dataset.train) / columns))
+        for label in 0..<shown {
             for column in 0..<columns {
                 let index = column * classes + label
                 chosen += pixels[index * size..<(index + 1) * size]
@@ -107,7 +108,8 @@ struct SampleStage: Stage {
         }
         let grid = ImageGrid(
             columns: columns, rowLabels: settings.unconditional ? [] : dataset.train.classNames,
-            title: "\(tokenizer.settings.variant.rawValue): samples, \(name)")
+            title: "\(tokenizer.settings.variant.rawValue): samples, \(name)"
+                + (shown < min(classes, count) ? ", first \(shown) of \(classes) classes" : ""))
         try PNG.write(
             grid.picture(chosen, height: dataset.imageSize, width: dataset.imageSize, channels: dataset.channels),
             to: url)

@@ -66,7 +66,8 @@ struct ScoreStage: Stage {
                     "splits": .int(Self.splits), "order": "classes in turn", "neighbours": .int(Self.neighbours),
                     "seed": .int(samples.seed), "sampler": samples.settings.identity,
                 ], values: values), named: "\(space).\(name)")
-        return ["count": .int(labels.count)]
+        let warnings = ScoreWarnings(features, reference: try reconstructions.references, samples: labels.count, context)
+        return try work.summary(["count": .int(labels.count)], warnings: warnings.texts, context)
     }
 
     /// Standard deviation of gFID over bootstrap resamples of the samples: the noise of drawing this many, the models

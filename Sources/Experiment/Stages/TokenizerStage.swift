@@ -87,8 +87,8 @@ struct TokenizerStage: Stage {
     func load(_ context: ExperimentContext) throws -> Tokenizer {
         let tokenizer = Tokenizer(config, parameters: .unfilled)
         let file = try SafetensorsFile(reading: context.store.stage(identity).verified(weightFile))
-        try ParameterFiles.load(tokenizer.encoder.parameters, from: file, prefix: "encoder.")
-        try ParameterFiles.load(tokenizer.decoder.parameters, from: file, prefix: "decoder.")
+        try ParameterFiles.loadFinite(tokenizer.encoder.parameters, from: file, prefix: "encoder.")
+        try ParameterFiles.loadFinite(tokenizer.decoder.parameters, from: file, prefix: "decoder.")
         return tokenizer
     }
 }

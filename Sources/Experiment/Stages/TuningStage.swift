@@ -101,9 +101,10 @@ struct TuningStage: Stage {
                     "count": .int(settings.count), "seed": .int(seed), "neighbours": .int(ScoreStage.neighbours),
                     "tried": .int(candidates.count), "grid": settings.identity,
                 ], values: values), named: "\(space).tuned")
-        return [
-            "chosen": .string(best.candidate.name), "tried": .int(candidates.count),
-        ]
+        let warnings = ScoreWarnings(
+            features, reference: try reconstructions.references, count: halves[1].features.rows, samples: settings.count, context)
+        return try work.summary(
+            ["chosen": .string(best.candidate.name), "tried": .int(candidates.count)], warnings: warnings.texts, context)
     }
 
     private func save(_ results: [Result], to url: URL) throws {

@@ -41,7 +41,10 @@ struct ReadoutStage: Stage {
             TokenVectors(stored.train.batch(train).indices, layout, prologue: tables.prologue, visual: tables.visual),
             TokenVectors(stored.test.batch(test).indices, layout, prologue: tables.prologue, visual: tables.visual)
         )
-        let targets = try zip(targets(dataset.train, train), targets(dataset.test, test)).map { ($0.name, $0.values, $1.values) }
+        // Of both halves: a few held-out images may show no more than half of a circle.
+        let circular = Set((dataset.train.factors + dataset.test.factors).filter(\.isCircular).map(\.name))
+        let targets = try zip(targets(dataset.train, train, circular), targets(dataset.test, test, circular))
+            .map { ($0.name, $0.values, $1.values) }
         let order = TokenSet.order(layout, seed: settings.seed, tokenizerSeed: tokenizer.seed)
         let kinds: [ProbedTokens] = [.prologue, .first, .random, .pooled, .all, .prefixes]
         let sets = kinds.flatMap { TokenSet.sets($0, layout, count: tokenCount, order: order) }
@@ -51,7 +54,7 @@ struct ReadoutStage: Stage {
         for set in sets {
             context.progress.note("readout: \(set.name)")
             let found = try known[set.cells] ?? explained(
-                fitted.concatenated(set), held.concatenated(set), set.isOnCurve ? Array(targets.prefix(1)) : targets)
+                work, fitted.concatenated(set), held.concatenated(set), set.isOnCurve ? Array(targets.prefix(1)) : targets)
             for (target, value) in found { values["readout.\(target.replacing("SET", with: set.name))"] = value }
             known[set.cells] = found
             try Interruption.check()
@@ -73,34 +76,44 @@ struct ReadoutStage: Stage {
 
     /// R² with its interval for each target, `SET` standing for the tokens' name.
     private func explained(
-        _ fitted: FeatureMatrix, _ held: FeatureMatrix, _ targets: [(String, FeatureMatrix, FeatureMatrix)]
+        _ work: StageWork, _ fitted: FeatureMatrix, _ held: FeatureMatrix, _ targets: [(String, FeatureMatrix, FeatureMatrix)]
     ) throws -> [String: Double?] {
         var values: [String: Double?] = [:]
         for (name, train, test) in targets {
             let seed = UInt64(settings.seed)
-            let ridge = try RidgeRegression(fitting: fitted, to: train, seed: seed)
-            let (share, interval) = try ridge.explained(held, test, seed: seed)
-            values["\(name).SET.r2"] = share
-            values["\(name).SET.r2_low"] = interval?.low
-            values["\(name).SET.r2_high"] = interval?.high
+            var interval: Interval?
+            let share = try work.measured("readout of \(name)") {
+                let (share, found) = try RidgeRegression(fitting: fitted, to: train, seed: seed).explained(held, test, seed: seed)
+                interval = found
+                return share
+            }
+            values["\(name).SET.r2"] = .some(share)
+            values["\(name).SET.r2_low"] = .some(interval?.low)
+            values["\(name).SET.r2_high"] = .some(interval?.high)
         }
         return values
     }
 
     /// What is to be read: the thumbnail, then each factor; one that goes round in a circle as its cosine and sine.
-    private func targets(_ set: ImageSet, _ rows: [Int]) throws -> [(name: String, values: FeatureMatrix)] {
+    private func targets(
+        _ set: ImageSet, _ rows: [Int], _ circular: Set<String>
+    ) throws -> [(name: String, values: FeatureMatrix)] {
         // With ten crops the tokens of all images' middles come first, then those of other crops.
         let images = rows.map { $0 % set.count }
         let thumbnails = Thumbnails.matrix(
             try set.pixels(of: images), height: set.height, width: set.width, channels: set.channels)
         return [("thumbnail", thumbnails)] + set.factors.map { factor in
             let values = images.map { factor.values[$0] }
-            let isCircular = factor.unit == "degree" && (factor.values.max() ?? 0) > 180
-            guard isCircular else {
+            guard circular.contains(factor.name) else {
                 return ("factor.\(factor.name)", FeatureMatrix(rows: images.count, columns: 1, values: values))
             }
             let points = values.flatMap { [cos($0 * .pi / 180), sin($0 * .pi / 180)] }
             return ("factor.\(factor.name)", FeatureMatrix(rows: images.count, columns: 2, values: points))
         }
     }
+}
+
+extension ImageSet.Factor {
+    /// Whether its values go round in a circle, so that 0 and 360 are the same.
+    fileprivate var isCircular: Bool { unit == "degree" && (values.max() ?? 0) > 180 }
 }

@@ -45,20 +45,20 @@ struct ImportCommand: ParsableCommand {
             let hint = nearest(to: variant, among: variants).map { "; did you mean '\($0)'?" } ?? ""
             throw ValidationError("--variant must be one of \(variants.joined(separator: ", ")), not '\(variant)'\(hint)")
         }
-        if let imageSize, imageSize < 1 { throw ValidationError("--image-size must be at least 1, not \(imageSize)") }
-        if let prologueTemperature, prologueTemperature <= 0 {
-            throw ValidationError("--prologue-temperature must be above 0, not \(prologueTemperature)")
-        }
-        _ = (try Self.axes("--rope-axes", ropeAxes), try Self.axes("--ar-rope-axes", arRopeAxes))
+        do { try hints().requireAllowed() } catch let error as InputError { throw ValidationError(error.message) }
     }
 
-    func run() throws {
+    private func hints() throws -> ImportHints {
         var hints = ImportHints()
         hints.variant = variant.flatMap { TokenizerSettings.Variant(rawValue: $0) }
         (hints.imageSize, hints.prologueTemperature) = (imageSize, prologueTemperature)
         (hints.ropeAxes, hints.arRopeAxes) = (try Self.axes("--rope-axes", ropeAxes), try Self.axes("--ar-rope-axes", arRopeAxes))
+        return hints
+    }
+
+    func run() throws {
         let imported = try store.context().importCheckpoint(
-            URL(fileURLWithPath: path), name: name, raw: weights == "raw", hints: hints, tokenizer: tokenizer)
+            URL(fileURLWithPath: path), name: name, raw: weights == "raw", hints: hints(), tokenizer: tokenizer)
         var table = Table(columns: [
             .text("role"), .text("id"), .number("parameters", decimals: 0), .text("what"),
         ])

@@ -1,11 +1,9 @@
 import ArgumentParser
-import Evaluation
 import Experiment
 import Files
 import Foundation
 import Metrics
 import Report
-import RunStore
 import Sweep
 
 struct ProbeCommand: AsyncParsableCommand {
@@ -14,8 +12,8 @@ struct ProbeCommand: AsyncParsableCommand {
         discussion: """
             Multinomial logistic regression on standardised features; its penalty is chosen on a fifth of the training
             rows, never on test rows. --classifier mae: the linear head that masked autoencoders are probed with (batch
-            norm without affine weights, LARS, a cosine schedule with warm-up) instead. A features file has the datasets train_features, train_labels, test_features and
-            test_labels.
+            norm without affine weights, LARS, a cosine schedule with warm-up) instead. A features file has the datasets
+            train_features, train_labels, test_features and test_labels; labels are any whole numbers, one for each row.
 
               prologue probe quickstart-baseline-2d-s0 quickstart-prologue-s0
               prologue probe quickstart-prologue-s0 --tokens prologue all --read codes
@@ -78,63 +76,23 @@ struct ProbeCommand: AsyncParsableCommand {
     }
 
     private func probeFile(_ url: URL) throws {
-        let file = try HDF5File(reading: url)
-        let train = try half("train", file, url)
-        let test = try half("test", file, url)
-        guard train.matrix.columns == test.matrix.columns else {
-            throw InputError(
-                file: url.path,
-                "train_features has \(train.matrix.columns) columns and test_features \(test.matrix.columns)")
-        }
-        let classes = (train.labels + test.labels).reduce(0, max) + 1
-        let (scores, penalty): (FeatureMatrix, Double?)
-        switch classifier ?? .logistic {
-        case .logistic:
-            let model = try LinearProbe(fitting: train.matrix, labels: train.labels, classes: classes).model
-            (scores, penalty) = (model.scores(test.matrix), model.options.penalty)
-        case .mae:
-            (scores, penalty) = (
-                try MAEHead(fitting: train.matrix, labels: train.labels, classes: classes).scores(test.matrix), nil
-            )
-        }
-        let report = try ClassificationReport(scores: scores, labels: test.labels)
-        if output.format == .json {
-            print(JSONValue.object([
-                "top1": .number(report.top1), "top5": .number(report.top5), "classes": .int(classes),
-                "train_count": .int(train.labels.count), "test_count": .int(test.labels.count),
-                "penalty": penalty.map { .number($0) } ?? .null,
-                "classifier": .string((classifier ?? .logistic).rawValue),
-            ]).pretty, terminator: "")
-        } else {
-            var table = Table(columns: [
-                .number("top-1", key: "top1", decimals: 4), .number("top-5", key: "top5", decimals: 4),
-                .number("train", decimals: 0), .number("test", decimals: 0),
-            ])
-            table.add([
-                .number(report.top1), .number(report.top5), .number(train.labels.count), .number(test.labels.count),
-            ])
-            output.show(table)
-        }
-    }
-
-    private func half(_ name: String, _ file: HDF5File, _ url: URL) throws -> (matrix: FeatureMatrix, labels: [Int]) {
-        let shape = try file.shape(of: "\(name)_features")
-        guard shape.count >= 2, shape[0] > 0 else {
-            throw InputError(file: url.path, "\(name)_features has shape \(shape), expected [rows, columns]")
-        }
-        let values = try (try? file.read("\(name)_features", as: Float.self).values)
-            ?? file.read("\(name)_features", as: Double.self).values.map(Float.init)
-        let labels = try (try? file.read("\(name)_labels", as: Int64.self).values)
-            ?? file.read("\(name)_labels", as: Int32.self).values.map(Int64.init)
-        guard labels.count == shape[0] else {
-            throw InputError(file: url.path, "\(name)_features has \(shape[0]) rows, \(name)_labels \(labels.count)")
-        }
-        if let bad = labels.firstIndex(where: { $0 < 0 }) {
-            throw InputError(file: url.path, "\(name)_labels[\(bad)] is \(labels[bad]); labels count from 0")
-        }
-        return (
-            FeatureMatrix(rows: shape[0], columns: shape.dropFirst().reduce(1, *), values: values), labels.map(Int.init)
-        )
+        let file = try ProbeFile(reading: url)
+        let classifier = classifier ?? .logistic
+        let result = try file.probe(classifier)
+        var table = Table(columns: [
+            .number("top-1", key: "top1", decimals: 4), .number("top-5", key: "top5", decimals: 4),
+            .number("train", decimals: 0), .number("test", decimals: 0),
+        ])
+        table.add([
+            .number(result.report.top1), .number(result.report.top5), .number(file.trainCount), .number(file.testCount),
+        ])
+        for warning in result.warnings { table.add(footnote: "warning: \(warning)") }
+        output.show(table, json: [
+            "top1": .number(result.report.top1), "top5": .number(result.report.top5), "classes": .int(file.classes),
+            "train_count": .int(file.trainCount), "test_count": .int(file.testCount),
+            "penalty": result.penalty.map { .number($0) } ?? .null, "converged": result.converged.map { .bool($0) } ?? .null,
+            "classifier": .string(classifier.rawValue), "warnings": .array(result.warnings.map { .string($0) }),
+        ])
     }
 }
 

@@ -28,18 +28,21 @@ struct SampleCommand: AsyncParsableCommand {
     @OptionGroup var store: StoreOptions
 
     func validate() throws {
-        guard count > 0 else { throw ValidationError("--count must be at least 1, not \(count)") }
-        guard temperature >= 0 else { throw ValidationError("--temperature must not be negative, but is \(temperature)") }
-        guard topP > 0, topP <= 1 else { throw ValidationError("--top-p must be in (0, 1], but is \(topP)") }
-        guard topK >= 0 else { throw ValidationError("--top-k must not be negative, but is \(topK)") }
+        guard (1...Self.most).contains(count) else { throw ValidationError("--count must be 1 … \(Self.most), not \(count)") }
+        var sampler = sampler
+        // Here 0 is the likeliest token, as top_k 1 is in a sweep.
+        if sampler.temperature == 0 { sampler.temperature = 1 }
+        if sampler.prologueTemperature == 0 { sampler.prologueTemperature = 1 }
+        do { try sampler.requireAllowed() } catch let error as InputError { throw ValidationError(error.message) }
         guard GuidanceSchedule(rawValue: schedule) != nil else {
             throw ValidationError("--schedule must be constant, linear or cosine, not '\(schedule)'")
         }
     }
 
-    func run() async throws {
-        Interruption.listen()
-        let context = try store.context()
+    /// Images that are drawn at once, all of which are held in memory.
+    private static let most = 1_000_000
+
+    private var sampler: SamplerSettings {
         var sampler = SamplerSettings()
         sampler.temperature = temperature
         sampler.prologueTemperature = prologueTemperature
@@ -49,6 +52,12 @@ struct SampleCommand: AsyncParsableCommand {
         sampler.guidance.scale = guidance
         sampler.guidance.schedule = GuidanceSchedule(rawValue: schedule) ?? .constant
         sampler.guidance.power = power
+        return sampler
+    }
+
+    func run() async throws {
+        Interruption.listen()
+        let context = try store.context()
         let files = try context.plan(of: context.run(run)).sample(sampler, count: count, seed: seed, context)
         print("picture: \(files.picture.path)")
         print("samples: \(files.samples.path)")

@@ -11,7 +11,8 @@ struct ScoreCommand: ParsableCommand {
         discussion: """
             Prints the Fréchet distance; that of features that keep places (sFID) where both sides have them; the inception \
             score (10 parts in file order) where the samples have class scores; precision and recall (k = 3) where both \
-            sides have the features of each image. What cannot be measured is missing, and a footnote says why.
+            sides have the features of each image. What a file has not got is missing, and a footnote says so; what it has and \
+            cannot be measured is an error.
 
             .npz files hold 'features' [images, features] or 'mu' and 'sigma', 'spatial' or 'mu_s' and 'sigma_s', 'logits' or \
             'probabilities'; .h5 files the same, with 'mean' and 'covariance', 'spatial_mean' and 'spatial_covariance'. With \
@@ -50,18 +51,24 @@ struct ScoreCommand: ParsableCommand {
                 "\(reference.path) has features of \(dimensions.0) dimensions and \(samples.path) of \(dimensions.1): they "
                     + "cannot be compared")
         }
-        var footnotes: [String] = []
+        var missing: [String] = []
+        var refusals: [String] = []
         func measured<Value>(_ what: String, _ measure: () throws -> Value) -> Value? {
-            do { return try measure() } catch {
-                footnotes.append("\(what): missing, \(error)")
-                return nil
+            do { return try measure() } catch let absence as Absence {
+                missing.append("\(what): missing, \(absence.what)")
+            } catch {
+                refusals.append("\(what) cannot be measured: \(error)")
             }
+            return nil
         }
         let distance = measured("Fréchet distance") { try frechetDistance(samples.statistics, reference.statistics) }
         let spatial = measured("sFID") { try spatialDistance(reference, samples) }
         let inception = measured("Inception score") { try inceptionScore(samples) }
         let nearness = withoutPrecisionRecall
             ? nil : measured("Precision and recall") { try precisionRecall(reference, samples) }
+        let warnings = [("reference", reference), ("samples", samples)].compactMap { name, file in
+            file.features.flatMap { fewImages($0.rows, of: name, dimensions: dimensions.0) }
+        }
 
         var table = Table(columns: [
             .number("images", key: "count", decimals: 0), .number("reference\nimages", key: "reference_count", decimals: 0),
@@ -74,14 +81,19 @@ struct ScoreCommand: ParsableCommand {
             .number(dimensions.0), .number(distance), .number(spatial), .number(inception),
             .number(nearness?.precision), .number(nearness?.recall),
         ])
-        for line in footnotes { table.add(footnote: line) }
-        output.show(table, json: json(table, reference, samples, extractor))
+        for line in missing + refusals + warnings.map({ "warning: \($0)" }) { table.add(footnote: line) }
+        output.show(table, json: json(table, warnings, reference, samples, extractor))
+        // After the rest, which may have taken long.
+        if !refusals.isEmpty { throw InputError(refusals.joined(separator: "; ")) }
     }
+
+    /// What a file does not have, as distinguished from what it has and is wrong.
+    private struct Absence: Error { let what: String }
 
     private func spatialDistance(_ reference: FeatureFile, _ samples: FeatureFile) throws -> Double {
         func statistics(_ file: FeatureFile) throws -> Gaussian {
             guard let statistics = file.spatial else {
-                throw InputError("\(file.path) has no features that keep places")
+                throw Absence(what: "\(file.path) has no features that keep places")
             }
             return statistics
         }
@@ -90,7 +102,10 @@ struct ScoreCommand: ParsableCommand {
 
     private func inceptionScore(_ samples: FeatureFile) throws -> Double {
         guard let probabilities = samples.probabilities else {
-            throw InputError("\(samples.path) has neither 'logits' nor 'probabilities'")
+            throw Absence(what: "\(samples.path) has neither 'logits' nor 'probabilities'")
+        }
+        guard probabilities.rows >= Self.splits else {
+            throw Absence(what: "\(samples.path) has \(probabilities.rows) images, which are not \(Self.splits) parts")
         }
         return try InceptionScore(probabilities: probabilities, splits: Self.splits).mean
     }
@@ -98,7 +113,10 @@ struct ScoreCommand: ParsableCommand {
     private func precisionRecall(_ reference: FeatureFile, _ samples: FeatureFile) throws -> PrecisionRecall {
         func features(_ file: FeatureFile) throws -> any FeatureRows {
             guard let features = file.features else {
-                throw InputError("\(file.path) has statistics only, and these need the features of each image")
+                throw Absence(what: "\(file.path) has statistics only, and these need the features of each image")
+            }
+            guard features.rows > Self.neighbours else {
+                throw Absence(what: "\(file.path) has \(features.rows) images, which have no neighbour number \(Self.neighbours)")
             }
             return features
         }
@@ -110,7 +128,7 @@ struct ScoreCommand: ParsableCommand {
 
     /// The table, and the protocol of its numbers.
     private func json(
-        _ table: Table, _ reference: FeatureFile, _ samples: FeatureFile, _ inception: InceptionExtractor?
+        _ table: Table, _ warnings: [String], _ reference: FeatureFile, _ samples: FeatureFile, _ inception: InceptionExtractor?
     ) -> JSONValue {
         func describe(_ file: FeatureFile) -> JSONValue {
             [
@@ -119,6 +137,7 @@ struct ScoreCommand: ParsableCommand {
             ]
         }
         guard case .object(var members) = table.json else { return table.json }
+        members["warnings"] = .array(warnings.map { .string($0) })
         members["protocol"] = [
             "reference": describe(reference), "samples": describe(samples), "neighbours": .int(Self.neighbours),
             "splits": .int(Self.splits),
