@@ -61,7 +61,7 @@ public enum CIFAR10 {
             classNames: classNames)
     }
 
-    /// One name a line; empty lines at the end are of no account.
+    /// One name a line; empty lines at the end are ignored.
     private static func classNames(in file: URL) throws -> [String] {
         var names = String(decoding: try read(file), as: UTF8.self).split(
             omittingEmptySubsequences: false, whereSeparator: \.isNewline

@@ -17,7 +17,7 @@ extension HDF5File {
         }
     }
 
-    /// The same from memory that belongs to someone else.
+    /// The same from memory that the caller owns.
     public func write<Element: HDF5Element>(
         _ values: UnsafeBufferPointer<Element>, to path: String, shape: [Int], compressed: Bool = false,
         attributes: [String: HDF5Attribute] = [:]
