@@ -79,7 +79,8 @@ public enum CIFAR10 {
     private static func read(_ file: URL) throws -> Data {
         guard FileManager.default.fileExists(atPath: file.path) else {
             throw InputError(
-                file: file.path, "no such file; data.path should name the folder of CIFAR-10's binary version "
+                file: file.path,
+                "no such file; data.path should name the folder of CIFAR-10's binary version "
                     + "(data_batch_1.bin to data_batch_5.bin, test_batch.bin, batches.meta.txt)")
         }
         return try FileContent.read(file.path)

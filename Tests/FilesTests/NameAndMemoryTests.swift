@@ -8,8 +8,9 @@ import Testing
         #expect(composed == decomposed, "as texts they are the same")
         #expect(ExactName(composed) != ExactName(decomposed) && ExactName(composed) == ExactName("caf\u{E9}"))
         #expect(Set([composed, decomposed, composed].map(ExactName.init)).count == 2)
-        #expect([composed, "caf", decomposed, "z"].map(ExactName.init).sorted().map(\.text).map { Array($0.utf8) }
-            == ["caf", decomposed, composed, "z"].map { Array($0.utf8) }.sorted { $0.lexicographicallyPrecedes($1) })
+        #expect(
+            [composed, "caf", decomposed, "z"].map(ExactName.init).sorted().map(\.text).map { Array($0.utf8) }
+                == ["caf", decomposed, composed, "z"].map { Array($0.utf8) }.sorted { $0.lexicographicallyPrecedes($1) })
     }
 
     @Test func memoryThatCannotBeHadIsAnError() throws {

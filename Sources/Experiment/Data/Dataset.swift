@@ -115,7 +115,7 @@ public final class Dataset {
         return [
             "\(place): \(missing.count) of \(names.count) classes have no held-out image: \(shown)"
                 + cause("test_count", settings.testCount) + "; samples of these classes have nothing "
-                + "to be compared with: they worsen distances, and what is measured by class leaves them out",
+                + "to be compared with: they worsen distances, and what is measured by class leaves them out"
         ]
     }
 
