@@ -63,6 +63,7 @@ final class ZipHandle: @unchecked Sendable {
 
     init(reading url: URL) throws {
         file = url.path
+        try RegularFile.check(url)
         var code: Int32 = 0
         guard let archive = zip_open(url.path, ZIP_RDONLY, &code) else {
             var error = zip_error_t()

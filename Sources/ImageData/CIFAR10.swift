@@ -61,7 +61,7 @@ public enum CIFAR10 {
             classNames: classNames)
     }
 
-    /// One name a line; empty lines at the end are of no account.
+    /// One name a line; empty lines at the end are ignored.
     private static func classNames(in file: URL) throws -> [String] {
         var names = String(decoding: try read(file), as: UTF8.self).split(
             omittingEmptySubsequences: false, whereSeparator: \.isNewline
@@ -79,7 +79,8 @@ public enum CIFAR10 {
     private static func read(_ file: URL) throws -> Data {
         guard FileManager.default.fileExists(atPath: file.path) else {
             throw InputError(
-                file: file.path, "no such file; data.path should name the folder of CIFAR-10's binary version "
+                file: file.path,
+                "no such file; data.path should name the folder of CIFAR-10's binary version "
                     + "(data_batch_1.bin to data_batch_5.bin, test_batch.bin, batches.meta.txt)")
         }
         return try FileContent.read(file.path)

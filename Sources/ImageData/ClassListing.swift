@@ -123,7 +123,8 @@ struct ClassListing {
 public func heldOutTenth(labels: [Int32], classes: Int, seed: UInt64) -> Set<Int> {
     var members = [[Int]](repeating: [], count: classes)
     for (index, label) in labels.enumerated() { members[Int(label)].append(index) }
-    return Set(members.enumerated().flatMap { label, indices in
-        ClassListing.heldOut(indices.count, label: label, seed: seed).map { indices[$0] }
-    })
+    return Set(
+        members.enumerated().flatMap { label, indices in
+            ClassListing.heldOut(indices.count, label: label, seed: seed).map { indices[$0] }
+        })
 }

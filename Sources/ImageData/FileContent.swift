@@ -10,13 +10,12 @@ enum FileContent {
     /// - Throws: `InputError` naming the file and the system's reason.
     static func read(_ path: String, atMost limit: Int = mostBytes) throws -> Data {
         func failure() -> InputError { InputError(file: path, "cannot be read: \(String(cString: strerror(errno)))") }
-        // A pipe without a writer would be waited for.
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        try RegularFile.check(URL(fileURLWithPath: path))
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw failure() }
         defer { close(descriptor) }
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { throw failure() }
-        guard status.st_mode & S_IFMT == S_IFREG else { throw InputError(file: path, "is no file") }
         let size = Int(status.st_size)
         guard size <= limit else { throw InputError(file: path, "has \(size) bytes, more than the \(limit) that are read") }
         var content = Data(count: size)

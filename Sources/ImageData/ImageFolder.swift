@@ -20,7 +20,7 @@ public struct ImageFolder: Sendable {
     ///   - channels: 1 (grey) or 3 (red, green, blue); pictures of the other kind are converted.
     ///   - seed: draws the images held out of each class, where there are no halves.
     ///   - survey: a file that keeps what looking at the pictures has found; nil: it is found anew each time.
-    ///   - progress: hears how many pictures have been looked at, and of how many; may throw to give up.
+    ///   - progress: is told how many pictures have been read, and of how many; may throw to cancel.
     /// - Throws: `InputError` naming the folder or file that is not as expected.
     public init(
         opening url: URL, imageSize: Int, channels: Int = 3, broken: Broken = .refuse, seed: UInt64 = 0,

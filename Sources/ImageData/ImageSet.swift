@@ -218,7 +218,7 @@ public struct LabelledData: Sendable {
     public init(train: ImageSet, test: ImageSet) { (self.train, self.test) = (train, test) }
 }
 
-/// A text that is computed once, by whoever asks first.
+/// A text that is computed when it is first asked for, once.
 private final class LazyDigest: Sendable {
     private let stored = Mutex<String?>(nil)
 

@@ -134,12 +134,14 @@ struct ZipFiles: PictureFiles {
             if !isFolder { members[ExactName(path)] = name }
         }
         self.members = members
-        inside = Dictionary(uniqueKeysWithValues: folders.map { folder, names in
-            (folder, names.filter { !PictureEntry.isHidden($0.text) }.sorted().map { name in
+        var inside: [ExactName: [PictureEntry]] = [:]
+        for (folder, names) in folders {
+            inside[folder] = names.filter { !PictureEntry.isHidden($0.text) }.sorted().map { name in
                 let isFolder = folders[ExactName(Self.join(folder.text, name.text))] != nil
                 return PictureEntry(name: name.text, kind: isFolder ? .folder : .file)
-            })
-        })
+            }
+        }
+        self.inside = inside
     }
 
     /// `./` before a name says nothing; some programs for Windows write '\' for '/'.

@@ -14,12 +14,12 @@ struct PictureSurvey {
 
     private(set) var findings: [ExactName: Finding] = [:]
     private static let heading = "prologue picture survey 1"
-    /// Pictures between two looks at what was asked of us.
+    /// Pictures between two calls of `progress`, which may cancel.
     private static let block = 512
 
     /// - Parameters:
     ///   - kept: where the findings are kept; nil: nowhere.
-    ///   - progress: hears how many pictures have been looked at; may throw to give up.
+    ///   - progress: is told how many pictures have been read; may throw to cancel.
     init(_ paths: [String], of files: any PictureFiles, kept: URL?, progress: (Int, Int) throws -> Void) throws {
         let known = kept.map(Self.read) ?? [:]
         var open: [(path: String, stamp: String)] = []
@@ -33,7 +33,7 @@ struct PictureSurvey {
             for (entry, finding) in zip(some, found) { findings[ExactName(entry.path)] = finding }
             try progress(lower + some.count, open.count)
         }
-        // Kept for speed alone: where nothing can be written, one looks again.
+        // Kept for speed alone: where nothing can be written, pictures are read again next time.
         if let kept, !open.isEmpty { try? write(paths, to: kept) }
     }
 

@@ -44,7 +44,7 @@ public final class Prefetcher<Item: Sendable>: Sendable {
             while ready[step] == nil { condition.wait() }
             let item = ready.removeValue(forKey: step)
             condition.broadcast()
-            // After a failure the thread has ended: whoever asks again starts over.
+            // After a failure the thread has ended: the next call starts over.
             wanted = nil
             let made = try item?.get()
             guard let made else { preconditionFailure("step \(step) was ready and is gone") }

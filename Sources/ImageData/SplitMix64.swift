@@ -1,6 +1,7 @@
 /// SplitMix64 (Steele, Lea and Flood 2014): draw k of a stream is `mix(key + (k+1)·γ)`, so a stream is nothing but its key.
 ///
-/// Data sets and orders use it because draws for image i or epoch e can be made without making those before them.
+/// It draws the shapes, the held-out images and the order of batches. The engine's Philox (`RandomStream`) would do as well, but
+/// what has been drawn is part of what finished stages are known by, so these bits must stay; and data sets know no engine.
 struct SplitMix64 {
     /// Keeps streams apart that share a seed.
     enum Purpose {
@@ -35,7 +36,7 @@ struct SplitMix64 {
         range.lowerBound + (range.upperBound - range.lowerBound) * (Float(next() >> 40) * 0x1p-24)
     }
 
-    /// Uniform in 0..<bound; the bias, below bound/2⁶⁴, is of no account here.
+    /// Uniform in 0..<bound; the bias is below bound/2⁶⁴.
     mutating func below(_ bound: Int) -> Int {
         Int(next().multipliedFullWidth(by: UInt64(bound)).high)
     }

@@ -70,6 +70,14 @@ import Testing
         #expect(Set(counted.map(\.role)) == ["features", "tokenizer", "tokens"])
     }
 
+    /// A class without held-out images is named when the data are read; one without training images is an error.
+    @Test func classesWithoutImagesAreNamed() throws {
+        _ = try runner(folder + ["data.test_count=1"]).plan()
+        #expect(notes.lines.contains { $0.contains("1 of 2 classes have no held-out image: 'warm'") && $0.contains(root.path) }, "\(notes.lines)")
+        let message = try #require(throws: InputError.self) { _ = try runner(folder + ["data.train_count=1"]).plan() }.message
+        #expect(message.contains(root.path) && message.contains("class 'warm' has no training image"), "\(message)")
+    }
+
     /// The same pictures in a zip file are the same data: everything is there already.
     @Test func aZipOfPicturesIsTheSameData() throws {
         let zip = place.folder.appendingPathComponent("pictures.zip")

@@ -57,8 +57,9 @@ import Testing
     @Test func imagesFromPatchesAreTruncatedAndClamped() {
         let layout = PatchLayout(height: 2, width: 3, channels: 1, patch: 1)
         #expect(layout.images(fromPatches: [-1, 1, 0, 0.999, -7, 7]) == [0, 255, 128, 255, 0, 255])
-        #expect(layout.images(fromPatches: [.nan, .infinity, -.infinity, 0.49 / 127.5, -0.01 / 127.5, -127 / 127.5])
-            == [0, 255, 0, 128, 127, 1])
+        #expect(
+            layout.images(fromPatches: [.nan, .infinity, -.infinity, 0.49 / 127.5, -0.01 / 127.5, -127 / 127.5])
+                == [0, 255, 0, 128, 127, 1])
     }
 
     @Test func subsetsKeepImagesLabelsAndFactorsTogether() throws {

@@ -28,7 +28,7 @@ public final class Dataset {
     /// Of images that are not here.
     private var expected: (train: Int, test: Int)?
 
-    /// No images, of these sizes: what a model is sampled for where no data is at hand.
+    /// No images, of these sizes: what a model is sampled for where there is no data.
     init(withoutImagesOf size: Int, channels: Int, classes: Int) {
         let none = ImageSet(
             name: DataSettings.Collection.none.rawValue, height: size, width: size, channels: channels, pixels: [], labels: [],
@@ -38,7 +38,7 @@ public final class Dataset {
 
     /// - Parameters:
     ///   - kept: folder that keeps what looking at files has found; nil: they are looked at anew.
-    ///   - progress: hears how many pictures have been looked at, and of how many; may throw to give up.
+    ///   - progress: is told how many pictures have been read, and of how many; may throw to cancel.
     package init(_ settings: DataSettings, kept: URL?, progress: (Int, Int) throws -> Void = { _, _ in }) throws {
         name = settings.set.rawValue
         prefetch = settings.prefetch
@@ -115,7 +115,7 @@ public final class Dataset {
         return [
             "\(place): \(missing.count) of \(names.count) classes have no held-out image: \(shown)"
                 + cause("test_count", settings.testCount) + "; samples of these classes have nothing "
-                + "to be compared with: they worsen distances, and what is measured by class leaves them out",
+                + "to be compared with: they worsen distances, and what is measured by class leaves them out"
         ]
     }
 

@@ -70,14 +70,12 @@ extension ArraySource {
             throw InputError(
                 file: path, "has '\(present[0])' but not both of '\(names.mean)' and '\(names.covariance)'")
         }
-        let (mean, covariance) = (try doubles(names.mean), try doubles(names.covariance))
-        guard mean.shape.count == 1, covariance.shape == [mean.shape[0], mean.shape[0]] else {
+        let (mean, covariance) = (try shape(of: names.mean), try shape(of: names.covariance))
+        guard mean.count == 1, covariance == [mean[0], mean[0]] else {
             throw InputError(
-                file: path,
-                "'\(names.mean)' has shape \(mean.shape) and '\(names.covariance)' \(covariance.shape); expected [d] "
-                    + "and [d, d]")
+                file: path, "'\(names.mean)' has shape \(mean) and '\(names.covariance)' \(covariance); expected [d] and [d, d]")
         }
-        do { return try Gaussian(mean: mean.values, covariance: covariance.values) } catch let error as InputError {
+        do { return try Gaussian(mean: doubles(names.mean).values, covariance: doubles(names.covariance).values) } catch let error as InputError {
             throw InputError(file: path, "'\(names.mean)', '\(names.covariance)': \(error.message)")
         }
     }

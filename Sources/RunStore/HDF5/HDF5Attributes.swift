@@ -52,7 +52,7 @@ extension HDF5File {
             case H5T_STRING where count >= 0 && hsize_t(count) * hsize_t(min(H5Tget_size(type), 1 << 32)) <= size:
                 let texts =
                     H5Tis_variable_str(type) > 0
-                    ? readStrings(attribute, space, Int(count)) : readFixedStrings(attribute, type, Int(count))
+                    ? readStrings(attribute, type, space, Int(count)) : readFixedStrings(attribute, type, Int(count))
                 guard let texts else { return -1 }
                 value = H5Sget_simple_extent_type(space) == H5S_SCALAR ? texts.first.map { .string($0) } : .strings(texts)
             default:
@@ -103,9 +103,7 @@ extension HDF5File {
         }
     }
 
-    private func readStrings(_ attribute: hid_t, _ space: hid_t, _ count: Int) -> [String]? {
-        let type = h5_new_string_type()
-        defer { H5Tclose(type) }
+    private func readStrings(_ attribute: hid_t, _ type: hid_t, _ space: hid_t, _ count: Int) -> [String]? {
         if count == 0 { return [] }
         var pointers = [UnsafeMutablePointer<CChar>?](repeating: nil, count: count)
         let status = pointers.withUnsafeMutableBytes { H5Aread(attribute, type, $0.baseAddress) }

@@ -17,7 +17,7 @@ extension HDF5File {
         }
     }
 
-    /// The same from memory that belongs to someone else.
+    /// The same from memory that the caller owns.
     public func write<Element: HDF5Element>(
         _ values: UnsafeBufferPointer<Element>, to path: String, shape: [Int], compressed: Bool = false,
         attributes: [String: HDF5Attribute] = [:]
@@ -139,16 +139,18 @@ extension HDF5File {
     }
 
     func shape(of dataset: HDF5Identifier, _ path: String) throws -> [Int] {
-        var extents: [hsize_t] = []
+        var (extents, isNull) = ([hsize_t](), false)
         try HDF5Library.call(name, "read the shape of dataset '\(path)'") { () -> Int in
             let space = H5Dget_space(dataset.value)
             guard space >= 0 else { return -1 }
             defer { H5Sclose(space) }
+            isNull = H5Sget_simple_extent_type(space) == H5S_NULL
             let rank = Int(H5Sget_simple_extent_ndims(space))
             guard rank >= 0 else { return -1 }
             extents = [hsize_t](repeating: 0, count: rank)
             return H5Sget_simple_extent_dims(space, &extents, nil) >= 0 ? 0 : -1
         }
+        if isNull { throw InputError(file: name, "dataset '\(path)' holds nothing, not even a shape") }
         let shape = extents.compactMap { Int(exactly: $0) }
         // Without the empty axes, so that a part of the axes can be multiplied as well.
         guard shape.count == extents.count, product(shape.map { max($0, 1) }) != nil else {

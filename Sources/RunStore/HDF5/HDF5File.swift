@@ -22,6 +22,7 @@ public final class HDF5File {
     /// - Parameter whileWritten: the file may be open in a writer, or may have been left behind by a killed one.
     public init(reading url: URL, whileWritten: Bool = false) throws {
         name = url.path
+        try RegularFile.check(url)
         reading = Self.newReadingList()
         if !whileWritten { try FileSeal.check(url) }
         handle = try Self.open(url, name: name) { access in

@@ -2,10 +2,10 @@ internal import CHDF5
 import Files
 import Foundation
 
-/// The one door to the HDF5 C library.
+/// Every call into the HDF5 C library goes through here.
 ///
 /// The library keeps global state and is not safe to enter from two threads, so every call holds one lock.
-/// The lock is recursive: a call may be made while another closure of this process-wide door is running.
+/// The lock is recursive: a call may be made inside the closure of another.
 enum HDF5Library {
     private static let lock = NSRecursiveLock()
     /// At the end of the process the library would close what has been left open because it could not be written.
