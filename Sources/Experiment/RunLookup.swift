@@ -8,7 +8,7 @@ extension Store {
     ///
     /// A run that an earlier version made keeps the shorter id that it gave it. That such a short id stands for these settings
     /// and not, by chance, for others is seen from what was recorded with it.
-    func runID(of cell: Cell, in sweep: String) throws -> String {
+    public func runID(of cell: Cell, in sweep: String) throws -> String {
         func id(digits: Int) -> String {
             RunRecord.makeID(sweep: sweep, cell: cell.label, seed: cell.seed, identity: cell.identity, digits: digits)
         }

@@ -56,6 +56,13 @@ public struct RunPlan {
         // A probe of the prior's embeddings comes after the prior.
         if probing.prior != nil { stages.append(prior) }
         if probe.enabled, settings.tokenizer.prologueTokens > 0 { stages.append(probing) }
+        // A tokenizer without a prologue is the baseline of those with one: it is read in as many tokens as each of them.
+        if probe.enabled, settings.tokenizer.prologueTokens == 0 {
+            stages += settings.probe.counts.map { count in
+                ProbeStage(
+                    settings: settings.probe, tokenCount: count, tokens: tokens, prior: prior, role: "probe.\(count)")
+            }
+        }
         if probing.prior == nil { stages.append(prior) }
         for samples in samples(settings, prior) {
             stages.append(samples)

@@ -10,10 +10,14 @@ import Sweep
 public struct SweepRunner {
     public let sweep: SweepFile
     let context: ExperimentContext
+    /// The semantic studies that its runs are put through besides, one a cell; nil: none but those that they were put through before.
+    private let studies: [SemanticsSettings]?
 
-    public init(_ sweep: SweepFile, _ context: ExperimentContext) {
+    public init(_ sweep: SweepFile, _ context: ExperimentContext, studies: [SemanticsSettings]? = nil) {
+        precondition(studies?.count ?? sweep.cells.count == sweep.cells.count, "a study for each of \(sweep.cells.count) cells")
         self.sweep = sweep
         self.context = context
+        self.studies = studies
     }
 
     /// How the runs of a sweep ended.
@@ -73,7 +77,8 @@ public struct SweepRunner {
             context.log.warning("no outlook: \(error)")
         }
         var execution = SweepExecution(
-            StageGraph(asked), ledger, pool, context, configs: plans.map(\.cell.resolved), failsFast: failsFast)
+            StageGraph(asked), ledger, pool, context, configs: try plans.map { try JSONValue(encoding: $0.cell.settings) },
+            failsFast: failsFast)
         defer { pool.close() }
         let start = ContinuousClock.now
         try execution.run()
@@ -101,7 +106,25 @@ public struct SweepRunner {
     func plans(_ assumptions: Assumptions? = nil) throws -> [(cell: Cell, plan: RunPlan)] {
         var context = context
         context.assumptions = assumptions
-        return try sweep.cells.map { ($0, try RunPlan($0.settings, context)) }
+        return try sweep.cells.enumerated().map { place, cell in
+            let cell = try asked(of: cell, study: studies?[place])
+            return (cell, try RunPlan(cell.settings, context))
+        }
+    }
+
+    /// The cell with what its run is asked for besides, which changes no model and not what the run is called: a tokenizer without
+    /// a prologue is probed on as many tokens as the others have; a run that was studied stays so.
+    private func asked(of cell: Cell, study: SemanticsSettings?) throws -> Cell {
+        var cell = cell
+        let counts = sweep.cells.map(\.settings.tokenizer.prologueTokens).filter { $0 > 0 }
+        cell.settings.probe.counts = Set(cell.settings.probe.counts + counts).sorted()
+        guard !cell.settings.semantics.enabled || study != nil else { return cell }
+        let record = try context.store.recordedRun(context.store.runID(of: cell, in: sweep.name))
+        let earlier = try? record?.config["semantics"]?.decode(as: SemanticsSettings.self)
+        guard let study = study ?? earlier, study.enabled else { return cell }
+        cell.settings.semantics = study
+        if let conflict = cell.settings.conflicts().first { throw InputError("\(cell.label): \(conflict.message)") }
+        return cell
     }
 
     func record(of cell: Cell, _ plan: RunPlan) throws -> RunRecord {
@@ -113,6 +136,11 @@ public struct SweepRunner {
             machine: context.machine, id: try context.store.runID(of: cell, in: sweep.name))
         // The id follows from what the sweep file says; what is kept says what adopted models are.
         if let config = plan.resolved { record.config = config }
+        let study = try? JSONValue(encoding: cell.settings.semantics)
+        if cell.settings.semantics.enabled, let study, case .object(var members) = record.config {
+            members["semantics"] = study
+            record.config = .object(members)
+        }
         return record
     }
 

@@ -19,12 +19,16 @@ public struct Measure: Sendable {
     /// How many people get to see.
     public let decimals: Int
     public let unit: String?
+    /// The settings that enter the protocol of its values, and those that begin like them.
+    let protocolSettings: [String]
     /// All forms that its names may have, the more specific first.
     let forms: [MetricPattern]
 
     init(
-        _ id: String, _ title: String, _ better: Better?, decimals: Int = 2, unit: String? = nil, _ forms: [String]
+        _ id: String, _ title: String, _ better: Better?, decimals: Int = 2, unit: String? = nil, _ forms: [String],
+        dependingOn settings: [String] = []
     ) {
+        protocolSettings = settings
         (self.id, self.title, self.better, self.decimals, self.unit) = (id, title, better, decimals, unit)
         self.forms = forms.map(MetricPattern.init)
     }

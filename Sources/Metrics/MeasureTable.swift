@@ -114,18 +114,22 @@ extension Measure {
         Measure(id, title, better, decimals: decimals, [
             "\(id)@{features}.guidance-{guidance}.temperature-{temperature}", "\(id)@{features}.guidance-{guidance}",
             "\(id)@{features}.{sampler}.step-{step}", "\(id)@{features}.{sampler}",
-        ])
+        ], dependingOn: ["data", "features", "scores.reference_count", "sampling.count"])
     }
 
     private static func ofImages(
         _ id: String, _ title: String, _ better: Better?, decimals: Int = 2, unit: String? = nil
-    ) -> Measure { Measure(id, title, better, decimals: decimals, unit: unit, ["\(id)@{features}"]) }
+    ) -> Measure {
+        Measure(
+            id, title, better, decimals: decimals, unit: unit, ["\(id)@{features}"],
+            dependingOn: ["data", "features", "scores.reference_count"])
+    }
 
     private static func probe(_ accuracy: String, _ title: String, more: [String] = []) -> Measure {
         Measure("probe.\(accuracy)", title, .higher, decimals: 3, more + [
             "probe.{tokens}.\(accuracy){bound}", "probe.{tokens}.{reading}.\(accuracy){bound}",
             "probe.{tokens}.{control}.\(accuracy){bound}",
-        ])
+        ], dependingOn: ["tokenizer.prologue_tokens", "probe.classifier", "probe.train_count", "probe.test_count"])
     }
 
     private static func completion(_ name: String, _ better: Better?, ofPixels: Bool = false) -> Measure {

@@ -61,6 +61,11 @@ public struct MetricName: Hashable, Sendable {
     /// Whether `given` means this score: its name in full or without the feature space.
     public func isMeant(by given: String) -> Bool { given == text || given == short }
 
+    /// The settings, and sections of settings, that enter the protocol that its values are measured under.
+    public var protocolSettings: [String] {
+        measure.protocolSettings + (self[.sampler].map { ["sampling.settings.\($0)"] } ?? [])
+    }
+
     // MARK: For people
 
     /// Over some lines: gFID, @fashion-cnn, nocfg.

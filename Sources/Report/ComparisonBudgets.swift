@@ -53,7 +53,26 @@ enum ComparisonBudgets {
         ]
     }
 
-    /// A note for each budget that is not the same for all arms that are compared with one another, with the numbers.
+    /// What two arms must have had as much of to be a fair pair. Parameters and times follow from the models that are compared.
+    private static var trainingGiven: [(what: String, value: (SweepResults.Run) -> Double?)] {
+        [
+            ("tokenizer steps", steps("tokenizer")), ("prior steps", steps("prior")),
+            ("images seen by the tokenizer", { $0.stages["tokenizer"]?.summary["images_seen"]?.doubleValue }),
+            ("sequences seen by the prior", { $0.stages["prior"]?.summary["sequences_seen"]?.doubleValue }),
+        ]
+    }
+
+    /// In what training `arm` was given more or less than `baseline`: "prior steps 2500 against 1000"; empty where in nothing.
+    static func inequality(of arm: SweepResults.Arm, to baseline: SweepResults.Arm) -> String {
+        trainingGiven.compactMap { what, value in
+            guard let own = mean(arm.runs, value), let other = mean(baseline.runs, value), own != other else { return nil }
+            return "\(what) \(whole(own)) against \(whole(other))"
+        }.joined(separator: ", ")
+    }
+
+    private static func whole(_ value: Double) -> String { NumberFormat.exact(value.rounded()) }
+
+    /// A note on the budgets that are not the same for all arms that are compared with one another, with the numbers.
     static func notes(_ arms: [SweepResults.Arm]) -> [String] {
         let groups = ComparisonDifferences.groups(arms)
         func note(
@@ -66,17 +85,13 @@ enum ComparisonBudgets {
             }
             return sentence(what, uneven.joined().map { ($0.label, mean($0.runs, value)) }, text: text)
         }
-        func whole(_ value: Double) -> String { NumberFormat.exact(value.rounded()) }
-        return [
-            note("tokenizer steps", steps("tokenizer"), text: whole), note("prior steps", steps("prior"), text: whole),
-            note(
-                "images seen by the tokenizer", { $0.stages["tokenizer"]?.summary["images_seen"]?.doubleValue }, text: whole),
-            note(
-                "sequences seen by the prior", { $0.stages["prior"]?.summary["sequences_seen"]?.doubleValue }, text: whole),
+        let differing = trainingGiven.map { note($0.what, $0.value, text: whole) } + [
             note("parameters", parameters) { NumberFormat.fixed($0 / 1e6, decimals: 2) + " M" },
             note("TFLOP of training", teraflops) { NumberFormat.fixed($0, decimals: 1) },
             note("seconds of training", within: timeTolerance, seconds, text: whole),
-        ].compactMap { $0 }
+        ]
+        let said = differing.compactMap { $0 }
+        return said.isEmpty ? [] : ["budgets differ: " + said.joined(separator: "; ")]
     }
 
     private static func sentence(
@@ -92,10 +107,12 @@ enum ComparisonBudgets {
             }
         }
         guard !groups.isEmpty else { return nil }
-        return "budgets differ: \(what) "
+        // The table has the numbers of many arms beside their names.
+        if groups.count > 6 { return what }
+        return "\(what) "
             + groups.map { group in
-                let labels = group.labels.count > 6 ? "\(group.labels.count) arms" : group.labels.joined(separator: ", ")
-                return "\(group.text) for \(labels)"
-            }.joined(separator: "; ")
+                let labels = group.labels.count > 6 ? "\(group.labels.count) arms" : group.labels.joined(separator: " and ")
+                return "\(group.text) (\(labels))"
+            }.joined(separator: ", ")
     }
 }

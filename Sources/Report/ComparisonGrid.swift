@@ -2,6 +2,7 @@ import Evaluation
 import Experiment
 import Files
 import Metrics
+import Sweep
 
 /// Which arm stands where in a comparison: a row an arm, or rows and columns by the values of keys.
 struct ComparisonGrid {
@@ -34,17 +35,41 @@ struct ComparisonGrid {
         for key in request.rows + request.columns { try Self.requireKnown(key, results.arms) }
         let select = try request.select.map(results.metricName)
 
+        let placed = try results.arms.map { arm in
+            (
+                arm: arm, row: request.rows.isEmpty ? [results.name] : try request.rows.map { try Self.text($0, arm) },
+                column: try request.columns.map { try Self.text($0, arm) }
+            )
+        }
+        rows = Self.inOrder(placed.map(\.row).uniqued())
+        let heads = Self.inOrder(placed.map(\.column).uniqued())
+        func head(_ values: [String]) -> String {
+            zip(request.columns, values).map { "\(Schema.shortName(of: $0))=\($1)" }.joined(separator: ", ")
+        }
+        columns = heads.map(head)
         var candidates: [Place: [SweepResults.Arm]] = [:]
-        for arm in results.arms {
-            let row = request.rows.isEmpty ? [results.name] : try request.rows.map { try Self.text($0, arm) }
-            let column = try request.columns.map { try Self.text($0, arm) }.joined(separator: ", ")
-            if !rows.contains(row) { rows.append(row) }
-            if !columns.contains(column) { columns.append(column) }
-            candidates[Place(row: rows.firstIndex(of: row) ?? 0, column: column), default: []].append(arm)
+        for (arm, row, column) in placed {
+            candidates[Place(row: rows.firstIndex(of: row) ?? 0, column: head(column)), default: []].append(arm)
         }
         for (place, arms) in candidates.sorted(by: { ($0.key.row, $0.key.column) < ($1.key.row, $1.key.column) }) {
             places[place] = try arms.count == 1 ? arms[0] : Self.choose(arms, select, request, rows[place.row], place.column)
             tried[place] = arms.count
+        }
+    }
+
+    /// By each value in turn: numbers by size, words as they came.
+    private static func inOrder(_ places: [[String]]) -> [[String]] {
+        let orders = (places.first ?? []).indices.map { key -> [String: Double] in
+            let values = places.map { $0[key] }.uniqued()
+            let numbers = values.compactMap(Double.init)
+            let ranks = numbers.count == values.count ? numbers : values.indices.map(Double.init)
+            return Dictionary(zip(values, ranks), uniquingKeysWith: { first, _ in first })
+        }
+        return places.sorted { left, right in
+            for (key, order) in orders.enumerated() where left[key] != right[key] {
+                return (order[left[key]] ?? 0) < (order[right[key]] ?? 0)
+            }
+            return false
         }
     }
 
@@ -88,6 +113,12 @@ struct ComparisonGrid {
         }
         guard let better = MetricName(select).measure.better else {
             throw InputError("--select \(select): neither end of this score is the good one, so nothing can be chosen by it")
+        }
+        let measured = ComparisonProtocols(arms).all(select, arms)
+        guard measured.count <= 1 else {
+            throw InputError(
+                "--select \(select): it was measured under different protocols (\(MeasuringProtocol.difference(measured))), so that "
+                    + "no best can be chosen; put what differs in rows or columns, or take some with --only or --where")
         }
         let scored = arms.compactMap { arm in Estimate(of: arm.values(select).map(\.value)).map { (arm, $0.mean) } }
         let best = better == .lower ? scored.min { $0.1 < $1.1 } : scored.max { $0.1 < $1.1 }

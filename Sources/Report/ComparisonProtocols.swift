@@ -11,27 +11,31 @@ struct ComparisonProtocols {
 
     /// The protocols of a score's values.
     func all(_ name: String, _ arms: [SweepResults.Arm]) -> Set<MeasuringProtocol> {
-        Set(arms.flatMap { arm in arm.runs.compactMap { $0.metrics[name].map { MeasuringProtocol($0.protocol) } } })
+        Set(arms.flatMap { arm in arm.runs.flatMap { $0.all(name).map { MeasuringProtocol($0.protocol) } } })
     }
 
-    func requireOne(_ name: String, _ arms: [SweepResults.Arm]) throws {
-        let all = all(name, arms)
-        guard all.count > 1 else { return }
-        throw InputError(
-            "'\(name)' was measured under different protocols (\(MeasuringProtocol.difference(all))), which do not compare; choose cells with "
-                + "--only or --where, or scores with --metric, or put what differs in columns of its own with --columns; "
-                + "--mix-protocols puts the values in one column all the same")
+    /// Protocols in the order of what tells them apart, with it: "tokens 4".
+    func sorted(_ all: Set<MeasuringProtocol>) -> [(value: MeasuringProtocol, told: String)] {
+        let keys = MeasuringProtocol.differing(all)
+        return all.map { (value: $0, told: $0.described(by: keys)) }.sorted { left, right in
+            for key in keys where left.value.members[key] != right.value.members[key] {
+                return MeasuringProtocol.comesBefore(left.value.members[key] ?? .null, right.value.members[key] ?? .null)
+            }
+            return false
+        }
     }
 
-    /// What is mixed in a column, where anything is.
-    func mixture(_ name: String, _ arms: [SweepResults.Arm]) -> String? {
+    /// Where values of a score do not compare: in what their protocols differ, or which are mixed in a column.
+    func note(_ name: String, _ arms: [SweepResults.Arm], mixed: Bool) -> String? {
         let all = all(name, arms)
         guard all.count > 1 else { return nil }
-        var spelt: [String] = []
-        let keys = MeasuringProtocol.differing(all)
-        for one in all.sorted(by: { $0.described(by: keys) < $1.described(by: keys) }) {
-            let labels = arms.filter { self.all(name, [$0]).contains(one) }.map(\.label)
-            spelt.append("\(labels.joined(separator: ", ")) with \(one.described(by: keys))")
+        guard mixed else {
+            return "\(MetricName(name).short) was measured under different protocols (\(MeasuringProtocol.difference(all))), which do "
+                + "not compare: each has a column of its own (--mix-protocols puts them in one)"
+        }
+        let spelt = sorted(all).map { one in
+            let labels = arms.filter { self.all(name, [$0]).contains(one.value) }.map(\.label)
+            return "\(labels.joined(separator: ", ")) with \(one.told)"
         }
         return "PROTOCOLS ARE MIXED in \(name), whose values do not compare: \(spelt.joined(separator: "; "))"
     }
@@ -39,7 +43,7 @@ struct ComparisonProtocols {
     /// What the scores are, for those who see only the table.
     func explanations(_ names: [String]) -> [String] {
         var notes: [String] = []
-        let scores = names.map(MetricName.init)
+        let scores = names.map { MetricName($0) }
         if let name = scores.first(where: { $0[.features] ?? "pixels" != "pixels" }), let space = name[.features],
             let measured = all(name.text, arms).first
         {
@@ -49,9 +53,7 @@ struct ComparisonProtocols {
             var note = "@\(space): features of a classifier trained on this data"
             if let accuracy { note += String(format: ", test accuracy %.1f %%", 100 * accuracy) }
             if let floor { note += String(format: ", distance of training to test images %.2f", floor) }
-            if let reference = measured.referenceCount ?? measured.count {
-                note += "; \(reference) reference images"
-            }
+            if let reference = measured.referenceCount ?? measured.count { note += "; \(reference) reference images" }
             notes.append(note)
         }
         let counts = scores.filter { $0.measure == .gfid }.flatMap { all($0.text, arms) }.compactMap(\.count)

@@ -10,15 +10,23 @@ enum NumberFormat {
         return text.hasPrefix("-") && !text.contains(where: { ("1"..."9").contains($0) }) ? String(text.dropFirst()) : text
     }
 
-    /// "9.2 ± 0.4 (n=3)"; the half width of the 95 % interval stands after ±, and is left out where there is none.
-    ///
-    /// - Parameter decimals: at most; digits beyond the second of the half width say nothing.
+    /// Decimals that mean something beside an interval of half width `margin`: those of its first two digits.
+    static func decimals(allowedBy margin: Double, most: Int) -> Int {
+        guard margin.isFinite, margin > 0 else { return most }
+        return min(most, max(0, 1 - Int(log10(margin).rounded(.down))))
+    }
+
+    /// "9.2 ± 0.4 (n=3)", with no more digits than the interval allows; the half width of the 95 % interval stands after ±, and is
+    /// left out where there is none.
     static func estimate(_ estimate: Estimate, decimals: Int) -> String {
         guard let margin = estimate.margin else { return "\(fixed(estimate.mean, decimals: decimals)) (n=\(estimate.count))" }
-        let useful = margin > 0 && margin.isFinite ? max(0, 1 - Int(log10(margin).rounded(.down))) : decimals
-        let decimals = min(decimals, useful)
-        return "\(fixed(estimate.mean, decimals: decimals)) ± \(fixed(margin, decimals: decimals)) (n=\(estimate.count))"
+        let decimals = Self.decimals(allowedBy: margin, most: decimals)
+        let mean = fixed(estimate.mean, decimals: decimals)
+        return "\(mean) ± \(fixed(margin, decimals: decimals)) (n=\(estimate.count))"
     }
+
+    /// With four digits that count.
+    static func significant(_ value: Double) -> String { String(format: "%.4g", value) }
 
     /// Shortest text that reads back as the same number.
     static func exact(_ value: Double) -> String {

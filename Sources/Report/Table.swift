@@ -53,6 +53,8 @@ public struct Table: Sendable, Equatable {
     public enum Cell: Sendable, Equatable {
         case text(String)
         case number(Double)
+        /// A whole number, with every digit.
+        case integer(Int)
         /// Over seeds: "9.2 ± 0.4 (n=3)".
         case estimate(Estimate)
         /// Not measured, or failed: shown as "–", null for programs, never 0.
@@ -75,15 +77,18 @@ public struct Table: Sendable, Equatable {
         var rank: Double? {
             switch self {
             case .number(let value): value.isNaN ? nil : value
+            case .integer(let value): Double(value)
             case .estimate(let value): value.mean
             case .text, .missing: nil
             }
         }
 
-        func shown(decimals: Int) -> String {
+        /// As people read it, with as many digits as may be.
+        public func shown(decimals: Int) -> String {
             switch self {
             case .text(let text): text
             case .number(let value): NumberFormat.fixed(value, decimals: decimals)
+            case .integer(let value): String(value)
             case .estimate(let value): NumberFormat.estimate(value, decimals: decimals)
             case .missing: "–"
             }

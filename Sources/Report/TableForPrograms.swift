@@ -56,6 +56,7 @@ extension Table {
     private static func exact(_ cell: Cell) -> String {
         switch cell {
         case .text(let text): text
+        case .integer(let value): String(value)
         case .number(let value): value.isFinite ? NumberFormat.exact(value) : value.isNaN ? "" : value < 0 ? "-inf" : "inf"
         case .estimate(let value): NumberFormat.exact(value.mean)
         case .missing: ""
@@ -70,6 +71,7 @@ extension Table {
         switch cell {
         case .text(let text): return .string(text)
         case .number(let value): return number(value)
+        case .integer(let value): return .int(value)
         case .missing: return .null
         case .estimate(let value):
             return .object([

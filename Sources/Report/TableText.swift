@@ -11,9 +11,12 @@ extension Table {
     ///   - width: of the terminal, in characters; nil: any.
     ///   - isColoured: whether the words of columns of states are coloured.
     public func text(width: Int? = nil, isColoured: Bool = false) -> String {
-        let notes = footnotes.map { note in width.map { wrapped(note, to: $0).joined(separator: "\n") } ?? note }
+        let notes = footnotes.map { $0.printable() }.map { note in width.map { wrapped(note, to: $0).joined(separator: "\n") } ?? note }
         return (layout(width, isColoured) + (notes.isEmpty ? [] : [""] + notes)).joined(separator: "\n") + "\n"
     }
+
+    /// What a cell says, without what could move a terminal's cursor.
+    fileprivate func printed(_ row: Int, _ column: Int) -> String { shown(row, column).printable() }
 
     private func layout(_ width: Int?, _ isColoured: Bool) -> [String] {
         let natural = TextGrid(self)
@@ -31,7 +34,7 @@ extension Table {
         let label = min(longest, max(8, width * 2 / 5))
         let blocks = rows.indices.map { row in
             columns.indices.flatMap { column -> [String] in
-                let value = shown(row, column) + (isBest(row: row, column: column) ? "*" : "")
+                let value = printed(row, column) + (isBest(row: row, column: column) ? "*" : "")
                 guard !value.isEmpty else { return [] }
                 let names = wrapped(columns[column].heading, to: label)
                 let values = wrapped(value, to: max(8, width - label - 2))
@@ -64,11 +67,11 @@ private struct TextGrid {
         // A blank where others have the mark keeps the digits of a column below each other.
         cells = table.rows.indices.map { row in
             columns.indices.map { c in
-                table.shown(row, c) + (table.isBest(row: row, column: c) ? "*" : columns[c].better != nil ? " " : "")
+                table.printed(row, c) + (table.isBest(row: row, column: c) ? "*" : columns[c].better != nil ? " " : "")
             }
         }
         headings = columns.map { column in
-            column.headingLines.map { column.better != nil && column.alignment == .right ? $0 + " " : $0 }
+            column.headingLines.map { $0.printable() }.map { column.better != nil && column.alignment == .right ? $0 + " " : $0 }
         }
         alignments = columns.map(\.alignment)
         areTexts = columns.indices.map { c in
@@ -85,13 +88,13 @@ private struct TextGrid {
 
     /// The table on its side: a line for each of its columns. Nil where rows have no names of their own.
     init?(transposing table: Table) {
-        let names = table.rows.indices.map { table.shown($0, 0) }
+        let names = table.rows.indices.map { table.printed($0, 0) }
         guard table.columns.count > 2, names.count <= 12, Set(names).count == names.count, !names.contains("") else { return nil }
         headings = [table.columns[0].headingLines] + names.map { [$0] }
         cells = table.columns.indices.dropFirst().map { c in
             [table.columns[c].heading]
                 + table.rows.indices.map {
-                    table.shown($0, c) + (table.isBest(row: $0, column: c) ? "*" : table.columns[c].better != nil ? " " : "")
+                    table.printed($0, c) + (table.isBest(row: $0, column: c) ? "*" : table.columns[c].better != nil ? " " : "")
                 }
         }
         alignments = [.left] + names.map { _ in .right }

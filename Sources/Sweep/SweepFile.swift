@@ -41,6 +41,9 @@ public struct SweepFile: Sendable {
         }
     }
 
+    /// What is to be known before it is run: scores of different cells that will not compare.
+    public var notes: [String] { ComparedMetrics.notes(self) }
+
     private static func readName(_ document: SweepDocument) throws -> String {
         guard let written = document["name"] else {
             throw InputError(

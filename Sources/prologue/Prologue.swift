@@ -2,6 +2,7 @@ import ArgumentParser
 import Files
 import Foundation
 import Logging
+import Report
 import RunStore
 
 @main
@@ -69,7 +70,7 @@ struct Prologue: AsyncParsableCommand {
     private static func report(_ error: any Error) -> Int32 {
         switch error {
         case let mistake as InputError:
-            complain("error: \(mistake)")
+            complain("error: \(mistake)".printable(keepsLines: true))
             return 2
         case is Interrupted:
             complain("interrupted; run the same command to go on")

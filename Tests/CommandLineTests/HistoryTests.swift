@@ -98,7 +98,7 @@ import Testing
 
         let pivot = try place.json(
             "compare", place.sweep, "--metric", "gfid.nocfg", "--rows", "tokenizer.variant", "--columns", "prior.dim", "--json")
-        #expect(pivot["columns"]?.arrayValue?.compactMap { $0["key"]?.stringValue } == ["tokenizer.variant", "gfid@shapes-cnn.nocfg[32]"])
+        #expect(pivot["columns"]?.arrayValue?.compactMap { $0["key"]?.stringValue } == ["tokenizer.variant", "gfid@shapes-cnn.nocfg[prior.dim=32]"])
         #expect(try place.run("compare", place.sweep, "--latex").output.contains("\\toprule"))
 
         for (arguments, complaint) in [

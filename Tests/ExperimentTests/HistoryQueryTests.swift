@@ -113,6 +113,7 @@ import Testing
         ("seed = 1 and (metrics.rfid < ", "expected a value after '<', found the end", 29),
         ("tags.paper = 1", "tags.paper is true or false, but is compared with 1", 0),
         ("seed like '1%'", "seed is a number; like compares text", 0),
+        ("created < 'last tuesday'", "created is a date, such as '2026-11-21' or '7 days ago', not 'last tuesday'", 0),
         ("seed < sweep", "seed is a number and sweep is text", 0),
     ])
     func mistakesPointAtTheirPlace(_ text: String, _ complaint: String, _ offset: Int) throws {
@@ -128,6 +129,61 @@ import Testing
         }
     }
 
+    /// SQLite's parser has a stack of 100, and trees of 1000 at most.
+    @Test(arguments: [1, 90, 1900]) func manyTermsAreFound(_ count: Int) throws {
+        try withTemporaryFolder { folder in
+            let index = try RunIndex(Store(directory: folder))
+            try index.fill(stages: [], runs: (0..<5).map { run($0, config: ["k": .int($0)]) })
+            let keys = try HistoryKeys(index)
+            func seeds(_ text: String) throws -> Set<Int> {
+                Set(try HistoryQuery(parsing: text, keys).rows(of: index, columns: ["seed"]).compactMap { $0[0].intValue })
+            }
+            let terms = (0..<count).map { "seed = \($0 + 2)" }
+            #expect(try seeds(terms.joined(separator: " or ")) == Set(2..<min(5, count + 2)))
+            #expect(try seeds(terms.map { "not \($0)" }.joined(separator: " and ")) == Set(0..<5).subtracting(2..<count + 2))
+            let nested = (0..<30).reduce("seed = 1") { text, _ in "(seed = 3 or (seed < 9 and \(text)))" }
+            #expect(try seeds(nested) == [1, 3])
+        }
+    }
+
+    @Test func datesMayBeRelative() throws {
+        try withTemporaryFolder { folder in
+            let index = try RunIndex(Store(directory: folder))
+            func entry(_ seed: Int, daysAgo: Double) -> IndexedRun {
+                var entry = run(seed, config: [:])
+                entry.run.created = Date(timeIntervalSinceNow: -86_400 * daysAgo)
+                return entry
+            }
+            try index.fill(stages: [], runs: [entry(0, daysAgo: 0.01), entry(1, daysAgo: 3), entry(2, daysAgo: 20), entry(3, daysAgo: 800)])
+            let keys = try HistoryKeys(index)
+            func seeds(_ text: String) throws -> [Int] {
+                try HistoryQuery(parsing: text + " order by seed", keys).rows(of: index, columns: ["seed"]).compactMap { $0[0].intValue }
+            }
+            #expect(try seeds("created > '7 days ago'") == [0, 1])
+            #expect(try seeds("created > '1 hour ago'") == [0])
+            #expect(try seeds("created < '2 weeks ago' and created > '1 year ago'") == [2])
+            #expect(try seeds("created between '1 month ago' and '1 day ago'") == [1, 2])
+            #expect(try seeds("created > '2001-01-01'") == [0, 1, 2, 3])
+        }
+    }
+
+    /// A second data set in the store makes no score of the first ambiguous.
+    @Test func aScoreIsResolvedAmongTheRunsFound() throws {
+        try withTemporaryFolder { folder in
+            let index = try RunIndex(Store(directory: folder))
+            let runs = (0..<4).map { run($0, config: ["data": ["set": .string($0 < 2 ? "one" : "two")]], stages: ["scores": "scores-\($0)"]) }
+            try index.fill(stages: (0..<4).map { stage("scores-\($0)", ["gfid@\($0 < 2 ? "one" : "two").nocfg": Double($0)]) }, runs: runs)
+            let keys = try HistoryKeys(index)
+            func seeds(_ text: String) throws -> [JSONValue] {
+                try HistoryQuery(parsing: text, keys).rows(of: index, columns: ["seed", "metrics.gfid.nocfg"]).map { $0[0] }
+            }
+            #expect(try seeds("config.data.set = 'one' and metrics.gfid.nocfg < 1") == [0])
+            #expect(try seeds("config.data.set = 'two' order by metrics.gfid.nocfg desc limit 5") == [3, 2])
+            let error = try #require(throws: InputError.self) { _ = try seeds("metrics.gfid.nocfg < 3 order by seed") }
+            #expect(error.message.contains("metrics.gfid@one.nocfg, metrics.gfid@two.nocfg"))
+        }
+    }
+
     @Test func aScoreInTwoSpacesIsNamedInFull() throws {
         try withTemporaryFolder { folder in
             let index = try RunIndex(Store(directory: folder))
@@ -135,7 +191,9 @@ import Testing
                 stages: [stage("scores-0", ["rfid@one": 1, "rfid@two": 2])],
                 runs: [run(0, config: [:], stages: ["scores": "scores-0"])])
             let keys = try HistoryKeys(index)
-            let error = try #require(throws: InputError.self) { _ = try HistoryQuery(parsing: "metrics.rfid < 3", keys) }
+            let error = try #require(throws: InputError.self) {
+                _ = try HistoryQuery(parsing: "metrics.rfid < 3", keys).rows(of: index, columns: ["seed"])
+            }
             #expect(error.message.contains("may be any of metrics.rfid@one, metrics.rfid@two"))
             #expect(try HistoryQuery(parsing: "metrics.rfid@two = 2", keys).rows(of: index, columns: ["seed"]) == [[0]])
         }
@@ -161,7 +219,7 @@ import Testing
             let results = try SweepResults(
                 HistoryQuery(parsing: "metrics.m < 100", HistoryKeys(index)), of: index, named: "runs",
                 baseline: Sweep.Expression(parsing: "tokenizer.variant = 'b'"))
-            #expect(results.arms.map(\.label) == ["variant=a", "variant=b"])
+            #expect(results.arms.map(\.label) == ["a", "b"])
             #expect(results.arms.map(\.isBaseline) == [false, true])
             #expect(results.arms[0].runs.map(\.seed) == [0, 1, 2])
             #expect(results.arms[0].values("m").map(\.value) == [0, 1, 2])

@@ -3,6 +3,7 @@ import Experiment
 import Files
 import Foundation
 import Report
+import RunStore
 import TestSupport
 import Testing
 
@@ -87,8 +88,12 @@ import Testing
         let results = SweepResults(
             name: "s",
             arms: [arm("a", baseline, isBaseline: true, count: 2000), arm("b", prologue, count: 5000), arm("c", prologue, count: 2000)])
-        let refusal = try message { _ = try ComparisonTable(results, .init(metrics: ["gfid.nocfg"])) }
-        #expect(refusal.contains("different protocols (count = 2000 or 5000)") && refusal.contains("--mix-protocols"))
+        let apart = try ComparisonTable(results, .init(metrics: ["gfid.nocfg"])).table
+        #expect(apart.columns.map(\.key).filter { $0.hasPrefix("gfid") } == ["gfid@space.nocfg[count 2000]", "gfid@space.nocfg[count 5000]"])
+        #expect(apart.footnotes.contains { $0.contains("different protocols (count = 2000 or 5000)") && $0.contains("--mix-protocols") })
+        let rows = try #require(apart.json["rows"]?.arrayValue)
+        #expect(rows[0]["gfid@space.nocfg[count 2000]"]?["n"] == 5 && rows[0]["gfid@space.nocfg[count 5000]"] == .null)
+        #expect(rows[1]["gfid@space.nocfg[count 2000]"] == .null && rows[1]["gfid@space.nocfg[count 5000]"]?["n"] == 5)
         var request = ComparisonTable.Request(metrics: ["gfid.nocfg"])
         request.mixesProtocols = true
         let mixed = try ComparisonTable(results, request)
@@ -107,7 +112,7 @@ import Testing
         (request.rows, request.columns) = (["tokenizer.variant"], ["sampling.count"])
         let shown = try ComparisonTable(
             SweepResults(name: "s", arms: [cell("a", 2000, [3, 4]), cell("a", 5000, [2, 3]), cell("b", 2000, [1, 2])]), request)
-        #expect(shown.table.columns.map(\.key) == ["tokenizer.variant", "gfid@space.nocfg[2000]", "gfid@space.nocfg[5000]"])
+        #expect(shown.table.columns.map(\.key) == ["tokenizer.variant", "gfid@space.nocfg[sampling.count=2000]", "gfid@space.nocfg[sampling.count=5000]"])
         #expect(shown.table.rows[1][2] == .missing)
         let differences = try #require(shown.differences.json["rows"]?.arrayValue)
         #expect(differences.map { $0["test"] } == ["other protocol", "paired, sign flips, exact"])
@@ -122,8 +127,7 @@ import Testing
         #expect(try notes([arm("a", baseline), arm("b", prologue, seconds: 105)]) == [])
         #expect(
             try notes([arm("a", baseline, steps: 600), arm("b", prologue, steps: 900, seconds: 300), arm("c", prologue)]) == [
-                "budgets differ: prior steps 600 for a, c; 900 for b",
-                "budgets differ: seconds of training 200 for a, c; 400 for b",
+                "budgets differ: prior steps 600 (a and c), 900 (b); seconds of training 200 (a and c), 400 (b)"
             ])
         // With a baseline for each value of a second axis, arms are measured by their own.
         func cell(_ variant: String, steps: Int, isBaseline: Bool) -> SweepResults.Arm {
@@ -175,6 +179,118 @@ import Testing
         let results = SweepResults(name: "s", arms: [arm("a", baseline)], chosenBy: ["gfid.nocfg", "rfid"])
         let notes = try ComparisonTable(results, .init(metrics: ["gfid.nocfg"])).table.footnotes
         #expect(notes.contains { $0.hasPrefix("the runs were chosen by gfid.nocfg, which is shown") })
+    }
+
+    /// A score that differs in protocol, is ambiguous or was never measured takes nothing else from the table.
+    @Test func oneColumnTakesNothingFromTheOthers() throws {
+        var request = ComparisonTable.Request(metrics: ["gfid.nocfg", "rfid"])
+        #expect(try message { _ = try ComparisonTable(SweepResults(name: "s", arms: [arm("a", baseline)]), request) }.contains("'rfid'"))
+        request.allowsMissing = true
+        let two = SweepResults(name: "s", arms: [arm("a", baseline), arm("b", prologue, score: "gfid@other.nocfg")])
+        let table = try ComparisonTable(two, request).table
+        #expect(table.columns.map(\.key).filter { $0.hasPrefix("gfid") } == ["gfid@other.nocfg", "gfid@space.nocfg"])
+        #expect(table.footnotes.contains("rfid was measured in no run"))
+    }
+
+    /// A tokenizer without a prologue is probed on as many tokens as each of the others has: each is compared with its own control.
+    @Test func aRunMayHaveAScoreUnderSeveralProtocols() throws {
+        func probe(_ values: [Int: Double]) -> [String: SweepResults.StageSummary] {
+            Dictionary(uniqueKeysWithValues: values.map { tokens, value in
+                ("probe.\(tokens)", .init(
+                    summary: [:], wallSeconds: 1,
+                    measurements: ["probe": Scores(protocol: ["tokens": .int(tokens)], values: ["probe.top1": value])]))
+            })
+        }
+        func arm(_ label: String, _ seeds: [[Int: Double]], isBaseline: Bool = false) -> SweepResults.Arm {
+            SweepResults.Arm(label: label, isBaseline: isBaseline, runs: seeds.enumerated().map { seed, values in
+                SweepResults.Run(
+                    id: "\(label)\(seed)", seed: seed, replicate: "\(seed)", state: .done, stages: probe(values),
+                    settings: FlatSettings(.object([:])), names: [:])
+            })
+        }
+        let shown = try ComparisonTable(
+            SweepResults(name: "s", arms: [
+                arm("none", [[2: 0.2, 4: 0.3], [2: 0.22, 4: 0.32]], isBaseline: true), arm("two", [[2: 0.5], [2: 0.54]]),
+                arm("four", [[4: 0.6], [4: 0.64]]),
+            ]), .init(metrics: ["probe.top1"]))
+        let rows = try #require(shown.table.json["rows"]?.arrayValue)
+        #expect(rows.map { $0["probe.top1[tokens 2]"]?["n"] } == [2, 2, nil] && rows.map { $0["probe.top1[tokens 4]"]?["n"] } == [2, nil, 2])
+        let differences = try #require(shown.differences.json["rows"]?.arrayValue)
+        #expect(differences.map { $0["metric"] } == ["probe.top1[tokens 2]", "probe.top1[tokens 4]"])
+        #expect(differences.map { (($0["difference"]?.doubleValue ?? 0) * 100).rounded() } == [31, 31])
+    }
+
+    /// The worst R² was once taken for the best: its name was not known to be better the larger it is.
+    @Test func theBestReadoutIsTheLargest() throws {
+        let name = "readout.thumbnail.prologue.r2"
+        let table = try ComparisonTable(
+            SweepResults(name: "s", arms: [arm("worse", [0.1, 0.11], score: name), arm("better", [0.8, 0.81], score: name)]),
+            .init(metrics: [name])).table
+        #expect(table.markdown().contains("| better | 2 | **0.80") && !table.markdown().contains("**0.1"))
+    }
+
+    @Test func anUnfairPairIsMarkedInItsRow() throws {
+        func cell(_ variant: String, steps: Int, isBaseline: Bool = false) -> SweepResults.Arm {
+            arm(
+                "\(variant)\(steps)", variant == "a" ? baseline : prologue, isBaseline: isBaseline,
+                settings: ["tokenizer": ["variant": .string(variant)], "prior": ["steps": .int(steps)]], steps: steps)
+        }
+        // The baseline of 900 steps was excluded.
+        let shown = try ComparisonTable(
+            SweepResults(name: "s", arms: [cell("a", steps: 600, isBaseline: true), cell("b", steps: 600), cell("b", steps: 900)]),
+            .init(metrics: ["gfid.nocfg"]))
+        let rows = try #require(shown.differences.json["rows"]?.arrayValue)
+        #expect(rows.map { $0["unequal"] } == ["", "prior steps 900 against 600"])
+        #expect(shown.shownDifferences.text().contains("NO FAIR PAIR"))
+        #expect(shown.verdicts[0].contains("b900 is better than a600 by 4.5") && shown.verdicts[0].contains("no fair pair (prior steps 900 against 600)"))
+    }
+
+    @Test func aSentenceSaysWhatCameOut() throws {
+        func verdicts(_ other: SweepResults.Arm) throws -> [String] {
+            try ComparisonTable(
+                SweepResults(name: "s", arms: [arm("base", baseline, isBaseline: true), other]), .init(metrics: ["gfid.nocfg"])).verdicts
+        }
+        // As scipy has it above: 25.6 − 30.06.
+        let clear = try verdicts(arm("new", prologue))
+        #expect(clear[0].hasPrefix("gFID nocfg: new is better than base by 4.5 (3.1 to 5.9)."))
+        // Five pairs can give no p below 0.0625: the interval leaves out 0 all the same.
+        #expect(clear[1].contains("no contradiction") && clear[1].contains("p cannot be below 0.0625"))
+        #expect(try verdicts(arm("same", [30.2, 28.5, 30.1, 31.0, 30.5]))[0].contains("same is not told apart from base"))
+        #expect(try verdicts(arm("worse", baseline.map { $0 + 10 }))[0].contains("worse is worse than base by 10"))
+        let one = try ComparisonTable(
+            SweepResults(name: "s", arms: [arm("a", [3], isBaseline: true), arm("b", [2])]), .init(metrics: ["gfid.nocfg"]))
+        #expect(one.verdicts == ["gFID nocfg: b is better than a by 1.00.", "With one seed nothing can be significant: any of these differences may be chance."])
+        #expect(!one.shownDifferences.columns.map(\.key).contains("p") && one.differences.columns.map(\.key).contains("p"))
+    }
+
+    /// No more digits than the interval gives meaning to.
+    @Test func digitsFollowTheInterval() throws {
+        let table = try ComparisonTable(
+            SweepResults(name: "s", arms: [arm("a", [100.123, 540.456]), arm("b", [5.001, 5.002])]), .init(metrics: ["gfid.nocfg"])).table
+        #expect(table.rows[0][2].shown(decimals: 2) == "320 ± 2797 (n=2)" && table.rows[1][2].shown(decimals: 2) == "5.00 ± 0.01 (n=2)")
+    }
+
+    @Test func pivotsAreSortedByTheirNumbers() throws {
+        func cell(_ dim: Int, _ count: Int) -> SweepResults.Arm {
+            arm("\(dim),\(count)", [1, 2], settings: ["prior": ["dim": .int(dim)], "sampling": ["count": .int(count)]])
+        }
+        var request = ComparisonTable.Request(metrics: ["gfid.nocfg"])
+        (request.rows, request.columns) = (["prior.dim"], ["sampling.count"])
+        let table = try ComparisonTable(
+            SweepResults(name: "s", arms: [cell(128, 1000), cell(128, 90), cell(64, 1000), cell(64, 90)]), request).table
+        #expect(table.json["rows"]?.arrayValue?.map { $0["prior.dim"] } == ["64", "128"])
+        #expect(table.columns.map(\.key) == ["prior.dim", "gfid@space.nocfg[sampling.count=90]", "gfid@space.nocfg[sampling.count=1000]"])
+    }
+
+    @Test func warningsOfStagesStandUnderTheTable() throws {
+        let warned = SweepResults.Arm(label: "b", isBaseline: false, runs: [
+            SweepResults.Run(
+                id: "b", seed: 0, replicate: "", state: .done, metrics: [:],
+                stages: ["scores": .init(summary: ["warnings": ["29 reference images for 128 features"]], wallSeconds: 1)],
+                settings: FlatSettings(.object([:])), names: [:])
+        ])
+        let notes = try ComparisonTable(SweepResults(name: "s", arms: [arm("a", [1]), warned]), .init(metrics: ["gfid.nocfg"])).table.footnotes
+        #expect(notes.contains("b: 29 reference images for 128 features"))
     }
 
     @Test func oneSeedMarksNothing() throws {

@@ -18,11 +18,15 @@ public struct FlatSettings: Sendable, Equatable {
 
     public var keys: [String] { sections.values.flatMap(\.keys).sorted() }
 
+    /// What a run was put through besides, which makes it no other run.
+    static let besides = "semantics"
+
     /// What identifies an arm, and what tells its replicates apart: the settings without and with those in `over`.
     /// `seed` stands for the seeds of all parts.
     public func split(over: [String]) -> (arm: FlatSettings, replicate: String) {
         let prefixes = over.contains("seed") ? over + ["seeds"] : over
         var arm = self
+        if !over.contains(where: { $0.hasPrefix(Self.besides) }) { arm.sections[Self.besides] = nil }
         var replicate: [String] = []
         for section in Set(prefixes.map { String($0.prefix { $0 != "." }) }) {
             for (key, value) in sections[section] ?? [:] where prefixes.contains(where: { key == $0 || key.hasPrefix("\($0).") }) {

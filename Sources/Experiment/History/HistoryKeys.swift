@@ -22,6 +22,8 @@ struct HistoryColumn {
     var joins: [(sql: String, arguments: [JSONValue])] = []
     /// All values there may be, where they are known.
     var choices: [String] = []
+    /// Whether its texts are dates.
+    var isDate = false
 }
 
 /// The keys that queries may use: `config.KEY`, `metrics.NAME`, `seeds.NAME`, `stages.ROLE`, `tags.TAG`, `machine.KEY` and
@@ -55,7 +57,8 @@ public struct HistoryKeys {
         "step": HistoryColumn(kind: .number, sql: "runs.step"), "steps": HistoryColumn(kind: .number, sql: "runs.steps"),
         "message": HistoryColumn(kind: .text, sql: "runs.message"),
         "seconds": HistoryColumn(kind: .number, sql: "runs.wall_seconds"),
-        "created": HistoryColumn(kind: .text, sql: "runs.created"), "updated": HistoryColumn(kind: .text, sql: "runs.updated"),
+        "created": HistoryColumn(kind: .text, sql: "runs.created", isDate: true),
+        "updated": HistoryColumn(kind: .text, sql: "runs.updated", isDate: true),
         "host": HistoryColumn(kind: .text, sql: "runs.host"), "code.commit": HistoryColumn(kind: .text, sql: "runs.code_commit"),
         "code.changed": HistoryColumn(kind: .flag, sql: "(CASE runs.code_changed WHEN 1 THEN 'true' ELSE 'false' END)"),
         "notes": HistoryColumn(
@@ -112,15 +115,29 @@ public struct HistoryKeys {
     }
 
     private func metric(_ name: String) throws(InputError) -> HistoryColumn {
-        let matches = metrics[name] != nil ? [name] : metricNames.filter { MetricName($0).short == name }
-        guard matches.count <= 1 else {
-            throw InputError("metrics.\(name) may be any of \(matches.map { "metrics.\($0)" }.joined(separator: ", "))")
-        }
-        guard let found = matches.first, let number = metrics[found] else { throw unknown("metrics.\(name)") }
-        let alias = "metric_\(number.canonical)"
+        let numbers = matches(name).compactMap { metrics[$0] }
+        guard !numbers.isEmpty else { throw unknown("metrics.\(name)") }
+        let aliases = numbers.map { "metric_\($0.canonical)" }
+        // Of several feature spaces a run has one, as a rule; `HistoryQuery` looks whether all that are found have the same.
+        let value = aliases.map { "\($0).value" }.joined(separator: ", ")
         return HistoryColumn(
-            kind: .number, sql: "\(alias).value",
-            joins: [("LEFT JOIN run_values \(alias) ON \(alias).metric = ? AND \(alias).run = runs.number", [number])])
+            kind: .number, sql: aliases.count == 1 ? value : "coalesce(\(value))",
+            joins: zip(aliases, numbers).map { alias, number in
+                ("LEFT JOIN run_values \(alias) ON \(alias).metric = ? AND \(alias).run = runs.number", [number])
+            })
+    }
+
+    /// The scores that `name` may mean: in full, or without the feature space.
+    private func matches(_ name: String) -> [String] {
+        metrics[name] != nil ? [name] : metricNames.filter { MetricName($0).short == name }
+    }
+
+    /// What a key of scores may mean, where that is more than one.
+    func ambiguous(_ key: String) -> (given: String, names: [String])? {
+        guard key.hasPrefix("metrics.") else { return nil }
+        let given = String(key.dropFirst("metrics.".count))
+        let names = matches(given)
+        return names.count > 1 ? (given, names) : nil
     }
 
     private func unknown(_ key: String) -> InputError {

@@ -13,6 +13,11 @@ public struct HistoryQuery {
     private let arguments: [JSONValue]
     private let query: Query
     private let keys: HistoryKeys
+    /// Scores that were named without their feature space, where there are several.
+    private let ambiguous: [(given: String, names: [String])]
+    /// All runs that meet the condition, whatever the limit.
+    private let matching: (sql: String, arguments: [JSONValue])
+    private static let mostJoins = 60
 
     /// - Throws: `InputError` with a caret under a key that no run has, or whose values are of another type than what it
     ///   is compared with.
@@ -21,15 +26,24 @@ public struct HistoryQuery {
         self.keys = keys
         var translation = Translation(query: query, keys: keys)
         let condition = try query.filter.map { try translation.sql($0) }
+        let filterArguments = translation.arguments
         var order: [String] = []
         for item in query.order {
             let column = try translation.column(item.key)
             translation.arguments += column.arguments
             order.append("\(column.sql) \(item.descending ? "DESC" : "ASC") NULLS LAST")
         }
+        guard translation.joins.count <= Self.mostJoins else {
+            throw InputError("the query has too many different settings and scores: SQLite joins at most 64 tables")
+        }
+        ambiguous = translation.ambiguous
         // Newest first where nothing else is asked for, and for runs that are equal in what is.
         order += ["runs.created DESC", "runs.id"]
         let joins = translation.joins.map(\.sql).joined(separator: " ")
+        matching = (
+            "SELECT runs.number FROM runs \(joins) \(condition.map { "WHERE \($0)" } ?? "")",
+            translation.joins.flatMap(\.arguments) + filterArguments
+        )
         let limit = query.limit.map { "LIMIT \($0)" } ?? ""
         func select(where condition: String?, by order: [String]) -> String {
             """
@@ -64,6 +78,20 @@ public struct HistoryQuery {
 
     /// The runs found with the values of `columns`, in order.
     public func rows(of index: RunIndex, columns: [String]) throws -> [[JSONValue]] {
+        let found = try index.query(selection, arguments).rows.map { $0[0] }
+        if !ambiguous.isEmpty {
+            let all = query.limit == nil ? found : try index.query(matching.sql, matching.arguments).rows.map { $0[0] }
+            try requireOneSpace(among: all, ambiguous, index)
+        }
+        try requireOneSpace(among: found, columns.compactMap(keys.ambiguous), index)
+        // A setting takes two of the tables that SQLite joins.
+        let parts = stride(from: 0, to: columns.count, by: Self.mostJoins / 2).map { start in
+            Array(columns[start..<min(columns.count, start + Self.mostJoins / 2)])
+        }
+        return try parts.map { try values(of: $0, found, index) }.reduce(found.map { _ in [] }) { zip($0, $1).map { $0 + $1 } }
+    }
+
+    private func values(of columns: [String], _ found: [JSONValue], _ index: RunIndex) throws -> [[JSONValue]] {
         var joins: [(sql: String, arguments: [JSONValue])] = []
         var selected: [String] = []
         var marks: [JSONValue] = []
@@ -73,13 +101,30 @@ public struct HistoryQuery {
             selected.append(column.sql)
             marks += column.arguments
         }
-        let found = try index.query(selection, arguments).rows.map { $0[0] }
         let sql = """
             SELECT \(selected.joined(separator: ", ")) FROM json_each(?) AS found
             CROSS JOIN runs ON runs.number = found.value \(joins.map(\.sql).joined(separator: " ")) ORDER BY found.key
             """
         // In the order of the marks in the text.
         return try index.query(sql, marks + [.array(found)] + joins.flatMap(\.arguments)).rows
+    }
+
+    /// A score may be named without its feature space where the runs that are found have it in one.
+    private func requireOneSpace(
+        among found: [JSONValue], _ ambiguous: [(given: String, names: [String])], _ index: RunIndex
+    ) throws {
+        for (given, names) in ambiguous {
+            let present = try index.query(
+                """
+                SELECT name FROM metric_names WHERE name IN (SELECT value FROM json_each(?)) AND EXISTS (
+                    SELECT 1 FROM json_each(?) AS found JOIN run_values ON run_values.run = found.value
+                    WHERE run_values.metric = metric_names.number) ORDER BY name
+                """, [.array(names.map { .string($0) }), .array(found)]
+            ).rows.compactMap { $0[0].stringValue }
+            guard present.count > 1 else { continue }
+            throw InputError(
+                "metrics.\(given) may be any of \(present.map { "metrics.\($0)" }.joined(separator: ", ")): the runs found have several")
+        }
     }
 
     /// The keys of the query that are not among the usual columns, each once.
@@ -96,24 +141,52 @@ public struct HistoryQuery {
     }
 }
 
+extension Expression {
+    /// The terms that `or` (or `and`) joins, left to right.
+    fileprivate func terms(joinedByOr isOr: Bool) -> [Expression] {
+        var (found, waiting): ([Expression], [Expression]) = ([], [self])
+        while let next = waiting.popLast() {
+            switch next {
+            case .or(let left, let right) where isOr: waiting += [right, left]
+            case .and(let left, let right) where !isOr: waiting += [right, left]
+            default: found.append(next)
+            }
+        }
+        return found
+    }
+
+    fileprivate var depth: Int {
+        switch self {
+        case .and(let left, let right), .or(let left, let right): 1 + max(left.depth, right.depth)
+        case .not(let inner): 1 + inner.depth
+        default: 0
+        }
+    }
+}
+
+extension Expression.Operand {
+    fileprivate var literal: JSONValue? { if case .literal(let value) = self { value } else { nil } }
+}
+
 /// Turns conditions into SQL; collects joins and bound values in the order of their marks.
 private struct Translation {
     let query: Query
     let keys: HistoryKeys
     var joins: [(sql: String, arguments: [JSONValue])] = []
     var arguments: [JSONValue] = []
+    var ambiguous: [(given: String, names: [String])] = []
 
     mutating func column(_ key: Expression.Key) throws -> HistoryColumn {
         let column: HistoryColumn
         do { column = try keys.column(key.path) } catch { throw query.error(error.message, at: key) }
         for join in column.joins where !joins.contains(where: { $0.sql == join.sql }) { joins.append(join) }
+        if let found = keys.ambiguous(key.path), !ambiguous.contains(where: { $0.given == found.given }) { ambiguous.append(found) }
         return column
     }
 
     mutating func sql(_ condition: Expression) throws -> String {
         switch condition {
-        case .and(let left, let right): return "(\(try sql(left)) AND \(try sql(right)))"
-        case .or(let left, let right): return "(\(try sql(left)) OR \(try sql(right)))"
+        case .and, .or: return try chain(condition)
         case .not(let inner): return "(NOT \(try sql(inner)))"
         case .null(let operand, let negated):
             return "(\(try value(operand).sql) IS \(negated ? "NOT " : "")NULL)"
@@ -128,6 +201,7 @@ private struct Translation {
             arguments.append(.string(pattern))
             return "(CASE WHEN \(test) THEN \(left.sql) \(negated ? "NOT " : "")LIKE ? END)"
         case .within(let operand, let values, let negated):
+            let values = try values.map { try dated(.literal($0), beside: operand).literal ?? $0 }
             let left = try value(operand)
             for literal in values { try check(operand, left, with: literal) }
             arguments += values
@@ -138,9 +212,33 @@ private struct Translation {
         }
     }
 
+    /// Terms that one word joins, in one pair of parentheses: SQLite's parser has a stack of 100 and trees of 1000 at most. The
+    /// deepest term comes first, where it costs the least of that stack; the order changes nothing.
+    private mutating func chain(_ condition: Expression) throws -> String {
+        let isOr = if case .or = condition { true } else { false }
+        let terms = condition.terms(joinedByOr: isOr).map { (term: $0, depth: $0.depth) }.enumerated()
+            .sorted { ($1.element.depth, $0.offset) < ($0.element.depth, $1.offset) }
+        let parts = try terms.map { try sql($0.element.term) }
+        let word = isOr ? " OR " : " AND "
+        let groups = stride(from: 0, to: parts.count, by: 400).map { start in
+            "(\(parts[start..<min(parts.count, start + 400)].joined(separator: word)))"
+        }
+        return groups.count == 1 ? groups[0] : "(\(groups.joined(separator: word)))"
+    }
+
+    /// A text beside a date, as the index has dates.
+    private mutating func dated(_ operand: Expression.Operand, beside other: Expression.Operand) throws -> Expression.Operand {
+        guard case .key(let key) = other, case .literal(.string(let text)) = operand, try column(key).isDate else { return operand }
+        guard let date = HistoryDates.text(text) else {
+            throw query.error("\(key.path) is a date, such as '2026-11-21' or '7 days ago', not '\(text)'", at: key)
+        }
+        return .literal(.string(date))
+    }
+
     private mutating func compare(
         _ left: Expression.Operand, _ comparator: Expression.Comparator, _ right: Expression.Operand
     ) throws -> String {
+        let (left, right) = (try dated(left, beside: right), try dated(right, beside: left))
         // Marks must come in the order of the text: types are looked at first, values bound as the text is made.
         let kinds = (try kind(left), try kind(right))
         if case .literal(let literal) = right { try check(left, try column(of: left), with: literal) }

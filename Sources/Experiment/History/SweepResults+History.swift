@@ -16,7 +16,6 @@ extension SweepResults {
         let found = try query.rows(of: index, columns: ["run", "sweep", "cell", "seed", "status"])
         let ids: JSONValue = .array(found.map { $0[0] })
         let settings = try Self.settings(ids, index)
-        let metrics = try Self.metrics(ids, index)
         let stages = try Self.stages(ids, index)
 
         var groups: [(settings: FlatSettings, runs: [Run])] = []
@@ -26,11 +25,11 @@ extension SweepResults {
             let (own, sections) = settings[id] ?? (FlatSettings(sections: [:]), [:])
             let (arm, replicate) = own.split(over: over)
             // Runs of an arm share most sections, so that few candidates are compared setting by setting.
-            let varying = Set((over.contains("seed") ? over + ["seeds"] : over).map { String($0.prefix { $0 != "." }) })
+            let varying = Set((over.contains("seed") ? over + ["seeds"] : over).map { String($0.prefix { $0 != "." }) } + [FlatSettings.besides])
             let shared = Set(sections.filter { !varying.contains($0.key) }.values)
             let run = Run(
                 id: id, seed: row[3].intValue ?? 0, replicate: replicate, state: row[4].stringValue.flatMap(Status.State.init),
-                metrics: metrics[id] ?? [:], stages: stages[id] ?? [:], settings: own,
+                stages: stages[id] ?? [:], settings: own,
                 names: ["sweep": row[1], "cell": row[2]])
             if let place = places[shared]?.first(where: { groups[$0].settings == arm }) {
                 if let twin = groups[place].runs.firstIndex(where: { $0.replicate == replicate }) {
@@ -66,16 +65,19 @@ extension SweepResults {
         let cells = groups.map { Set($0.runs.compactMap { $0.names["cell"]?.stringValue }) }
         let sweeps = Set(groups.flatMap { $0.runs.compactMap { $0.names["sweep"]?.stringValue } })
         let single = cells.compactMap { $0.count == 1 ? $0.first : nil }
-        if sweeps.count == 1, single.count == groups.count, Set(single).count == groups.count, !single.contains("") {
-            return single
-        }
+        let isNamed = sweeps.count == 1 && single.count == groups.count && Set(single).count == groups.count
+        // Cells of named arms are called by their names.
+        if isNamed, !single.contains(where: { $0.isEmpty || $0.contains("=") }) { return single }
         let keys = FlatSettings.differing(groups.map(\.settings))
-        return groups.map { group in
-            guard !keys.isEmpty else { return single.first.flatMap { $0.isEmpty ? nil : $0 } ?? sweeps.first ?? "" }
-            return keys.map { key in
-                "\(Schema.shortName(of: key))=\(group.settings[key].map { $0.stringValue ?? $0.canonical } ?? "–")"
-            }.joined(separator: ",")
-        }
+        guard !keys.isEmpty else { return groups.map { _ in single.first.flatMap { $0.isEmpty ? nil : $0 } ?? sweeps.first ?? "" } }
+        return ArmLabels.short(groups.map { group in
+            keys.map { key in
+                let value = group.settings[key] ?? .null
+                return .init(
+                    key: key, label: "\(Schema.shortName(of: key))=\(value == .null ? "–" : value.stringValue ?? value.canonical)",
+                    value: value)
+            }
+        })
     }
 
     /// Of each run its settings, and the numbers of their sections.
@@ -106,38 +108,43 @@ extension SweepResults {
         return sections.mapValues { own in (FlatSettings(sections: own.mapValues { values[$0] ?? [:] }), own) }
     }
 
-    private static func metrics(_ ids: JSONValue, _ index: RunIndex) throws -> [String: [String: Metric]] {
-        var found: [String: [String: Metric]] = [:]
+    /// The finished stages of each run, by role; runs that share a stage share what is read of it.
+    private static func stages(_ ids: JSONValue, _ index: RunIndex) throws -> [String: [String: StageSummary]] {
+        let parts = try index.query(
+            """
+            SELECT runs.id, run_parts.role, run_parts.stage_id FROM json_each(?) AS found
+            CROSS JOIN runs ON runs.id = found.value CROSS JOIN run_parts ON run = runs.number
+            """, [ids]
+        ).rows
+        let unique: JSONValue = .array(Set(parts.map { $0[2] }).sorted { $0.canonical < $1.canonical })
+        var scores: [String: [String: Scores]] = [:]
         var protocols: [String: JSONValue] = [:]
         for row in try index.query(
             """
-            SELECT runs.id, scores.name, scores.value, scores.stage_id, protocols.json
-            FROM json_each(?) AS found CROSS JOIN runs ON runs.id = found.value
-            CROSS JOIN run_parts ON run_parts.run = runs.number CROSS JOIN scores ON scores.stage_id = run_parts.stage_id
-            JOIN protocols ON protocols.number = scores.protocol
-            """, [ids]
+            SELECT scores.stage_id, protocol_name, scores.name, scores.value, protocols.json FROM json_each(?) AS found
+            CROSS JOIN scores ON scores.stage_id = found.value JOIN protocols ON protocols.number = scores.protocol
+            """, [unique]
         ).rows {
-            let text = row[4].stringValue ?? "null"
+            let (stage, protocolName, text) = (row[0].stringValue ?? "", row[1].stringValue ?? "", row[4].stringValue ?? "null")
             if protocols[text] == nil { protocols[text] = try JSONValue(parsing: Data(text.utf8)) }
-            found[row[0].stringValue ?? "", default: [:]][row[1].stringValue ?? ""] = Metric(
-                value: row[2].doubleValue, protocol: protocols[text] ?? .null, stage: row[3].stringValue ?? "")
+            scores[stage, default: [:]][protocolName, default: Scores(protocol: protocols[text] ?? .null, values: [:])]
+                .values[row[2].stringValue ?? ""] = .some(row[3].doubleValue)
         }
-        return found
-    }
-
-    /// The stages whose budgets are compared.
-    private static func stages(_ ids: JSONValue, _ index: RunIndex) throws -> [String: [String: StageSummary]] {
-        var found: [String: [String: StageSummary]] = [:]
+        var stages: [String: StageSummary] = [:]
         for row in try index.query(
             """
-            SELECT runs.id, role, summary_json, stages.wall_seconds FROM json_each(?) AS found
-            CROSS JOIN runs ON runs.id = found.value CROSS JOIN run_parts ON run = runs.number AND role IN ('tokenizer', 'prior')
-            CROSS JOIN stages ON stages.id = stage_id WHERE summary_json IS NOT NULL
-            """, [ids]
+            SELECT stages.id, summary_json, wall_seconds FROM json_each(?) AS found CROSS JOIN stages ON stages.id = found.value
+            WHERE summary_json IS NOT NULL
+            """, [unique]
         ).rows {
-            guard let text = row[2].stringValue, let seconds = row[3].doubleValue else { continue }
-            found[row[0].stringValue ?? "", default: [:]][row[1].stringValue ?? ""] = StageSummary(
-                summary: try JSONValue(parsing: Data(text.utf8)), wallSeconds: seconds)
+            guard let id = row[0].stringValue, let text = row[1].stringValue else { continue }
+            stages[id] = StageSummary(
+                id: id, summary: try JSONValue(parsing: Data(text.utf8)), wallSeconds: row[2].doubleValue ?? 0,
+                measurements: scores[id] ?? [:])
+        }
+        var found: [String: [String: StageSummary]] = [:]
+        for part in parts {
+            found[part[0].stringValue ?? "", default: [:]][part[1].stringValue ?? ""] = stages[part[2].stringValue ?? ""]
         }
         return found
     }

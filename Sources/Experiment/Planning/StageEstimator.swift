@@ -92,7 +92,7 @@ struct StageEstimator {
     private mutating func traits(of identity: StageIdentity) -> Set<String> {
         let id = identity.id
         if let known = traits[id] { return known }
-        var all = Set(identity.settings.leaves(under: identity.kind))
+        var all = Set(identity.settings.flattened(under: identity.kind).map { "\($0.key)=\($0.value.canonical)" })
         for input in identity.inputs.values {
             if let identity = planned[input] ?? (try? store.stage(id: input).record)?.identity {
                 all.formUnion(traits(of: identity))
@@ -109,11 +109,4 @@ extension StageIdentity {
 
     /// What its time grows with where FLOPs are not known.
     fileprivate var amount: Double { Double(max(1, trainingSteps ?? settings["count"]?.intValue ?? 1)) }
-}
-
-extension JSONValue {
-    fileprivate func leaves(under path: String) -> [String] {
-        guard case .object(let members) = self else { return ["\(path)=\(canonical)"] }
-        return members.flatMap { $1.leaves(under: "\(path).\($0)") }
-    }
 }

@@ -80,7 +80,7 @@ public struct SweepPlan: Sendable {
 
     public let sweep: String
     public let cells: [Cell]
-    /// What is not on this machine, and what was planned with instead.
+    /// What is not on this machine, and what was planned with instead; scores that will not compare.
     public let notes: [String]
 
     private var work: [Stage] { cells.flatMap(\.stages).filter(\.isWork) }
@@ -182,6 +182,6 @@ extension SweepRunner {
                 SweepPlan.Cell(
                     name: cell.name, arm: cell.label, run: try context.store.runID(of: cell, in: sweep.name), seed: cell.seed, stages: stages))
         }
-        return SweepPlan(sweep: sweep.name, cells: cells, notes: notes)
+        return SweepPlan(sweep: sweep.name, cells: cells, notes: notes + sweep.notes)
     }
 }

@@ -13,6 +13,7 @@ import TensorCore
 /// Token sets, features, controls and classifier are settings (`ProbedTokens`, `ProbedFeature`, `ProbeControl`,
 /// `ProbeClassifier`). The logistic classifier's penalty is chosen on a validation split of the training half.
 struct ProbeStage: Stage {
+    let role: String
     let settings: ProbeSettings
     /// K, tokens in a set; the same for tokenizers without a prologue.
     let tokenCount: Int
@@ -20,14 +21,14 @@ struct ProbeStage: Stage {
     /// Whose embeddings are read, where they are asked for.
     let prior: PriorStage?
 
-    init(settings: ProbeSettings, tokenCount: Int, tokens: TokenStage, prior: PriorStage) {
+    init(settings: ProbeSettings, tokenCount: Int, tokens: TokenStage, prior: PriorStage, role: String = "probe") {
+        self.role = role
         self.settings = settings
         self.tokenCount = tokenCount
         self.tokens = tokens
         self.prior = settings.features.contains(.embeddings) ? prior : nil
     }
 
-    var role: String { "probe" }
     private var tokenizer: TokenizerStage { tokens.tokenizer }
     private var dataset: Dataset { tokenizer.dataset }
 

@@ -12,7 +12,7 @@ struct ScoreTrends {
     private static let fewest = 3
 
     init(_ sweep: SweepFile, _ results: SweepResults, metrics: [String]) {
-        let cells = results.arms.compactMap { arm in sweep.cells.first { $0.label == arm.label }.map { (arm, $0) } }
+        let cells = results.arms.compactMap { arm in sweep.cells.first { $0.label == arm.cell }.map { (arm, $0) } }
         let axes = sweep.cells.first?.choices.map(\.axis) ?? []
         figures = axes.flatMap { axis -> [ReportDocument.Figure] in
             let placed = cells.compactMap { arm, cell -> (arm: SweepResults.Arm, others: String, x: Double)? in

@@ -47,16 +47,17 @@ public struct SweepReport {
 
     /// The comparison; of the scores asked for, those that have been measured by now.
     private static func result(_ sweep: SweepFile, _ results: SweepResults) throws -> [ReportDocument.Block] {
-        let wanted = sweep.compare.metrics.filter { (try? results.metricName($0)) != nil }
-        guard !results.metricNames.isEmpty, wanted.isEmpty == sweep.compare.metrics.isEmpty else {
+        guard !results.metricNames.isEmpty else {
             return [.heading("Result"), .paragraph("Nothing that is to be compared has been measured yet.")]
         }
-        let comparison = try ComparisonTable(results, .init(metrics: wanted))
+        var request = ComparisonTable.Request(metrics: sweep.compare.metrics)
+        request.allowsMissing = true
+        let comparison = try ComparisonTable(results, request)
         let names = comparison.table.columns.map(\.key).filter(Set(results.metricNames).contains)
         let trends = ScoreTrends(sweep, results, metrics: names).figures
         let curves = ScoreCurves(results).figures
-        let differences: [ReportDocument.Block] = comparison.differences.rows.isEmpty
-            ? [] : [.subheading("Differences to the baseline"), .table(comparison.differences)]
+        let differences: [ReportDocument.Block] = comparison.shownDifferences.rows.isEmpty
+            ? [] : [.subheading("Differences to the baseline"), .table(comparison.shownDifferences), .list(comparison.verdicts)]
         return [.heading("Result"), .table(comparison.table), .paragraph(comparison.noise)] + differences
             + (trends.isEmpty ? [] : [.heading("Scores over a setting"), .figures(trends)])
             + (curves.isEmpty ? [] : [.heading("Scores over training and guidance"), .figures(curves)])
@@ -82,7 +83,7 @@ public struct SweepReport {
     private static func plan(_ sweep: SweepFile, _ results: SweepResults) -> [ReportDocument.Block] {
         var table = Table(columns: [.text("arm"), .text("settings of its own"), .text("seeds")])
         for arm in results.arms {
-            guard let cell = sweep.cells.first(where: { $0.label == arm.label }) else { continue }
+            guard let cell = sweep.cells.first(where: { $0.label == arm.cell }) else { continue }
             let own = cell.overrides.sorted { $0.key < $1.key }.map { "\($0.key) = \($0.value.canonical)" }
             table.add([
                 .text(arm.label + (arm.isBaseline ? " (baseline)" : "")), .text(own.joined(separator: ", ")),
@@ -91,7 +92,7 @@ public struct SweepReport {
         }
         var settings = Table(columns: [.text("setting"), .text("value")])
         if let first = sweep.cells.first {
-            for (key, value) in first.resolved.leaves { settings.add([.text(key), .text(value.canonical)]) }
+            for (key, value) in first.resolved.flattened() { settings.add([.text(key), .text(value.canonical)]) }
         }
         return [
             .heading("Plan"), .table(table),
@@ -151,15 +152,4 @@ extension CodeVersion {
 
 extension Machine {
     var shown: String { "\(processor), \(cores) cores, BLAS \(blasCore), \(blasThreads) threads" }
-}
-
-extension JSONValue {
-    /// Every value that is no object, by dotted key, sorted.
-    var leaves: [(key: String, value: JSONValue)] {
-        guard let members = objectValue else { return [] }
-        return members.sorted { $0.key < $1.key }.flatMap { key, value -> [(key: String, value: JSONValue)] in
-            guard value.objectValue?.isEmpty == false else { return [(key, value)] }
-            return value.leaves.map { ("\(key).\($0.key)", $0.value) }
-        }
-    }
 }

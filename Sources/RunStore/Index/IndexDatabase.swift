@@ -44,6 +44,16 @@ final class IndexDatabase: @unchecked Sendable {
         try recovering { try $0.read(body) }
     }
 
+    /// Stops what is being read then, unless it is cancelled before.
+    func interrupting(after seconds: Double) -> DispatchWorkItem {
+        let work = DispatchWorkItem { [weak self] in
+            guard let self else { return }
+            lock.withLock { pool }?.interrupt()
+        }
+        DispatchQueue.global().asyncAfter(deadline: .now() + seconds, execute: work)
+        return work
+    }
+
     /// Changes the index in one transaction.
     func write<Result>(_ body: (IndexWriter) throws -> Result) throws -> Result {
         if isReadOnly { throw InputError(file: store.directory.path, "the store is read-only") }

@@ -89,11 +89,7 @@ final class IndexWriter {
             try execute("DELETE FROM run_values WHERE run = ? AND metric IN (SELECT number FROM metric_names)", number)
             try execute("DELETE FROM runs WHERE number = ?", number)
         }
-        guard try isPresent(store.directory(ofRun: id)) else { return }
-        try insert(
-            IndexedRun(
-                run: store.run(id), status: store.status(ofRun: id), artifacts: store.artifacts(ofRun: id),
-                annotations: store.annotations(ofRun: id)))
+        if let entry = try store.entry(ofRun: id) { try insert(entry) }
     }
 
     private func insert(_ entry: IndexedRun) throws {
@@ -170,17 +166,15 @@ final class IndexWriter {
     /// - Parameter takesDamage: a damaged stage counts as one that is not complete, and has no scores until it is made again.
     @discardableResult
     func putStage(_ id: String, takesDamage: Bool = false) throws -> [String] {
-        let stage = store.stage(id: id)
         try execute("DELETE FROM stages WHERE id = ?", id)
         var inputs: [String] = []
-        if try isPresent(stage.directory) {
-            do {
-                let (record, measured) = try (stage.record, stage.measurements())
-                inputs = Array((record?.identity.inputs ?? [:]).values)
-                try insert(IndexedStage(id: id, record: record, status: stage.status, measurements: measured))
-            } catch let error as InputError where error.isDamage && takesDamage {
-                try insert(IndexedStage(id: id, record: nil, status: stage.status))
+        do {
+            if let entry = try store.entry(ofStage: id) {
+                inputs = Array((entry.record?.identity.inputs ?? [:]).values)
+                try insert(entry)
             }
+        } catch let error as InputError where error.isDamage && takesDamage {
+            try insert(IndexedStage(id: id, record: nil, status: store.stage(id: id).status))
         }
         // Runs that are there already say what their stages say now.
         let users = try Int64.fetchAll(
@@ -237,38 +231,6 @@ final class IndexWriter {
     }
 }
 
-/// What the index is told about a run.
-public struct IndexedRun: Sendable {
-    public var run: RunRecord
-    public var status: Status
-    public var artifacts: [Artifact]
-    public var annotations: Annotations
-
-    public init(run: RunRecord, status: Status, artifacts: [Artifact] = [], annotations: Annotations = Annotations()) {
-        self.run = run
-        self.status = status
-        self.artifacts = artifacts
-        self.annotations = annotations
-    }
-}
-
-/// What the index is told about a stage.
-public struct IndexedStage: Sendable {
-    public var id: String
-    /// Nil while it is not complete.
-    public var record: StageRecord?
-    public var status: Status?
-    /// By protocol name, as `StageHandle.measurements` has them.
-    public var measurements: [String: Scores]
-
-    public init(id: String, record: StageRecord?, status: Status? = nil, measurements: [String: Scores] = [:]) {
-        self.id = id
-        self.record = record
-        self.status = status
-        self.measurements = measurements
-    }
-}
-
 extension Machine {
     /// As its `run.json` has it.
     fileprivate var json: JSONValue {
@@ -282,17 +244,12 @@ extension Machine {
 }
 
 extension JSONValue {
-    /// The leaves under dotted keys that begin with `path`. Lists are leaves.
+    /// The leaves under dotted keys that begin with `path`, sorted. Lists are leaves.
     public func flattened(under path: String = "") -> [(key: String, value: JSONValue)] {
-        var leaves: [(String, JSONValue)] = []
-        func visit(_ value: JSONValue, _ path: String) {
-            guard case .object(let members) = value else { return leaves.append((path, value)) }
-            for (key, member) in members.sorted(by: { $0.key < $1.key }) {
-                visit(member, path.isEmpty ? key : "\(path).\(key)")
-            }
+        guard case .object(let members) = self else { return [(path, self)] }
+        return members.sorted { $0.key < $1.key }.flatMap { key, member in
+            member.flattened(under: path.isEmpty ? key : "\(path).\(key)")
         }
-        visit(self, path)
-        return leaves
     }
 
     /// As SQLite holds it: numbers as numbers, text as text, truth values as the words `true` and `false`.

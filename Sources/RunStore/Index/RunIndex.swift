@@ -195,14 +195,35 @@ public final class RunIndex: Sendable {
         public let rows: [[JSONValue]]
     }
 
-    /// Runs one SQL statement that reads. A mistake, or an attempt to write, is an `InputError`.
-    public func query(_ sql: String, _ arguments: [JSONValue] = []) throws -> Table {
-        try database.read { db in
+    /// How long a statement may run, and how much it may answer: recursive ones need not end.
+    public struct Limits: Sendable {
+        public var seconds: Double
+        public var rows: Int
+
+        public init(seconds: Double, rows: Int) { (self.seconds, self.rows) = (seconds, rows) }
+    }
+
+    /// Runs one SQL statement that reads. A mistake, an attempt to write, or a limit that is passed is an `InputError`.
+    public func query(_ sql: String, _ arguments: [JSONValue] = [], limits: Limits? = nil) throws -> Table {
+        let watch = limits.map { limits in database.interrupting(after: limits.seconds) }
+        defer { watch?.cancel() }
+        return try database.read { db in
             do {
                 let statement = try db.makeStatement(sql: sql)
                 try statement.setArguments(StatementArguments(arguments.map(\.databaseValue)))
-                let rows = try Row.fetchAll(statement).map { row in Array(row.databaseValues.map(JSONValue.init(databaseValue:))) }
+                var rows: [[JSONValue]] = []
+                let cursor = try Row.fetchCursor(statement)
+                while let row = try cursor.next() {
+                    guard rows.count < limits?.rows ?? .max else {
+                        throw InputError("the answer has more than \(rows.count) rows; add LIMIT, or allow more: \(sql)")
+                    }
+                    rows.append(row.databaseValues.map(JSONValue.init(databaseValue:)))
+                }
                 return Table(columns: statement.columnNames, rows: rows)
+            } catch let error as DatabaseError where error.resultCode == .SQLITE_INTERRUPT {
+                throw InputError("stopped after \(limits?.seconds ?? 0) s; a recursive query must have an end: \(sql)")
+            } catch let error as DatabaseError where error.message?.contains("parser stack overflow") == true {
+                throw InputError("the condition is nested too deeply for SQLite")
             } catch let error as DatabaseError where [.SQLITE_ERROR, .SQLITE_READONLY, .SQLITE_MISUSE].contains(error.resultCode) {
                 let reason = error.resultCode == .SQLITE_READONLY ? "queries can only read" : error.message ?? "bad SQL"
                 throw InputError("\(reason): \(sql)")

@@ -10,8 +10,8 @@ public struct Cell: Sendable, Equatable {
     public let overrides: [String: JSONValue]
     /// The replicate.
     public let seed: Int
-    /// Every setting, as `resolved` holds them.
-    public let settings: RunSettings
+    /// Every setting, as `resolved` holds them. A run may be asked for more than is recorded with it.
+    public var settings: RunSettings
     /// Every setting with its value: what is recorded with the run.
     public let resolved: JSONValue
 

@@ -1,3 +1,4 @@
+import Files
 import Metrics
 
 /// The scores that a sweep is to be compared by, checked before anything is trained for them.
@@ -27,9 +28,25 @@ struct ComparedMetrics {
             guard known.contains(sampler) else {
                 throw item.place.error(
                     "'\(text)' is a score of samples called '\(sampler)'; sampling.settings has "
-                        + "\(known.sorted().joined(separator: ", "))\(MetricName.hint(for: text, among: usual))")
+                        + "\(known.sorted().joined(separator: ", "))\(MetricName.hint(for: name.short, among: usual))")
             }
             return text
+        }
+    }
+
+    /// Where cells will measure what is compared under different protocols: the table then has a column for each.
+    static func notes(_ sweep: SweepFile) -> [String] {
+        sweep.compare.metrics.compactMap { text in
+            let differing = MetricName.given(text).protocolSettings.compactMap { path -> String? in
+                let values = Set(sweep.cells.map { $0.resolved[path: path] ?? .null })
+                    // Without a prologue there are no tokens of it to count: such cells are probed as the others are.
+                    .filter { path != "tokenizer.prologue_tokens" || $0 != 0 }
+                guard values.count > 1 else { return nil }
+                let isShort = values.allSatisfy { $0.objectValue == nil }
+                return isShort ? "\(path) = \(values.sorted(by: MeasuringProtocol.comesBefore).map(\.canonical).joined(separator: " or "))" : path
+            }
+            return differing.isEmpty
+                ? nil : "\(text) will be measured under different protocols (\(differing.joined(separator: "; "))): a column for each"
         }
     }
 

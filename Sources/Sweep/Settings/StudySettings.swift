@@ -76,6 +76,7 @@ public struct ProbeSettings: SettingsSection {
     public var trainCount = 10_000
     public var testCount: Int?
     public var l2Grid = [1e-4, 1e-3, 1e-2, 1e-1]
+    public var counts: [Int] = []
     public var seed = 0
 
     public init() {}
@@ -102,6 +103,9 @@ public struct ProbeSettings: SettingsSection {
         .value("l2_grid", \.l2Grid,
             "Strengths of the L2 penalty that are tried by the logistic classifier; chosen on a part of the training images.",
             .atLeast(0)),
+        .value("counts", \.counts,
+            "Numbers of tokens that a tokenizer without a prologue is probed with; a sweep adds those of its other cells, so that each "
+                + "of them has a baseline read in as many tokens.", .atLeast(1), unit: "tokens", affectsResults: false),
         .value("seed", \.seed, "Seed of the split that chooses the penalty, of random tokens and of shuffled labels.",
             .atLeast(0)),
     ]

@@ -11,7 +11,8 @@ struct CompareCommand: AsyncParsableCommand {
         commandName: "compare", abstract: "Compare arms: scores with intervals, budgets, differences to the baseline.",
         discussion: """
             Groups runs by everything but the seed: those of a sweep file, or those that a query to the history finds. Scores
-            measured under different protocols are not put in one column unless --mix-protocols is given.
+            measured under different protocols get a column each unless --mix-protocols is given. Reads the store alone: the
+            sweep's data need not be on this machine.
 
               prologue compare Experiments/01-quickstart/sweep.yaml
               prologue compare sweep.yaml --metric gfid.nocfg --metric probe.top1 --markdown
@@ -57,8 +58,8 @@ struct CompareCommand: AsyncParsableCommand {
         let results: SweepResults
         if let file {
             let sweep = try SweepFile(loading: URL(fileURLWithPath: file), overrides: overrides, only: only)
-            results = try SweepResults(sweep, store.context(), over: over)
-            if metric.isEmpty { request.metrics = sweep.compare.metrics }
+            results = try SweepResults(sweep, in: store.existing(), over: over)
+            if metric.isEmpty { (request.metrics, request.allowsMissing) = (sweep.compare.metrics, true) }
         } else {
             results = try found()
         }
@@ -86,19 +87,26 @@ struct CompareCommand: AsyncParsableCommand {
             guard case .object(var members) = comparison.table.json else { return }
             members["differences"] = comparison.differences.json
             members["noise"] = .string(comparison.noise)
+            members["verdicts"] = .array(comparison.verdicts.map { .string($0) })
             print(JSONValue.object(members).pretty, terminator: "")
         case .csv:
             output.show(differences ? comparison.differences : comparison.table)
         default:
             output.show(comparison.table)
             print()
-            if !comparison.differences.rows.isEmpty {
-                output.show(comparison.differences)
+            if !comparison.shownDifferences.rows.isEmpty {
+                output.show(comparison.shownDifferences)
                 print()
             }
+            for sentence in comparison.verdicts { print(plain(sentence)) }
             // In Markdown and LaTeX the sentence goes below the table it belongs to as it is.
-            print(output.format == .latex ? comparison.noise.replacing("%", with: "\\%").replacing("±", with: "$\\pm$") : comparison.noise)
-            if output.format == nil, file != nil { SweepCommand.printPictures(results, in: try store.context().store) }
+            print(plain(comparison.noise))
+            if output.format == nil, file != nil { SweepCommand.printPictures(results, in: try store.existing()) }
         }
+    }
+
+    private func plain(_ sentence: String) -> String {
+        guard output.format == .latex else { return sentence }
+        return sentence.replacing("%", with: "\\%").replacing("_", with: "\\_").replacing("±", with: "$\\pm$") + "\n"
     }
 }

@@ -25,12 +25,11 @@ struct ReportCommand: AsyncParsableCommand {
 
     func run() async throws {
         let file = try sweep.load()
-        _ = try store.existing()
-        let context = try store.context()
+        let store = try store.existing()
         let folder =
             output.map { URL(fileURLWithPath: $0, isDirectory: true) }
-            ?? context.store.directory.appendingPathComponent("reports/\(file.name)", isDirectory: true)
-        let html = try SweepReport(file, SweepResults(file, context), in: context.store, pictures: pictures).write(to: folder)
+            ?? store.directory.appendingPathComponent("reports/\(file.name)", isDirectory: true)
+        let html = try SweepReport(file, SweepResults(file, in: store), in: store, pictures: pictures).write(to: folder)
         print("report: \(html.path)")
         print("        \(folder.appendingPathComponent("report.md").path)")
     }

@@ -10,12 +10,13 @@ struct RunsCommand: ParsableCommand {
               prologue runs list --tag paper
               prologue runs show quickstart-prologue-s0
               prologue runs query "metrics.gfid.nocfg < 80 order by metrics.gfid.nocfg"
+              prologue runs best gfid.nocfg --by arm
               prologue runs diff quickstart-baseline-2d-s0 quickstart-prologue-s0
               prologue runs sql "SELECT run_id, value FROM metrics WHERE name LIKE 'gfid%'"
             """,
         subcommands: [
-            List.self, Show.self, Find.self, Diff.self, Lineage.self, Tag.self, Note.self, Export.self, Remove.self,
-            SQL.self, Reindex.self,
+            List.self, Show.self, Find.self, Best.self, Diff.self, Lineage.self, Curves.self, Cost.self, Tag.self, Note.self,
+            Export.self, Remove.self, SQL.self, Reindex.self,
         ])
 
     /// The index of a store; what it has to say about its own state goes to standard error.

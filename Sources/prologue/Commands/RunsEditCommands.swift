@@ -1,6 +1,7 @@
 import ArgumentParser
 import Files
 import Foundation
+import Report
 import RunStore
 
 extension RunsCommand {
@@ -32,44 +33,6 @@ extension RunsCommand {
             try RunsCommand.index(of: store).refresh(run: id)
             let all = try store.annotations(ofRun: id).tags.sorted().joined(separator: ", ")
             print("\(id): \(all.isEmpty ? "no tags" : all)")
-        }
-    }
-
-    struct Note: ParsableCommand {
-        static let configuration = CommandConfiguration(
-            abstract: "Write down something about a run, or read what was written.",
-            discussion: """
-                  prologue runs note quickstart-prologue-s0 "looks blurred at the edges"
-                  prologue runs note quickstart-prologue-s0
-                  prologue runs note quickstart-prologue-s0 --remove 1
-                """)
-
-        @Argument(help: ArgumentHelp("Run, or the beginning of its id.", valueName: "run"), completion: .runs) var name: String
-        @Argument(help: "The note; without one, those there are are shown.") var text: [String] = []
-        @Option(help: ArgumentHelp("Take away the note of this number.", valueName: "number")) var remove: Int?
-        @OptionGroup var store: StoreOptions
-
-        func validate() throws {
-            if remove != nil, !text.isEmpty { throw ValidationError("either a note or --remove, not both") }
-        }
-
-        func run() throws {
-            let store = try store.existing()
-            let id = try store.runID(matching: name)
-            let note = text.joined(separator: " ").trimmingCharacters(in: .whitespacesAndNewlines)
-            if let remove {
-                let count = try store.annotations(ofRun: id).notes.count
-                guard (1...max(1, count)).contains(remove), count > 0 else {
-                    throw InputError("\(id) has \(count == 0 ? "no notes" : "notes 1 to \(count)"), so no note \(remove)")
-                }
-                try store.annotate(run: id) { $0.notes.remove(at: remove - 1) }
-            } else if !note.isEmpty {
-                try store.annotate(run: id) { $0.notes.append(.init(text: note)) }
-            }
-            if remove != nil || !note.isEmpty { try RunsCommand.index(of: store).refresh(run: id) }
-            let notes = try store.annotations(ofRun: id).notes
-            print(notes.isEmpty ? "\(id): no notes" : "\(id):")
-            for (number, note) in notes.enumerated() { print("\(number + 1). \(note.written.ISO8601Format()): \(note.text)") }
         }
     }
 

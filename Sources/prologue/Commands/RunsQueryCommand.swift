@@ -44,11 +44,18 @@ extension RunsCommand {
                 """)
 
         @Argument(help: "One SELECT statement.") var sql: String
+        @Option(help: "Give up after so many seconds.") var timeout = 60.0
+        @Option(help: "Give up beyond so many rows.") var mostRows = 1_000_000
         @OptionGroup var store: StoreOptions
         @OptionGroup var output: TableOptions
 
+        func validate() throws {
+            guard timeout > 0, timeout < 1e9 else { throw ValidationError("--timeout must be a number of seconds above 0, not \(timeout)") }
+            guard mostRows > 0 else { throw ValidationError("--most-rows must be at least 1, not \(mostRows)") }
+        }
+
         func run() throws {
-            let answer = try RunsCommand.index(of: store.existing()).query(sql)
+            let answer = try RunsCommand.index(of: store.existing()).query(sql, limits: .init(seconds: timeout, rows: mostRows))
             guard !answer.columns.isEmpty else { throw InputError("the statement has no result; ask with SELECT") }
             output.show(Table(columns: answer.columns, rows: answer.rows))
         }
@@ -79,7 +86,7 @@ extension Table {
         })
         for row in rows {
             add(row.map { value in
-                value.doubleValue.map { .number($0) } ?? value.stringValue.map { .text($0) }
+                value.intValue.map { .integer($0) } ?? value.doubleValue.map { .number($0) } ?? value.stringValue.map { .text($0) }
                     ?? (value == .null ? .missing : .text(value.canonical))
             })
         }

@@ -21,7 +21,7 @@ extension RunsCommand {
         func run() throws {
             let store = try store.existing()
             let description = try RunDescription(of: store.runID(matching: name), in: store)
-            print(json ? description.json.pretty : description.text, terminator: "")
+            print(json ? description.json.pretty : description.text.printable(keepsLines: true), terminator: "")
         }
     }
 }

@@ -16,8 +16,8 @@ struct StudyCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "What do the tokens know? Probes, completions, information, attention.",
             discussion: """
-                Runs the sweep with semantics.enabled = true: whatever its cells lack is made first, finished stages are
-                reused. Prints the tables and writes the report. --output writes the studies' own tables (CSV), text
+                Adds the studies to the runs of the sweep: whatever its cells lack is made first, finished stages are reused.
+                They belong to the runs from then on. Prints the tables and writes the report. --output writes the studies' own tables (CSV), text
                 (Markdown) and figures to a folder besides.
 
                   prologue study semantics Experiments/00-smoke/sweep.yaml
@@ -32,11 +32,11 @@ struct StudyCommand: AsyncParsableCommand {
         @OptionGroup var output: TableOptions
 
         func run() async throws {
-            let file = try sweep.load(adding: ["semantics.enabled=true"])
+            let (file, studied) = (try sweep.load(leavingOut: "semantics"), try sweep.load(adding: ["semantics.enabled=true"]))
             Interruption.listen()
             let context = try store.context(threads: workforce.choice.threads)
-            let outcome = try workforce.run(SweepRunner(file, context), context)
-            let results = try SweepResults(file, context)
+            let outcome = try workforce.run(SweepRunner(file, context, studies: studied.cells.map(\.settings.semantics)), context)
+            let results = try SweepResults(file, in: context.store)
             if let section = SemanticsSection(results, in: context.store) {
                 if let folder { try section.write(to: URL(fileURLWithPath: folder, isDirectory: true), title: file.name) }
                 for (heading, table) in section.tables {

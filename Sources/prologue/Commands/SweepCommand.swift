@@ -23,9 +23,12 @@ struct SweepCommand: AsyncParsableCommand {
         @Option(help: "Only cells that meet a condition, such as \"tokenizer.variant = 'prologue'\".")
         var only: String?
 
-        /// - Parameter more: overrides after the user's own.
-        func load(adding more: [String] = []) throws -> SweepFile {
-            try SweepFile(loading: URL(fileURLWithPath: file), overrides: overrides + more, only: only)
+        /// - Parameters:
+        ///   - more: overrides after the user's own.
+        ///   - section: overrides of this section are passed over.
+        func load(adding more: [String] = [], leavingOut section: String? = nil) throws -> SweepFile {
+            let own = overrides.filter { section == nil || !$0.hasPrefix("\(section ?? "").") }
+            return try SweepFile(loading: URL(fileURLWithPath: file), overrides: own + more, only: only)
         }
     }
 
@@ -66,10 +69,13 @@ struct SweepCommand: AsyncParsableCommand {
             let context = try store.context(threads: workforce.choice.threads)
             let outcome = try workforce.run(SweepRunner(file, context), context)
             if !outcome.done.isEmpty, !store.quiet {
-                let results = try SweepResults(file, context)
-                let comparison = try ComparisonTable(results, .init(metrics: file.compare.metrics))
+                let results = try SweepResults(file, in: context.store)
+                var request = ComparisonTable.Request(metrics: file.compare.metrics)
+                request.allowsMissing = true
+                let comparison = try ComparisonTable(results, request)
                 print(comparison.table.forTerminal)
-                if !comparison.differences.rows.isEmpty { print(comparison.differences.forTerminal) }
+                if !comparison.shownDifferences.rows.isEmpty { print(comparison.shownDifferences.forTerminal) }
+                for sentence in comparison.verdicts { print(sentence) }
                 print(comparison.noise)
                 SweepCommand.printPictures(results, in: context.store)
             }
