@@ -80,7 +80,7 @@ import Testing
 
         // Someone who watches sees it run, and sees it stop.
         let watcher = try place.start(["sweep", "status", place.sweep, "--watch", "--every", "0.1", "--json"] + long.prefix(4))
-        Thread.sleep(forTimeInterval: 0.5)
+        #expect(watcher.waits { watcher.printed.contains("\n") })
         program.send(signal)
         #expect(try program.wait().code == 130)
         #expect(vanish(workers))
