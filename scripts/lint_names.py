@@ -18,6 +18,10 @@ REPLACED = [
     (r"\bjudge[sd]?\b|Judge", "discriminator", ()),
     (r"(?i)frugal", "recompute", ()),
     (r"\bnetwork2\b", "a name that says which network", ()),
+    (r"\w*Panels\b", "packed weights", ENGINE),
+    (r"(?i)\bturned\b", "rotated", ENGINE),
+    (r"(?i)\boutlines?\b", "meta model", ENGINE),
+    (r"\b(?:expand|contract)\b(?!\()", "up or down projection", ENGINE),
     (r"\bRounded[A-Z]\w*", "BFloat16…", ENGINE),
 ]
 

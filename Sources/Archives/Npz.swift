@@ -2,6 +2,12 @@ import Files
 import Foundation
 
 /// Named arrays in one file, as `numpy.savez` and `numpy.savez_compressed` write them: a zip of NPY members.
+///
+/// ```swift
+/// let file = try Npz(reading: url)
+/// let mean = try file.array("mu")
+/// try Npz.write([(name: "mu", array: mean)], to: copy)
+/// ```
 public struct Npz: Sendable {
     private let archive: ZipArchive
     /// Names of the arrays, in the order of the file.

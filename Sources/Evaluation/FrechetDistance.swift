@@ -43,6 +43,14 @@ public func frechetDistance(_ a: Gaussian, _ b: Gaussian) throws -> Double {
 }
 
 /// The distance between the feature distributions that two sets of rows were drawn from.
+///
+/// ```swift
+/// var (real, drawn) = (FeatureStatistics(columns: 128), FeatureStatistics(columns: 128))
+/// for batch in batches { try real.add(batch) }
+/// for batch in others { try drawn.add(batch) }
+/// let fid = try frechetDistance(real, drawn)
+/// ```
+///
 /// Throws `InputError` as above, and if a set has fewer than two rows.
 public func frechetDistance(_ a: FeatureStatistics, _ b: FeatureStatistics) throws -> Double {
     try frechetDistance(a.gaussian(), b.gaussian())

@@ -16,7 +16,7 @@ public struct Tokenizer {
         decoder = Decoder(config, stream: RandomStream(seed: seed, "decoder/initial"))
     }
 
-    /// A tokenizer without values of its own: to be filled from a file, or an outline.
+    /// A tokenizer without values of its own: to be filled from a file, or a meta model.
     public init(_ config: TokenizerConfig, parameters source: ParameterSource) {
         self.config = config
         encoder = Encoder(config, parameters: source)

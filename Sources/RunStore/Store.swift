@@ -64,6 +64,15 @@ public struct Store: Sendable {
     /// If `work` throws `Interrupted`, the stage is left as interrupted; with any other error as failed. Either way
     /// the folder stays, the claim is released and the error goes on.
     ///
+    /// ```swift
+    /// let identity = StageIdentity(kind: "lengths", settings: ["words": 3], inputs: ["texts": texts.id], formatVersion: 1)
+    /// let result = try store.perform(identity) { work in
+    ///     try Data("5 3 8".utf8).write(to: work.url("lengths.txt"))
+    ///     return ["count": 3]
+    /// }
+    /// // Any later call with this identity, in any process, returns the same stage and does not call its closure.
+    /// ```
+    ///
     /// - Parameters:
     ///   - takingOver: an owner on another host counts as dead, whatever its heartbeat does.
     ///   - waiting: called about four times a second while another process works on it; may throw to give up.

@@ -2,6 +2,11 @@ import Files
 import Foundation
 
 /// A sweep file, read, checked and resolved into the runs it asks for. See `docs/sweeps.md` for the grammar.
+///
+/// ```swift
+/// let sweep = try SweepFile(loading: file, overrides: ["prior.steps=500"], only: "seed = 0")
+/// for cell in sweep.cells { print(cell.label, cell.seed, cell.settings.tokenizer.variant) }
+/// ```
 public struct SweepFile: Sendable {
     /// Short name, under which runs are recorded.
     public let name: String

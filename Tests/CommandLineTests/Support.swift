@@ -110,6 +110,9 @@ final class RunningProgram {
     var isRunning: Bool { process.isRunning }
     var identifier: Int32 { process.processIdentifier }
 
+    /// What it has printed so far.
+    var printed: String { (try? String(contentsOf: output, encoding: .utf8)) ?? "" }
+
     func send(_ signal: Int32) { kill(process.processIdentifier, signal) }
 
     func wait() throws -> Ended {

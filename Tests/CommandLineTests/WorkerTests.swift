@@ -80,7 +80,7 @@ import Testing
 
         // Someone who watches sees it run, and sees it stop.
         let watcher = try place.start(["sweep", "status", place.sweep, "--watch", "--every", "0.1", "--json"] + long.prefix(4))
-        Thread.sleep(forTimeInterval: 0.5)
+        #expect(watcher.waits { watcher.printed.contains("\n") })
         program.send(signal)
         // Whoever asks twice means the same; only a second Ctrl-C is impatience.
         if signal != SIGINT { for process in [program.identifier] + workers { for _ in 0..<2 { kill(process, signal) } } }

@@ -192,7 +192,8 @@ import Testing
     /// lock file is dated in the future.
     @Test func anotherHostsStageIsTakenOverWhenItsHeartStops() throws {
         try withTemporaryFolder { folder in
-            let store = try Store(directory: folder, timing: .init(staleAfter: 0.4, poll: 0.05))
+            let clock = ManualClock()
+            let store = try Store(directory: folder, timing: clock.timing(staleAfter: 60))
             let stage = store.stage(identity)
             try FileManager.default.createDirectory(at: stage.directory, withIntermediateDirectories: true)
             func beat(_ count: Int) throws {
@@ -203,17 +204,15 @@ import Testing
             }
             try beat(1)
             var waits = 0
-            var lastBeat = ContinuousClock.now
             let result = try store.perform(identity) { message in
                 #expect(message.contains("process 1 on elsewhere"))
                 waits += 1
-                if waits <= 12 {
-                    try beat(waits + 1)
-                    lastBeat = .now
-                }
+                if waits <= 12 { try beat(waits + 1) }
+                clock.advance(25)
             } work: { _ in [:] }
             #expect(!result.isReused)
-            #expect(waits > 12 && ContinuousClock.now - lastBeat >= .seconds(0.4))
+            // The last beat is seen after the twelfth wait, and has stood still for 75 seconds after three more.
+            #expect(waits == 15)
         }
     }
 
@@ -221,7 +220,8 @@ import Testing
     /// long enough on our own clock, whatever the dates in its file say; one that is here, once its process is gone.
     @Test func aWatchTellsTheDeadFromTheLiving() throws {
         try withTemporaryFolder { folder in
-            let store = try Store(directory: folder, timing: .init(staleAfter: 0.3))
+            let clock = ManualClock()
+            let store = try Store(directory: folder, timing: clock.timing(staleAfter: 60))
             let stage = store.stage(identity)
             var watch = ClaimWatch()
             func isHeld() -> Bool { if case .held = watch.claim(on: identity, in: store) { true } else { false } }
@@ -234,9 +234,10 @@ import Testing
             for beat in 1...6 {
                 try write("elsewhere", process: 1, beat: beat)
                 #expect(isHeld() && stage.owner?.process == 1)
-                Thread.sleep(forTimeInterval: 0.1)
+                clock.advance(59)
             }
-            Thread.sleep(forTimeInterval: 0.25)
+            #expect(isHeld())
+            clock.advance(1)
             #expect(watch.claim(on: identity, in: store) == .abandoned)
             try write("elsewhere", process: 1, beat: 7)
             #expect(isHeld(), "it has come to life again")

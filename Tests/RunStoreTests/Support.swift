@@ -1,5 +1,6 @@
 import Files
 import Foundation
+import RunStore
 import Synchronization
 import TestSupport
 import Testing
@@ -27,4 +28,17 @@ func python(_ code: String, _ arguments: [String], while body: () throws -> Void
 /// Holds the thread until the file is there.
 func awaitFile(_ path: String) {
     while !FileManager.default.fileExists(atPath: path) { usleep(5000) }
+}
+
+/// A clock that goes on when it is told to.
+final class ManualClock: Sendable {
+    private let seconds = Mutex(0.0)
+
+    func advance(_ step: Double) { seconds.withLock { $0 += step } }
+
+    func timing(staleAfter: Double) -> LockTiming {
+        var timing = LockTiming(staleAfter: staleAfter, poll: 0.001)
+        timing.now = { [self] in seconds.withLock { $0 } }
+        return timing
+    }
 }

@@ -12,7 +12,7 @@ public struct ClaimWatch {
         case abandoned
     }
 
-    private var seen: [String: (text: String, since: ContinuousClock.Instant)] = [:]
+    private var seen: [String: (text: String, since: Double)] = [:]
 
     public init() {}
 
@@ -26,10 +26,10 @@ public struct ClaimWatch {
         if FileLock.isHeld(file) { return .held(by: owner) }
         guard let owner, owner.host != Machine.hostName else { return .free }
         guard let last = seen[identity.id], last.text == text else {
-            seen[identity.id] = (text, .now)
+            seen[identity.id] = (text, store.lockTiming.now())
             return .held(by: owner)
         }
-        let isStale = ContinuousClock.now - last.since >= .seconds(store.lockTiming.staleAfter)
+        let isStale = store.lockTiming.now() - last.since >= store.lockTiming.staleAfter
         return isStale ? .abandoned : .held(by: owner)
     }
 }

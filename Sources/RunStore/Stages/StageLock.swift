@@ -27,6 +27,8 @@ public struct LockTiming: Sendable {
     public var staleAfter: Double
     /// Between two looks of a process that waits.
     public var poll: Double
+    /// Seconds on a clock that only goes forward.
+    package var now: @Sendable () -> Double = { Double(DispatchTime.now().uptimeNanoseconds) * 1e-9 }
 
     public init(heartbeat: Double = 10, staleAfter: Double = 60, poll: Double = 0.25) {
         self.heartbeat = heartbeat
@@ -71,19 +73,19 @@ final class StageLock {
         _ url: URL, timing: LockTiming = LockTiming(), isDone: () throws -> Bool, waiting: (StageOwner?) throws -> Void
     ) throws -> StageLock? {
         var lastText = ""
-        var lastChange = ContinuousClock.now
+        var lastChange = timing.now()
         while true {
             if try isDone() { return nil }
             let lock = try FileLock.attempt(url)
             let text = lock?.text ?? (try? String(contentsOf: url, encoding: .utf8)) ?? ""
             if text != lastText {
                 lastText = text
-                lastChange = .now
+                lastChange = timing.now()
             }
             let owner = try? JSONDecoder().decode(StageOwner.self, from: Data(text.utf8))
             if let lock {
                 let mayLive = owner.map { $0.host != Machine.hostName } ?? false
-                if !mayLive || ContinuousClock.now - lastChange >= .seconds(timing.staleAfter) {
+                if !mayLive || timing.now() - lastChange >= timing.staleAfter {
                     return try isDone() ? nil : StageLock(lock, timing: timing)
                 }
             }

@@ -12,6 +12,11 @@ import Files
 ///
 /// **Types**: numbers compare as numbers, texts by their Unicode scalars, `false` before `true`. Values of different
 /// types are never equal, and their order is unknown.
+///
+/// ```swift
+/// let condition = try Expression(parsing: "tokenizer.variant = 'prologue' and prior.dim >= 128")
+/// let chosen = runs.filter { run in condition.matches { key in run.config[path: key] } }
+/// ```
 public indirect enum Expression: Sendable, Equatable {
     case compare(Operand, Comparator, Operand)
     /// Member of a list; `negated` for `not in`.
