@@ -1,7 +1,7 @@
 import Files
 import Foundation
 import RunStore
-import Sweep
+import Settings
 
 extension ExperimentContext {
     /// The run whose id is `given`, or begins with it where only one does.
@@ -9,6 +9,6 @@ extension ExperimentContext {
 
     /// The stages of a recorded run, from the settings recorded with it.
     public func plan(of run: RunRecord) throws -> RunPlan {
-        try RunPlan(run.config.decode(as: RunSettings.self), self)
+        try RunPlan(RunSettings(run.config, from: "run \(run.id)"), self)
     }
 }

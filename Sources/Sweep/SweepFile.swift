@@ -1,5 +1,6 @@
 import Files
 import Foundation
+import Settings
 
 /// A sweep file, read, checked and resolved into the runs it asks for. See `docs/sweeps.md` for the grammar.
 public struct SweepFile: Sendable {

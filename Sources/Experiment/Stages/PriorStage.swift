@@ -2,7 +2,7 @@ import Files
 import Foundation
 import Models
 import RunStore
-import Sweep
+import Settings
 import TensorCore
 
 /// Stage 3: a fresh class-conditional AR model on the stored tokens.
@@ -17,7 +17,7 @@ struct PriorStage: Stage {
     var tokenizer: TokenizerStage { tokens.tokenizer }
 
     /// Whether the tokenizer's joint AR model is the prior, and nothing is left to train.
-    var isJoint: Bool { tokenizer.settings.variant == .prologueOneStage }
+    var isJoint: Bool { tokenizer.settings.variant.joint == .prior }
 
     var identity: StageIdentity {
         if let adopted { return adopted.identity }
@@ -66,7 +66,7 @@ struct PriorStage: Stage {
 
     private func load(_ name: String, of holder: StageIdentity, _ context: ExperimentContext) throws -> ARModel {
         let model = ARModel(
-            settings.config(layout: tokenizer.layout, classes: tokenizer.dataset.classes), parameters: .unfilled)
+            ARConfig(settings, layout: tokenizer.layout, classes: tokenizer.dataset.classes), parameters: .unfilled)
         let file = try SafetensorsFile(reading: context.store.stage(holder).url(name))
         try ParameterFiles.load(model.parameters, from: file, prefix: "ar.")
         return model

@@ -3,7 +3,7 @@ import Foundation
 import ImageData
 import Models
 import RunStore
-import Sweep
+import Settings
 import TensorCore
 
 /// Stage 1: a trained tokenizer.
@@ -28,7 +28,7 @@ struct TokenizerStage: Stage {
     }
 
     var config: TokenizerConfig {
-        var config = settings.config(for: dataset)
+        var config = TokenizerConfig(settings, for: dataset)
         if let adopted { config.labels = adopted.labels }
         return config
     }
@@ -41,7 +41,7 @@ struct TokenizerStage: Stage {
             "tokenizer": .object((settings.stageIdentity.objectValue ?? [:]).filter { $0.key != "from" }),
             "image_size": .int(dataset.imageSize),
         ]
-        if settings.variant == .prologueOneStage { notes["prior"] = prior.networkIdentity }
+        if settings.variant.joint == .prior { notes["prior"] = prior.networkIdentity }
         return .object(notes)
     }
 
@@ -50,7 +50,7 @@ struct TokenizerStage: Stage {
         var read: [String: JSONValue] = [
             "data": dataset.identity, "tokenizer": settings.stageIdentity, "seed": .int(seed),
         ]
-        if settings.variant == .prologueOneStage { read["prior"] = prior.networkIdentity }
+        if settings.variant.joint == .prior { read["prior"] = prior.networkIdentity }
         if base != nil { read.merge(weightIdentity) { $1 } }
         var inputs = base.map { ["base": $0.id] } ?? [:]
         switch usedPerceptual {
@@ -128,6 +128,13 @@ enum PerceptualNetwork {
         case .classifier(let stage): PerceptualLoss(try stage.extractor(context).model)
         case .lpips(let url, _): PerceptualLoss(try LPIPS(weights: SafetensorsFile(reading: url)))
         }
+    }
+}
+
+extension TokenizerConfig {
+    /// For the images of `dataset`.
+    init(_ settings: TokenizerSettings, for dataset: Dataset) {
+        self.init(settings, imageSize: dataset.imageSize, channels: dataset.channels, labels: dataset.classes + 1)
     }
 }
 

@@ -1,4 +1,5 @@
 import Files
+import Settings
 
 /// Checks what was written against the schema: every key known, every value of its type and in its range.
 enum Checker {

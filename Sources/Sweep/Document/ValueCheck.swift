@@ -1,4 +1,5 @@
 import Files
+import Settings
 
 /// Checks one value against its row of the settings table.
 struct ValueCheck {

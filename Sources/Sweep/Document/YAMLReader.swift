@@ -1,5 +1,6 @@
 import Files
 import Foundation
+import Settings
 import Yams
 
 /// Reads YAML text into values with places. Plain scalars follow YAML 1.2's core schema: only `true` and `false` are

@@ -1,4 +1,5 @@
 import Files
+import Settings
 
 /// One value of an axis: what it is called and what it sets.
 struct AxisValue {

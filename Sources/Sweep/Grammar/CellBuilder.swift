@@ -1,4 +1,5 @@
 import Files
+import Settings
 
 /// Turns a document into cells: product of the axes, less what is excluded, and what is included, for each seed.
 struct CellBuilder {
@@ -73,15 +74,14 @@ struct CellBuilder {
 
     private func arm(_ value: AxisValue) throws -> Arm {
         let written = value.patch.merged(over: document.settings)
-        let resolved = Resolver.resolve(written, section: Schema.root)
-        let settings = try resolved.decode(as: RunSettings.self)
+        let settings = try RunSettings(written)
         let label = value.choices.isEmpty ? name : AxisValue.label(value.choices)
         if let conflict = settings.conflicts().first {
             let whose = value.choices.isEmpty ? "" : " (in \(label))"
             let place = conflict.paths.lazy.compactMap { written.value(at: $0)?.place }.first
             throw (place ?? value.place).error(conflict.message + whose)
         }
-        return Arm(value: value, label: label, resolved: resolved, settings: settings)
+        return Arm(value: value, label: label, resolved: settings.json, settings: settings)
     }
 
     /// `include`: cells of their own, made of settings and values of named axes.

@@ -1,4 +1,5 @@
 import Files
+import Settings
 
 /// What a sweep's results are compared by.
 public struct Comparison: Codable, Sendable, Equatable {

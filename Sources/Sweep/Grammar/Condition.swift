@@ -1,4 +1,5 @@
 import Files
+import Settings
 
 /// A condition on cells, as `exclude` and `only` have it, with all its keys known.
 struct Condition {

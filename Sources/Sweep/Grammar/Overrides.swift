@@ -1,4 +1,5 @@
 import Files
+import Settings
 
 /// `--set key=value` from the command line.
 enum Overrides {

@@ -1,4 +1,5 @@
 import Files
+import Settings
 
 /// The seeds of one replicate.
 struct SeedChoice: Equatable {
@@ -86,5 +87,8 @@ struct SeedChoice: Equatable {
 }
 
 extension SeedSettings {
-    init(all seed: Int) { (tokenizer, prior, sampler) = (seed, seed, seed) }
+    init(all seed: Int) {
+        self.init()
+        (tokenizer, prior, sampler) = (seed, seed, seed)
+    }
 }

@@ -1,5 +1,6 @@
 import Files
 import Foundation
+import Settings
 
 /// A sweep file with its bases merged in: settings checked, the sweep's own keys still as written.
 struct SweepDocument {

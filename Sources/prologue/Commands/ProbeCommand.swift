@@ -6,7 +6,7 @@ import Foundation
 import Metrics
 import Report
 import RunStore
-import Sweep
+import Settings
 
 struct ProbeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

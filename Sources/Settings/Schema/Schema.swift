@@ -44,7 +44,7 @@ public enum Schema {
 
     /// What the writer of an unknown dotted path may have meant: settings of that name further down in the same
     /// section, else the nearest of `others`, else settings of that name anywhere, else the nearest path of all.
-    static func suggestion(for path: String, others: [String]) -> String? {
+    package static func suggestion(for path: String, others: [String]) -> String? {
         let paths = settings.map(\.path)
         let keys = path.split(separator: ".").map(String.init)
         let name = keys.last ?? path
@@ -58,14 +58,14 @@ public enum Schema {
     }
 
     /// The end of an error message: `; did you mean …?`, or nothing.
-    static func hint(_ meant: String?) -> String { meant.map { "; did you mean \($0)?" } ?? "" }
+    package static func hint(_ meant: String?) -> String { meant.map { "; did you mean \($0)?" } ?? "" }
 
-    static func hint(for word: String, among candidates: some Sequence<String>) -> String {
+    package static func hint(for word: String, among candidates: some Sequence<String>) -> String {
         hint(nearest(to: word, among: candidates))
     }
 
     /// Names of arms and of map entries: letters, digits, `-` and `_`.
-    static func isName(_ text: String) -> Bool { text.wholeMatch(of: /[A-Za-z0-9][A-Za-z0-9_-]*/) != nil }
+    package static func isName(_ text: String) -> Bool { text.wholeMatch(of: /[A-Za-z0-9][A-Za-z0-9_-]*/) != nil }
 
     private static func flatten(_ section: SchemaSection, under prefix: String) -> [(path: String, setting: Setting)] {
         section.members.flatMap { key, node -> [(path: String, setting: Setting)] in

@@ -128,7 +128,7 @@ extension RunSettings {
                 message: "tokenizer.eos false leaves nothing to put in the place of dropped visual tokens; set "
                     + "tokenizer.visual_dropout to 0 instead of \(tokenizer.visualDropout)"))
         }
-        if tokenizer.variant == .prologuePost, tokenizer.prologueEncoder == .shared {
+        if tokenizer.variant.isFrozen, tokenizer.prologueEncoder == .shared {
             found.append(Conflict(
                 paths: ["tokenizer.prologue_encoder", "tokenizer.variant"],
                 message: "tokenizer.prologue_encoder shared is impossible in prologue-post, whose visual encoder is frozen; "
