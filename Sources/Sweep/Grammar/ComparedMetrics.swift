@@ -1,4 +1,5 @@
 import Metrics
+import Settings
 
 /// The scores that a sweep is to be compared by, checked before anything is trained for them.
 struct ComparedMetrics {
