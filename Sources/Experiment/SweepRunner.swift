@@ -59,6 +59,7 @@ public struct SweepRunner {
         _ crew: any Crew, upTo lastRole: String?, failsFast: Bool, _ announce: (SweepPlan) -> Void
     ) throws -> Outcome {
         try context.store.requireWritable()
+        for note in sweep.notes { context.progress.note("note: \(note)") }
         let plans = try plans()
         if let lastRole { try requireRole(lastRole, in: plans.map(\.plan)) }
         let ledger = RunLedger(plans, plans.map { record(of: $0.cell, $0.plan) }, context)

@@ -84,7 +84,7 @@ public struct SplitGuidanceSettings: SettingsSection {
 
     public static let help = "Guidance of this segment apart; replaces `guidance`. Null: not guided."
     public static let fields: [Field<Self>] = [
-        .value("scale", \.scale, "Guidance scale at the segment's end; 0: off (conditional logits).", .atLeast(0)),
+        .value("scale", \.scale, "Guidance scale at the segment's end; 1: off (conditional logits). It must be given, and not be 0.", .atLeast(0)),
         .value("schedule", \.schedule, "How the scale is reached over the segment; constant: the scale throughout."),
         .value("power", \.power, "Exponent of the cosine schedule's time.", .positive),
         .value("start", \.start, "Scale where the segment begins; null: 0 for prologue, 1 for visual tokens.",

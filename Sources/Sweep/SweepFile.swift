@@ -11,6 +11,8 @@ public struct SweepFile: Sendable {
     /// The runs, in the order of the file: the first axis changes slowest, seeds fastest. Never empty.
     public let cells: [Cell]
     public let compare: Comparison
+    /// What the file says that may not be what was meant, a sentence each.
+    public let notes: [String]
 
     /// Reads the file at `url` with its bases.
     ///
@@ -22,9 +24,17 @@ public struct SweepFile: Sendable {
         var document = try SweepDocument(loading: url)
         let overridden = try Overrides.apply(overrides, to: &document)
 
-        name = try Self.readName(document)
-        question = try document.texts("question").first?.text
-        let axes = try Axis.all(of: document)
+        var errors = AllErrors()
+        let given = (
+            name: try errors.attempt { try Self.readName(document) },
+            question: try errors.attempt { try document.texts("question").first?.text },
+            axes: try errors.attempt { try Axis.all(of: document) },
+            seeds: try errors.attempt { try SeedChoice.read(document["seeds"]) })
+        try errors.throwAny()
+        guard let name = given.name, let axes = given.axes else { throw InputError(file: document.file, "cannot be read") }
+        self.name = name
+        question = given.question ?? nil
+        notes = SeedChoice.notes(document["seeds"])
         let all = try CellBuilder(document: document, name: name, axes: axes, overridden: overridden).build()
         compare = try Comparison(document, axes: axes, cells: all)
 
@@ -47,8 +57,11 @@ public struct SweepFile: Sendable {
             throw InputError(
                 file: document.file, "name is missing: give the sweep a short name, such as name: prologue-length")
         }
-        guard let name = written.text, Schema.isName(name) else {
+        guard let name = written.name, Schema.isName(name) else {
             throw written.place.error("name is \(written.shown), but must be letters, digits, - and _")
+        }
+        guard name.count <= Schema.longestName else {
+            throw written.place.error("name has \(name.count) characters; at most \(Schema.longestName)")
         }
         return name
     }

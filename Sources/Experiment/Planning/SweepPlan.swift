@@ -147,7 +147,7 @@ extension SweepRunner {
         let assumptions = Assumptions()
         let plans = try plans(assumptions)
         var estimator = estimator(for: plans, machineRate: machineRate)
-        return plan(plans, estimator: &estimator, notes: assumptions.notes)
+        return plan(plans, estimator: &estimator, notes: sweep.notes + assumptions.notes)
     }
 
     func estimator(

@@ -74,11 +74,11 @@ struct PriorStage: Stage {
 }
 
 extension PriorStage {
-    private var sizes: ARConfig { settings.config(layout: tokenizer.layout, classes: tokenizer.dataset.classes) }
+    private var sizes: ARConfig { ARConfig(settings, layout: tokenizer.layout, classes: tokenizer.dataset.classes) }
 
     /// FLOPs of drawing a sequence, numbers in parameters, and numbers held while a group of sequences is drawn.
-    func drawing(_ sampler: Sweep.SamplerSettings, count: Int) -> (flops: Double, parameters: Int, held: Double) {
-        let isGuided = sampler.sampler.guidance != .off
+    func drawing(_ sampler: SamplerSettings, count: Int) -> (flops: Double, parameters: Int, held: Double) {
+        let isGuided = Guidance(sampler) != .off
         let branches = isGuided ? 2 : 1
         let group = Sampler.group(sequenceBytes: Int(4 * sizes.cache(rows: branches)))
         let rows = branches * min(count, group)
@@ -110,7 +110,7 @@ extension PriorStage {
     }
 
     /// Of images that are drawn and decoded, looked at and not kept.
-    func drawingImages(_ count: Int, _ sampler: Sweep.SamplerSettings, atOnce batch: Int) -> StageCost {
+    func drawingImages(_ count: Int, _ sampler: SamplerSettings, atOnce batch: Int) -> StageCost {
         let (drawing, decoding) = (drawing(sampler, count: batch), tokenizer.decoding)
         let held = max(drawing.held, Double(min(batch, Tokenizer.batch)) * decoding.held)
         return StageCost(

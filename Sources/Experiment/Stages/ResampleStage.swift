@@ -99,7 +99,7 @@ extension ResampleStage {
     var cost: StageCost? {
         let (tokenizer, count) = (prior.tokenizer, settings.rows * settings.columns)
         let (drawing, decoding, dataset) = (
-            prior.drawing(Sweep.SamplerSettings(), count: count), tokenizer.decoding, tokenizer.dataset
+            prior.drawing(SamplerSettings(), count: count), tokenizer.decoding, tokenizer.dataset
         )
         let pixels = Double(count * dataset.imageSize * dataset.imageSize * dataset.channels)
         let parameters = drawing.parameters + decoding.parameters

@@ -54,7 +54,7 @@ struct SnapshotStage: Stage {
 
 extension SnapshotStage {
     var cost: StageCost? {
-        let sampler = Sweep.SamplerSettings()
+        let sampler = SamplerSettings()
         return prior.drawingImages(2 * count * prior.stepsKept.count, sampler, atOnce: FeatureExtractor.batch)
     }
 }

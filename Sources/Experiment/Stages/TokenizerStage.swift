@@ -205,11 +205,11 @@ extension TokenizerStage {
     }
 
     var cost: StageCost? {
-        let (config, isFrozen) = (config, settings.variant == .prologuePost)
+        let (config, isFrozen) = (config, settings.variant.isFrozen)
         if adopted != nil { return .taken(parameters: config.cost().parameters) }
-        let joint = settings.trainedJointConfig(prior: prior, layout: config.layout, classes: dataset.classes)
+        let joint = ARConfig(with: settings, prior: prior, layout: config.layout, classes: dataset.classes)
         func training(_ losses: ImageLossCost) -> TrainingCost {
-            config.trainingCost(weights: settings.lossWeights, isFrozen: isFrozen, joint: joint, imageLosses: losses)
+            config.trainingCost(weights: .init(settings), isFrozen: isFrozen, joint: joint, imageLosses: losses)
         }
         let whole = training(imageLosses)
         // Until a discriminator begins, there is none.

@@ -135,7 +135,7 @@ extension FormatStyle where Self == FloatingPointFormatStyle<Double> {
 
 extension TuningStage {
     var cost: StageCost? {
-        var guided = Sweep.SamplerSettings()
+        var guided = SamplerSettings()
         guided.guidance.scale = 2
         return prior.drawingImages(
             settings.count * settings.scales.count * settings.temperatures.count, guided, atOnce: FeatureExtractor.batch)

@@ -23,8 +23,12 @@ package struct SourceValue: Sendable {
 
     package var content: Content
     package let place: Place
+    /// A plain scalar as it was written, such as `4` or `1e3`.
+    package let written: String?
 
-    package init(content: Content, place: Place) { (self.content, self.place) = (content, place) }
+    package init(content: Content, place: Place, written: String? = nil) {
+        (self.content, self.place, self.written) = (content, place, written)
+    }
 
     /// A value of a record.
     init(_ json: JSONValue, at place: Place) {
@@ -51,6 +55,9 @@ package struct SourceValue: Sendable {
     package var isNull: Bool { if case .plain(.null) = content { true } else { false } }
     package var text: String? { if case .plain(.string(let text)) = content { text } else { nil } }
 
+    /// What names an arm or the like: a text, or a number or truth value as it was written.
+    package var name: String? { text ?? (isNull ? nil : written) }
+
     package subscript(key: String) -> SourceValue? { entries?.first { $0.key == key }?.value }
 
     /// The value without its places.
@@ -63,12 +70,17 @@ package struct SourceValue: Sendable {
         }
     }
 
-    /// In an error message: the value as it could be written on one line.
+    /// In an error message: the value as it could be written on one line, cut where that is long.
     package var shown: String {
+        let line = line
+        return line.count > 160 ? line.prefix(150) + " …" : line
+    }
+
+    private var line: String {
         switch content {
         case .plain(let value): value.canonical
-        case .list(let items): "[\(items.map(\.shown).joined(separator: ", "))]"
-        case .map(let entries): "{\(entries.map { "\($0.key): \($0.value.shown)" }.joined(separator: ", "))}"
+        case .list(let items): "[\(items.prefix(60).map(\.shown).joined(separator: ", "))]"
+        case .map(let entries): "{\(entries.prefix(60).map { "\($0.key): \($0.value.shown)" }.joined(separator: ", "))}"
         }
     }
 
