@@ -34,14 +34,17 @@ let package = Package(
         .target(name: "CPJRT"),
         .target(name: "PJRT", dependencies: ["CPJRT", "Files"]),
 
+        // What an experiment may set; models and stages take these as they are.
+        .target(name: "Settings", dependencies: ["Files"]),
+
         // The engine.
         .target(
             name: "CKernels",
             cSettings: [.unsafeFlags(["-O3", "-fno-math-errno"])],
             linkerSettings: [.linkedLibrary("m"), .linkedLibrary("pthread")]),
         .target(name: "TensorCore", dependencies: ["CKernels", "COpenBLAS"]),
-        .target(name: "NN", dependencies: ["TensorCore"]),
-        .target(name: "Models", dependencies: ["TensorCore", "NN", "Files"]),
+        .target(name: "NN", dependencies: ["TensorCore", "Settings"]),
+        .target(name: "Models", dependencies: ["TensorCore", "NN", "Settings", "Files"]),
 
         // Data, measures, records: no engine needed.
         .target(name: "Archives", dependencies: ["CZip", "Files"]),
@@ -52,23 +55,24 @@ let package = Package(
             dependencies: [
                 "CHDF5", "Files", .product(name: "GRDB", package: "GRDB.swift"),
             ]),
-        .target(name: "Sweep", dependencies: ["Files", "Metrics", .product(name: "Yams", package: "Yams")]),
+        .target(name: "Sweep", dependencies: ["Files", "Metrics", "Settings", .product(name: "Yams", package: "Yams")]),
 
-        .target(name: "Verification", dependencies: ["TensorCore", "NN", "Models", "Files", "Evaluation"]),
+        .target(name: "Verification", dependencies: ["TensorCore", "NN", "Models", "Settings", "Files", "Evaluation"]),
 
         // The experiments.
         .target(
             name: "Experiment",
             dependencies: [
-                "TensorCore", "NN", "Models", "Archives", "Evaluation", "RunStore", "Sweep", "ImageData", "Files", "Metrics",
+                "TensorCore", "NN", "Models", "Archives", "Evaluation", "RunStore", "Settings", "Sweep", "ImageData",
+                "Files", "Metrics",
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .target(name: "Report", dependencies: ["Experiment", "Evaluation", "RunStore", "Sweep", "Files", "Metrics"]),
         .executableTarget(
             name: "prologue",
             dependencies: [
-                "Files", "Metrics", "TensorCore", "NN", "Models", "Evaluation", "RunStore", "Sweep", "Experiment", "Report",
-                "Verification",
+                "Files", "Metrics", "TensorCore", "NN", "Models", "Evaluation", "RunStore", "Settings", "Sweep", "Experiment",
+                "Report", "Verification",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
@@ -76,7 +80,7 @@ let package = Package(
         // What tests of several targets need: the Python that results are compared with, temporary folders.
         .target(name: "TestSupport", dependencies: ["Files"], path: "Tests/TestSupport"),
         .testTarget(name: "TensorCoreTests", dependencies: ["CKernels", "NN", "Files", "TestSupport"]),
-        .testTarget(name: "ModelsTests", dependencies: ["Models", "Files", "TestSupport"]),
+        .testTarget(name: "ModelsTests", dependencies: ["Models", "Settings", "Files", "TestSupport"]),
         .testTarget(name: "VerificationTests", dependencies: ["Verification", "Models", "Files", "TestSupport"]),
         .testTarget(name: "ImageDataTests", dependencies: ["Archives", "ImageData", "Files", "TestSupport"]),
         .testTarget(name: "ArchivesTests", dependencies: ["Archives", "Files", "TestSupport"]),
@@ -84,10 +88,10 @@ let package = Package(
         .testTarget(name: "MetricsTests", dependencies: ["Metrics", "Files"]),
         .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "Files", "TestSupport"]),
         .testTarget(name: "RunStoreTests", dependencies: ["RunStore", "Files", "TestSupport"]),
-        .testTarget(name: "SweepTests", dependencies: ["Sweep", "TestSupport"]),
+        .testTarget(name: "SweepTests", dependencies: ["Sweep", "Settings", "TestSupport"]),
         .testTarget(name: "ReportTests", dependencies: ["Report", "Experiment", "Evaluation", "Files", "Metrics", "RunStore", "TestSupport"]),
         .testTarget(name: "ExperimentTests",
-            dependencies: ["Experiment", "Evaluation", "Files", "ImageData", "Metrics", "RunStore", "Sweep", "TestSupport"]),
+            dependencies: ["Experiment", "Evaluation", "Files", "ImageData", "Metrics", "RunStore", "Settings", "Sweep", "TestSupport"]),
         .testTarget(name: "CommandLineTests", dependencies: ["prologue", "Files", "TestSupport"]),
         .testTarget(name: "PJRTTests", dependencies: ["PJRT", "StableHLO", "Files", "TestSupport"]),
     ],

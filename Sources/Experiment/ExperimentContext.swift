@@ -1,7 +1,7 @@
 import Foundation
 import Logging
 import RunStore
-import Sweep
+import Settings
 import Synchronization
 
 /// What all stages work with: the store, code version and machine, and where progress is reported.

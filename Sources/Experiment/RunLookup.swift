@@ -1,7 +1,7 @@
 import Files
 import Foundation
 import RunStore
-import Sweep
+import Settings
 
 extension Store {
     /// The id of the run of a cell.
@@ -34,6 +34,6 @@ extension ExperimentContext {
 
     /// The stages of a recorded run, from the settings recorded with it.
     public func plan(of run: RunRecord) throws -> RunPlan {
-        try RunPlan(run.config.decode(as: RunSettings.self), self)
+        try RunPlan(RunSettings(run.config, from: "run \(run.id)"), self)
     }
 }

@@ -2,7 +2,7 @@ import Files
 import Foundation
 import Models
 import RunStore
-import Sweep
+import Settings
 import TensorCore
 
 /// The stages of one run, each after those it reads.
@@ -123,7 +123,7 @@ public struct RunPlan {
         guard let adopted, let imageSize = adopted.imageSize, let channels = adopted.channels else {
             throw InputError("data.set none needs tokenizer.from an imported tokenizer: a trained one has its data")
         }
-        var labels = adopted.settings.variant == .prologueOneStage ? adopted.jointLabels : nil
+        var labels = adopted.settings.variant.joint == .prior ? adopted.jointLabels : nil
         if let from = settings.prior.from {
             let without = Dataset(withoutImagesOf: imageSize, channels: channels, classes: adopted.labels - 1)
             let tokenizer = TokenizerStage(
@@ -137,7 +137,7 @@ public struct RunPlan {
 
     /// All settings with those of adopted models; nil where nothing was adopted.
     var resolved: JSONValue? {
-        settings.tokenizer.from == nil && settings.prior.from == nil ? nil : try? JSONValue(encoding: settings)
+        settings.tokenizer.from == nil && settings.prior.from == nil ? nil : settings.json
     }
 
     /// Roles with the ids of their stages.

@@ -2,7 +2,7 @@ import Files
 import Foundation
 import ImageData
 import RunStore
-import Sweep
+import Settings
 import TensorCore
 
 /// What can be asked of one finished run besides its sweep: other samples, probes, resampling rows. Each is a stage of

@@ -63,6 +63,7 @@ public struct SweepRunner {
         _ pool: any WorkerPool, upTo lastRole: String?, failsFast: Bool, _ announce: (SweepPlan) -> Void
     ) throws -> Outcome {
         try context.store.requireWritable()
+        for note in sweep.notes { context.progress.note("note: \(note)") }
         let plans = try plans()
         if let lastRole { try requireRole(lastRole, in: plans.map(\.plan)) }
         let asked = plans.map { cell, plan in lastRole.map { plan.stages(upTo: $0) } ?? plan.stages }

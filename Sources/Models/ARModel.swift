@@ -1,4 +1,5 @@
 import NN
+import Settings
 import TensorCore
 
 /// Sizes of an AR model.
@@ -10,24 +11,46 @@ public struct ARConfig: Equatable, Sendable {
     public var labels: Int
     /// Whether the head is the embedding table.
     public var tied: Bool = false
-    public var positions = Positions.sequence
+    public var positions = ARPositions.sequence
     /// What the products of layers and head multiply.
     public var precision = Precision.float32
-
-    /// Where tokens stand for the rotary embedding.
-    public enum Positions: Equatable, Sendable {
-        /// All in one line, BOS at 0: (l, 0, 0).
-        case sequence
-        /// Visual tokens where their patches are, (row, column, 0) with the base frequency of image positions; BOS,
-        /// prologue and EOS in a line on the third axis, (0, 0, l): as patches and queries in the encoder. Needs a
-        /// square grid of visual tokens.
-        case hybrid
-    }
 
     public init(layout: SequenceLayout, network: TokenizerConfig.Network, labels: Int) {
         self.layout = layout
         self.network = network
         self.labels = labels
+    }
+
+    /// The prior that `settings` describe.
+    public init(_ settings: PriorSettings, layout: SequenceLayout, classes: Int) {
+        self.init(
+            layout: layout,
+            network: .init(width: settings.dim, layers: settings.layers, heads: settings.heads, axes: settings.ropeAxes),
+            labels: classes + 1)
+        (tied, positions, conditionWidth) = (settings.tied, settings.positions, settings.condDim)
+        precision = settings.precision
+    }
+
+    /// The AR model that is trained beside the tokenizer of `settings`, and left behind.
+    public init(besides settings: TokenizerSettings, layout: SequenceLayout, classes: Int) {
+        let joint = settings.jointAr
+        self.init(
+            layout: layout,
+            network: .init(width: joint.dim, layers: joint.layers, heads: joint.heads, axes: joint.ropeAxes),
+            labels: classes + 1)
+        (tied, positions, conditionWidth) = (joint.tied, joint.positions, settings.condDim)
+        precision = settings.precision
+    }
+
+    /// The AR model that is trained with a tokenizer: a small one, or the prior itself; nil where there is none.
+    public init?(with settings: TokenizerSettings, prior: PriorSettings, layout: SequenceLayout, classes: Int) {
+        switch settings.variant.joint {
+        case .none: return nil
+        case .beside: self.init(besides: settings, layout: layout, classes: classes)
+        case .prior:
+            self.init(prior, layout: layout, classes: classes)
+            precision = settings.precision
+        }
     }
 }
 

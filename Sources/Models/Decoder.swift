@@ -25,7 +25,7 @@ public struct Decoder {
             TransformerShape(
                 width: width, layers: config.decoder.layers, heads: config.decoder.heads, feedForwardRatio: 8.0 / 3,
                 biases: true, causal: false, precision: config.precision),
-            labels: config.labels, conditionWidth: config.conditionWidth, outputNorm: true, in: builder)
+            labels: config.labels, conditionWidth: config.condDim, outputNorm: true, in: builder)
         head = Linear("dec.out", from: width, to: config.patchWidth, scale: 1e-5, in: builder)
         parameters = builder.parameters
         let positions = (queries == nil ? [] : (0..<n).map { RotaryTable.Position.query($0) }) + config.gridPositions

@@ -54,10 +54,10 @@ public struct Encoder {
             TransformerShape(
                 width: width, layers: config.encoder.layers, heads: config.encoder.heads,
                 feedForwardRatio: 8.0 / 3, biases: true, causal: false, precision: config.precision),
-            labels: config.labels, conditionWidth: config.conditionWidth, outputNorm: false, in: builder)
+            labels: config.labels, conditionWidth: config.condDim, outputNorm: false, in: builder)
         quantizer = Quantizer(
             "quantizer", config.visualQuantizer, for: .visual, from: width, codes: config.codebook,
-            codeWidth: config.codeWidth, commitment: config.commitment, temperature: config.visualTemperature,
+            codeWidth: config.zDim, commitment: config.commitment, temperature: config.visualTemperature,
             pathTemperature: config.couplingTemperature, entropyTemperature: config.visualEntropyTemperature, in: builder)
         if case .separate(let layers) = config.prologue {
             prologueEncoder = PrologueEncoder(config, layers: layers, in: builder)
@@ -69,7 +69,7 @@ public struct Encoder {
             ? nil
             : Quantizer(
                 "semantic_quantizer", config.prologueQuantizer, for: .prologue, from: width,
-                codes: config.prologueCodebook, codeWidth: config.codeWidth, commitment: config.commitment,
+                codes: config.prologueCodebook, codeWidth: config.zDim, commitment: config.commitment,
                 temperature: config.prologueTemperature, pathTemperature: config.prologueTemperature,
                 entropyTemperature: config.prologueEntropyTemperature, in: builder)
         parameters = builder.parameters
@@ -133,7 +133,7 @@ struct PrologueEncoder {
             TransformerShape(
                 width: width, layers: layers, heads: config.encoder.heads, feedForwardRatio: 11.0 / 4, biases: true,
                 causal: false, precision: config.precision),
-            labels: config.labels, conditionWidth: config.conditionWidth, outputNorm: false, in: builder)
+            labels: config.labels, conditionWidth: config.condDim, outputNorm: false, in: builder)
         table = RotaryTable(
             config.gridPositions + (0..<config.prologueTokens).map { .query($0) }, axisWidths: config.encoder.axes)
     }

@@ -1,9 +1,5 @@
 import Foundation
-
-/// A curve over a segment of the sequence.
-public enum GuidanceSchedule: String, CaseIterable, Codable, Sendable {
-    case constant, linear, cosine
-}
+import Settings
 
 /// Classifier-free guidance: logits = s·cond + (1−s)·uncond, s over the step t = 0, 1, … (method §5.1).
 public enum Guidance: Equatable, Sendable {
@@ -32,6 +28,22 @@ public enum Guidance: Equatable, Sendable {
             case .linear: start + (scale - start) * t
             case .cosine: start + (scale - start) * 0.5 * (1 - cos(.pi * pow(t, power)))
             }
+        }
+    }
+
+    /// What `settings` say: split guidance where there is any, its other segment unguided; a scale of 0 over the whole
+    /// sequence means off.
+    public init(_ settings: SamplerSettings) {
+        func curve(_ segment: SplitGuidanceSettings?, start: Double) -> Curve {
+            guard let segment else { return Curve(schedule: .constant, scale: 1, start: start) }
+            return Curve(
+                schedule: segment.schedule, scale: segment.scale, power: segment.power, start: segment.start ?? start)
+        }
+        let (prologue, visual, whole) = (settings.prologueGuidance, settings.visualGuidance, settings.guidance)
+        if prologue != nil || visual != nil {
+            self = .split(prologue: curve(prologue, start: 0), visual: curve(visual, start: 1))
+        } else {
+            self = whole.scale == 0 ? .off : .overall(scale: whole.scale, schedule: whole.schedule, power: whole.power)
         }
     }
 

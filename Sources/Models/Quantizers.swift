@@ -1,5 +1,6 @@
 import Foundation
 import NN
+import Settings
 import TensorCore
 
 /// How tokens are chosen among codes, and how codes and encoder learn from it. With s the similarity of an encoder
@@ -16,6 +17,17 @@ public enum QuantizerKind: Equatable, Sendable {
     /// As `probq`, with a code drawn from P in training (Jang et al. 2017, arXiv 1611.01144): s + τ·g in the place of s,
     /// g Gumbel noise, and P = softmax((s/τ + g)/τ') with the temperature τ' of the relaxation. Without noise elsewhere.
     case gumbel(temperature: Double)
+
+    init(_ quantizer: TokenizerSettings.Quantizer, levels: [Int], gumbelTemperature: Double) {
+        self =
+            switch quantizer {
+            case .vq: .vq
+            case .probq: .probq
+            case .lfq: .lfq
+            case .fsq: .fsq(levels: levels)
+            case .gumbel: .gumbel(temperature: gumbelTemperature)
+            }
+    }
 }
 
 /// What a quantizer makes of encoder outputs.

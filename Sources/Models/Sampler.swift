@@ -1,26 +1,12 @@
 import NN
+import Settings
 import TensorCore
 
-/// How tokens are drawn from the AR model (method §5).
-public struct SamplerSettings: Equatable, Sendable {
-    public var temperature: Double = 1
-    /// Temperature of prologue tokens; nil: the same.
-    public var prologueTemperature: Double?
-    /// Keep the k most likely tokens; 0: all.
-    public var topK = 0
-    /// Keep the most likely tokens up to this probability, the one that crosses it included; 1: all.
-    public var topP = 1.0
-    public var guidance = Guidance.off
-    /// What the model's products multiply while it draws.
-    public var precision = Precision.float32
-
-    public init() {}
-}
-
-/// Draws token sequences with a key–value cache; both guidance branches run as one batch.
+/// Draws token sequences as `settings` say, with a key–value cache; both guidance branches run as one batch.
 public struct Sampler {
     private let model: ARModel
     private let settings: SamplerSettings
+    private let guidance: Guidance
     private let decoder: any StepDecoder
     /// Sequences drawn together: enough rows for efficient products, few enough for a cache of bounded size.
     package let group: Int
@@ -38,11 +24,12 @@ public struct Sampler {
     public init(_ model: ARModel, _ settings: SamplerSettings, cacheBytes: Int = cacheBytes) {
         self.model = model
         self.settings = settings
+        guidance = Guidance(settings)
         let (transformer, layout) = (model.transformer, model.config.layout)
         let head = (model.head?.weight ?? model.table).value
         // Only logits of a token's own segment are computed; a segment of one token needs none.
         let segments = (0..<layout.length).map(layout.segment).filter { $0.count > 1 }
-        let branches = settings.guidance == .off ? 1 : 2
+        let branches = guidance == .off ? 1 : 2
         let rowBytes: Int
         switch settings.precision {
         case .float32:
@@ -104,7 +91,7 @@ public struct Sampler {
     private func sampleGroup(labels: [Int32], seed: Int, first: Int, given: [Int32]?) -> [Int32] {
         let layout = model.config.layout
         let (count, length) = (labels.count, layout.length)
-        let guided = settings.guidance != .off
+        let guided = guidance != .off
         let rows = guided ? 2 * count : count
         let session = decoder.session(rows: rows, capacity: length)
         var streams = (0..<count).map { RandomStream(seed: seed, "sampler", step: first + $0) }
@@ -115,7 +102,7 @@ public struct Sampler {
         for t in 0..<length {
             let hidden = session.step(x)
             let segment = layout.segment(at: t)
-            let scale = settings.guidance.scale(at: t, layout: layout)
+            let scale = guidance.scale(at: t, layout: layout)
             if segment.count > 1 {
                 let logits = session.logits(hidden, segment, count: count, mixing: scale)
                 draw.temperature = t < layout.prologueTokens

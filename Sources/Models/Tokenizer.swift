@@ -1,4 +1,5 @@
 import NN
+import Settings
 import TensorCore
 
 /// A tokenizer as it is trained: encoder, decoder and, with a prologue, the joint AR model whose cross-entropy
@@ -41,6 +42,19 @@ public struct Tokenizer {
         public var visualCrossEntropy = 0.0
 
         public init() {}
+
+        public init(_ settings: TokenizerSettings) {
+            let loss = settings.loss
+            // On a frozen visual path, cross-entropy is all there is to train with.
+            if settings.variant.isFrozen {
+                (l1, l2, quantizer) = (0, 0, 0)
+            } else {
+                (l1, l2, quantizer, visualEntropy) = (loss.l1, loss.l2, loss.quantizer, loss.visualEntropy)
+            }
+            (prologueQuantizer, prologueEntropy) = (loss.prologueQuantizer, loss.prologueEntropy)
+            prologueCrossEntropy = loss.cePrologue
+            visualCrossEntropy = settings.variant.isCoupled ? loss.ceCoupled : loss.ceVisual
+        }
     }
 
     /// Step A's forward pass: every term as a scalar on the tape.

@@ -1,6 +1,8 @@
+import Settings
 import TensorCore
 
-/// Sizes of a tokenizer: image, encoder, quantizers, decoder.
+/// A tokenizer's networks: its settings, for images of one size.
+@dynamicMemberLookup
 public struct TokenizerConfig: Equatable, Sendable {
     /// How visual tokens relate to the image.
     public enum Visual: Equatable, Sendable {
@@ -32,68 +34,87 @@ public struct TokenizerConfig: Equatable, Sendable {
         }
     }
 
-    public var visual: Visual
-    public var prologue: Prologue
-    public var imageSize, channels, patch: Int
-    public var encoder, decoder: Network
-    /// Channels of a learned code, and visual codes.
-    public var codeWidth, codebook: Int
-    public var prologueTokens, prologueCodebook: Int
-    /// Whether an EOS token stands between prologue and image.
-    public var hasEOS = true
-    public var visualQuantizer = QuantizerKind.vq
-    public var prologueQuantizer = QuantizerKind.probq
-    /// τ of a visual quantizer whose codes learn through P (`probq`, `gumbel`).
-    public var visualTemperature: Double = 0.1
-    /// τ of the prologue's P.
-    public var prologueTemperature: Double = 0.1
-    public var commitment: Double = 0.25
-    /// Temperatures of the entropy losses; nil: there are none.
-    public var visualEntropyTemperature, prologueEntropyTemperature: Double?
-    /// τ of the probabilities through which an AR model's cross-entropy reaches the visual tokens themselves (the
-    /// `coupled-*` controls); nil: it does not.
-    public var couplingTemperature: Double?
-    public var conditionWidth: Int = 32
-    /// What the products of the transformer layers multiply.
-    public var precision = Precision.float32
+    public var settings: TokenizerSettings
+    public var imageSize, channels: Int
     /// Labels of the condition embedding, the unconditional one included.
     public var labels: Int
 
+    public init(_ settings: TokenizerSettings, imageSize: Int, channels: Int, labels: Int) {
+        (self.settings, self.imageSize, self.channels, self.labels) = (settings, imageSize, channels, labels)
+    }
+
+    /// Networks of these sizes, for those who have no settings.
     public init(
         visual: Visual, prologue: Prologue, imageSize: Int, channels: Int, patch: Int, encoder: Network,
         decoder: Network, codeWidth: Int, codebook: Int, prologueTokens: Int, prologueCodebook: Int, labels: Int
     ) {
-        self.visual = visual
-        self.prologue = prologue
-        self.imageSize = imageSize
-        self.channels = channels
-        self.patch = patch
-        self.encoder = encoder
-        self.decoder = decoder
-        self.codeWidth = codeWidth
-        self.codebook = codebook
-        self.prologueTokens = prologue == .none ? 0 : prologueTokens
-        self.prologueCodebook = prologue == .none ? 0 : prologueCodebook
-        self.labels = labels
+        var settings = TokenizerSettings()
+        settings.variant = prologue != .none ? .prologue : visual == .latent ? .baseline1D : .baseline2D
+        if case .separate(let layers) = prologue {
+            (settings.prologueEncoder, settings.prologueEncoderLayers) = (.separate, layers)
+        }
+        (settings.patch, settings.zDim, settings.codebook) = (patch, codeWidth, codebook)
+        (settings.prologueTokens, settings.prologueCodebook) = (prologueTokens, prologueCodebook)
+        (settings.dim, settings.layers, settings.heads) = (encoder.width, encoder.layers, encoder.heads)
+        (settings.decoderDim, settings.decoderLayers, settings.decoderHeads) = (decoder.width, decoder.layers, decoder.heads)
+        settings.ropeAxes = encoder.axes
+        self.init(settings, imageSize: imageSize, channels: channels, labels: labels)
     }
 
-    public var grid: Int { imageSize / patch }
+    /// Every setting under its own name, such as `config.commitment`.
+    public subscript<Value>(dynamicMember path: WritableKeyPath<TokenizerSettings, Value>) -> Value {
+        get { settings[keyPath: path] }
+        set { settings[keyPath: path] = newValue }
+    }
+
+    public var visual: Visual { settings.variant.isLatent ? .latent : .grid }
+    public var prologue: Prologue {
+        switch (settings.hasPrologue, settings.resolvedPrologueEncoder) {
+        case (false, _): .none
+        case (true, .shared): .shared
+        case (true, .separate): .separate(layers: settings.prologueEncoderLayers)
+        }
+    }
+    public var encoder: Network {
+        Network(width: settings.dim, layers: settings.layers, heads: settings.heads, axes: settings.ropeAxes)
+    }
+    public var decoder: Network {
+        let size = settings.decoderSize
+        return Network(width: size.dim, layers: size.layers, heads: size.heads, axes: settings.ropeAxes)
+    }
+    /// K, none without a prologue.
+    public var prologueTokens: Int { settings.hasPrologue ? settings.prologueTokens : 0 }
+    public var prologueCodebook: Int { settings.hasPrologue ? settings.prologueCodebook : 0 }
+    public var visualQuantizer: QuantizerKind {
+        .init(settings.visualQuantizer, levels: settings.visualLevels, gumbelTemperature: settings.gumbelTemperature)
+    }
+    public var prologueQuantizer: QuantizerKind {
+        .init(settings.prologueQuantizer, levels: settings.prologueLevels, gumbelTemperature: settings.gumbelTemperature)
+    }
+    /// Temperatures of the entropy losses; nil: there are none.
+    public var visualEntropyTemperature: Double? { settings.loss.visualEntropy == 0 ? nil : settings.entropyTemperature }
+    public var prologueEntropyTemperature: Double? { settings.loss.prologueEntropy == 0 ? nil : settings.entropyTemperature }
+    /// τ of the probabilities through which an AR model's cross-entropy reaches the visual tokens themselves (the
+    /// `coupled-*` controls); nil: it does not.
+    public var couplingTemperature: Double? { settings.variant.isCoupled ? settings.couplingTemperature : nil }
+
+    public var grid: Int { imageSize / settings.patch }
     /// N, the number of visual tokens.
     public var visualTokens: Int { grid * grid }
     /// Numbers in a patch: patch·patch·channels.
-    public var patchWidth: Int { patch * patch * channels }
+    public var patchWidth: Int { settings.patch * settings.patch * channels }
     /// Channels of a visual code, which the decoder reads.
     public var visualCodeWidth: Int {
         switch visualQuantizer {
-        case .vq, .probq, .gumbel: codeWidth
-        case .lfq: BinaryCodebook.bits(codebook)
+        case .vq, .probq, .gumbel: settings.zDim
+        case .lfq: BinaryCodebook.bits(settings.codebook)
         case .fsq(let levels): levels.count
         }
     }
     public var layout: SequenceLayout {
         SequenceLayout(
-            prologueTokens: prologueTokens, visualTokens: visualTokens, visualCodes: codebook,
-            prologueCodes: prologueCodebook, hasEOS: hasEOS)
+            prologueTokens: prologueTokens, visualTokens: visualTokens, visualCodes: settings.codebook,
+            prologueCodes: prologueCodebook, hasEOS: settings.eos)
     }
 }
 

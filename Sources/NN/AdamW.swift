@@ -1,4 +1,5 @@
 import Foundation
+import Settings
 import TensorCore
 
 /// AdamW with decoupled decay, global-norm clipping and an exponential moving average, in one pass (method §4.5).
@@ -28,6 +29,12 @@ public final class AdamW {
             self.decay = decay
             self.clip = clip
             self.averageHalfLife = averageHalfLife
+        }
+
+        public init(_ settings: OptimizerSettings, decay: Double, averageHalfLife: Double?) {
+            self.init(
+                beta1: settings.beta1, beta2: settings.beta2, epsilon: settings.epsilon, decay: decay, clip: settings.clip,
+                averageHalfLife: averageHalfLife)
         }
     }
 

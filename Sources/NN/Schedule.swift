@@ -1,3 +1,5 @@
+import Settings
+
 /// Learning rate over steps: linear warm-up from 0, flat, linear decay to the end rate (method §4.5).
 ///
 ///     let schedule = LearningRateSchedule(base: 1e-3, end: 1e-4, warmup: 100, decayStart: 900, total: 1000)
@@ -16,6 +18,11 @@ public struct LearningRateSchedule: Equatable, Sendable {
         self.warmup = warmup
         self.decayStart = decayStart
         self.total = total
+    }
+
+    public init(_ settings: OptimizerSettings, steps: Int) {
+        self.init(
+            base: settings.lr, end: settings.endLr, warmup: settings.warmup, decayStart: settings.firstDecayStep, total: steps)
     }
 
     public func rate(at step: Int) -> Double {

@@ -1,3 +1,4 @@
+import Settings
 import TensorCore
 
 /// Sizes of a stack of transformer layers.

@@ -1,5 +1,6 @@
 import Files
 import Foundation
+import Settings
 
 /// A sweep file, read, checked and resolved into the runs it asks for. See `docs/sweeps.md` for the grammar.
 ///
@@ -15,6 +16,8 @@ public struct SweepFile: Sendable {
     /// The runs, in the order of the file: the first axis changes slowest, seeds fastest. Never empty.
     public let cells: [Cell]
     public let compare: Comparison
+    /// What it says of seeds that may not be what was meant.
+    private let seedNotes: [String]
 
     /// Reads the file at `url` with its bases.
     ///
@@ -26,9 +29,17 @@ public struct SweepFile: Sendable {
         var document = try SweepDocument(loading: url)
         let overridden = try Overrides.apply(overrides, to: &document)
 
-        name = try Self.readName(document)
-        question = try document.texts("question").first?.text
-        let axes = try Axis.all(of: document)
+        var errors = AllErrors()
+        let given = (
+            name: try errors.attempt { try Self.readName(document) },
+            question: try errors.attempt { try document.texts("question").first?.text },
+            axes: try errors.attempt { try Axis.all(of: document) },
+            seeds: try errors.attempt { try SeedChoice.read(document["seeds"]) })
+        try errors.throwAny()
+        guard let name = given.name, let axes = given.axes else { throw InputError(file: document.file, "cannot be read") }
+        self.name = name
+        question = given.question ?? nil
+        seedNotes = SeedChoice.notes(document["seeds"])
         let all = try CellBuilder(document: document, name: name, axes: axes, overridden: overridden).build()
         compare = try Comparison(document, axes: axes, cells: all)
 
@@ -46,16 +57,20 @@ public struct SweepFile: Sendable {
         }
     }
 
-    /// What is to be known before it is run: scores of different cells that will not compare.
-    public var notes: [String] { ComparedMetrics.notes(self) }
+    /// What is to be known before it is run, a sentence each: what may not be what was meant, and scores of different cells that
+    /// will not compare.
+    public var notes: [String] { seedNotes + ComparedMetrics.notes(self) }
 
     private static func readName(_ document: SweepDocument) throws -> String {
         guard let written = document["name"] else {
             throw InputError(
                 file: document.file, "name is missing: give the sweep a short name, such as name: prologue-length")
         }
-        guard let name = written.text, Schema.isName(name) else {
+        guard let name = written.name, Schema.isName(name) else {
             throw written.place.error("name is \(written.shown), but must be letters, digits, - and _")
+        }
+        guard name.count <= Schema.longestName else {
+            throw written.place.error("name has \(name.count) characters; at most \(Schema.longestName)")
         }
         return name
     }

@@ -75,26 +75,26 @@ public final class Profile {
     }
 }
 
-extension Precision {
-    /// FLOP/s of matrix products whose operands stay in the first cache, on all threads: what the machine could do.
-    public func measuredCeiling() -> Double {
+/// What the machine could do.
+public enum MachineCeiling {
+    /// FLOP/s of matrix products whose operands stay in the first cache, on all threads; of bfloat16 or of float32 numbers.
+    public static func measured(bfloat16: Bool) -> Double {
         let repetitions = 400
         var best = 0.0
         // Long enough that what another process still does at its beginning is over before its end.
         let end = ContinuousClock.now + .milliseconds(500)
         while ContinuousClock.now < end {
             let start = ContinuousClock.now
-            let operations = product(repetitions: repetitions)
+            let operations = product(bfloat16: bfloat16, repetitions: repetitions)
             best = max(best, Double(Parallel.threads * operations) / ((ContinuousClock.now - start) / .seconds(1)))
         }
         return best
     }
 
     /// Products of one size on every thread; returns the operations of one thread.
-    private func product(repetitions: Int) -> Int {
-        let (m, n, k) = self == .bfloat16 ? (48, 64, 256) : (192, 192, 192)
-        switch self {
-        case .float32:
+    private static func product(bfloat16: Bool, repetitions: Int) -> Int {
+        let (m, n, k) = bfloat16 ? (48, 64, 256) : (192, 192, 192)
+        if !bfloat16 {
             Parallel.chunks(Parallel.threads) { _ in
                 let (a, b, c) = (Storage(count: m * k), Storage(count: k * n), Storage(count: m * n))
                 a.pointer.update(repeating: 0.5, count: m * k)
@@ -103,7 +103,7 @@ extension Precision {
                     MatrixProduct.serial(c.pointer, a.pointer, b.pointer, m: m, n: n, k: k, lda: k, ldb: n, ldc: n)
                 }
             }
-        case .bfloat16:
+        } else {
             let weight = PackedWeights(transposing: WeightRows(Tensor(repeating: 0.5, shape: [n, k])))
             let rows = BFloat16Matrix(rounding: Tensor(repeating: 0.5, shape: [m, k]))
             Parallel.chunks(Parallel.threads) { _ in

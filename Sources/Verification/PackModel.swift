@@ -1,6 +1,7 @@
 import Files
 import Foundation
 import Models
+import Settings
 import TensorCore
 
 /// Sizes and sampling settings in the JSON beside a pack.
@@ -52,24 +53,30 @@ struct PackDescription: Decodable {
 }
 
 extension PackDescription.Sampling {
-    /// Guidance of these settings; with split keys, the overall ones play no part, and a scale of 0 means off.
-    func guidance(_ file: String) throws -> Guidance {
-        func schedule(_ name: String) throws -> GuidanceSchedule {
+    /// Greedy sampling with this guidance; with split keys, the overall ones play no part, and a scale of 0 means off.
+    func settings(_ file: String) throws -> SamplerSettings {
+        func schedule(_ name: String?) throws -> GuidanceSchedule {
+            let name = name ?? "constant"
             guard let schedule = GuidanceSchedule(rawValue: name) else {
                 throw InputError(file: file, "guidance schedule '\(name)' is none of constant, linear, cosine")
             }
             return schedule
         }
-        if semantic_cfg_schedule != nil || visual_cfg_schedule != nil {
-            return .split(
-                prologue: .init(
-                    schedule: try schedule(semantic_cfg_schedule ?? "constant"), scale: semantic_cfg_scale ?? cfg,
-                    power: semantic_cfg_power ?? 1, start: 0),
-                visual: .init(
-                    schedule: try schedule(visual_cfg_schedule ?? "constant"), scale: visual_cfg_scale ?? cfg,
-                    power: visual_cfg_power ?? 1, start: 1))
+        func segment(_ name: String?, _ scale: Double?, _ power: Double?) throws -> SplitGuidanceSettings {
+            var segment = SplitGuidanceSettings()
+            (segment.schedule, segment.scale, segment.power) = (try schedule(name), scale ?? cfg, power ?? 1)
+            return segment
         }
-        return cfg == 0 ? .off : .overall(scale: cfg, schedule: try schedule(cfg_schedule), power: cfg_power ?? 1)
+        var settings = SamplerSettings()
+        settings.topK = 1
+        if semantic_cfg_schedule != nil || visual_cfg_schedule != nil {
+            settings.prologueGuidance = try segment(semantic_cfg_schedule, semantic_cfg_scale, semantic_cfg_power)
+            settings.visualGuidance = try segment(visual_cfg_schedule, visual_cfg_scale, visual_cfg_power)
+        } else {
+            settings.guidance.schedule = try schedule(cfg_schedule)
+            (settings.guidance.scale, settings.guidance.power) = (cfg, cfg_power ?? 1)
+        }
+        return settings
     }
 }
 
@@ -98,7 +105,7 @@ struct PackModel {
             imageSize: description.img, channels: description.ch, patch: description.patch, encoder: network,
             decoder: decoder, codeWidth: description.zdim, codebook: description.vis,
             prologueTokens: description.zlen, prologueCodebook: description.sem, labels: description.classes)
-        config.conditionWidth = try file.shape("encoder.enc.cond_proj.1.weight")[0]
+        config.condDim = try file.shape("encoder.enc.cond_proj.1.weight")[0]
         tokenizer = Tokenizer(config, seed: 0)
         var arConfig = ARConfig(
             layout: config.layout,

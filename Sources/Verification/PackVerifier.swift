@@ -173,10 +173,7 @@ public enum PackVerifier {
         for (name, sampling) in description.sampling.sorted(by: { $0.key < $1.key }) {
             let key = "sample.\(name).tokens"
             guard c.file.contains(key) else { continue }
-            var settings = SamplerSettings()
-            settings.topK = 1
-            settings.guidance = try sampling.guidance(c.file.url.path)
-            let ids = Sampler(model.ar, settings).sample(labels: batch.labels.ids, seed: 0)
+            let ids = Sampler(model.ar, try sampling.settings(c.file.url.path)).sample(labels: batch.labels.ids, seed: 0)
             try c.equal(key, ids.ids)
             if c.file.contains("sample.\(name).images") {
                 let codes = model.tokenizer.encoder.visualCodes(layout.visualIndices(ids))

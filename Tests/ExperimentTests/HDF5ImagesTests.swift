@@ -3,7 +3,7 @@ import Files
 import Foundation
 import ImageData
 import RunStore
-import Sweep
+import Settings
 import TestSupport
 import Testing
 

@@ -2,7 +2,7 @@ import Experiment
 import Files
 import Foundation
 import RunStore
-import Sweep
+import Settings
 import Testing
 
 /// Every key of the ablation menu changes what it should and nothing else: the stages that read it, and in their files

@@ -2,6 +2,7 @@ import Files
 import Foundation
 import Models
 import NN
+import Settings
 import TensorCore
 import TestSupport
 import Testing
@@ -77,7 +78,7 @@ import Testing
             let (real, rebuilt) = (
                 Self.images([3, size, size, channels], "real"), Self.images([3, size, size, channels], "rebuilt")
             )
-            func made(_ loss: AdversarialLoss) -> Adversary {
+            func made(_ loss: AdversarySettings.Loss) -> Adversary {
                 let network = PatchDiscriminator(
                     channels: channels, width: width, layers: layers, stream: RandomStream(seed: 1, "initial"))
                 // Larger weights than initial ones, so that every layer matters; moments that are not the initial ones.
@@ -89,7 +90,7 @@ import Testing
                     buffer.value.overwrite(with: buffer.value.values.map { $0 + 0.3 * stream.uniform() })
                 }
                 let adversary = Adversary(
-                    network, .init(weight: 1, loss: loss, lecam: 0.3, startStep: 0),
+                    network, adversarySettings(weight: 1, loss, lecam: 0.3, startStep: 0),
                     optimizer: AdamW(network.parameters, .init(beta1: 0.5, beta2: 0.9, epsilon: 1e-3)))
                 adversary.lecam.averages.overwrite(with: [0.2, -0.1])
                 return adversary
@@ -102,7 +103,7 @@ import Testing
                 to: folder.appendingPathComponent("images.safetensors"))
             _ = try python(Self.discriminatorPeer, folder.path, "\(channels)", "\(width)", "\(layers)")
             let peer = try SafetensorsFile(reading: folder.appendingPathComponent("peer.safetensors"))
-            for (name, loss) in [("vanilla", AdversarialLoss.vanilla), ("hinge", .hinge), ("nonSaturating", .nonSaturating)] {
+            for (name, loss) in [("vanilla", AdversarySettings.Loss.vanilla), ("hinge", .hinge), ("nonSaturating", .nonSaturating)] {
                 let adversary = made(loss)
                 try Self.expectClose(adversary.discriminator(real, .batch), "\(name).logits", peer, within: 1e-5)
                 let tape = Tape()

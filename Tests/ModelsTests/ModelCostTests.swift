@@ -17,7 +17,7 @@ import Testing
             encoder: .init(width: 64, layers: 2, heads: 2, axes: [8, 12, 12]),
             decoder: .init(width: 96, layers: 3, heads: 3, axes: [8, 12, 12]), codeWidth: 8, codebook: 128,
             prologueTokens: 4, prologueCodebook: 32, labels: 6)
-        config.conditionWidth = 16
+        config.condDim = 16
         change(&config)
         return config
     }
@@ -26,11 +26,12 @@ import Testing
         ("2d", tokenizer(.grid, .none)), ("1d", tokenizer(.latent, .none)), ("prologue", tokenizer(.grid, .shared)),
         ("post", tokenizer(.grid, .separate(layers: 3))),
         ("lfq, fsq", tokenizer(.grid, .shared) {
-            $0.visualQuantizer = .lfq
-            ($0.prologueQuantizer, $0.prologueCodebook) = (.fsq(levels: [4, 3, 5]), 60)
+            $0.settings.visualQuantizer = .lfq
+            $0.settings.prologueQuantizer = .fsq
+            ($0.settings.prologueLevels, $0.settings.prologueCodebook) = ([4, 3, 5], 60)
         }),
         ("gumbel, probq", tokenizer(.grid, .shared) {
-            ($0.visualQuantizer, $0.prologueQuantizer) = (.gumbel(temperature: 1), .vq)
+            ($0.settings.visualQuantizer, $0.settings.prologueQuantizer) = (.gumbel, .vq)
         }),
     ]
 
@@ -115,7 +116,9 @@ import Testing
         let visual: TokenizerConfig.Visual = name == "1d" ? .latent : .grid
         let prologue: TokenizerConfig.Prologue =
             name == "prologue" ? .shared : name == "prologue_post" ? .separate(layers: 2) : .none
-        let config = Self.tokenizer(visual, prologue) { $0.decoder = $0.encoder }
+        let config = Self.tokenizer(visual, prologue) {
+            ($0.decoderDim, $0.decoderLayers, $0.decoderHeads) = ($0.encoder.width, $0.encoder.layers, $0.encoder.heads)
+        }
         let joint = ARConfig(
             layout: config.layout, network: .init(width: 64, layers: 3, heads: 2, axes: [12, 12, 8]), labels: 6)
         let (cost, batch) = (config.cost(), 8)

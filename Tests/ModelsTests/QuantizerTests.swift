@@ -2,6 +2,7 @@ import Files
 import Foundation
 import Models
 import NN
+import Settings
 import TensorCore
 import TestSupport
 import Testing
@@ -88,7 +89,13 @@ import Testing
     @Test(arguments: examples)
     func indicesNameTheirCodes(_ example: Example) throws {
         var config = Self.config(example.kind, codes: example.name == "fsq" ? 60 : 16)
-        if case .prologue = example.use { config.prologueQuantizer = example.kind } else { config.visualQuantizer = example.kind }
+        let quantizer = try #require(TokenizerSettings.Quantizer(rawValue: example.name))
+        config.gumbelTemperature = 0.8
+        if case .prologue = example.use {
+            (config.settings.prologueQuantizer, config.prologueLevels) = (quantizer, [5, 4, 3])
+        } else {
+            (config.settings.visualQuantizer, config.visualLevels) = (quantizer, [5, 4, 3])
+        }
         let encoder = Encoder(config, stream: RandomStream(seed: 1, "encoder"))
         let encoding = encoder(random([2, config.visualTokens, config.patchWidth]))
         #expect(encoder.visualCodes(encoding.visual.indices).values == encoding.visual.codes.values)
@@ -100,7 +107,7 @@ import Testing
     /// Gumbel noise changes codes in training only, and a stream always gives the same noise.
     @Test func gumbelNoiseIsForTraining() {
         var config = Self.config(.vq, codes: 16)
-        config.visualQuantizer = .gumbel(temperature: 1)
+        config.settings.visualQuantizer = .gumbel
         let encoder = Encoder(config, stream: RandomStream(seed: 1, "encoder"))
         let patches = random([3, config.visualTokens, config.patchWidth])
         func indices(step: Int) -> [Int32] {

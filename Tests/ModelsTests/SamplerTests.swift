@@ -1,5 +1,6 @@
 import Foundation
 import Models
+import Settings
 import TensorCore
 import Testing
 
@@ -18,7 +19,7 @@ import Testing
             let model = TinyPrior.model(layout, tied: tied)
             var settings = SamplerSettings()
             settings.topK = 1
-            settings.guidance = guidance
+            settings.guide(guidance)
             let labels: [Int32] = [0, 1, 2, 3, 0]
             let ids = Sampler(model, settings).sample(labels: labels, seed: 0)
             #expect(ids.shape == [5, layout.length])
@@ -49,7 +50,7 @@ import Testing
         let model = TinyPrior.model(layout, precision: .bfloat16)
         var settings = SamplerSettings()
         settings.topK = 1
-        settings.guidance = guidance
+        settings.guide(guidance)
         settings.precision = .bfloat16
         let labels: [Int32] = [0, 1, 2, 3, 0]
         let ids = Sampler(model, settings).sample(labels: labels, seed: 0)
@@ -113,7 +114,7 @@ import Testing
         let model = TinyPrior.model(TinyPrior.prologue)
         var settings = SamplerSettings()
         settings.precision = precision
-        settings.guidance = guidance
+        settings.guide(guidance)
         let sampler = Sampler(model, settings)
         let labels = (0..<70).map { Int32($0 % 4) }
         let length = TinyPrior.prologue.length
@@ -133,7 +134,7 @@ import Testing
     func theCacheIsBounded(guidance: Guidance) {
         let model = TinyPrior.model(TinyPrior.prologue)
         var settings = SamplerSettings()
-        settings.guidance = guidance
+        settings.guide(guidance)
         let labels = (0..<70).map { Int32($0 % 4) }
         let whole = Sampler(model, settings).sample(labels: labels, seed: 5)
         // Keys and values of 64 places, float32, in every layer; two branches where there is guidance.
@@ -188,8 +189,10 @@ import Testing
         settings.temperature = 0.8
         settings.prologueTemperature = 1.4
         settings.topK = 4
-        settings.guidance = .split(
-            prologue: .init(schedule: .linear, scale: 2, start: 0.5), visual: .init(schedule: .linear, scale: 3, start: 1))
+        settings.guide(
+            .split(
+                prologue: .init(schedule: .linear, scale: 2, start: 0.5),
+                visual: .init(schedule: .linear, scale: 3, start: 1)))
         let n = 6000
         let ids = Sampler(model, settings).sample(labels: [Int32](repeating: 2, count: n), seed: 9).ids
         var counts = [Int](repeating: 0, count: 20)

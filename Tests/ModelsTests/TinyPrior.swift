@@ -1,5 +1,6 @@
 import Models
 import NN
+import Settings
 import TensorCore
 
 /// Small AR models whose weights are large enough for every part to matter: fresh ones have gates near 0.
@@ -27,4 +28,31 @@ enum TinyPrior {
     static func logits(_ model: ARModel, _ ids: TokenTensor, labels: [Int32]) -> Tensor {
         model(ARInput(targets: ids, labels: TokenTensor(labels, shape: [labels.count])), on: nil)
     }
+}
+
+extension SamplerSettings {
+    /// Settings that give this guidance.
+    mutating func guide(_ wanted: Guidance) {
+        func segment(_ curve: Guidance.Curve) -> SplitGuidanceSettings {
+            var segment = SplitGuidanceSettings()
+            (segment.schedule, segment.scale, segment.power) = (curve.schedule, curve.scale, curve.power)
+            segment.start = curve.start
+            return segment
+        }
+        switch wanted {
+        case .off: break
+        case .overall(let scale, let schedule, let power):
+            (guidance.scale, guidance.schedule, guidance.power) = (scale, schedule, power)
+        case .split(let prologue, let visual):
+            (prologueGuidance, visualGuidance) = (segment(prologue), segment(visual))
+        }
+    }
+}
+
+func adversarySettings(
+    weight: Double, _ loss: AdversarySettings.Loss, lecam: Double, startStep: Int
+) -> AdversarySettings {
+    var settings = AdversarySettings()
+    (settings.weight, settings.loss, settings.lecam, settings.startStep) = (weight, loss, lecam, startStep)
+    return settings
 }

@@ -18,7 +18,7 @@ import Testing
                 visual: .grid, prologue: prologue ? .shared : .none, imageSize: 12, channels: 1, patch: 4,
                 encoder: network, decoder: network, codeWidth: 5, codebook: 16, prologueTokens: 3,
                 prologueCodebook: 8, labels: 4)
-            if !prologue { config.couplingTemperature = 1 }
+            if !prologue { config.settings.variant = .coupled2D }
             tokenizer = Tokenizer(config, seed: 3)
             ar = ARModel(
                 ARConfig(layout: config.layout, network: network, labels: 4), stream: RandomStream(seed: 3, "ar"))
@@ -136,7 +136,7 @@ import Testing
         func adversary() -> Adversary {
             let network = PatchDiscriminator(channels: 1, width: 3, layers: 2, stream: RandomStream(seed: 7, "d"))
             return Adversary(
-                network, .init(weight: 0.7, loss: .hinge, lecam: 0.5, startStep: 3),
+                network, adversarySettings(weight: 0.7, .hinge, lecam: 0.5, startStep: 3),
                 optimizer: AdamW(network.parameters, settings))
         }
         func values(_ parameters: [Parameter]) -> [Float] { parameters.flatMap(\.value.values) }

@@ -1,5 +1,6 @@
 import Files
 import Foundation
+import Settings
 import Sweep
 import TestSupport
 import Testing

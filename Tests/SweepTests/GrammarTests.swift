@@ -1,4 +1,5 @@
 import Files
+import Settings
 import Sweep
 import TestSupport
 import Testing
@@ -23,7 +24,7 @@ import Testing
             "variant=prologue,prior.steps=500,seed=3", "variant=prologue,prior.steps=500,seed=1",
         ])
         for cell in sweep.cells {
-            #expect(cell.resolved == (try JSONValue(encoding: cell.settings)))
+            #expect(cell.resolved == cell.settings.json)
             #expect(cell.settings.seed == cell.seed && cell.settings.seeds.sampler == cell.seed)
             #expect(cell.overrides["prior.steps"] == .int(cell.settings.prior.steps))
         }
@@ -139,7 +140,7 @@ import Testing
         #expect(cells.map {
             [$0.seed, $0.settings.seeds.tokenizer, $0.settings.seeds.prior, $0.settings.seeds.sampler]
         } == expected)
-        for cell in cells { #expect(cell.resolved == (try JSONValue(encoding: cell.settings))) }
+        for cell in cells { #expect(cell.resolved == cell.settings.json) }
     }
 
     @Test func basesMergeDeeply() throws {

@@ -1,4 +1,6 @@
 import Files
+import Foundation
+import Settings
 import Sweep
 import Testing
 
@@ -41,9 +43,9 @@ import Testing
         settings.sampling.settings["split"]?.visualGuidance?.scale = 3.75
         settings.probe.l2Grid = [0.25]
         settings.seeds.prior = 7
-        let json = try JSONValue(encoding: settings)
-        #expect(try json.decode(as: RunSettings.self) == settings)
-        #expect(try JSONValue(encoding: json.decode(as: RunSettings.self)) == json)
+        let json = settings.json
+        #expect(try RunSettings(json, from: "record") == settings)
+        #expect(try JSONValue(parsing: Data(json.canonical.utf8)) == json)
         #expect(json[path: "tokenizer.decoder_dim"] == 64)
         #expect(json[path: "sampling.settings.split.visual_guidance.scale"] == 3.75)
         #expect(json[path: "prior.optimizer.clip"] == .null)
@@ -53,15 +55,20 @@ import Testing
     @Test func resolvedDefaultsAreTheStructs() throws {
         let cell = try load("name: nothing").cells[0]
         #expect(cell.settings == RunSettings())
-        #expect(cell.resolved == (try JSONValue(encoding: RunSettings())))
+        #expect(cell.resolved == RunSettings().json)
         #expect(RunSettings().conflicts() == [])
     }
 
     /// Records written before a key existed still read.
     @Test func missingKeysKeepTheirDefault() throws {
-        let read = try JSONValue.object(["dim": 64]).decode(as: PriorSettings.self)
+        let read = try PriorSettings(["dim": 64], from: "record")
         #expect(read.dim == 64)
         #expect(read.layers == PriorSettings().layers)
+        // Of a section inside, those that the section around it has.
+        #expect(try PriorSettings(["optimizer": ["lr": 0.5]], from: "record").optimizer.beta2 == PriorSettings().optimizer.beta2)
+        #expect(throws: InputError("run.json: dim is \"wide\", but must be of type int")) {
+            try PriorSettings(["dim": "wide"], from: "run.json")
+        }
     }
 
     @Test func identityLeavesBookkeepingOut() {

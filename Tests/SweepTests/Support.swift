@@ -28,6 +28,6 @@ func loadingError(
         _ = try load(yaml, files: files, set: overrides, only: only)
         return nil
     } catch let error as InputError {
-        return error.message.replacing(/[^ ]*\/experiment\//, with: "")
+        return error.message.replacing(/[^ \n]*\/experiment\//, with: "")
     }
 }

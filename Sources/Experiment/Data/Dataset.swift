@@ -1,7 +1,7 @@
 import Files
 import Foundation
 import ImageData
-import Sweep
+import Settings
 import TensorCore
 
 /// Images of a run, with what stages are keyed by.

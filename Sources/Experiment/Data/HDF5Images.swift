@@ -2,7 +2,7 @@ import Files
 import Foundation
 import ImageData
 import RunStore
-import Sweep
+import Settings
 
 /// Labelled images in an HDF5 file: `train_images`, `train_labels`, `test_images`, `test_labels`, or `images` and `labels`
 /// alone, of which a tenth of each class is held out.

@@ -1,5 +1,5 @@
 import ImageData
-import Sweep
+import Settings
 import Synchronization
 import TensorCore
 

@@ -2,7 +2,7 @@ import Files
 import Foundation
 import Models
 import RunStore
-import Sweep
+import Settings
 
 /// What `ExperimentContext.importCheckpoint` made, or found made already.
 public struct ImportedCheckpoint: Sendable {
@@ -70,7 +70,7 @@ extension ExperimentContext {
             guard let imageSize = tokenizer.imageSize ?? hints.imageSize else {
                 throw InputError("\(tokenizer.identity.id) was trained here; --image-size says for which images")
             }
-            let layout = tokenizer.settings.config(imageSize: imageSize, channels: 1, labels: 1).layout
+            let layout = TokenizerConfig(tokenizer.settings, imageSize: imageSize, channels: 1, labels: 1).layout
             let prior = try AdoptedPrior(
                 released: isPair ? parts[1] : url, raw: raw, hints: hints, tokenizer: tokenizer.identity.id, layout: layout)
             result.add(prior.models?.notes)
@@ -78,7 +78,7 @@ extension ExperimentContext {
             result.add("prior", stage, prior.settings.summary)
             settings.prior.from = prior.identity.id
         }
-        let hasPrior = settings.prior.from != nil || tokenizer.settings.variant == .prologueOneStage
+        let hasPrior = settings.prior.from != nil || tokenizer.settings.variant.joint == .prior
         let run = try record(
             settings, result.stages, canBeSampled: hasPrior && tokenizer.imageSize != nil, name: name ?? Self.name(of: url))
         if hasPrior, tokenizer.imageSize != nil { result.run = run }
@@ -104,7 +104,7 @@ extension ExperimentContext {
         }
         let record = RunRecord(
             sweep: "imported", cell: name, seed: 0, seeds: ["tokenizer": 0, "prior": 0, "sampler": 0],
-            config: try JSONValue(encoding: config), stages: ids, codeVersion: code, machine: machine)
+            config: config.json, stages: ids, codeVersion: code, machine: machine)
         let index = IndexFollower(store, progress)
         try store.save(record)
         try store.setStatus(Status(.done, step: ids.count, of: ids.count), ofRun: record.id)

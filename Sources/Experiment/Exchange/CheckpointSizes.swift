@@ -1,6 +1,6 @@
 import Files
 import Models
-import Sweep
+import Settings
 
 /// What the tensors of a checkpoint do not say, as far as it is known.
 public struct ImportHints: Sendable {
@@ -39,7 +39,7 @@ struct TokenizerSizes {
         let (encoder, decoder) = (try models.chosen("encoder."), try models.chosen("decoder."))
         let joint = models.network("ar.")
         let noted = try models.noted()
-        var settings = (try? noted?["tokenizer"]?.decode(as: TokenizerSettings.self)) ?? TokenizerSettings()
+        var settings = noted?["tokenizer"].flatMap { try? TokenizerSettings($0, from: "metadata") } ?? TokenizerSettings()
 
         let input = try encoder.shape("enc.input_layer.weight", rank: 2)
         (settings.dim, settings.layers, settings.heads) = try Self.network(encoder, "enc", width: input[0])
@@ -69,7 +69,7 @@ struct TokenizerSizes {
             let isSeparate = encoder.contains("semantic_enc.input_layer.weight")
             let queries = isSeparate ? "semantic_enc.learnable_query" : "enc.learnable_query"
             settings.prologueTokens = try encoder.shape(queries, rank: 3)[1]
-            settings.prologueEncoder = isSeparate && settings.variant != .prologuePost ? .separate : nil
+            settings.prologueEncoder = isSeparate && !settings.variant.isFrozen ? .separate : nil
             if isSeparate { settings.prologueEncoderLayers = encoder.layers("semantic_enc") }
             let prologue = try CodeSizes(
                 encoder, "semantic_quantizer", noted: noted == nil ? nil : settings.prologueQuantizer,
@@ -140,7 +140,7 @@ struct TokenizerSizes {
         guard found.contains(wanted) || asCoupled else {
             throw InputError(
                 file: models.url.path, "the tensors are those of \(found.map(\.rawValue).joined(separator: " or ")), not of \(wanted.rawValue)"
-                    + (wanted == .prologueOneStage ? ", whose joint AR model must be there" : ""))
+                    + (wanted.joint == .prior ? ", whose joint AR model must be there" : ""))
         }
         return wanted
     }

@@ -1,5 +1,5 @@
 import Files
-import Sweep
+import Settings
 
 /// Codes of a quantizer as its tensors tell them. Learned codes are a tensor, `embedding.weight`; of others there is only the
 /// projection to their channels, and what is made of those must be noted.

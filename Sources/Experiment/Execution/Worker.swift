@@ -1,6 +1,7 @@
 import Files
 import Foundation
 import RunStore
+import Settings
 import Synchronization
 
 /// The part of a worker process: makes the stages it is sent, one after the other, until its input ends.
@@ -42,7 +43,7 @@ public struct Worker {
 
     private func outcome(of order: WorkerOrder, _ context: ExperimentContext) -> StageOutcome {
         do {
-            let plan = try RunPlan(order.config.decode(), context)
+            let plan = try RunPlan(RunSettings(order.config, from: "the order"), context)
             guard let stage = plan.stages.first(where: { $0.id == order.stage }) else {
                 throw InputError("these settings make no stage \(order.stage) any more: the data has changed since the sweep was begun")
             }

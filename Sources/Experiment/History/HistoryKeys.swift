@@ -1,6 +1,7 @@
 import Files
 import Metrics
 import RunStore
+import Settings
 import Sweep
 
 /// What a key of a query to the run history is in the index.
@@ -48,6 +49,14 @@ public struct HistoryKeys {
 
     /// Settings that some run has, sorted.
     public var settings: [String] { configKeys.keys.sorted() }
+
+    /// The type of a setting's values; those of other keys are told by their columns. Choices there once were may have been
+    /// renamed, so any text is one.
+    static func type(_ key: String) -> ValueType? {
+        guard key.hasPrefix("config."), let setting = Schema.setting(at: String(key.dropFirst(7))) else { return nil }
+        if case .choice = setting.kind { return .text(choices: []) }
+        return ValueType(setting.kind)
+    }
 
     private static let columns: [String: HistoryColumn] = [
         "run": HistoryColumn(kind: .text, sql: "runs.id"), "id": HistoryColumn(kind: .text, sql: "runs.id"),

@@ -24,6 +24,7 @@ public struct HistoryQuery {
     public init(_ query: Query, _ keys: HistoryKeys) throws {
         self.query = query
         self.keys = keys
+        if let mismatch = query.filter?.mismatch(HistoryKeys.type) { throw query.error(mismatch.message, at: mismatch.key) }
         var translation = Translation(query: query, keys: keys)
         let condition = try query.filter.map { try translation.sql($0) }
         let filterArguments = translation.arguments

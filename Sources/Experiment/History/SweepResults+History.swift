@@ -1,6 +1,7 @@
 import Files
 import Foundation
 import RunStore
+import Settings
 import Sweep
 
 extension SweepResults {

@@ -1,7 +1,7 @@
 import Files
 import Foundation
 import ImageData
-import Sweep
+import Settings
 
 /// What a plan takes for granted because it is not on this machine. Whoever runs a sweep has none, and needs the files.
 final class Assumptions {

@@ -1,6 +1,6 @@
 import Files
 import Models
-import Sweep
+import Settings
 
 /// What a stage asks of a machine, worked out from its settings without building a model.
 public struct StageCost: Equatable, Sendable {

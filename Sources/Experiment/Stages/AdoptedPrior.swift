@@ -2,7 +2,7 @@ import Files
 import Foundation
 import Models
 import RunStore
-import Sweep
+import Settings
 import TensorCore
 
 /// An AR model that is taken as it is instead of being trained on the run's tokens.
@@ -40,7 +40,7 @@ public struct AdoptedPrior {
                     + "\(layout.vocabulary): \(layout.visualCodes) visual, \(layout.prologueCodes) prologue"
                     + (layout.hasEOS ? ", EOS" : ""))
         }
-        let config = sizes.settings.config(layout: layout, classes: sizes.labels - 1)
+        let config = ARConfig(sizes.settings, layout: layout, classes: sizes.labels - 1)
         let meta = ARModel(config, parameters: .meta)
         for file in models.all { try file.require(meta.parameters) }
         let prior = (sizes.settings.networkIdentity.objectValue ?? [:]).filter { $0.key != "label_drop" }
@@ -67,7 +67,7 @@ public struct AdoptedPrior {
         let file = try SafetensorsFile(
             reading: store.stage(id: id).verified(weights == .raw ? WeightFile.trained : WeightFile.averaged))
         self.init(
-            identity, try identity.settings["prior"]?.decode(as: PriorSettings.self) ?? PriorSettings(),
+            identity, try identity.settings["prior"].map { try PriorSettings($0, from: id) } ?? PriorSettings(),
             labels: try file.shape("ar.bos_emb.weight")[0], weights: weights, models: nil)
     }
 

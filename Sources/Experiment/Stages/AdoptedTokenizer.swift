@@ -2,7 +2,7 @@ import Files
 import Foundation
 import Models
 import RunStore
-import Sweep
+import Settings
 import TensorCore
 
 /// A tokenizer that is taken as it is instead of being trained: a stage of the store, or a released checkpoint, which
@@ -42,7 +42,8 @@ public struct AdoptedTokenizer {
         }
         let sizes = try TokenizerSizes(models, hints)
         let (settings, tokenizer) = (sizes.settings, sizes)
-        let config = settings.config(imageSize: tokenizer.imageSize, channels: tokenizer.channels, labels: tokenizer.labels)
+        let config = TokenizerConfig(
+            settings, imageSize: tokenizer.imageSize, channels: tokenizer.channels, labels: tokenizer.labels)
         let meta = Tokenizer(config, parameters: .meta)
         for network in models.networks {
             for file in [network.raw, network.averaged].compactMap({ $0 }) {
@@ -50,7 +51,8 @@ public struct AdoptedTokenizer {
                 case "encoder.": try file.require(meta.encoder.parameters)
                 case "decoder.": try file.require(meta.decoder.parameters)
                 default:
-                    var joint = settings.jointARConfig(layout: config.layout, classes: (sizes.jointLabels ?? 1) - 1)
+                    var joint = ARConfig(
+                        besides: settings, layout: config.layout, classes: (sizes.jointLabels ?? 1) - 1)
                     joint.conditionWidth = try file.shape("ar_model.cond_proj.0.weight", rank: 2)[0]
                     try file.require(ARModel(joint, parameters: .meta).parameters)
                 }
@@ -65,7 +67,7 @@ public struct AdoptedTokenizer {
                 "joint_labels": sizes.jointLabels.map { .int($0) } ?? .null,
             ]
         ]
-        if settings.variant == .prologueOneStage, let joint = models.network("ar.") {
+        if settings.variant.joint == .prior, let joint = models.network("ar.") {
             let noted = try models.noted()?["prior"]
             let own = try PriorSizes(joint, noted: noted, axes: settings.jointAr.ropeAxes, models).settings
             read["prior"] = .object((own.networkIdentity.objectValue ?? [:]).filter { $0.key != "label_drop" })
@@ -83,12 +85,12 @@ public struct AdoptedTokenizer {
         let identity = try Adoption.identity(of: id, in: store)
         let imported = identity.settings["imported"]
         let weights = imported?["weights"]?.stringValue.flatMap(ReleasedModels.Weights.init) ?? .ema
-        let settings = try identity.settings["tokenizer"]?.decode(as: TokenizerSettings.self) ?? TokenizerSettings()
+        let settings = try identity.settings["tokenizer"].map { try TokenizerSettings($0, from: id) } ?? TokenizerSettings()
         let file = try SafetensorsFile(
             reading: store.stage(id: id).verified(weights == .raw ? WeightFile.trained : WeightFile.averaged))
         let bos = "ar.bos_emb.weight"
         self.init(
-            identity, settings, prior: try identity.settings["prior"]?.decode(as: PriorSettings.self),
+            identity, settings, prior: try identity.settings["prior"].map { try PriorSettings($0, from: id) },
             labels: try file.shape("encoder.enc.cond_proj.0.weight")[1],
             jointLabels: file.contains(bos) ? try file.shape(bos)[0] : nil,
             imageSize: imported?["image_size"]?.intValue, channels: imported?["channels"]?.intValue, weights: weights, models: nil)

@@ -3,7 +3,7 @@ import Foundation
 import ImageData
 import Models
 import RunStore
-import Sweep
+import Settings
 
 /// The feature network of a data set: trained once, shared by every run that is scored on that data.
 struct FeatureStage: Stage {

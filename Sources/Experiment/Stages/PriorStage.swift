@@ -2,7 +2,7 @@ import Files
 import Foundation
 import Models
 import RunStore
-import Sweep
+import Settings
 import TensorCore
 
 /// Stage 3: a fresh class-conditional AR model on the stored tokens.
@@ -17,7 +17,7 @@ struct PriorStage: Stage {
     var tokenizer: TokenizerStage { tokens.tokenizer }
 
     /// Whether the tokenizer's joint AR model is the prior, and nothing is left to train.
-    var isJoint: Bool { tokenizer.settings.variant == .prologueOneStage }
+    var isJoint: Bool { tokenizer.settings.variant.joint == .prior }
 
     var identity: StageIdentity {
         if let adopted { return adopted.identity }
@@ -66,7 +66,7 @@ struct PriorStage: Stage {
 
     private func load(_ name: String, of holder: StageIdentity, _ context: ExperimentContext) throws -> ARModel {
         let model = ARModel(
-            settings.config(layout: tokenizer.layout, classes: tokenizer.dataset.classes), parameters: .unfilled)
+            ARConfig(settings, layout: tokenizer.layout, classes: tokenizer.dataset.classes), parameters: .unfilled)
         let file = try SafetensorsFile(reading: context.store.stage(holder).verified(name))
         try ParameterFiles.loadFinite(model.parameters, from: file, prefix: "ar.")
         return model
@@ -74,11 +74,11 @@ struct PriorStage: Stage {
 }
 
 extension PriorStage {
-    private var sizes: ARConfig { settings.config(layout: tokenizer.layout, classes: tokenizer.dataset.classes) }
+    private var sizes: ARConfig { ARConfig(settings, layout: tokenizer.layout, classes: tokenizer.dataset.classes) }
 
     /// FLOPs of drawing a sequence, numbers in parameters, and numbers held while a group of sequences is drawn.
-    func drawing(_ sampler: Sweep.SamplerSettings, count: Int) -> (flops: Double, parameters: Int, held: Double) {
-        let isGuided = sampler.sampler.guidance != .off
+    func drawing(_ sampler: SamplerSettings, count: Int) -> (flops: Double, parameters: Int, held: Double) {
+        let isGuided = Guidance(sampler) != .off
         let branches = isGuided ? 2 : 1
         let group = Sampler.group(sequenceBytes: Int(4 * sizes.cache(rows: branches)))
         let rows = branches * min(count, group)
@@ -110,7 +110,7 @@ extension PriorStage {
     }
 
     /// Of images that are drawn and decoded, looked at and not kept.
-    func drawingImages(_ count: Int, _ sampler: Sweep.SamplerSettings, atOnce batch: Int) -> StageCost {
+    func drawingImages(_ count: Int, _ sampler: SamplerSettings, atOnce batch: Int) -> StageCost {
         let (drawing, decoding) = (drawing(sampler, count: batch), tokenizer.decoding)
         let held = max(drawing.held, Double(min(batch, Tokenizer.batch)) * decoding.held)
         return StageCost(

@@ -5,7 +5,7 @@ import ImageData
 import Metrics
 import Models
 import RunStore
-import Sweep
+import Settings
 import TensorCore
 
 /// The linear probe: what a linear classifier reads off a few tokens.

@@ -2,7 +2,7 @@ import Evaluation
 import Files
 import Foundation
 import RunStore
-import Sweep
+import Settings
 import TensorCore
 
 /// Accuracies of several probes of the same images.

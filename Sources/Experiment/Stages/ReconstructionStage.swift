@@ -5,7 +5,7 @@ import ImageData
 import Metrics
 import Models
 import RunStore
-import Sweep
+import Settings
 
 /// Reconstructions of the held-out images and their distance to the originals, in features and in pixels; and what
 /// samples are scored against: features and statistics of the originals, statistics of the reconstructions.

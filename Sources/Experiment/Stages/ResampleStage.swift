@@ -3,7 +3,7 @@ import Foundation
 import ImageData
 import Models
 import RunStore
-import Sweep
+import Settings
 import TensorCore
 
 /// Fixed prologue, resampled image: each row holds the first K tokens of one held-out image and draws the rest anew.
@@ -57,7 +57,7 @@ struct ResampleStage: Stage {
                 for t in 0..<kept { given[start + t] = targets.ids[row * layout.length + t] }
             }
         }
-        var sampler = Models.SamplerSettings()
+        var sampler = SamplerSettings()
         sampler.temperature = settings.temperature
         let count = settings.rows * settings.columns
         let labels = (0..<count).map {
@@ -106,7 +106,7 @@ extension ResampleStage {
     var cost: StageCost? {
         let (tokenizer, count) = (prior.tokenizer, settings.rows * settings.columns)
         let (drawing, decoding, dataset) = (
-            prior.drawing(Sweep.SamplerSettings(), count: count), tokenizer.decoding, tokenizer.dataset
+            prior.drawing(SamplerSettings(), count: count), tokenizer.decoding, tokenizer.dataset
         )
         let pixels = Double(count * dataset.imageSize * dataset.imageSize * dataset.channels)
         let parameters = drawing.parameters + decoding.parameters

@@ -1,6 +1,6 @@
 import Evaluation
 import Models
-import Sweep
+import Settings
 import TensorCore
 
 /// Samples of an AR model as they are drawn and decoded, batch by batch, classes in turn. Which sample comes out at a place
@@ -24,10 +24,10 @@ struct SampleDrawing {
 
     /// - Parameter body: is given how many are drawn by now, and the batch's ids in the AR vocabulary and pixels.
     func forEachBatch(
-        _ count: Int, _ settings: Sweep.SamplerSettings,
+        _ count: Int, _ settings: SamplerSettings,
         _ body: (_ drawn: Int, _ ids: [Int32], _ pixels: [UInt8]) throws -> Void
     ) throws {
-        let sampler = Sampler(ar, settings.sampler)
+        let sampler = Sampler(ar, settings)
         let asked = settings.unconditional ? [Int32](repeating: ar.unconditionalLabel, count: count) : labels(count)
         for lower in stride(from: 0, to: count, by: batch) {
             let upper = min(count, lower + batch)
@@ -38,7 +38,7 @@ struct SampleDrawing {
     }
 
     /// What scores read of `count` samples; the samples themselves are not kept.
-    func features(_ count: Int, _ settings: Sweep.SamplerSettings, _ extractor: FeatureExtractor) throws -> ExtractedFeatures {
+    func features(_ count: Int, _ settings: SamplerSettings, _ extractor: FeatureExtractor) throws -> ExtractedFeatures {
         var gathered = extractor.gathering()
         try forEachBatch(count, settings) { _, _, pixels in gathered.add(pixels) }
         return gathered.features

@@ -3,13 +3,13 @@ import Foundation
 import ImageData
 import Models
 import RunStore
-import Sweep
+import Settings
 import TensorCore
 
 /// Generated tokens and images under one named sampler setting, classes in turn.
 struct SampleStage: Stage {
     let name: String
-    let settings: Sweep.SamplerSettings
+    let settings: SamplerSettings
     let count: Int
     /// Sequences drawn between two looks at the clock; no result depends on it.
     let batch: Int

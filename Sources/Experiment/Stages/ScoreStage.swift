@@ -4,7 +4,7 @@ import Foundation
 import Metrics
 import Models
 import RunStore
-import Sweep
+import Settings
 import TensorCore
 
 /// Scores of one set of samples, in the feature space of the data set's classifier: distance to held-out images (gFID, and

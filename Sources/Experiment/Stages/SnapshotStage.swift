@@ -2,7 +2,7 @@ import Evaluation
 import Files
 import Metrics
 import RunStore
-import Sweep
+import Settings
 
 /// How well the prior generated while it was being trained: distances of samples drawn from its snapshots, and from its
 /// last weights, under the plain sampler (T = 1, no guidance), with the class and without.
@@ -26,9 +26,9 @@ struct SnapshotStage: Stage {
         let (steps, space) = (prior.stepsKept, features.spaceName)
         let extractor = try features.extractor(context)
         let reference = try reconstructions.reference(context)
-        var unconditional = Sweep.SamplerSettings()
+        var unconditional = SamplerSettings()
         unconditional.unconditional = true
-        for (name, sampler) in [("nocfg", Sweep.SamplerSettings()), ("uncond", unconditional)] {
+        for (name, sampler) in [("nocfg", SamplerSettings()), ("uncond", unconditional)] {
             var values: [String: Double?] = [:]
             for step in steps {
                 context.progress.note("snapshots: \(count) samples after \(step) of \(prior.settings.steps) steps, \(name)")
@@ -55,7 +55,7 @@ struct SnapshotStage: Stage {
 
 extension SnapshotStage {
     var cost: StageCost? {
-        let sampler = Sweep.SamplerSettings()
+        let sampler = SamplerSettings()
         return prior.drawingImages(2 * count * prior.stepsKept.count, sampler, atOnce: FeatureExtractor.batch)
     }
 }

@@ -3,7 +3,7 @@ import Foundation
 import ImageData
 import Models
 import RunStore
-import Sweep
+import Settings
 import TensorCore
 
 /// Stage 2: one pass over the data with the trained tokenizer; indices and labels of both halves. With ten crops the

@@ -3,7 +3,7 @@ import Foundation
 import ImageData
 import Models
 import RunStore
-import Sweep
+import Settings
 import TensorCore
 
 /// Stage 1: a trained tokenizer.
@@ -28,7 +28,7 @@ struct TokenizerStage: Stage {
     }
 
     var config: TokenizerConfig {
-        var config = settings.config(for: dataset)
+        var config = TokenizerConfig(settings, for: dataset)
         if let adopted { config.labels = adopted.labels }
         return config
     }
@@ -41,7 +41,7 @@ struct TokenizerStage: Stage {
             "tokenizer": .object((settings.stageIdentity.objectValue ?? [:]).filter { $0.key != "from" }),
             "image_size": .int(dataset.imageSize),
         ]
-        if settings.variant == .prologueOneStage { notes["prior"] = prior.networkIdentity }
+        if settings.variant.joint == .prior { notes["prior"] = prior.networkIdentity }
         return .object(notes)
     }
 
@@ -50,7 +50,7 @@ struct TokenizerStage: Stage {
         var read: [String: JSONValue] = [
             "data": dataset.identity, "tokenizer": settings.stageIdentity, "seed": .int(seed),
         ]
-        if settings.variant == .prologueOneStage { read["prior"] = prior.networkIdentity }
+        if settings.variant.joint == .prior { read["prior"] = prior.networkIdentity }
         if base != nil { read.merge(weightIdentity) { $1 } }
         var inputs = base.map { ["base": $0.id] } ?? [:]
         switch usedPerceptual {
@@ -131,6 +131,13 @@ enum PerceptualNetwork {
     }
 }
 
+extension TokenizerConfig {
+    /// For the images of `dataset`.
+    init(_ settings: TokenizerSettings, for dataset: Dataset) {
+        self.init(settings, imageSize: dataset.imageSize, channels: dataset.channels, labels: dataset.classes + 1)
+    }
+}
+
 extension Tokenizer {
     /// Images per batch when encoding or decoding; results do not depend on it beyond rounding.
     static let batch = 250
@@ -198,11 +205,11 @@ extension TokenizerStage {
     }
 
     var cost: StageCost? {
-        let (config, isFrozen) = (config, settings.variant == .prologuePost)
+        let (config, isFrozen) = (config, settings.variant.isFrozen)
         if adopted != nil { return .taken(parameters: config.cost().parameters) }
-        let joint = settings.trainedJointConfig(prior: prior, layout: config.layout, classes: dataset.classes)
+        let joint = ARConfig(with: settings, prior: prior, layout: config.layout, classes: dataset.classes)
         func training(_ losses: ImageLossCost) -> TrainingCost {
-            config.trainingCost(weights: settings.lossWeights, isFrozen: isFrozen, joint: joint, imageLosses: losses)
+            config.trainingCost(weights: .init(settings), isFrozen: isFrozen, joint: joint, imageLosses: losses)
         }
         let whole = training(imageLosses)
         // Until a discriminator begins, there is none.

@@ -3,7 +3,7 @@ import Files
 import Foundation
 import Metrics
 import RunStore
-import Sweep
+import Settings
 
 /// Guidance tuned fairly (method §7): every arm tries the same grid; the best is chosen by its distance to one half of the
 /// held-out images, those at even places, and reported by its distance to the other, which had no say.
@@ -30,8 +30,8 @@ struct TuningStage: Stage {
         let scale, temperature: Double
 
         /// 1 is the conditional model itself, for which the other branch need not be worked out.
-        func sampler(_ settings: TuningSettings) -> Sweep.SamplerSettings {
-            var sampler = Sweep.SamplerSettings()
+        func sampler(_ settings: TuningSettings) -> SamplerSettings {
+            var sampler = SamplerSettings()
             sampler.temperature = temperature
             guard !isPlain else { return sampler }
             (sampler.guidance.scale, sampler.guidance.schedule, sampler.guidance.power) =
@@ -136,7 +136,7 @@ extension FormatStyle where Self == FloatingPointFormatStyle<Double> {
 
 extension TuningStage {
     var cost: StageCost? {
-        var guided = Sweep.SamplerSettings()
+        var guided = SamplerSettings()
         guided.guidance.scale = 2
         return prior.drawingImages(
             settings.count * settings.scales.count * settings.temperatures.count, guided, atOnce: FeatureExtractor.batch)

@@ -4,7 +4,7 @@ import Foundation
 import ImageData
 import Models
 import RunStore
-import Sweep
+import Settings
 import TensorCore
 
 /// Where the prior looks while it predicts visual tokens: at the prologue, and how far away among visual tokens.
@@ -32,7 +32,7 @@ struct AttentionStage: Stage {
         let model = try prior.load(context)
         let batch = half.batch((0..<count).map { $0 * half.count / count })
         let maps = model.attentionMaps(ARInput(targets: layout.targets(batch.indices), labels: batch.labels))
-        let summary = AttentionSummary(maps, layout, grid: tokenizer.settings.config(for: tokenizer.dataset).grid)
+        let summary = AttentionSummary(maps, layout, grid: tokenizer.config.grid)
         try HDF5File.write(atomicallyTo: work.url(Self.file)) { file in
             try file.write(
                 maps.values, to: "maps", shape: maps.shape, compressed: true,

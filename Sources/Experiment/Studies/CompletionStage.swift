@@ -4,7 +4,7 @@ import Foundation
 import ImageData
 import Models
 import RunStore
-import Sweep
+import Settings
 import TensorCore
 
 /// Completions: some tokens of held-out images are given, the prior draws the others, with the class and without it.
@@ -101,7 +101,7 @@ struct CompletionStage: Stage {
             let source = row / settings.draws
             for t in set.positions { given[row * length + t] = sources.targets.ids[source * length + t] }
         }
-        var sampler = Models.SamplerSettings()
+        var sampler = SamplerSettings()
         sampler.temperature = settings.temperature
         let labels = (0..<count).map { isTold ? sources.labels[$0 / settings.draws] : ar.unconditionalLabel }
         let ids = Sampler(ar, sampler).sample(

@@ -4,7 +4,7 @@ import Foundation
 import ImageData
 import Models
 import RunStore
-import Sweep
+import Settings
 import TensorCore
 
 /// What tokens say, in nats: how many codes each position uses, how much it tells of the class and of recorded factors,

@@ -4,7 +4,7 @@ import Foundation
 import ImageData
 import Models
 import RunStore
-import Sweep
+import Settings
 
 /// What linear maps read off tokens besides the class: how the image looks in 8×8, and the factors that were recorded.
 ///

@@ -1,5 +1,5 @@
 import Models
-import Sweep
+import Settings
 import TensorCore
 
 /// Tokens that a probe reads together.

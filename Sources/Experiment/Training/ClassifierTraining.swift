@@ -6,7 +6,7 @@ import Metrics
 import Models
 import NN
 import RunStore
-import Sweep
+import Settings
 import TensorCore
 
 /// Trains the in-domain classifier whose penultimate layer is the feature space of all scores on a data set.

@@ -5,7 +5,7 @@ import Metrics
 import Models
 import NN
 import RunStore
-import Sweep
+import Settings
 import TensorCore
 
 /// Stage 3 (method §4.7): a fresh class-conditional AR model on stored tokens, plain cross-entropy over the sequence.
@@ -23,12 +23,11 @@ struct PriorTraining {
 
     func run(_ work: StageWork, _ context: ExperimentContext) throws -> JSONValue {
         let model = ARModel(
-            settings.config(layout: layout, classes: classes), stream: RandomStream(seed: seed, "prior/initial"))
-        let schedule = settings.optimizer.schedule(steps: settings.steps)
+            ARConfig(settings, layout: layout, classes: classes), stream: RandomStream(seed: seed, "prior/initial"))
+        let schedule = LearningRateSchedule(settings.optimizer, steps: settings.steps)
         let optimizer = AdamW(
             model.parameters,
-            settings.optimizer.adamW(
-                decay: settings.optimizer.weightDecay, averageHalfLife: settings.emaHalfLife))
+            .init(settings.optimizer, decay: settings.optimizer.weightDecay, averageHalfLife: settings.emaHalfLife))
         var orderStream = RandomStream(seed: seed, "prior/order")
         var order = BatchOrder(seed: orderStream.nextKey(), count: tokens.train.count)
 
@@ -78,7 +77,7 @@ struct PriorTraining {
     /// Takes over the joint AR model of `prologue-onestage` as it is, and measures it as a trained one is.
     func adopt(_ weights: SafetensorsFile, _ work: StageWork) throws -> JSONValue {
         let model = ARModel(
-            settings.config(layout: layout, classes: classes), parameters: .unfilled)
+            ARConfig(settings, layout: layout, classes: classes), parameters: .unfilled)
         try ParameterFiles.load(model.parameters, from: weights, prefix: "ar.")
         try ParameterFiles.save([("ar.", model.parameters)], to: work.url(WeightFile.averaged))
         return [

@@ -4,7 +4,7 @@ import ImageData
 import Models
 import NN
 import RunStore
-import Sweep
+import Settings
 import TensorCore
 
 /// Stage 1 (method §4): trains a tokenizer; with a prologue, alternates step A (encoder, decoder; joint AR frozen) and
@@ -29,26 +29,26 @@ struct TokenizerTraining {
 
     func run(_ work: StageWork, _ context: ExperimentContext) throws -> JSONValue {
         // Models.
-        let config = settings.config(for: dataset)
+        let config = TokenizerConfig(settings, for: dataset)
         let tokenizer = Tokenizer(config, seed: seed)
         let joint = jointModel(config.layout)
         if let base { try loadFrozen(tokenizer, from: base) }
 
         // Optimisers and schedule.
         let optimizer = settings.optimizer
-        let schedule = optimizer.schedule(steps: settings.steps)
+        let schedule = LearningRateSchedule(optimizer, steps: settings.steps)
         let trained = base == nil ? tokenizer.parameters : tokenizer.encoder.prologueParameters
         let autoencoderStep = AdamW(
-            trained, optimizer.adamW(decay: optimizer.weightDecay, averageHalfLife: settings.emaHalfLife))
+            trained, .init(optimizer, decay: optimizer.weightDecay, averageHalfLife: settings.emaHalfLife))
         let jointStep = joint.map {
             AdamW(
                 $0.parameters,
-                optimizer.adamW(decay: settings.jointAr.weightDecay, averageHalfLife: settings.emaHalfLife))
+                .init(optimizer, decay: settings.jointAr.weightDecay, averageHalfLife: settings.emaHalfLife))
         }
 
         let adversary = self.adversary
         let update = TokenizerUpdate(
-            tokenizer, weights: settings.lossWeights, autoencoder: autoencoderStep,
+            tokenizer, weights: .init(settings), autoencoder: autoencoderStep,
             joint: joint.flatMap { model in jointStep.map { (model, $0) } },
             imageLosses: ImageLosses(
                 adversary: adversary, perceptual: perceptual.map { ($0, settings.perceptual.weight) }))
@@ -173,13 +173,13 @@ struct TokenizerTraining {
             channels: dataset.channels, width: settings.gan.width, layers: settings.gan.layers,
             stream: RandomStream(seed: seed, "discriminator/initial"))
         return Adversary(
-            discriminator, settings.gan.settings,
-            optimizer: AdamW(discriminator.parameters, settings.optimizer.adamW(decay: 0, averageHalfLife: nil)))
+            discriminator, settings.gan,
+            optimizer: AdamW(discriminator.parameters, .init(settings.optimizer, decay: 0, averageHalfLife: nil)))
     }
 
     /// The AR model trained in step B.
     private func jointModel(_ layout: SequenceLayout) -> ARModel? {
-        settings.trainedJointConfig(prior: prior, layout: layout, classes: dataset.classes)
+        ARConfig(with: settings, prior: prior, layout: layout, classes: dataset.classes)
             .map { ARModel($0, stream: RandomStream(seed: seed, "joint-ar/initial")) }
     }
 
@@ -187,7 +187,7 @@ struct TokenizerTraining {
     /// model.
     private func labels(_ classes: [Int32], _ step: Int, unconditional: Int32) -> TokenTensor {
         var stream = RandomStream(seed: seed, "joint-ar/label-drop", step: step)
-        let drop = settings.variant == .prologueOneStage ? prior.labelDrop : settings.jointAr.labelDrop
+        let drop = settings.variant.joint == .prior ? prior.labelDrop : settings.jointAr.labelDrop
         return TokenTensor(
             classes.map { Double(stream.uniform()) < drop ? unconditional : $0 }, shape: [classes.count])
     }

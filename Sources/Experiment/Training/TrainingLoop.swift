@@ -2,7 +2,7 @@ import Files
 import Foundation
 import NN
 import RunStore
-import Sweep
+import Settings
 import TensorCore
 
 /// The part that every training shares: steps, metrics, progress, checkpoints, resuming.

@@ -25,9 +25,9 @@ extension TokenizerConfig {
             ModelCost.linear(rows: n, from: patchWidth, to: encoder.width, bias: true, isFirst: true)
             + .values(queries * encoder.width)
             + shape(encoder, ratio: 8.0 / 3).cost(
-                length: n + queries, labels: labels, conditionWidth: conditionWidth, outputNorm: false)
+                length: n + queries, labels: labels, conditionWidth: settings.condDim, outputNorm: false)
         let visualQuantizer = visualQuantizer.cost(
-            tokens: n, from: encoder.width, codes: codebook, codeWidth: codeWidth, use: .visual,
+            tokens: n, from: encoder.width, codes: settings.codebook, codeWidth: settings.zDim, use: .visual,
             hasPath: couplingTemperature != nil, hasEntropy: visualEntropyTemperature != nil)
         return TokenizerCost(
             encoder: trunk + visualQuantizer, prologue: prologueCost(isFrozen: isFrozen), decoder: decoderCost)
@@ -39,7 +39,7 @@ extension TokenizerConfig {
             Double(tokens) * 3 * Double(network.width + shape(network, ratio: 11.0 / 4).hidden)
         }
         let (n, latents) = (visualTokens, visual == .latent ? visualTokens : 0)
-        let comparison = Double(n) * Double(codebook) + Double(prologueTokens) * Double(prologueCodebook)
+        let comparison = Double(n) * Double(settings.codebook) + Double(prologueTokens) * Double(prologueCodebook)
         return max(
             layer(encoder, n + max(latents, prologueTokens)), comparison + Double(n) * Double(encoder.width),
             layer(decoder, n + latents))
@@ -48,7 +48,7 @@ extension TokenizerConfig {
     private func prologueCost(isFrozen: Bool) -> ModelCost {
         guard prologue != .none else { return ModelCost() }
         var cost = prologueQuantizer.cost(
-            tokens: prologueTokens, from: encoder.width, codes: prologueCodebook, codeWidth: codeWidth, use: .prologue,
+            tokens: prologueTokens, from: encoder.width, codes: prologueCodebook, codeWidth: settings.zDim, use: .prologue,
             hasPath: true, hasEntropy: prologueEntropyTemperature != nil)
         if case .separate(let layers) = prologue {
             var network = encoder
@@ -57,7 +57,7 @@ extension TokenizerConfig {
                 ModelCost.linear(rows: visualTokens, from: encoder.width, to: encoder.width, bias: true, isFirst: isFrozen)
                 + .values(prologueTokens * encoder.width)
                 + shape(network, ratio: 11.0 / 4).cost(
-                    length: visualTokens + prologueTokens, labels: labels, conditionWidth: conditionWidth,
+                    length: visualTokens + prologueTokens, labels: labels, conditionWidth: settings.condDim,
                     outputNorm: false)
         }
         return cost
@@ -69,7 +69,7 @@ extension TokenizerConfig {
         return ModelCost.linear(rows: n, from: visualCodeWidth, to: decoder.width, bias: true)
             + .values(queries * decoder.width)
             + shape(decoder, ratio: 8.0 / 3).cost(
-                length: n + queries, labels: labels, conditionWidth: conditionWidth, outputNorm: true)
+                length: n + queries, labels: labels, conditionWidth: settings.condDim, outputNorm: true)
             + .linear(rows: n, from: decoder.width, to: patchWidth, bias: true)
             // Rebuilt and original patches.
             + .keeping(2 * n * patchWidth)

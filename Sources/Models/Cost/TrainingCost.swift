@@ -79,7 +79,7 @@ extension TokenizerConfig {
         let cost = joint.cost
         let path =
             couplingTemperature != nil
-            ? joint.pathGradient(codes: codebook, tokens: visualTokens - 1)
+            ? joint.pathGradient(codes: settings.codebook, tokens: visualTokens - 1)
             : joint.pathGradient(codes: prologueCodebook, tokens: prologueTokens)
         // One pass gives the gradients of both steps, or each has its own.
         let isShared = weights.sharedCrossEntropy(in: layout) != nil

@@ -1,14 +1,8 @@
+import Settings
 import TensorCore
 
 /// Losses of a discriminator's logits, D real, D̂ rebuilt.
-public enum AdversarialLoss: Sendable {
-    /// Discriminator ½(mean softplus(−D) + mean softplus(D̂)), generator −mean D̂, as in VQGAN.
-    case vanilla
-    /// Discriminator ½(mean max(0, 1−D) + mean max(0, 1+D̂)), generator −mean D̂ (Lim and Ye 2017).
-    case hinge
-    /// The discriminator of `vanilla`, generator mean softplus(−D̂) (Goodfellow et al. 2014).
-    case nonSaturating
-
+extension AdversarySettings.Loss {
     /// What the discriminator minimises.
     public func discriminator(real: Tensor, rebuilt: Tensor) -> Tensor {
         switch self {

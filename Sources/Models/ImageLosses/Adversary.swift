@@ -1,23 +1,10 @@
 import NN
+import Settings
 import TensorCore
 
 /// A discriminator and what trains it. Step A takes the generator's loss from it, through it and never to it; step B trains
 /// it on the images that step A has made.
 public struct Adversary {
-    public struct Settings: Equatable, Sendable {
-        /// Weight of the generator's loss in step A.
-        public var weight: Double
-        public var loss: AdversarialLoss
-        /// Weight of the LeCam regularisation in step B.
-        public var lecam: Double
-        /// The first step in which there is a generator's loss and the discriminator is trained.
-        public var startStep: Int
-
-        public init(weight: Double, loss: AdversarialLoss, lecam: Double, startStep: Int) {
-            (self.weight, self.loss, self.lecam, self.startStep) = (weight, loss, lecam, startStep)
-        }
-    }
-
     /// What step B saw.
     public struct Report {
         public let loss: Float
@@ -25,13 +12,13 @@ public struct Adversary {
         public let real, rebuilt: Float
     }
 
-    public let settings: Settings
+    public let settings: AdversarySettings
     public let discriminator: PatchDiscriminator
     public let optimizer: AdamW
     public let lecam = LeCamRegularization()
 
     /// - Parameter optimizer: of the discriminator's parameters.
-    public init(_ discriminator: PatchDiscriminator, _ settings: Settings, optimizer: AdamW) {
+    public init(_ discriminator: PatchDiscriminator, _ settings: AdversarySettings, optimizer: AdamW) {
         self.discriminator = discriminator
         self.settings = settings
         self.optimizer = optimizer

@@ -1,4 +1,5 @@
 import Files
+import Settings
 
 /// Checks what was written against the schema: every key known, every value of its type and in its range.
 enum Checker {
@@ -12,8 +13,7 @@ enum Checker {
         }
         var seen: [String: Place] = [:]
         var result: SourceValue = .map([], at: value.place)
-        for entry in entries {
-            let checked = try self.check(opened(entry), against: section, path: path)
+        for checked in try entries.mapAll({ try self.check(opened($0), against: section, path: path) }) {
             for leaf in leaves(of: checked.value, under: checked.key) {
                 if let first = seen[leaf.path] {
                     throw leaf.place.error("\(join(path, leaf.path)) is given twice, first at \(first.shown)")
@@ -83,7 +83,7 @@ enum Checker {
             }
             return SourceValue.map([entry], at: value.place).merged(over: result)
         }
-        let checked = try (merged.entries ?? []).map { entry in
+        let checked = try (merged.entries ?? []).mapAll { entry in
             guard !entry.value.isNull else { return entry }
             var result = entry
             result.value = try check(entry.value, against: section, path: join(path, entry.key))

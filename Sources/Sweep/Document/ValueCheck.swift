@@ -1,4 +1,5 @@
 import Files
+import Settings
 
 /// Checks one value against its row of the settings table.
 struct ValueCheck {
@@ -27,19 +28,23 @@ struct ValueCheck {
         if let text = value.text, kind != .string, !isChoice(kind) { try rejectReference(text, at: value.place) }
         switch (kind, value.content) {
         case (.list(let element), .list(let items)):
-            return SourceValue(content: .list(try items.map { try check($0, as: element) }), place: value.place)
+            return SourceValue(content: .list(try items.mapAll { try check($0, as: element) }), place: value.place)
         case (.bool, .plain(.bool)), (.string, .plain(.string)):
             return value
         case (.choice(let names), .plain(.string(let text))):
             guard names.contains(text) else {
                 throw value.place.error(
                     "\(path) is '\(text)', but must be one of \(names.joined(separator: ", "))"
-                        + Schema.hint(for: text, among: names))
+                        + Schema.hint(Self.otherNames[text.lowercased()].flatMap { names.contains($0) ? $0 : nil }
+                            ?? nearest(to: text, among: names)))
             }
             return value
         case (.int, .plain(let number)), (.float, .plain(let number)):
             guard let double = number.doubleValue else { throw wrongType(value) }
             let normalized = JSONValue.normalized(double)
+            if kind == .int, abs(double) >= Self.largestWhole {
+                throw value.place.error("\(path) is \(value.written ?? value.shown), but must be less than 2^53 = 9007199254740992")
+            }
             if kind == .int, normalized.intValue == nil {
                 throw value.place.error(
                     "\(path) is \(value.shown), but must be a whole number; nearest: "
@@ -66,12 +71,12 @@ struct ValueCheck {
     private func wrongType(_ value: SourceValue) -> InputError {
         let expected = setting.kind.name + (setting.isNullable ? " or null" : "")
         var hint = ""
-        if case .bool = setting.kind, let text = value.text, ["yes", "on", "True", "TRUE"].contains(text) {
-            hint = "; did you mean true?"
-        } else if case .bool = setting.kind, let text = value.text, ["no", "off", "False", "FALSE"].contains(text) {
-            hint = "; did you mean false?"
-        } else if let text = value.text, Double(text) != nil {
-            hint = "; write it without quotes"
+        var kind = setting.kind
+        if case .list(let element) = kind, value.items == nil { kind = element }
+        if let advice = value.name.flatMap({ YAMLScalar.advice($0, kind: kind, unit: setting.unit) }) {
+            hint = "; \(advice)"
+        } else if case .string = setting.kind, let written = value.written {
+            hint = "; write '\(written)' in quotes"
         } else if value.items != nil {
             hint = "; to run several values, put \(path) under axes"
         }
@@ -88,6 +93,18 @@ struct ValueCheck {
             "\(path) is '\(text)', but a value cannot depend on another setting; write the value, and to vary settings "
                 + "together use zip or arms")
     }
+
+    /// From here on not every whole number is one that a computer's floating point holds.
+    private static let largestWhole = 9_007_199_254_740_992.0
+
+    /// What other programs call the choices.
+    private static let otherNames = [
+        "bf16": "bfloat16", "f32": "float32", "fp32": "float32", "float": "float32", "single": "float32",
+        "center": "centre", "vqvae": "vq", "raster": "1d", "2d": "hybrid", "cos": "cosine", "const": "constant",
+        "mnist": "fashion-mnist", "cifar": "cifar10", "cifar-10": "cifar10", "imagefolder": "image-folder",
+        "hdf5": "image-hdf5", "baseline": "baseline-2d", "coupled": "coupled-2d", "onestage": "prologue-onestage",
+        "post": "prologue-post",
+    ]
 
     private func isChoice(_ kind: ValueKind) -> Bool { if case .choice = kind { true } else { false } }
 }

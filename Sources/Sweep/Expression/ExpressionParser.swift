@@ -32,15 +32,25 @@ struct ExpressionParser {
     var current: ExpressionToken { tokens[index] }
 
     mutating func parseCondition() throws -> Expression {
-        var result = try parseConjunction()
-        while accept(keyword: "or") { result = .or(result, try parseConjunction()) }
-        return result
+        var terms = [try parseConjunction()]
+        while accept(keyword: "or") { terms.append(try parseConjunction()) }
+        return Self.joined(terms[...], Expression.or)
     }
 
     private mutating func parseConjunction() throws -> Expression {
-        var result = try parseNegation()
-        while accept(keyword: "and") { result = .and(result, try parseNegation()) }
-        return result
+        var terms = [try parseNegation()]
+        while accept(keyword: "and") { terms.append(try parseNegation()) }
+        return Self.joined(terms[...], Expression.and)
+    }
+
+    /// Halves of halves, so that a long chain makes no deep tree; of what is joined by `or` alone, or by `and`, any grouping
+    /// means the same.
+    private static func joined(
+        _ terms: ArraySlice<Expression>, _ join: (Expression, Expression) -> Expression
+    ) -> Expression {
+        guard terms.count > 1 else { return terms[terms.startIndex] }
+        let middle = terms.startIndex + (terms.count + 1) / 2
+        return join(joined(terms[..<middle], join), joined(terms[middle...], join))
     }
 
     private mutating func parseNegation() throws -> Expression {

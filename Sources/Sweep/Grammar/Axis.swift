@@ -1,4 +1,5 @@
 import Files
+import Settings
 
 /// One value of an axis: what it is called and what it sets.
 struct AxisValue {
@@ -26,7 +27,7 @@ struct Axis {
         name = path
         let short = Schema.shortName(of: path)
         var seen: [JSONValue: Int] = [:]
-        values = try NumberRange.values(of: written, path: path).enumerated().map { index, value in
+        values = try NumberRange.values(of: written, path: path).enumerated().mapAll { index, value in
             let patch = try Checker.check(Checker.nest(path, value), against: SweepDocument.sections)
             let json = patch.json[path: path] ?? .null
             if let first = seen.updateValue(index + 1, forKey: json) {
@@ -45,7 +46,7 @@ struct Axis {
             throw written.place.error("\(name) has no values, so there is nothing to run")
         }
         self.name = name
-        values = try entries.map { entry in
+        values = try entries.mapAll { entry in
             guard Schema.isName(entry.key) else {
                 throw entry.place.error("'\(entry.key)' is not a name; names have letters, digits, - and _")
             }
@@ -83,23 +84,24 @@ struct Axis {
     /// The axes of `arms`, `axes` and `zip`, in that order.
     static func all(of document: SweepDocument) throws -> [Axis] {
         var result: [Axis] = []
+        var errors = AllErrors()
         if let arms = document["arms"] {
             guard arms.entries != nil else { throw arms.place.error("arms must be a map from names to settings") }
-            result.append(try Axis(named: Self.arms, written: arms))
+            result += [try errors.attempt { try Axis(named: Self.arms, written: arms) }].compactMap { $0 }
         }
-        for entry in try document.entries("axes") {
-            let isNamed = Schema.node(at: entry.key) == nil && !NumberRange.isRange(entry.value)
-                && entry.value.entries?.allSatisfy { $0.value.entries != nil || $0.value.isNull } == true
-            if isNamed {
-                try requireFreeName(entry)
-                result.append(try Axis(named: entry.key, written: entry.value))
-            } else {
-                result.append(try Axis(path: entry.key, written: entry.value, keyPlace: entry.place))
-            }
-        }
-        result += try document.items("zip").map(Axis.init(inStep:))
+        result += try document.entries("axes").compactMap { entry in try errors.attempt { try axis(entry) } }
+        result += try document.items("zip").compactMap { item in try errors.attempt { try Axis(inStep: item) } }
+        try errors.throwAny()
         try requireApart(result)
         return result
+    }
+
+    private static func axis(_ entry: SourceEntry) throws -> Axis {
+        let isNamed = Schema.node(at: entry.key) == nil && !NumberRange.isRange(entry.value)
+            && entry.value.entries?.allSatisfy { $0.value.entries != nil || $0.value.isNull } == true
+        guard isNamed else { return try Axis(path: entry.key, written: entry.value, keyPlace: entry.place) }
+        try requireFreeName(entry)
+        return try Axis(named: entry.key, written: entry.value)
     }
 
     /// Two axes must not set the same thing: which one wins would be hidden.

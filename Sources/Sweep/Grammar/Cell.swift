@@ -1,4 +1,5 @@
 import Files
+import Settings
 
 /// One run that a sweep asks for.
 public struct Cell: Sendable, Equatable {

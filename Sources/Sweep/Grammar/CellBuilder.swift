@@ -1,4 +1,5 @@
 import Files
+import Settings
 
 /// Turns a document into cells: product of the axes, less what is excluded, and what is included, for each seed.
 struct CellBuilder {
@@ -16,14 +17,17 @@ struct CellBuilder {
         let included = try includedValues()
         try requireOverridesHold(axes.flatMap(\.values) + included)
 
-        let count = axes.reduce(1.0) { $0 * Double($1.values.count) } * Double(seeds.count)
+        let product = axes.reduce(1.0) { $0 * Double($1.values.count) }
+        let count = (product + Double(included.count)) * Double(seeds.count)
         guard count <= Double(Self.most) else {
-            throw InputError(file: document.file, "asks for \(Int(count)) cells; at most \(Self.most) are planned")
+            throw InputError(
+                file: document.file, "asks for \(JSONValue.normalized(count).canonical) cells; at most \(Self.most) are planned")
         }
         // With nothing but `include`, the bare settings are not a cell of their own.
-        let regular = axes.isEmpty && !included.isEmpty ? [] : try product().map(arm)
-        let extra = try included.map(arm)
-        try requireDistinct(regular + extra)
+        let values = axes.isEmpty && !included.isEmpty ? [] : self.product()
+        let arms = try arms(values + included)
+        let (regular, extra) = (arms.prefix(values.count), arms.dropFirst(values.count))
+        try requireDistinct(arms)
         let excluded = try exclusions()
         let cells = regular.flatMap { arm in seeds.map(arm.cell) }.filter { cell in
             !excluded.contains { $0.matches(cell) }
@@ -71,22 +75,28 @@ struct CellBuilder {
         }
     }
 
-    private func arm(_ value: AxisValue) throws -> Arm {
-        let written = value.patch.merged(over: document.settings)
-        let resolved = Resolver.resolve(written, section: Schema.root)
-        let settings = try resolved.decode(as: RunSettings.self)
-        let label = value.choices.isEmpty ? name : AxisValue.label(value.choices)
-        if let conflict = settings.conflicts().first {
-            let whose = value.choices.isEmpty ? "" : " (in \(label))"
-            let place = conflict.paths.lazy.compactMap { written.value(at: $0)?.place }.first
-            throw (place ?? value.place).error(conflict.message + whose)
+    /// The cells of `values`; all rules that they break at once, each with the first cell that breaks it.
+    private func arms(_ values: [AxisValue]) throws -> [Arm] {
+        var errors = AllErrors()
+        var seen: Set<String> = []
+        let arms = try values.map { value in
+            let written = value.patch.merged(over: document.settings)
+            let settings = try RunSettings(written)
+            let label = value.choices.isEmpty ? name : AxisValue.label(value.choices)
+            for conflict in settings.conflicts() where seen.insert(conflict.message).inserted {
+                let whose = value.choices.isEmpty ? "" : " (in \(label))"
+                let place = conflict.paths.lazy.compactMap { written.value(at: $0)?.place }.first
+                errors.add((place ?? value.place).error(conflict.message + whose))
+            }
+            return Arm(value: value, label: label, resolved: settings.json, settings: settings)
         }
-        return Arm(value: value, label: label, resolved: resolved, settings: settings)
+        try errors.throwAny()
+        return arms
     }
 
     /// `include`: cells of their own, made of settings and values of named axes.
     private func includedValues() throws -> [AxisValue] {
-        try document.items("include").map { item in
+        try document.items("include").mapAll { item in
             guard let entries = item.entries, !entries.isEmpty else {
                 throw item.place.error("an entry of include must be a map of settings, not \(item.shown)")
             }
@@ -98,10 +108,10 @@ struct CellBuilder {
                     continue
                 }
                 let names = axis.values.compactMap { $0.choices[0].value.stringValue }
-                guard let index = names.firstIndex(of: entry.value.text ?? "") else {
+                guard let index = names.firstIndex(of: entry.value.name ?? "") else {
                     throw entry.value.place.error(
                         "\(entry.key) is \(entry.value.shown), but must be one of \(names.joined(separator: ", "))"
-                            + Schema.hint(for: entry.value.text ?? "", among: names))
+                            + Schema.hint(for: entry.value.name ?? "", among: names))
                 }
                 result.choices += axis.values[index].choices
                 result.patch = axis.values[index].patch.merged(over: result.patch)

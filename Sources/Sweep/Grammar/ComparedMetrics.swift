@@ -1,5 +1,6 @@
 import Files
 import Metrics
+import Settings
 
 /// The scores that a sweep is to be compared by, checked before anything is trained for them.
 struct ComparedMetrics {

@@ -1,4 +1,5 @@
 import Files
+import Settings
 
 /// What a sweep's results are compared by.
 public struct Comparison: Codable, Sendable, Equatable {
@@ -60,7 +61,10 @@ extension Comparison {
         }
         let named = Set(axes.map(\.name).filter { Schema.node(at: $0) == nil })
         var result: [String: JSONValue] = [:]
-        for entry in entries where named.contains(entry.key) { result[entry.key] = entry.value.json }
+        // Names as they were written: an arm called 4 is no number.
+        for entry in entries where named.contains(entry.key) {
+            result[entry.key] = entry.value.name.map { .string($0) } ?? entry.value.json
+        }
         let settings = SourceValue.map(entries.filter { !named.contains($0.key) }, at: value.place)
         let checked = try Checker.check(settings, against: SweepDocument.sections)
         for leaf in Checker.leafPaths(of: checked) { result[leaf.path] = leaf.value.json }

@@ -1,5 +1,6 @@
 import Files
 import Foundation
+import Settings
 
 /// The values of an axis: a list, or one of `{range: [from, to, step]}`, `{linspace: [from, to, n]}` and
 /// `{logspace: [from, to, n]}`.

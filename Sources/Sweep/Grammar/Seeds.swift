@@ -1,4 +1,5 @@
 import Files
+import Settings
 
 /// The seeds of one replicate.
 struct SeedChoice: Equatable {
@@ -33,12 +34,21 @@ struct SeedChoice: Equatable {
                 return SeedChoice(seed: number, seeds: SeedSettings(all: number))
             }
         }
-        for (index, choice) in choices.enumerated() {
-            guard !choices[..<index].contains(where: { $0.seeds == choice.seeds }) else {
+        var seen: Set<String> = []
+        for choice in choices {
+            guard seen.insert(describe(choice.seeds)).inserted else {
                 throw value.place.error("seeds has the same replicate twice: \(describe(choice.seeds))")
             }
         }
         return choices
+    }
+
+    /// `seeds: 5` is a seed, not a number of runs; whoever writes it may mean either.
+    static func notes(_ value: SourceValue?) -> [String] {
+        guard let value, let seed = value.json.intValue, seed > 1 else { return [] }
+        return [
+            "seeds: \(seed) is one run with seed \(seed); \(seed) runs are seeds: {range: [0, \(seed - 1), 1]}"
+        ]
     }
 
     private static func inStep(_ entries: [SourceEntry], at place: Place) throws -> [SeedChoice] {
@@ -86,5 +96,8 @@ struct SeedChoice: Equatable {
 }
 
 extension SeedSettings {
-    init(all seed: Int) { (tokenizer, prior, sampler) = (seed, seed, seed) }
+    init(all seed: Int) {
+        self.init()
+        (tokenizer, prior, sampler) = (seed, seed, seed)
+    }
 }

@@ -1,5 +1,6 @@
 import Files
 import Foundation
+import Settings
 
 /// A sweep file with its bases merged in: settings checked, the sweep's own keys still as written.
 struct SweepDocument {
@@ -54,17 +55,27 @@ struct SweepDocument {
     mutating func override(_ key: String, with value: SourceValue) { grammar[key] = value }
 
     init(loading url: URL) throws {
-        try self.init(loading: url, below: [])
+        try self.init(loading: url, below: [], FileBudget())
     }
 
-    private init(loading url: URL, below: [URL]) throws {
+    /// Files that are based on files that are based on files are read as often as they are named.
+    private final class FileBudget {
+        var left = 200
+    }
+
+    private init(loading url: URL, below: [URL], _ budget: FileBudget) throws {
         let url = url.standardizedFileURL
+        budget.left -= 1
+        guard budget.left >= 0 else {
+            throw InputError(file: YAMLReader.shownPath(url), "more than 200 files are named by base")
+        }
         let root = try YAMLReader.read(url)
         file = YAMLReader.shownPath(url)
         guard let entries = root.isNull ? [] : root.entries else {
             throw root.place.error("a sweep file is a map of keys, not \(root.shown)")
         }
 
+        var errors = AllErrors()
         var written: [SourceEntry] = []
         var grammar: [String: SourceValue] = [:]
         for entry in entries {
@@ -74,22 +85,30 @@ struct SweepDocument {
             } else if Self.sections[first] != nil {
                 written.append(entry)
             } else {
-                throw Self.unknownKey(entry)
+                errors.add(Self.unknownKey(entry))
             }
         }
-        settings = try Checker.check(.map(written, at: root.place), against: Self.sections)
+        let nothing = SourceValue.map([], at: root.place)
+        settings = try errors.attempt {
+            try Checker.check(.map(written, at: root.place), against: Self.sections)
+        } ?? nothing
         self.grammar = grammar
+        // What is wrong above is said together with what is wrong with the axes.
+        if errors.isEmpty == false { _ = try errors.attempt { try Axis.all(of: self) } }
+        try errors.throwAny()
 
         guard let base = self["base"] else { return }
         let inherited = try texts("base").map { item in
-            try Self.load(base: item.text ?? "", at: item.place, from: url, below: below)
+            try Self.load(base: item.text ?? "", at: item.place, from: url, below: below, budget)
         }
         guard !inherited.isEmpty else { throw base.place.error("base is an empty list") }
         let below = inherited.dropFirst().reduce(inherited[0]) { $1.over($0) }
         self = over(below)
     }
 
-    private static func load(base: String, at place: Place, from url: URL, below: [URL]) throws -> SweepDocument {
+    private static func load(base: String, at place: Place, from url: URL, below: [URL], _ budget: FileBudget) throws
+        -> SweepDocument
+    {
         let target = URL(fileURLWithPath: base, relativeTo: url.deletingLastPathComponent()).standardizedFileURL
         let chain = below + [url]
         if let start = chain.firstIndex(of: target) {
@@ -102,7 +121,7 @@ struct SweepDocument {
                 "base \(base) is not there; paths are relative to the file that names them"
                     + Schema.hint(for: target.lastPathComponent, among: (siblings ?? []).sorted()))
         }
-        return try SweepDocument(loading: target, below: chain)
+        return try SweepDocument(loading: target, below: chain, budget)
     }
 
     /// This document over one that it is based on.

@@ -4,6 +4,7 @@ import Files
 import Foundation
 import Report
 import RunStore
+import Settings
 import Sweep
 
 /// Fills an index with made-up runs and times the questions people ask of it.
@@ -120,7 +121,7 @@ struct IndexBench {
     // MARK: Made-up runs
 
     private func fill(_ index: RunIndex) throws {
-        let config = try JSONValue(encoding: RunSettings())
+        let config = RunSettings().json
         try index.fill(
             stages: (0..<runs).lazy.flatMap { Self.stages(of: $0) }, runs: (0..<runs).lazy.map { Self.run($0, config) })
     }

@@ -1,5 +1,6 @@
 import Foundation
 import RunStore
+import Settings
 import TensorCore
 
 /// Timed repetitions of one workload, in the form that the comparison with PyTorch reads too.
@@ -45,8 +46,8 @@ struct Measurement: Encodable {
         ceiling_gflop_per_second = (precision == .float32 ? Self.ceiling32 : Self.ceiling16) / 1e9
     }
 
-    private static let ceiling32 = Precision.float32.measuredCeiling()
-    private static let ceiling16 = Precision.bfloat16.measuredCeiling()
+    private static let ceiling32 = MachineCeiling.measured(bfloat16: false)
+    private static let ceiling16 = MachineCeiling.measured(bfloat16: true)
 
     /// As Linux names it.
     private static let processor: String = {

@@ -1,5 +1,6 @@
 import Models
 import Report
+import Settings
 import TensorCore
 
 /// Where a workload's time goes, op by op.
@@ -14,7 +15,7 @@ struct ProfileTable {
         for _ in 0..<2 { repetition() }
         let entries = Profile.of { for _ in 0..<Self.repetitions { repetition() } }
         let total = entries.reduce(0) { $0 + $1.seconds }
-        let ceiling = precision.measuredCeiling()
+        let ceiling = MachineCeiling.measured(bfloat16: precision == .bfloat16)
         var table = Table(columns: [
             .text("op"), .text("direction"), .number("calls", decimals: 0),
             .number("time", key: "milliseconds", unit: "ms", decimals: 2), .number("share", key: "percent", unit: "%", decimals: 1),

@@ -3,6 +3,7 @@ import Foundation
 import Models
 import NN
 import Report
+import Settings
 import TensorCore
 
 /// How the time of an AR training step grows with each of its sizes, beside its count of operations.

@@ -1,6 +1,7 @@
 import Foundation
 import Models
 import NN
+import Settings
 import TensorCore
 
 /// What `prologue bench` times, and its PyTorch peer too: fixed sizes, random weights and data.
@@ -135,7 +136,7 @@ enum Workload: String, CaseIterable {
     private func sampling(_ precision: Precision) -> () -> Void {
         var settings = SamplerSettings()
         settings.topK = 1
-        settings.guidance = .overall(scale: 2, schedule: .constant, power: 1)
+        settings.guidance.scale = 2
         settings.precision = precision
         let sampler = Sampler(arModel(precision), settings)
         let labels = labels().ids

@@ -2,6 +2,7 @@ import ArgumentParser
 import Files
 import Foundation
 import Report
+import Settings
 import TensorCore
 
 extension Precision: ExpressibleByArgument {}

@@ -3,7 +3,7 @@ import Experiment
 import Files
 import Foundation
 import Report
-import Sweep
+import Settings
 
 struct ImportCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

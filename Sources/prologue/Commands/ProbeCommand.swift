@@ -4,7 +4,7 @@ import Files
 import Foundation
 import Metrics
 import Report
-import Sweep
+import Settings
 
 struct ProbeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

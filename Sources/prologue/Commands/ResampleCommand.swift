@@ -1,7 +1,7 @@
 import ArgumentParser
 import Experiment
 import Foundation
-import Sweep
+import Settings
 
 struct ResampleCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

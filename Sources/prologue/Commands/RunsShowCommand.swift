@@ -3,7 +3,7 @@ import Files
 import Foundation
 import Report
 import RunStore
-import Sweep
+import Settings
 
 extension RunsCommand {
     struct Show: ParsableCommand {

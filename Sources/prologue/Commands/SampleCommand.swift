@@ -2,7 +2,7 @@ import ArgumentParser
 import Experiment
 import Files
 import Foundation
-import Sweep
+import Settings
 
 struct SampleCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -45,7 +45,7 @@ extension RunSettings {
     /// Visual tokens have rows and columns only where they are patches, and three axes are needed to tell them apart.
     func positionConflicts() -> [Conflict] {
         var models = [("prior", prior.positions, prior.ropeAxes)]
-        if tokenizer.variant.hasJointAR, tokenizer.variant != .prologueOneStage {
+        if tokenizer.variant.joint == .beside {
             models.append(("tokenizer.joint_ar", tokenizer.jointAr.positions, tokenizer.jointAr.ropeAxes))
         }
         return models.flatMap { path, positions, axes -> [Conflict] in

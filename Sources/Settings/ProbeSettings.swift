@@ -1,23 +1,3 @@
-/// What samples and reconstructions are scored against.
-public struct ScoreSettings: SettingsSection {
-    public var referenceCount: Int?
-    public var precisionRecall = true
-    public var snapshotCount = 1000
-
-    public init() {}
-
-    public static let help = "Scores of samples and reconstructions."
-    public static let fields: [Field<Self>] = [
-        .value("reference_count", \.referenceCount, "Held-out images in the reference; null: all of them.",
-            .atLeast(2), unit: "images"),
-        .value("precision_recall", \.precisionRecall,
-            "Measure precision and recall of samples, which compares every sample with every reference image."),
-        .value("snapshot_count", \.snapshotCount,
-            "Samples that each of `prior.snapshots` is scored on, with the class and as many without it.", .atLeast(2),
-            unit: "images"),
-    ]
-}
-
 /// Which tokens a probe reads.
 public enum ProbedTokens: String, ChoiceSetting {
     /// The prologue tokens, where there are any.
@@ -108,25 +88,5 @@ public struct ProbeSettings: SettingsSection {
                 + "of them has a baseline read in as many tokens.", .atLeast(1), unit: "tokens", affectsResults: false),
         .value("seed", \.seed, "Seed of the split that chooses the penalty, of random tokens and of shuffled labels.",
             .atLeast(0)),
-    ]
-}
-
-/// The picture of fixed prologue tokens with resampled visual ones.
-public struct ResampleSettings: SettingsSection {
-    public var enabled = true
-    public var rows = 6
-    public var columns = 8
-    public var temperature = 1.0
-    public var unconditional = false
-
-    public init() {}
-
-    public static let help = "Fixed prologue, resampled visual tokens: the images of a row share their prologue."
-    public static let fields: [Field<Self>] = [
-        .value("enabled", \.enabled, "Make the picture."),
-        .value("rows", \.rows, "Prologues.", .atLeast(1)),
-        .value("columns", \.columns, "Images for each prologue.", .atLeast(1)),
-        .value("temperature", \.temperature, "Temperature of the visual tokens.", .positive),
-        .value("unconditional", \.unconditional, "Resample without giving the class."),
     ]
 }

@@ -34,3 +34,24 @@ public struct OptimizerSettings: SettingsSection {
         .value("clip", \.clip, "Largest norm of the gradient; null: no clipping.", .positive),
     ]
 }
+
+/// Which checkpoints a training stage keeps. While it trains there is one, which it goes on from when it is interrupted.
+public enum KeptCheckpoints: String, ChoiceSetting {
+    /// It is removed once the stage is done; the weights stay.
+    case none
+    /// That of the last step stays, with the optimisers' moments.
+    case last
+    /// Each stays, as `checkpoints/step-00000200.h5`.
+    case all
+
+    static let help =
+        "Checkpoints that stay once the stage is done: none; last, the one of the last step; all, each in `checkpoints/`."
+}
+
+/// What numbers the matrix products of transformer layers multiply. Sums, parameters, gradients and optimiser state are
+/// float32 either way.
+public enum Precision: String, ChoiceSetting {
+    case float32
+    /// Weights and activations rounded to 8 bits of precision where they enter a product or wait for the gradient.
+    case bfloat16
+}

@@ -1,45 +1,5 @@
 /// Stage 1: encoder, quantizers, decoder and the small joint AR model (method §3, §4).
 public struct TokenizerSettings: SettingsSection {
-    /// Which square of a picture a training step sees.
-    public enum Crop: String, ChoiceSetting {
-        case centre
-        case random
-    }
-
-    public enum Variant: String, ChoiceSetting {
-        case baseline1D = "baseline-1d"
-        case baseline2D = "baseline-2d"
-        case coupled1D = "coupled-1d"
-        case coupled2D = "coupled-2d"
-        case prologue
-        case prologuePost = "prologue-post"
-        case prologueOneStage = "prologue-onestage"
-
-        /// Whether there are prologue tokens.
-        public var hasPrologue: Bool { [.prologue, .prologuePost, .prologueOneStage].contains(self) }
-        /// Whether the visual tokens are learned queries rather than patches.
-        public var isLatent: Bool { self == .baseline1D || self == .coupled1D }
-        /// Whether an AR model's cross-entropy reaches the visual tokens themselves.
-        public var isCoupled: Bool { self == .coupled1D || self == .coupled2D }
-        /// Whether an AR model is trained beside the tokenizer.
-        public var hasJointAR: Bool { hasPrologue || isCoupled }
-    }
-
-    /// How tokens are chosen among codes; docs/ablations.md has the formulas.
-    public enum Quantizer: String, ChoiceSetting {
-        case vq, probq, lfq, fsq, gumbel
-
-        /// Whether the codes are parameters, rather than signs or grid points.
-        public var isLearned: Bool { self == .vq || self == .probq || self == .gumbel }
-        /// Whether the quantizer has a loss of its own.
-        public var hasLoss: Bool { self == .vq || self == .lfq }
-    }
-
-    /// Where prologue tokens come from.
-    public enum PrologueEncoder: String, ChoiceSetting {
-        case shared, separate
-    }
-
     public var from: String?
     public var variant = Variant.prologue
     public var patch = 4
@@ -75,7 +35,7 @@ public struct TokenizerSettings: SettingsSection {
     public var gan = AdversarySettings()
     public var perceptual = PerceptualSettings()
     public var jointAr = JointARSettings()
-    public var precision = PrecisionSetting.float32
+    public var precision = Precision.float32
     public var steps = 2000
     public var batch = 64
     public var optimizer = OptimizerSettings()
@@ -99,7 +59,7 @@ public struct TokenizerSettings: SettingsSection {
     public var hasPrologue: Bool { variant.hasPrologue && prologueTokens > 0 }
 
     /// Where prologue tokens come from in this variant.
-    public var resolvedPrologueEncoder: PrologueEncoder { prologueEncoder ?? (variant == .prologuePost ? .separate : .shared) }
+    public var resolvedPrologueEncoder: PrologueEncoder { prologueEncoder ?? (variant.isFrozen ? .separate : .shared) }
 
     public static let help = "Stage 1: the image tokenizer with its joint AR model."
     public static let fields: [Field<Self>] = [
@@ -119,54 +79,60 @@ public struct TokenizerSettings: SettingsSection {
             "Share of each head rotated by each of the three position axes; even, their sum is the head width.",
             .atLeast(0), count: 3, unit: "channels"),
         .value("cond_dim", \.condDim, "Width of the condition embedding.", .atLeast(1), unit: "channels"),
-        .value("z_dim", \.zDim, "Width of the codes.", .atLeast(1), unit: "channels"),
+        .value("z_dim", \.zDim, "Width of the codes.", .atLeast(1), unit: "channels",
+            when: { $0.quantizers.contains(where: \.isLearned) }),
         .value("codebook", \.codebook, "Visual codes.", .atLeast(2), unit: "codes"),
         .value("visual_quantizer", \.visualQuantizer, "How visual codes are chosen; `lfq` needs a power of two of them.",
             isLater: true),
         .value("visual_temperature", \.visualTemperature,
             "Temperature τ of a visual quantizer that is trained through a softmax (`probq`, `gumbel`).", .positive,
-            isLater: true),
+            isLater: true, when: { $0.visualQuantizer == .probq || $0.visualQuantizer == .gumbel }),
         .value("visual_levels", \.visualLevels,
             "Levels of each channel of a visual `fsq`; their product is the number of codes.", .atLeast(3),
-            isLater: true),
+            isLater: true, when: { $0.visualQuantizer == .fsq }),
         .value("visual_restart", \.visualRestart,
             "A visual code unused for so many steps restarts at a token of the batch; null: never.", .atLeast(1),
-            unit: "steps", isLater: true),
+            unit: "steps", isLater: true, when: { !$0.variant.isFrozen }),
         .value("prologue_tokens", \.prologueTokens,
-            "Prologue tokens K; with 0 every variant with a prologue is `baseline-2d`.", .atLeast(0), unit: "tokens"),
-        .value("prologue_codebook", \.prologueCodebook, "Prologue codes.", .atLeast(2), unit: "codes"),
+            "Prologue tokens K; with 0 every variant with a prologue is `baseline-2d`.", .atLeast(0), unit: "tokens",
+            when: { $0.hasPrologue }),
+        .value("prologue_codebook", \.prologueCodebook, "Prologue codes.", .atLeast(2), unit: "codes",
+            when: { $0.hasPrologue }),
         .value("prologue_quantizer", \.prologueQuantizer,
             "How prologue codes are chosen; cross-entropy reaches them through a softmax over the codes in any case.",
-            isLater: true),
+            isLater: true, when: { $0.hasPrologue }),
         .value("prologue_temperature", \.prologueTemperature,
             "Temperature τ of the prologue quantizer's softmax over cosines.",
-            .positive),
+            .positive, when: { $0.hasPrologue }),
         .value("prologue_levels", \.prologueLevels,
             "Levels of each channel of a prologue's `fsq`; their product is the number of codes.", .atLeast(3),
-            isLater: true),
+            isLater: true, when: { $0.hasPrologue && $0.prologueQuantizer == .fsq }),
         .value("prologue_restart", \.prologueRestart,
             "A prologue code unused for so many steps restarts at a token of the batch; null: never.", .atLeast(1),
-            unit: "steps", isLater: true),
+            unit: "steps", isLater: true, when: { $0.hasPrologue }),
         .value("prologue_encoder", \.prologueEncoder,
             "Prologue tokens from the visual encoder or from one of their own that reads its hidden states; null: shared, in "
-                + "`prologue-post` separate.", isLater: true),
-        .value("prologue_encoder_layers", \.prologueEncoderLayers, "Layers of a separate prologue encoder.", .atLeast(1)),
+                + "`prologue-post` separate.", isLater: true, when: { $0.hasPrologue && $0.prologueEncoder == .separate && !$0.variant.isFrozen }),
+        .value("prologue_encoder_layers", \.prologueEncoderLayers, "Layers of a separate prologue encoder.", .atLeast(1),
+            when: { $0.hasPrologue && $0.resolvedPrologueEncoder == .separate }),
         .value("eos", \.eos, "An EOS token between prologue and image; without one there is no visual dropout.",
-            isLater: true),
+            isLater: true, when: { $0.hasPrologue }),
         .value("gumbel_temperature", \.gumbelTemperature,
-            "Temperature τ' of the relaxation of `gumbel` quantizers, on top of τ.", .positive, isLater: true),
+            "Temperature τ' of the relaxation of `gumbel` quantizers, on top of τ.", .positive, isLater: true, when: { $0.quantizers.contains(.gumbel) }),
         .value("entropy_temperature", \.entropyTemperature, "Temperature of the assignments whose entropies are a loss.",
-            .positive, isLater: true),
+            .positive, isLater: true, when: { $0.hasEntropyLoss }),
         .value("coupling_temperature", \.couplingTemperature,
-            "Temperature τ through which the cross-entropy reaches visual tokens (`coupled-*`).", .positive),
-        .value("commitment", \.commitment, "Weight β of the commitment term of `vq` and `lfq`.", .atLeast(0)),
+            "Temperature τ through which the cross-entropy reaches visual tokens (`coupled-*`).", .positive,
+            when: { $0.variant.isCoupled }),
+        .value("commitment", \.commitment, "Weight β of the commitment term of `vq` and `lfq`.", .atLeast(0),
+            when: { $0.quantizers.contains(where: \.hasLoss) }),
         .value("visual_dropout", \.visualDropout,
             "Share of a batch whose visual inputs to the joint AR model become EOS.",
-            .fraction),
+            .fraction, when: { $0.hasPrologue }),
         .section("loss", \.loss),
-        .section("gan", \.gan),
-        .section("perceptual", \.perceptual),
-        .section("joint_ar", \.jointAr),
+        .section("gan", \.gan, when: { $0.usesAdversary }),
+        .section("perceptual", \.perceptual, when: { $0.usesPerceptual }),
+        .section("joint_ar", \.jointAr, when: { $0.variant.joint == .beside }),
         .value("precision", \.precision,
             "What the products of the transformer layers of encoder, decoder and joint AR model multiply, in training and "
                 + "afterwards; `bfloat16` is faster and takes less memory.", isLater: true),
@@ -176,85 +142,18 @@ public struct TokenizerSettings: SettingsSection {
         .value("ema_half_life", \.emaHalfLife, "Half-life of the averaged weights.", .positive, unit: "steps"),
         .value("ema", \.ema,
             "What follows (tokens, reconstructions, decoding, `prologue-post`) reads the averaged weights; false: the last "
-                + "trained.", isLater: true),
+                + "trained.", isLater: true, when: { _ in false }),
         .value("flip", \.flip, "Mirror half of the training images left to right."),
         .value("crop", \.crop, "What a training step sees of a picture: its middle; or a square at random, its scale included. "
-                + "Held-out images always show their middle."),
+                + "Held-out images always show their middle.",
+            when: { $0.crop == .random }),
         .value("crop_min", \.cropMin, "Smallest share of the shorter edge that a random crop covers.",
-            Bounds(lower: 0.1, upper: 1), unit: "share"),
+            Bounds(lower: 0.1, upper: 1), unit: "share",
+            when: { $0.crop == .random }),
         .value("checkpoint_every", \.checkpointEvery, "Steps between checkpoints.",
             .atLeast(1), unit: "steps", affectsResults: false),
         .value("keep_checkpoints", \.keepCheckpoints, KeptCheckpoints.help, affectsResults: false),
         .value("log_every", \.logEvery, "Steps between rows of the metrics file.",
             .atLeast(1), unit: "steps", affectsResults: false),
-    ]
-}
-
-/// Weights of the terms of step A.
-public struct TokenizerLossSettings: SettingsSection {
-    public var l1 = 1.0
-    public var l2 = 1.0
-    public var quantizer = 1.0
-    public var prologueQuantizer = 1.0
-    public var visualEntropy = 0.0
-    public var prologueEntropy = 0.0
-    public var cePrologue = 0.25
-    public var ceVisual = 0.25
-    public var ceCoupled = 0.03
-
-    public init() {}
-
-    public static let help = "Weights of the terms of step A."
-    public static let fields: [Field<Self>] = [
-        .value("l1", \.l1, "Mean absolute error.", .atLeast(0)),
-        .value("l2", \.l2, "Mean squared error.", .atLeast(0)),
-        .value("quantizer", \.quantizer, "Visual quantizer loss.", .atLeast(0)),
-        .value("prologue_quantizer", \.prologueQuantizer, "Loss of a prologue quantizer that has one (`vq`, `lfq`).",
-            .atLeast(0), isLater: true),
-        .value("visual_entropy", \.visualEntropy,
-            "Sample minus batch entropy of visual codes: decided tokens, codes used evenly.", .atLeast(0), isLater: true),
-        .value("prologue_entropy", \.prologueEntropy, "The same of prologue codes.", .atLeast(0), isLater: true),
-        .value("ce_prologue", \.cePrologue, "Cross-entropy of the prologue tokens and EOS.", .atLeast(0)),
-        .value("ce_visual", \.ceVisual, "Cross-entropy of the visual tokens that follow a prologue.", .atLeast(0)),
-        .value("ce_coupled", \.ceCoupled, "Cross-entropy of visual tokens that it reaches directly (`coupled-*`).",
-            .atLeast(0)),
-    ]
-}
-
-/// Where the tokens of an AR model stand for its rotary embedding.
-public enum ARPositions: String, ChoiceSetting {
-    case sequence = "1d"
-    case hybrid
-
-    static let help = "All tokens in one line, or visual tokens where their patches are and the others in a line on an axis of "
-        + "their own."
-}
-
-/// The small AR model that is trained beside the tokenizer in step B; unconditional unless its label drop is lowered.
-public struct JointARSettings: SettingsSection {
-    public var dim = 96
-    public var layers = 3
-    public var heads = 3
-    public var ropeAxes = [12, 12, 8]
-    public var tied = false
-    public var positions = ARPositions.sequence
-    public var labelDrop = 1.0
-    public var weightDecay = 0.03
-
-    public init() {}
-
-    public static let help = "The joint AR model, trained in step B beside the tokenizer."
-    public static let fields: [Field<Self>] = [
-        .value("dim", \.dim, "Width.", .atLeast(2), unit: "channels"),
-        .value("layers", \.layers, "Transformer layers.", .atLeast(1)),
-        .value("heads", \.heads, "Attention heads.", .atLeast(1)),
-        .value("rope_axes", \.ropeAxes,
-            "Share of each head rotated by each position axis; even, their sum is the head width.",
-            .atLeast(0), count: 3, unit: "channels"),
-        .value("tied", \.tied, "The head shares its weights with the embedding table."),
-        .value("positions", \.positions, ARPositions.help, isLater: true),
-        .value("label_drop", \.labelDrop,
-            "Share of its training labels replaced by the unconditional one; 1: unconditional.", .fraction, isLater: true),
-        .value("weight_decay", \.weightDecay, "Decoupled decay of its matrices.", .atLeast(0)),
     ]
 }

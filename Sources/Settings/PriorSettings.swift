@@ -1,3 +1,24 @@
+import Files
+
+/// Stage 2: the tokens that the prior is trained on.
+public struct TokenSettings: SettingsSection {
+    /// What is encoded of each training image.
+    public enum Crops: String, ChoiceSetting {
+        case centre
+        case ten
+    }
+
+    public var crops = Crops.centre
+
+    public init() {}
+
+    public static let help = "Stage 2: the tokens that the prior is trained on."
+    public static let fields: [Field<Self>] = [
+        .value("crops", \.crops, "Encode the middle of each training image; or ten crops of it (corners and middle of the centre "
+                + "square of 1.1 times the side, plain and mirrored), each a sequence that the prior sees once an epoch."),
+    ]
+}
+
 /// Stage 3: the class-conditional AR model over the cached tokens.
 public struct PriorSettings: SettingsSection {
     public var from: String?
@@ -8,7 +29,7 @@ public struct PriorSettings: SettingsSection {
     public var condDim = 32
     public var tied = false
     public var positions = ARPositions.sequence
-    public var precision = PrecisionSetting.float32
+    public var precision = Precision.float32
     public var dropout = 0.0
     public var labelDrop = 0.1
     public var steps = 1000
@@ -54,4 +75,24 @@ public struct PriorSettings: SettingsSection {
         .value("log_every", \.logEvery, "Steps between rows of the metrics file.",
             .atLeast(1), unit: "steps", affectsResults: false),
     ]
+}
+
+extension PriorSettings {
+    /// What `prologue-onestage` reads of these settings while it trains its tokenizer.
+    public var networkIdentity: JSONValue {
+        let keys = ["dim", "layers", "heads", "rope_axes", "cond_dim", "tied", "positions", "label_drop"]
+        return .object((identity.objectValue ?? [:]).filter { keys.contains($0.key) })
+    }
+}
+
+/// Where the tokens of an AR model stand for its rotary embedding.
+public enum ARPositions: String, ChoiceSetting {
+    /// All in one line, BOS at 0: (l, 0, 0).
+    case sequence = "1d"
+    /// Visual tokens where their patches are, (row, column, 0) with the base frequency of image positions; BOS, prologue and
+    /// EOS in a line on the third axis, (0, 0, l): as patches and queries in the encoder. Needs a square grid of visual tokens.
+    case hybrid
+
+    static let help = "All tokens in one line, or visual tokens where their patches are and the others in a line on an axis of "
+        + "their own."
 }

@@ -62,11 +62,11 @@ extension RunSettings {
         let joint = tokenizer.jointAr
         var networks: [(path: String, prefix: String, dim: Int, heads: Int, axes: [Int])] = []
         if tokenizer.from == nil {
-            networks += [
-                ("tokenizer", "", tokenizer.dim, tokenizer.heads, tokenizer.ropeAxes),
-                ("tokenizer", "decoder_", decoder.dim, decoder.heads, tokenizer.ropeAxes),
-                ("tokenizer.joint_ar", "", joint.dim, joint.heads, joint.ropeAxes),
-            ]
+            networks.append(("tokenizer", "", tokenizer.dim, tokenizer.heads, tokenizer.ropeAxes))
+            if tokenizer.decoderDim != nil || tokenizer.decoderHeads != nil {
+                networks.append(("tokenizer", "decoder_", decoder.dim, decoder.heads, tokenizer.ropeAxes))
+            }
+            networks.append(("tokenizer.joint_ar", "", joint.dim, joint.heads, joint.ropeAxes))
         }
         if prior.from == nil { networks.append(("prior", "", prior.dim, prior.heads, prior.ropeAxes)) }
         return networks.flatMap { path, prefix, dim, heads, axes -> [Conflict] in
@@ -128,7 +128,7 @@ extension RunSettings {
                 message: "tokenizer.eos false leaves nothing to put in the place of dropped visual tokens; set "
                     + "tokenizer.visual_dropout to 0 instead of \(tokenizer.visualDropout)"))
         }
-        if tokenizer.variant == .prologuePost, tokenizer.prologueEncoder == .shared {
+        if tokenizer.variant.isFrozen, tokenizer.prologueEncoder == .shared {
             found.append(Conflict(
                 paths: ["tokenizer.prologue_encoder", "tokenizer.variant"],
                 message: "tokenizer.prologue_encoder shared is impossible in prologue-post, whose visual encoder is frozen; "
@@ -175,6 +175,13 @@ extension RunSettings {
         for (name, sampler) in sampling.settings.sorted(by: { $0.key < $1.key }) {
             let path = "sampling.settings.\(name)"
             let split = sampler.prologueGuidance != nil || sampler.visualGuidance != nil
+            for (segment, guidance) in [("prologue", sampler.prologueGuidance), ("visual", sampler.visualGuidance)]
+            where guidance?.scale == 0 {
+                found.append(Conflict(
+                    paths: ["\(path).\(segment)_guidance.scale", "\(path).\(segment)_guidance", path],
+                    message: "\(path).\(segment)_guidance.scale 0 would draw without the class; 1 is the class alone, "
+                        + "without guidance, and unconditional: true draws without it throughout"))
+            }
             let guided = sampler.guidance.scale > 0 || split
             if sampler.guidance.scale > 0, split {
                 found.append(Conflict(
@@ -191,10 +198,17 @@ extension RunSettings {
                 found.append(Conflict(paths: ["prior.label_drop", path], message: Self.untrained(path)))
             }
         }
-        if resample.enabled, resample.unconditional, prior.labelDrop == 0 {
-            found.append(Conflict(
-                paths: ["prior.label_drop", "resample.unconditional"],
-                message: Self.untrained("resample.unconditional")))
+        if prior.labelDrop == 0 {
+            // Candidates of scale 0 and 1 are drawn without guidance.
+            let tunes = tuning.enabled && tuning.scales.contains { $0 != 0 && $0 != 1 }
+            let others = [
+                (resample.enabled && resample.unconditional, "resample.unconditional"), (tunes, "tuning.scales"),
+                (!prior.snapshots.isEmpty && prior.from == nil && tokenizer.variant.joint != .prior, "prior.snapshots"),
+                (semantics.enabled, "semantics.enabled"),
+            ]
+            for (isUsed, path) in others where isUsed {
+                found.append(Conflict(paths: ["prior.label_drop", path], message: Self.untrained(path)))
+            }
         }
         return found
     }

@@ -22,7 +22,7 @@ public struct SamplerSettings: SettingsSection {
     public var topP = 1.0
     public var unconditional = false
     public var ema = true
-    public var precision = PrecisionSetting.float32
+    public var precision = Precision.float32
     public var guidance = GuidanceSettings()
     public var prologueGuidance: SplitGuidanceSettings?
     public var visualGuidance: SplitGuidanceSettings?
@@ -84,10 +84,53 @@ public struct SplitGuidanceSettings: SettingsSection {
 
     public static let help = "Guidance of this segment apart; replaces `guidance`. Null: not guided."
     public static let fields: [Field<Self>] = [
-        .value("scale", \.scale, "Guidance scale at the segment's end; 0: off (conditional logits).", .atLeast(0)),
+        .value("scale", \.scale, "Guidance scale at the segment's end; 1: off (conditional logits). It must be given, and not be 0.", .atLeast(0)),
         .value("schedule", \.schedule, "How the scale is reached over the segment; constant: the scale throughout."),
         .value("power", \.power, "Exponent of the cosine schedule's time.", .positive),
         .value("start", \.start, "Scale where the segment begins; null: 0 for prologue, 1 for visual tokens.",
             .atLeast(0)),
+    ]
+}
+
+/// Guidance that is tuned on one half of the held-out images and reported on the other, with the same grid for every arm.
+public struct TuningSettings: SettingsSection {
+    public var enabled = false
+    public var scales = [1, 1.25, 1.5, 2, 3]
+    public var temperatures = [1.0]
+    public var schedule = GuidanceSchedule.constant
+    public var power = 1.0
+    public var count = 2000
+
+    public init() {}
+
+    public static let help =
+        "Guidance tuned on one half of the held-out images and reported on the other: the same grid for every arm."
+    public static let fields: [Field<Self>] = [
+        .value("enabled", \.enabled, "Tune."),
+        .value("scales", \.scales, "Guidance scales that are tried; 1 is no guidance.", .atLeast(0)),
+        .value("temperatures", \.temperatures, "Temperatures that are tried with each of them.", .positive),
+        .value("schedule", \.schedule, "How the scale is reached over the sequence."),
+        .value("power", \.power, "Exponent of the cosine schedule's time.", .positive),
+        .value("count", \.count, "Samples for each scale and temperature, balanced over the classes.", .atLeast(2), unit: "images"),
+    ]
+}
+
+/// The picture of fixed prologue tokens with resampled visual ones.
+public struct ResampleSettings: SettingsSection {
+    public var enabled = true
+    public var rows = 6
+    public var columns = 8
+    public var temperature = 1.0
+    public var unconditional = false
+
+    public init() {}
+
+    public static let help = "Fixed prologue, resampled visual tokens: the images of a row share their prologue."
+    public static let fields: [Field<Self>] = [
+        .value("enabled", \.enabled, "Make the picture."),
+        .value("rows", \.rows, "Prologues.", .atLeast(1)),
+        .value("columns", \.columns, "Images for each prologue.", .atLeast(1)),
+        .value("temperature", \.temperature, "Temperature of the visual tokens.", .positive),
+        .value("unconditional", \.unconditional, "Resample without giving the class."),
     ]
 }

@@ -88,6 +88,10 @@ public indirect enum SchemaNode: Sendable {
 
 /// Keys with their meaning, in the order they are documented.
 public struct SchemaSection: Sendable {
+    package init(help: String, isNullable: Bool, members: [(key: String, node: SchemaNode)]) {
+        (self.help, self.isNullable, self.members) = (help, isNullable, members)
+    }
+
     public let help: String
     /// The whole section may be `null`, which is then also its default.
     public let isNullable: Bool
@@ -98,7 +102,7 @@ public struct SchemaSection: Sendable {
 
 extension JSONValue {
     /// The number as JSON reads it back: whole numbers are `.int`, so that a value and its reread text are equal.
-    static func normalized(_ value: Double) -> JSONValue {
+    package static func normalized(_ value: Double) -> JSONValue {
         value == value.rounded() && abs(value) < 9_007_199_254_740_992 ? .int(Int(value)) : .number(value)
     }
 }

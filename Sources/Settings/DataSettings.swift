@@ -73,25 +73,3 @@ public struct ExpectedDataSettings: SettingsSection {
         .value("test_count", \.testCount, "Held-out images.", .atLeast(1), unit: "images", affectsResults: false),
     ]
 }
-
-/// The classifier in whose feature space the in-domain scores are measured.
-public struct FeatureSettings: SettingsSection {
-    public var width = 32
-    public var dim = 128
-    public var steps = 1500
-    public var batch = 64
-    public var lr = 1e-3
-    public var seed = 0
-
-    public init() {}
-
-    public static let help = "The small classifier whose penultimate layer is the feature space of in-domain scores."
-    public static let fields: [Field<Self>] = [
-        .value("width", \.width, "Channels of its first convolution.", .atLeast(1), unit: "channels"),
-        .value("dim", \.dim, "Size of its penultimate layer.", .atLeast(1), unit: "features"),
-        .value("steps", \.steps, "Training steps.", .atLeast(1), unit: "steps"),
-        .value("batch", \.batch, "Images in a training step.", .atLeast(1), unit: "images"),
-        .value("lr", \.lr, "Peak learning rate.", .positive),
-        .value("seed", \.seed, "Its seed; shared by all runs, so that one feature space measures them.", .atLeast(0)),
-    ]
-}

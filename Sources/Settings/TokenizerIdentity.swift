@@ -1,0 +1,50 @@
+import Files
+
+extension TokenizerSettings {
+    /// Settings that training reads. What concerns other variants only is left out, so that arms which differ in nothing else
+    /// share a tokenizer: a baseline does not care how long the prologue is. The rows of `fields` say when each is read.
+    public var stageIdentity: JSONValue {
+        guard case .object(var members) = identityRead, case .object(var loss)? = members["loss"] else { return identityRead }
+        func drop(_ terms: [String], unless needed: Bool) {
+            if !needed { for term in terms { loss[term] = nil } }
+        }
+        drop(["ce_prologue", "ce_visual", "prologue_entropy"], unless: hasPrologue)
+        drop(["prologue_quantizer"], unless: hasPrologue && prologueQuantizer.hasLoss)
+        drop(["quantizer"], unless: visualQuantizer.hasLoss)
+        drop(["ce_coupled"], unless: variant.isCoupled)
+        drop(["l1", "l2", "quantizer", "visual_entropy"], unless: !variant.isFrozen)
+        members["loss"] = .object(loss)
+        // Which network it is, the stage adds: another stage, or a digest of a file.
+        if case .object(var perceptual)? = members["perceptual"] {
+            for key in ["seed", "weights"] { perceptual[key] = nil }
+            members["perceptual"] = .object(perceptual)
+        }
+        return .object(members)
+    }
+
+    /// Quantizers of both kinds of token; without a prologue, that of the image.
+    var quantizers: [Quantizer] { [visualQuantizer] + (hasPrologue ? [prologueQuantizer] : []) }
+
+    var hasEntropyLoss: Bool {
+        loss.visualEntropy != 0 && !variant.isFrozen || loss.prologueEntropy != 0 && hasPrologue
+    }
+
+    /// On a frozen visual path there are no reconstructions to train.
+    public var usesAdversary: Bool { gan.weight > 0 && !variant.isFrozen }
+    public var usesPerceptual: Bool { perceptual.weight > 0 && !variant.isFrozen }
+
+    /// The same with its variant named for what it is: a prologue of no tokens is no prologue.
+    public var named: TokenizerSettings {
+        var named = self
+        if variant.hasPrologue, !hasPrologue { named.variant = .baseline2D }
+        return named
+    }
+
+    /// The 2D tokenizer that `prologue-post` is trained on: the same settings as a baseline.
+    public var base: TokenizerSettings? {
+        guard variant.isFrozen else { return nil }
+        var base = self
+        base.variant = .baseline2D
+        return base
+    }
+}
