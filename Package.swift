@@ -67,7 +67,7 @@ let package = Package(
                 "Files", "Metrics",
                 .product(name: "Logging", package: "swift-log"),
             ]),
-        .target(name: "Report", dependencies: ["Experiment", "Evaluation", "RunStore", "Sweep", "Files", "Metrics"]),
+        .target(name: "Report", dependencies: ["Experiment", "Evaluation", "RunStore", "Settings", "Sweep", "Files", "Metrics"]),
         .executableTarget(
             name: "prologue",
             dependencies: [

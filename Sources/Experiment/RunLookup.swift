@@ -2,6 +2,7 @@ import Files
 import Foundation
 import RunStore
 import Settings
+import Sweep
 
 extension Store {
     /// The id of the run of a cell.

@@ -1,6 +1,7 @@
 import Files
 import Foundation
 import RunStore
+import Settings
 import Sweep
 
 /// Runs the cells of a sweep: every stage once, whoever needs it; finished stages are reused.
@@ -78,7 +79,7 @@ public struct SweepRunner {
             context.log.warning("no outlook: \(error)")
         }
         var execution = SweepExecution(
-            StageGraph(asked), ledger, pool, context, configs: try plans.map { try JSONValue(encoding: $0.cell.settings) },
+            StageGraph(asked), ledger, pool, context, configs: plans.map(\.cell.settings.json),
             failsFast: failsFast)
         defer { pool.close() }
         let start = ContinuousClock.now
@@ -121,7 +122,7 @@ public struct SweepRunner {
         cell.settings.probe.counts = Set(cell.settings.probe.counts + counts).sorted()
         guard !cell.settings.semantics.enabled || study != nil else { return cell }
         let record = try context.store.recordedRun(context.store.runID(of: cell, in: sweep.name))
-        let earlier = try? record?.config["semantics"]?.decode(as: SemanticsSettings.self)
+        let earlier = try record?.config["semantics"].map { try SemanticsSettings($0, from: "run.json") }
         guard let study = study ?? earlier, study.enabled else { return cell }
         cell.settings.semantics = study
         if let conflict = cell.settings.conflicts().first { throw InputError("\(cell.label): \(conflict.message)") }
@@ -137,8 +138,8 @@ public struct SweepRunner {
             machine: context.machine, id: try context.store.runID(of: cell, in: sweep.name))
         // The id follows from what the sweep file says; what is kept says what adopted models are.
         if let config = plan.resolved { record.config = config }
-        let study = try? JSONValue(encoding: cell.settings.semantics)
-        if cell.settings.semantics.enabled, let study, case .object(var members) = record.config {
+        let study = cell.settings.semantics.json
+        if cell.settings.semantics.enabled, case .object(var members) = record.config {
             members["semantics"] = study
             record.config = .object(members)
         }

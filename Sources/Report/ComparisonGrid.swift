@@ -2,6 +2,7 @@ import Evaluation
 import Experiment
 import Files
 import Metrics
+import Settings
 import Sweep
 
 /// Which arm stands where in a comparison: a row an arm, or rows and columns by the values of keys.

@@ -109,7 +109,7 @@ import Testing
         /// The stage of `role`, which is run where no other outcome had the same.
         private func stage(_ role: String) throws -> StageHandle {
             let stage = place.store.stage(id: try #require(ids[role]))
-            if !stage.isComplete { try run(upTo: role) }
+            if try !stage.isComplete { try run(upTo: role) }
             return stage
         }
 

@@ -2,7 +2,7 @@ import Evaluation
 import Files
 import Foundation
 import RunStore
-import Sweep
+import Settings
 
 /// A linear probe of features that someone has extracted: an HDF5 file with `train_features`, `train_labels`,
 /// `test_features` and `test_labels`.

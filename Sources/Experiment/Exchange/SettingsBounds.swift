@@ -1,6 +1,6 @@
 import Files
 import Foundation
-import Sweep
+import Settings
 
 /// Values that come from somewhere else than a sweep file, held to the bounds of the settings table.
 enum SettingsBounds {

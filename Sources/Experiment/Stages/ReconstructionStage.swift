@@ -53,7 +53,7 @@ struct ReconstructionStage: Stage {
         try picture(set, model, to: work.url(Self.pictureFile))
         try save(reference, errors, set, work)
         return try work.summary(
-            ["count": .int(set.count)], warnings: ScoreWarnings(features, reference: set, context).texts, context)
+            ["count": .int(set.count)], warnings: try ScoreWarnings(features, reference: set, context).texts, context)
     }
 
     private func save(

@@ -66,7 +66,7 @@ struct ScoreStage: Stage {
                     "splits": .int(Self.splits), "order": "classes in turn", "neighbours": .int(Self.neighbours),
                     "seed": .int(samples.seed), "sampler": samples.settings.identity,
                 ], values: values), named: "\(space).\(name)")
-        let warnings = ScoreWarnings(features, reference: try reconstructions.references, samples: labels.count, context)
+        let warnings = try ScoreWarnings(features, reference: try reconstructions.references, samples: labels.count, context)
         return try work.summary(["count": .int(labels.count)], warnings: warnings.texts, context)
     }
 

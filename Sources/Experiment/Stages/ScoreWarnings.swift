@@ -12,8 +12,8 @@ struct ScoreWarnings {
     ///   - reference: what samples are compared with.
     ///   - count: how many of its images enter a distance.
     ///   - samples: how many samples there are.
-    init(_ features: FeatureStage, reference: ImageSet, count: Int? = nil, samples: Int? = nil, _ context: ExperimentContext) {
-        let accuracy = context.store.stage(features.identity).record?.summary["test_accuracy"]?.doubleValue
+    init(_ features: FeatureStage, reference: ImageSet, count: Int? = nil, samples: Int? = nil, _ context: ExperimentContext) throws {
+        let accuracy = try context.store.stage(features.identity).record?.summary["test_accuracy"]?.doubleValue
         add(classifier: accuracy, on: features.dataset.test)
         add(absent: reference)
         let dimensions = features.settings.dim

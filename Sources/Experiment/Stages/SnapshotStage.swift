@@ -48,7 +48,7 @@ struct SnapshotStage: Stage {
                         "sampler": sampler.identity,
                     ], values: values), named: "snapshots.\(name)")
         }
-        let warnings = ScoreWarnings(features, reference: try reconstructions.references, samples: count, context)
+        let warnings = try ScoreWarnings(features, reference: try reconstructions.references, samples: count, context)
         return try work.summary(["steps": .array(steps.map { .int($0) })], warnings: warnings.texts, context)
     }
 }

@@ -101,7 +101,7 @@ struct TuningStage: Stage {
                     "count": .int(settings.count), "seed": .int(seed), "neighbours": .int(ScoreStage.neighbours),
                     "tried": .int(candidates.count), "grid": settings.identity,
                 ], values: values), named: "\(space).tuned")
-        let warnings = ScoreWarnings(
+        let warnings = try ScoreWarnings(
             features, reference: try reconstructions.references, count: halves[1].features.rows, samples: settings.count, context)
         return try work.summary(
             ["chosen": .string(best.candidate.name), "tried": .int(candidates.count)], warnings: warnings.texts, context)
