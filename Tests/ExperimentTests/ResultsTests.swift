@@ -42,7 +42,7 @@ import Testing
         let told = try place.runner("", set: settings + ["semantics.enabled=true"]).sweep
         let context = ExperimentContext(store: place.store, code: .unknown, machine: .current(), progress: SilentProgress())
         let studied = try SweepRunner(plain.sweep, context, studies: told.cells.map(\.settings.semantics)).run()
-        #expect(studied.done == [id] && place.store.runIDs() == [id])
+        #expect(try studied.done == [id] && place.store.runIDs() == [id])
         let stages = try place.store.run(id).stages
         #expect(Set(["completions", "information", "attention", "readout"]).isSubset(of: stages.keys))
 
