@@ -23,6 +23,10 @@ REPLACED = [
     (r"(?i)\boutlines?\b", "meta model", ENGINE),
     (r"\b(?:expand|contract)\b(?!\()", "up or down projection", ENGINE),
     (r"\bRounded[A-Z]\w*", "BFloat16…", ENGINE),
+    (r"(?i)crew", "pool", ()),
+    (r"(?i)\bbury\b", "reap", ()),
+    (r"(?i)\bcomplaints?\b", "standard error, or problems", ()),
+    (r"(?i)sends everyone", "requests cancellation", ()),
 ]
 
 

@@ -1,7 +1,7 @@
 import Evaluation
 import Files
 
-/// Tables as programs read them: every digit, a column a fact, nothing where nothing was measured.
+/// Tables for programs: every digit, a column for each quantity, an empty cell where nothing was measured.
 extension Table {
     /// RFC 4180 with a header line. A column that holds estimates becomes `key`, `key.sd`, `key.low`, `key.high` and
     /// `key.n` (low and high bound the 95 % interval). Missing cells and parts are empty.

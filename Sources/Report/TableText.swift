@@ -141,7 +141,7 @@ private struct TextGrid {
             guard let widest = open.max(by: { widths[$0] < widths[$1] }) else { return grid }
             let texts = original.map { $0[widest] }
             let others = widths.enumerated().filter { open.contains($0.offset) && $0.offset != widest }.map(\.element).max() ?? 0
-            // Down to the next widest, or as far as is needed, but in steps that end.
+            // To the width of the next widest, or as far as is needed; by one character at least, so that the loop ends.
             let wanted = max(Self.leastText, min(widths[widest] - 1, max(others, widths[widest] - (grid.width - limit))))
             guard wanted < widths[widest], let shorter = Self.shortened(texts, to: wanted) else {
                 open.removeAll { $0 == widest }
@@ -187,7 +187,7 @@ private struct TextGrid {
             }
     }
 
-    /// A word for a state in its colour: green is well, red is not, yellow wants something, cyan is under way.
+    /// A word for a state in its colour. Green: finished; red: failed; yellow: needs a look; cyan: in progress; faint: to come.
     static func coloured(_ word: String) -> String {
         let code: String? =
             switch word.trimmingCharacters(in: .whitespaces) {

@@ -7,10 +7,10 @@ import Report
 final class ConsoleProgress: ProgressReporter {
     private let isTerminal = isatty(STDERR_FILENO) == 1
     private let isQuiet: Bool
-    /// The last word of each lane that has something in the making.
+    /// The latest progress of each worker that is busy.
     private var lanes: [Int: StageProgress] = [:]
     private var lastLines: [Int: ContinuousClock.Instant] = [:]
-    /// Lines on the screen that are to be drawn anew.
+    /// How many lines on the screen are to be drawn again.
     private var drawn = 0
 
     init(isQuiet: Bool = false) { self.isQuiet = isQuiet }
@@ -39,7 +39,7 @@ final class ConsoleProgress: ProgressReporter {
 
     func finish(lane: Int) {
         guard let last = lanes.removeValue(forKey: lane), isTerminal else { return }
-        // What it came to stays, above what goes on.
+        // The finished line stays, above those still in progress.
         erase()
         write(Self.bar(last) + "\n")
         draw()

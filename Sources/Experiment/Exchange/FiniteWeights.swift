@@ -3,7 +3,7 @@ import Models
 import TensorCore
 
 /// Throws `InputError` naming the first place where a weight is not finite: a model with such weights computes nothing, and
-/// draws the same token everywhere without a complaint.
+/// draws the same token everywhere without an error.
 func requireFiniteWeights(_ values: some Collection<Float>, shape: [Int], name: String, file: String) throws {
     guard let place = values.enumerated().first(where: { !$1.isFinite }) else { return }
     // Row-major.

@@ -3,7 +3,7 @@ import Foundation
 import ImageData
 import Settings
 
-/// What a plan takes for granted because it is not on this machine. Whoever runs a sweep has none, and needs the files.
+/// What a plan takes for granted because it is not on this machine. Running a sweep assumes nothing: it needs the files.
 final class Assumptions {
     /// What was missing and what was planned with instead, a line each.
     private(set) var notes: [String] = []

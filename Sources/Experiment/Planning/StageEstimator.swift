@@ -20,7 +20,7 @@ struct StageEstimator {
     private static let recordLimit = 200
     /// How many times the FLOPs per step another stage may have.
     private static let mostApart = 16.0
-    /// A stage that took less than so many seconds tells only about those of at most so many times its FLOPs.
+    /// A stage that took less than so many seconds mostly started up: it counts only for stages of at most so many times its FLOPs.
     private static let startUp = (seconds: 10.0, scale: 30.0)
 
     /// - Parameters:
@@ -34,7 +34,7 @@ struct StageEstimator {
         self.machineRate = machineRate
     }
 
-    /// Seconds of work left and what they follow from, or nil if nothing tells.
+    /// Seconds of work left and what they follow from, or nil if nothing is known.
     mutating func estimate(for identity: StageIdentity, _ cost: StageCost?) -> SweepPlan.Estimate? {
         guard let whole = wholeEstimate(identity, cost) else { return nil }
         guard let status = store.stage(identity).status, let steps = status.steps, steps > 0 else { return whole }
@@ -68,7 +68,7 @@ struct StageEstimator {
         return best?.record
     }
 
-    /// How far apart in size, in powers of two of FLOPs per step; nil where one tells nothing of the other.
+    /// How far apart in size, in powers of two of FLOPs per step; nil where they are too different.
     private static func distance(from record: StageRecord, to identity: StageIdentity, _ cost: StageCost?) -> Int? {
         guard let cost, cost.flops > 0 else { return 0 }
         guard let done = record.summary["flops"]?.doubleValue, done > 0 else { return nil }
@@ -81,7 +81,7 @@ struct StageEstimator {
     private mutating func records(of kind: String) -> [StageRecord] {
         if let known = finished[kind] { return known }
         let ids = ((try? store.stageIDs()) ?? []).filter { $0.hasPrefix("\(kind)-") }
-        // A model that was imported tells nothing of training one.
+        // Importing a model takes no time that could be compared.
         let records = ids.prefix(Self.recordLimit).compactMap { try? store.stage(id: $0).record }
             .filter { $0.summary["flops"]?.doubleValue != 0 }
         finished[kind] = records

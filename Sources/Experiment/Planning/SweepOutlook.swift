@@ -94,7 +94,7 @@ public struct SweepProgress: Equatable, Sendable {
                 left.append(seconds)
                 continue
             }
-            // What the sweep has done of a kind tells better than what other sweeps have.
+            // The stages that this sweep has finished are the best guide.
             let same = finished[Self.kind(id)].map { $0.reduce(0, +) / Double($0.count) }
             let whole = outlook?.seconds[id] ?? same
             let status = store.stage(id: id).status

@@ -33,10 +33,10 @@ public struct SweepPlan: Sendable {
         public let steps: Int?
         /// What the whole stage costs, whether it is done or not; nil where that is not worked out.
         public let cost: StageCost?
-        /// Time of the work that is left; nil where it is done, or where nothing tells.
+        /// Time of the work that is left; nil where it is done, or cannot be estimated.
         public let estimate: Estimate?
 
-        /// Estimated seconds of work that are left; 0 where it is done, nil where nothing tells.
+        /// Estimated seconds of work that are left; 0 where it is done, nil where it cannot be estimated.
         public var seconds: Double? { state == .done ? 0 : estimate?.seconds }
         /// Whether a run of the sweep would work on it in this cell.
         public var isWork: Bool { state != .done && sharedWith == nil }
@@ -142,7 +142,7 @@ extension SweepRunner {
     /// What `run` would do now. Reads the data, because stages are keyed by it; works on nothing. Data that are not on this
     /// machine are planned for as `data.expected` says.
     ///
-    /// - Parameter machineRate: asked where no finished stage tells how long one takes.
+    /// - Parameter machineRate: asked for where no finished stage is of about the same size.
     public func plan(machineRate: @escaping () -> MachineRate? = { nil }) throws -> SweepPlan {
         let assumptions = Assumptions()
         let plans = try plans(assumptions)

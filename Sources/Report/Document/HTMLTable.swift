@@ -50,8 +50,8 @@ extension Table {
         }
     }
 
-    /// A row for each column but the first, whose cells become the headings. Its cells are texts: what is best is told by
-    /// the table that it was. Nil where rows have no names of their own, or are too many.
+    /// A row for each column but the first, whose cells become the headings. Its cells are texts; an
+    /// asterisk follows the best. Nil where two rows have the same name, or there are too many rows.
     private var transposed: Table? {
         let names = rows.indices.map { shown($0, 0) }
         guard columns.count > rows.count + 1, Set(names).count == names.count else { return nil }

@@ -8,7 +8,7 @@ struct TrainingCurves {
 
     /// Points a curve is drawn with at most.
     private static let resolution = 200
-    /// Columns that tell nothing about learning.
+    /// Columns that do not show learning, such as the learning rate itself.
     private static let omitted: Set<String> = ["rate"]
 
     /// Nil where nothing was logged.
@@ -36,7 +36,7 @@ struct TrainingCurves {
         blocks = [introduction] + plots
     }
 
-    /// The metrics files of an arm's runs; a stage that runs share counts once, one that is damaged not at all.
+    /// The metrics files of an arm's runs; a stage that several runs share counts once; a damaged one is left out.
     private static func tables(of arm: SweepResults.Arm, _ role: String, in store: Store) -> [MetricsTable] {
         var seen: Set<String> = []
         return arm.runs.compactMap { run in

@@ -156,7 +156,7 @@ final class IndexDatabase: @unchecked Sendable {
         return stat(file.path, &info) == 0 ? UInt64(info.st_ino) : 0
     }
 
-    /// The database's complaint in the user's words.
+    /// The database's error in the user's words.
     private func explained(_ error: DatabaseError) -> InputError {
         let text = error.message ?? "\(error.resultCode)"
         var volume = statvfs()
