@@ -91,10 +91,12 @@ import Testing
             let lines = found.merging(kept) { $1 }.sorted { $0.key < $1.key }.map { "\(JSONValue.string($0).canonical): \($1.canonical)" }
             try AtomicFile.write(Data("{\n\(lines.joined(separator: ",\n"))\n}\n".utf8), to: Self.fixture)
         }
-        for (name, identities) in found {
+        // Cases that came later have nothing to be compared with.
+        let compared = found.filter { kept[$0.key] != nil }
+        for (name, identities) in compared {
             #expect(kept[name] == identities, "\(name) names other stages or runs than before")
         }
-        #expect(kept.count >= 250)
+        #expect(compared.count >= 250)
     }
 
     /// Of each cell: digests of what names its run, and of its stages' ids by role.

@@ -67,8 +67,7 @@ public enum Schema {
         let section = keys.dropLast().map { "\($0)." }.joined()
         func named(in section: String) -> String? {
             let found = paths.filter { $0.hasPrefix(section) && $0.hasSuffix(".\(name)") }
-            return found.isEmpty || found.count > 4
-                ? nil : found.joined(separator: " or ").replacing("*", with: "NAME")
+            return found.isEmpty || found.count > 4 ? nil : found.joined(separator: " or ")
         }
         return (section.isEmpty ? nil : named(in: section)) ?? nearest(to: path, among: others) ?? named(in: "")
             ?? nearest(to: path, among: paths)

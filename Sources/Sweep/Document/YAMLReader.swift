@@ -32,7 +32,11 @@ struct YAMLReader {
 
     static func read(_ url: URL) throws -> SourceValue {
         let file = shownPath(url)
-        guard let handle = try? FileHandle(forReadingFrom: url), let data = try? handle.read(upToCount: mostBytes + 1) else {
+        let data: Data
+        do {
+            // Nothing is read of an empty file.
+            data = try FileHandle(forReadingFrom: url).read(upToCount: mostBytes + 1) ?? Data()
+        } catch {
             throw InputError(file: file, "cannot be read: no such file, or no permission")
         }
         guard data.count <= mostBytes else { throw InputError(file: file, "is larger than \(mostBytes) bytes") }

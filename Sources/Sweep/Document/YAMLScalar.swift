@@ -20,8 +20,8 @@ enum YAMLScalar {
     static func advice(_ text: String, kind: ValueKind, unit: String?) -> String? {
         let lower = text.lowercased()
         if case .bool = kind {
-            if ["yes", "y", "on", "true", "1"].contains(lower) { return "did you mean true?" }
-            if ["no", "n", "off", "false", "0"].contains(lower) { return "did you mean false?" }
+            if ["yes", "y", "on", "true"].contains(lower) { return "did you mean true?" }
+            if ["no", "n", "off", "false"].contains(lower) { return "did you mean false?" }
             return nil
         }
         guard kind == .int || kind == .float else { return nil }
