@@ -70,7 +70,7 @@ storm: setup-python build ## kill, damage and fuzz for MINUTES (default 2); comp
 bench: setup-python build ## time the engine against PyTorch, in turn on this machine
 	$(FREE_BLAS) $(PYTHON) bench/compare_pytorch.py
 
-lint: ## prove that imports point downward, check the files' order and what is cited; test the lint itself
+lint: check-format ## prove that imports point downward, check the files' order and what is cited; test the lint itself
 	@for check in scripts/lint_*.py; do python3 -B $$check; done
 	@python3 -B -m unittest discover --quiet --start-directory scripts
 

@@ -89,8 +89,10 @@ let package = Package(
         .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "Files", "TestSupport"]),
         .testTarget(name: "RunStoreTests", dependencies: ["RunStore", "Files", "TestSupport"]),
         .testTarget(name: "SweepTests", dependencies: ["Sweep", "Settings", "TestSupport"]),
-        .testTarget(name: "ReportTests", dependencies: ["Report", "Experiment", "Evaluation", "Files", "Metrics", "RunStore", "TestSupport"]),
-        .testTarget(name: "ExperimentTests",
+        .testTarget(
+            name: "ReportTests", dependencies: ["Report", "Experiment", "Evaluation", "Files", "Metrics", "RunStore", "TestSupport"]),
+        .testTarget(
+            name: "ExperimentTests",
             dependencies: ["Experiment", "Evaluation", "Files", "ImageData", "Metrics", "RunStore", "Settings", "Sweep", "TestSupport"]),
         .testTarget(name: "CommandLineTests", dependencies: ["prologue", "Files", "TestSupport"]),
         .testTarget(name: "PJRTTests", dependencies: ["PJRT", "StableHLO", "Files", "TestSupport"]),

@@ -44,7 +44,8 @@ public struct ArmComparison: Sendable, Codable, Equatable {
             return
         }
         // Welch–Satterthwaite
-        let freedom = error * error
+        let freedom =
+            error * error
             / (errorA * errorA / Double(a.count - 1) + errorB * errorB / Double(b.count - 1))
         let margin = StudentT.quantile((1 + confidence) / 2, degreesOfFreedom: freedom) * error.squareRoot()
         difference = Estimate(

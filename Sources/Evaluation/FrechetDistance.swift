@@ -31,7 +31,8 @@ public func frechetDistance(_ a: Gaussian, _ b: Gaussian) throws -> Double {
         var product = [Double](repeating: 0, count: m * n)
         multiply(into: &product, long, transposed: short, m: m, n: n, k: d)
         let traces = (0..<d).reduce(0) { $0 + a.covariance[$1 * d + $1] + b.covariance[$1 * d + $1] }
-        distance -= try 2
+        distance -=
+            try 2
             * (singularValueSum(product, rows: m, columns: n, allowedError: 1e-9 * traces)
                 ?? singularValues(product, rows: m, columns: n).reduce(0, +))
     }

@@ -119,7 +119,8 @@ public struct OneHotDesign: RegressionDesign {
         guard let gradient else { return }
         for c in 0..<classes {
             for j in 0..<d {
-                gradient[c * d + j] += standardisation.scale[j]
+                gradient[c * d + j] +=
+                    standardisation.scale[j]
                     * (Double(gathered[j * classes + c]) - standardisation.mean[j] * residualSums[c])
             }
         }

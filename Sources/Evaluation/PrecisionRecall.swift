@@ -110,9 +110,10 @@ private struct DistanceBlocks {
                 prepare(b.baseAddress!, columns.count, norms: normsB)
                 multiply(
                     into: products, a.baseAddress!, transposed: b.baseAddress!, m: rows.count, n: columns.count, k: d)
-                body(Block(
-                    rows: rows, columns: columns, dimensions: d, a: a.baseAddress!, b: b.baseAddress!, normsA: normsA,
-                    normsB: normsB, products: products))
+                body(
+                    Block(
+                        rows: rows, columns: columns, dimensions: d, a: a.baseAddress!, b: b.baseAddress!, normsA: normsA,
+                        normsB: normsB, products: products))
             }
         }
     }

@@ -32,7 +32,8 @@ public func signFlipTest(_ differences: [Double], seed: UInt64 = 0) -> Randomiza
             for (i, difference) in differences.enumerated() { sum += pattern >> i & 1 == 1 ? -difference : difference }
             if abs(sum) >= threshold { extreme += 1 }
         }
-        return RandomizationTest(kind: .signFlips, pValue: Double(extreme) / Double(1 << n), isExact: true, smallest: 2 / Double(1 << max(n, 1)))
+        return RandomizationTest(
+            kind: .signFlips, pValue: Double(extreme) / Double(1 << n), isExact: true, smallest: 2 / Double(1 << max(n, 1)))
     }
     let draws = 100_000
     var generator = SeededGenerator(seed: seed)

@@ -34,7 +34,8 @@ public struct RunPlan {
         // Rules between what was given and what the models brought.
         if adopted != nil, let conflict = settings.conflicts().first { throw InputError(conflict.message) }
         (self.settings, self.tokens, self.prior) = (settings, tokens, prior)
-        stages = dataset.isEmpty
+        stages =
+            dataset.isEmpty
             ? Self.stagesWithoutImages(settings, tokenizer, prior)
             : Self.stages(settings, tokens, prior, perceptual)
     }
@@ -66,8 +67,9 @@ public struct RunPlan {
         if probing.prior == nil { stages.append(prior) }
         for samples in samples(settings, prior) {
             stages.append(samples)
-            stages.append(ScoreStage(
-                samples: samples, settings: settings.scores, reconstructions: reconstructions, features: features))
+            stages.append(
+                ScoreStage(
+                    samples: samples, settings: settings.scores, reconstructions: reconstructions, features: features))
         }
         if !settings.prior.snapshots.isEmpty, !prior.isJoint, prior.adopted == nil {
             stages.append(

@@ -62,9 +62,11 @@ public enum JSONValue: Hashable, Sendable {
             return block("[", items.map { write($0, indent: deeper) }, "]")
         case .object(let members):
             let colon = indent == nil ? ":" : ": "
-            return block("{", members.sorted { $0.key < $1.key }.map {
-                quoted($0.key) + colon + write($0.value, indent: deeper)
-            }, "}")
+            return block(
+                "{",
+                members.sorted { $0.key < $1.key }.map {
+                    quoted($0.key) + colon + write($0.value, indent: deeper)
+                }, "}")
         }
     }
 

@@ -65,12 +65,13 @@ struct SafetensorsHeader {
         guard let members = value.objectValue else {
             throw InputError(file: file, "__metadata__ is not an object of strings")
         }
-        return try Dictionary(uniqueKeysWithValues: members.map { key, value in
-            guard let text = value.stringValue else {
-                throw InputError(file: file, "__metadata__.\(key) is not a string: \(value.canonical)")
-            }
-            return (key, text)
-        })
+        return try Dictionary(
+            uniqueKeysWithValues: members.map { key, value in
+                guard let text = value.stringValue else {
+                    throw InputError(file: file, "__metadata__.\(key) is not a string: \(value.canonical)")
+                }
+                return (key, text)
+            })
     }
 
     private static func entry(_ name: String, _ value: JSONValue, file: String) throws -> Entry {
@@ -107,8 +108,10 @@ struct SafetensorsHeader {
     private func checkLayout(dataLength: Int, file: String) throws {
         var end = 0
         var previous = "the header"
-        let inOrder = entries.sorted { ($0.value.range.lowerBound, $0.value.range.upperBound, $0.key)
-            < ($1.value.range.lowerBound, $1.value.range.upperBound, $1.key) }
+        let inOrder = entries.sorted {
+            ($0.value.range.lowerBound, $0.value.range.upperBound, $0.key)
+                < ($1.value.range.lowerBound, $1.value.range.upperBound, $1.key)
+        }
         for (name, entry) in inOrder {
             let range = entry.range
             guard range.upperBound <= dataLength else {

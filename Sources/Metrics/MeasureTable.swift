@@ -65,8 +65,10 @@ extension Measure {
     // MARK: Information, costs, attention
 
     /// Of a segment's positions; the title is what stands after the segment.
-    public static let information = ["perplexity", "codes_used", "entropy", "aggregated_entropy", "joint_entropy", "distinct_share",
-        "class_information", "class_information_best"].map(ofSegment)
+    public static let information = [
+        "perplexity", "codes_used", "entropy", "aggregated_entropy", "joint_entropy", "distinct_share",
+        "class_information", "class_information_best",
+    ].map(ofSegment)
     public static let factorInformation = Measure(
         "info.factor", "information", nil, decimals: 3, unit: "nat",
         ["info.{segment}.information.{factor}"])
@@ -96,12 +98,13 @@ extension Measure {
     public var isInformation: Bool { id.hasPrefix("info.") && self != .cost && self != .reconstructionCost }
 
     /// All of them.
-    public static let all: [Measure] = [
-        gfid, sfid, priorGap, gfidNoise, gfidTuning, inceptionScore, precision, recall, classAgreement, tunedScale,
-        tunedTemperature, rfid, rsfid, l1, psnr, ssim, fidFloor, isReal, classifierAccuracy, bits, probeTop1, probeTop5,
-        probeChance, probeMajority, readoutThumbnail, readoutFactor, factorInformation, factorInformationBest, classEntropy,
-        factorEntropy, imagesLog, reconstructionCost, cost,
-    ] + completions + information + attention
+    public static let all: [Measure] =
+        [
+            gfid, sfid, priorGap, gfidNoise, gfidTuning, inceptionScore, precision, recall, classAgreement, tunedScale,
+            tunedTemperature, rfid, rsfid, l1, psnr, ssim, fidFloor, isReal, classifierAccuracy, bits, probeTop1, probeTop5,
+            probeChance, probeMajority, readoutThumbnail, readoutFactor, factorInformation, factorInformationBest, classEntropy,
+            factorEntropy, imagesLog, reconstructionCost, cost,
+        ] + completions + information + attention
 
     /// What people say, and which measure they mean.
     static let colloquial = [
@@ -111,10 +114,12 @@ extension Measure {
     // MARK: Forms
 
     private static func ofSamples(_ id: String, _ title: String, _ better: Better?, decimals: Int = 2) -> Measure {
-        Measure(id, title, better, decimals: decimals, [
-            "\(id)@{features}.guidance-{guidance}.temperature-{temperature}", "\(id)@{features}.guidance-{guidance}",
-            "\(id)@{features}.{sampler}.step-{step}", "\(id)@{features}.{sampler}",
-        ], dependingOn: ["data", "features", "scores.reference_count", "sampling.count"])
+        Measure(
+            id, title, better, decimals: decimals,
+            [
+                "\(id)@{features}.guidance-{guidance}.temperature-{temperature}", "\(id)@{features}.guidance-{guidance}",
+                "\(id)@{features}.{sampler}.step-{step}", "\(id)@{features}.{sampler}",
+            ], dependingOn: ["data", "features", "scores.reference_count", "sampling.count"])
     }
 
     private static func ofImages(
@@ -126,10 +131,12 @@ extension Measure {
     }
 
     private static func probe(_ accuracy: String, _ title: String, more: [String] = []) -> Measure {
-        Measure("probe.\(accuracy)", title, .higher, decimals: 3, more + [
-            "probe.{tokens}.\(accuracy){bound}", "probe.{tokens}.{reading}.\(accuracy){bound}",
-            "probe.{tokens}.{control}.\(accuracy){bound}",
-        ], dependingOn: ["tokenizer.prologue_tokens", "probe.classifier", "probe.train_count", "probe.test_count"])
+        Measure(
+            "probe.\(accuracy)", title, .higher, decimals: 3,
+            more + [
+                "probe.{tokens}.\(accuracy){bound}", "probe.{tokens}.{reading}.\(accuracy){bound}",
+                "probe.{tokens}.{control}.\(accuracy){bound}",
+            ], dependingOn: ["tokenizer.prologue_tokens", "probe.classifier", "probe.train_count", "probe.test_count"])
     }
 
     private static func completion(_ name: String, _ better: Better?, ofPixels: Bool = false) -> Measure {

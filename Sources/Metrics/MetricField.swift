@@ -29,7 +29,8 @@ public enum MetricField: String, Sendable, CaseIterable {
     func accepts(_ text: Substring) -> Bool {
         switch self {
         case .features, .sampler, .factor:
-            !text.isEmpty && text.utf8.allSatisfy { Self.isLetter($0) || Self.isDigit($0) || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "_") }
+            !text.isEmpty
+                && text.utf8.allSatisfy { Self.isLetter($0) || Self.isDigit($0) || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "_") }
         case .step, .layer: !text.isEmpty && text.utf8.allSatisfy(Self.isDigit)
         case .guidance, .temperature:
             text.utf8.allSatisfy { Self.isDigit($0) || $0 == UInt8(ascii: ".") } && Double(text) != nil

@@ -24,13 +24,16 @@ struct MetricPattern: Sendable {
     }
 
     /// The same without the feature space, which people may leave out.
-    var short: MetricPattern { MetricPattern(pieces: zip(pieces, pieces.dropFirst() + [.literal("")]).compactMap { piece, next in
-        switch (piece, next) {
-        case (.field(.features), _): nil
-        case (.literal(let text), .field(.features)): .literal(String(text.dropLast()))
-        default: piece
-        }
-    }) }
+    var short: MetricPattern {
+        MetricPattern(
+            pieces: zip(pieces, pieces.dropFirst() + [.literal("")]).compactMap { piece, next in
+                switch (piece, next) {
+                case (.field(.features), _): nil
+                case (.literal(let text), .field(.features)): .literal(String(text.dropLast()))
+                default: piece
+                }
+            })
+    }
 
     private init(pieces: [Piece]) {
         self.pieces = pieces

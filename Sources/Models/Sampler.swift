@@ -105,7 +105,8 @@ public struct Sampler {
             let scale = guidance.scale(at: t, layout: layout)
             if segment.count > 1 {
                 let logits = session.logits(hidden, segment, count: count, mixing: scale)
-                draw.temperature = t < layout.prologueTokens
+                draw.temperature =
+                    t < layout.prologueTokens
                     ? settings.prologueTemperature ?? settings.temperature : settings.temperature
                 // Drawn even where a token is given, so that the streams stay in step.
                 let tokens = draw(logits, uniforms: (0..<count).map { Double(streams[$0].uniform()) })

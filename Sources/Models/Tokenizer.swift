@@ -94,7 +94,8 @@ public struct Tokenizer {
                 visualDropped: visualDropped, prologueProbabilities: encoding.prologue?.probabilities,
                 visualProbabilities: encoding.visual.probabilities)
             var parts = SegmentedCrossEntropy(ar.crossEntropy(input, on: patches.tape), layout: config.layout)
-            var term = Float(weights.prologueCrossEntropy) * (parts.prologue + parts.eos)
+            var term =
+                Float(weights.prologueCrossEntropy) * (parts.prologue + parts.eos)
                 + Float(weights.visualCrossEntropy) * parts.visual
             if earlyBackward, isDecoded, term.isDifferentiated, let tape = patches.tape, let encoded {
                 term = tape.playBack(to: encoded, from: term)

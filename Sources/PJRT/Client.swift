@@ -53,7 +53,8 @@ public final class Client {
     public func device(_ number: Int) throws -> Device {
         guard devices.indices.contains(number) else {
             throw InputError(
-                "there is no device \(number) of platform \(platform); there \(devices.count == 1 ? "is 1, number 0" : "are \(devices.count), from 0 on")")
+                "there is no device \(number) of platform \(platform); there \(devices.count == 1 ? "is 1, number 0" : "are \(devices.count), from 0 on")"
+            )
         }
         return devices[number]
     }

@@ -47,7 +47,8 @@ public final class Plugin: @unchecked Sendable {
             functionCount > Int(pjrt_executable_memory_stats.rawValue)
         else {
             throw InputError(
-                file: path, "speaks version \(version.major).\(version.minor) of the PJRT interface; "
+                file: path,
+                "speaks version \(version.major).\(version.minor) of the PJRT interface; "
                     + "0.\(Self.oldestMinorVersion) or a later 0.x is needed")
         }
         var arguments = pjrt_no_arguments()

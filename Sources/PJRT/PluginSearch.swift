@@ -44,7 +44,8 @@ public struct PluginSearch: Sendable {
         guard let first = all.first else {
             throw InputError(
                 "there is no PJRT plugin on this machine: install one into Python's packages (for NVIDIA `pip install "
-                    + "jax-cuda13-pjrt`, for AMD jax-rocm7-pjrt, for tests on the CPU lammps-jax-pjrt-cpu), or name its file in \(Self.variable)")
+                    + "jax-cuda13-pjrt`, for AMD jax-rocm7-pjrt, for tests on the CPU lammps-jax-pjrt-cpu), or name its file in \(Self.variable)"
+            )
         }
         guard let name else { return first }
         if let match = all.first(where: { $0.name == name }) { return match }
@@ -95,8 +96,10 @@ public struct PluginSearch: Sendable {
         var paths = [root]
         for component in pattern {
             paths = paths.flatMap { path in
-                let names = component.contains("*")
-                    ? ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []).filter { fnmatch(component, $0, 0) == 0 }.sorted()
+                let names =
+                    component.contains("*")
+                    ? ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []).filter { fnmatch(component, $0, 0) == 0 }
+                        .sorted()
                     : [component]
                 return names.map { "\(path)/\($0)" }
             }
@@ -108,7 +111,10 @@ public struct PluginSearch: Sendable {
     public static let packagesOfPython: @Sendable () -> [String] = {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["python3", "-c", "import site, sysconfig; print(*dict.fromkeys([sysconfig.get_path('purelib'), *site.getsitepackages(), site.getusersitepackages()]), sep='\\n')"]
+        process.arguments = [
+            "python3", "-c",
+            "import site, sysconfig; print(*dict.fromkeys([sysconfig.get_path('purelib'), *site.getsitepackages(), site.getusersitepackages()]), sep='\\n')",
+        ]
         let output = Pipe()
         process.standardOutput = output
         process.standardError = FileHandle.nullDevice

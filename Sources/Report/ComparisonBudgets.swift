@@ -85,11 +85,12 @@ enum ComparisonBudgets {
             }
             return sentence(what, uneven.joined().map { ($0.label, mean($0.runs, value)) }, text: text)
         }
-        let differing = trainingGiven.map { note($0.what, $0.value, text: whole) } + [
-            note("parameters", parameters) { NumberFormat.fixed($0 / 1e6, decimals: 2) + " M" },
-            note("TFLOP of training", teraflops) { NumberFormat.fixed($0, decimals: 1) },
-            note("seconds of training", within: timeTolerance, seconds, text: whole),
-        ]
+        let differing =
+            trainingGiven.map { note($0.what, $0.value, text: whole) } + [
+                note("parameters", parameters) { NumberFormat.fixed($0 / 1e6, decimals: 2) + " M" },
+                note("TFLOP of training", teraflops) { NumberFormat.fixed($0, decimals: 1) },
+                note("seconds of training", within: timeTolerance, seconds, text: whole),
+            ]
         let said = differing.compactMap { $0 }
         return said.isEmpty ? [] : ["budgets differ: " + said.joined(separator: "; ")]
     }

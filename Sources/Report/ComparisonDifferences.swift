@@ -91,7 +91,8 @@ struct ComparisonDifferences {
         var table = Table(columns: columns)
         for pair in pairs {
             let (difference, test) = (pair.comparison?.difference, pair.comparison?.test)
-            let decimals = difference?.margin.map { NumberFormat.decimals(allowedBy: $0, most: pair.score.measure.decimals + 1) }
+            let decimals =
+                difference?.margin.map { NumberFormat.decimals(allowedBy: $0, most: pair.score.measure.decimals + 1) }
                 ?? pair.score.measure.decimals
             func text(_ value: Double) -> String { NumberFormat.fixed(value, decimals: decimals) }
             var cells: [Table.Cell] = [
@@ -102,7 +103,8 @@ struct ComparisonDifferences {
             if hasSeeds {
                 cells += [
                     difference?.interval.map { .text("\(text($0.low)) to \(text($0.high))") } ?? .missing, .number(test?.pValue),
-                    .number(test?.smallest), difference.map { .number($0.count) } ?? .missing, pair.comparison.map { .text(how($0)) } ?? .missing,
+                    .number(test?.smallest), difference.map { .number($0.count) } ?? .missing,
+                    pair.comparison.map { .text(how($0)) } ?? .missing,
                 ]
             }
             if hasUnequal { cells.append(.text(pair.unequal)) }

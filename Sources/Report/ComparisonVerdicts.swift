@@ -29,7 +29,8 @@ struct ComparisonVerdicts {
 
     private static func clause(_ pair: ComparisonDifferences.Pair) -> String {
         guard let difference = pair.comparison?.difference else { return "" }
-        let decimals = difference.margin.map { NumberFormat.decimals(allowedBy: $0, most: pair.score.measure.decimals + 1) }
+        let decimals =
+            difference.margin.map { NumberFormat.decimals(allowedBy: $0, most: pair.score.measure.decimals + 1) }
             ?? pair.score.measure.decimals
         func text(_ value: Double) -> String { NumberFormat.fixed(value, decimals: decimals) }
         let caveat = pair.unequal.isEmpty ? "" : ", but the two are no fair pair (\(pair.unequal))"
@@ -45,11 +46,12 @@ struct ComparisonVerdicts {
                 + "\(text(interval.high)))\(caveat)"
         }
         if difference.mean == 0 { return "\(arm) is equal to \(baseline)\(caveat)" }
-        let word = switch pair.score.measure.better {
-        case .lower: difference.mean < 0 ? "better" : "worse"
-        case .higher: difference.mean > 0 ? "better" : "worse"
-        case nil: difference.mean < 0 ? "lower" : "higher"
-        }
+        let word =
+            switch pair.score.measure.better {
+            case .lower: difference.mean < 0 ? "better" : "worse"
+            case .higher: difference.mean > 0 ? "better" : "worse"
+            case nil: difference.mean < 0 ? "lower" : "higher"
+            }
         return "\(arm) is \(word) than \(baseline) by \(size(difference.interval))\(caveat)"
     }
 

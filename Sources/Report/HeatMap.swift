@@ -67,7 +67,8 @@ public struct HeatMap: Sendable {
                     title: "\(rowLabels[r]), \(columnLabels[c]): \(said)")
                 guard showsTexts, !cell.text.isEmpty else { continue }
                 let (middle, base) = (x + cellWidth / 2, y + cellHeight / 2 + fontSize * 0.35)
-                svg += "<text x=\"\(Drawing.number(middle))\" y=\"\(Drawing.number(base))\" text-anchor=\"middle\" font-size=\"\(Drawing.number(fontSize))\" "
+                svg +=
+                    "<text x=\"\(Drawing.number(middle))\" y=\"\(Drawing.number(base))\" text-anchor=\"middle\" font-size=\"\(Drawing.number(fontSize))\" "
                     + "fill=\"\((share ?? 0) > 0.55 ? "#ffffff" : "#222222")\">\(escapedForXML(cell.text))</text>\n"
             }
         }

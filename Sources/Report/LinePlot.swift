@@ -114,7 +114,9 @@ public struct LinePlot: Sendable {
             else { return nil }
             return (left * frame.width, (1 - low) * frame.height, (1 - high) * frame.height)
         }.map { run in
-            let outline = run.map { "\(Drawing.number($0.0)),\(Drawing.number($0.2))" } + run.reversed().map { "\(Drawing.number($0.0)),\(Drawing.number($0.1))" }
+            let outline =
+                run.map { "\(Drawing.number($0.0)),\(Drawing.number($0.2))" }
+                + run.reversed().map { "\(Drawing.number($0.0)),\(Drawing.number($0.1))" }
             // A lone point has no width: its band is a bar.
             return run.count == 1
                 ? Drawing.line(run[0].0, run[0].1, run[0].0, run[0].2, colour, width: 2)
@@ -131,7 +133,8 @@ public struct LinePlot: Sendable {
         var svg = ""
         for run in runs where run.count > 1 {
             let path = run.map { "\(Drawing.number($0.0)),\(Drawing.number($0.1))" }.joined(separator: " ")
-            svg += "<polyline points=\"\(path)\" fill=\"none\" stroke=\"\(colour)\" stroke-width=\"2\" "
+            svg +=
+                "<polyline points=\"\(path)\" fill=\"none\" stroke=\"\(colour)\" stroke-width=\"2\" "
                 + "stroke-linejoin=\"round\"\(dash)/>\n"
         }
         // Markers show where values are, as long as there are few; a lone point has nothing else.

@@ -7,14 +7,17 @@ extension Table {
     /// `key.n` (low and high bound the 95 % interval). Missing cells and parts are empty.
     public func csv() -> String {
         let spread = columns.indices.filter(holdsEstimates)
-        var lines = [columns.indices.flatMap { c in
-            [columns[c].key] + (spread.contains(c) ? Self.estimateParts.map { "\(columns[c].key).\($0)" } : [])
-        }]
+        var lines = [
+            columns.indices.flatMap { c in
+                [columns[c].key] + (spread.contains(c) ? Self.estimateParts.map { "\(columns[c].key).\($0)" } : [])
+            }
+        ]
         for row in rows {
-            lines.append(columns.indices.flatMap { c -> [String] in
-                let cells = spread.contains(c) ? Self.parts(of: row[c]) : [row[c]]
-                return cells.map(Self.exact)
-            })
+            lines.append(
+                columns.indices.flatMap { c -> [String] in
+                    let cells = spread.contains(c) ? Self.parts(of: row[c]) : [row[c]]
+                    return cells.map(Self.exact)
+                })
         }
         return lines.map { $0.map(Self.quoted).joined(separator: ",") + "\r\n" }.joined()
     }
@@ -23,16 +26,18 @@ extension Table {
     /// estimate is an object of `mean`, `sd`, `low`, `high` and `n`.
     public var json: JSONValue {
         .object([
-            "columns": .array(columns.map { column in
-                .object([
-                    "key": .string(column.key), "title": .string(column.title),
-                    "unit": column.unit.map(JSONValue.string) ?? .null,
-                    "better": column.better.map { .string($0.rawValue) } ?? .null,
-                ])
-            }),
-            "rows": .array(rows.map { row in
-                .object(Dictionary(uniqueKeysWithValues: zip(columns, row).map { ($0.key, Self.json($1)) }))
-            }),
+            "columns": .array(
+                columns.map { column in
+                    .object([
+                        "key": .string(column.key), "title": .string(column.title),
+                        "unit": column.unit.map(JSONValue.string) ?? .null,
+                        "better": column.better.map { .string($0.rawValue) } ?? .null,
+                    ])
+                }),
+            "rows": .array(
+                rows.map { row in
+                    .object(Dictionary(uniqueKeysWithValues: zip(columns, row).map { ($0.key, Self.json($1)) }))
+                }),
             "footnotes": .array(footnotes.map(JSONValue.string)),
         ])
     }

@@ -12,10 +12,12 @@ extension Table {
         }
         var lines = [line(columns.map { escapedForMarkdown($0.heading) }), line(rules)]
         for row in rows.indices {
-            lines.append(line(columns.indices.map { column in
-                let text = escapedForMarkdown(shown(row, column))
-                return isBest(row: row, column: column) ? "**\(text)**" : text
-            }))
+            lines.append(
+                line(
+                    columns.indices.map { column in
+                        let text = escapedForMarkdown(shown(row, column))
+                        return isBest(row: row, column: column) ? "**\(text)**" : text
+                    }))
         }
         for footnote in footnotes { lines += ["", escapedForMarkdown(footnote)] }
         return lines.joined(separator: "\n") + "\n"
@@ -33,7 +35,9 @@ extension Table {
         let turned = rows[0].indices.map { c in rows.map { $0[c] } }
         let isTurned = width(rows) > page && width(turned) < width(rows)
         let shown = isTurned ? turned : rows
-        let form = isTurned ? "l" + String(repeating: "r", count: rows.count - 1)
+        let form =
+            isTurned
+            ? "l" + String(repeating: "r", count: rows.count - 1)
             : columns.map { $0.alignment == .left ? "l" : $0.alignment == .right ? "r" : "c" }.joined()
         // A bracket behind the end of a row would be read as a distance.
         let lines = shown.map { ($0[0].hasPrefix("[") ? "{}" : "") + $0.joined(separator: " & ") + " \\\\" }

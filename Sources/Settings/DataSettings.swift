@@ -30,24 +30,36 @@ public struct DataSettings: SettingsSection {
 
     public static let help = "The images: which, how large, how many."
     public static let fields: [Field<Self>] = [
-        .value("set", \.set, "Data set: Fashion-MNIST; procedural colour shapes that need no files; CIFAR-10, binary version; "
+        .value(
+            "set", \.set,
+            "Data set: Fashion-MNIST; procedural colour shapes that need no files; CIFAR-10, binary version; "
                 + "PNG and JPEG pictures in train/CLASS/ and test/CLASS/, or in CLASS/ alone, of which a tenth is held out, below "
                 + "a folder or in a zip file; or train_images, train_labels, test_images, test_labels, or images and labels "
                 + "alone, of which a tenth is held out, in an HDF5 file; none: only samples are drawn, from imported models."),
         .value("path", \.path, "Folder of the data set's files, or its zip or HDF5 file; null: where the system installs them."),
-        .value("image_size", \.imageSize, "Side of the square images; smaller ones are padded to it; those of image-folder and image-hdf5 are scaled by the shorter side and cropped in the middle.",
+        .value(
+            "image_size", \.imageSize,
+            "Side of the square images; smaller ones are padded to it; those of image-folder and image-hdf5 are scaled by the shorter side and cropped in the middle.",
             .between(8, 1024), unit: "pixels"),
-        .value("channels", \.channels, "Channels of the images of image-folder and image-hdf5: 1 (grey) or 3 (colour).", .between(1, 3),
+        .value(
+            "channels", \.channels, "Channels of the images of image-folder and image-hdf5: 1 (grey) or 3 (colour).", .between(1, 3),
             unit: "channels"),
-        .value("broken", \.broken, "Files of an image folder that are no readable pictures: end with an error, or skip and "
-            + "count them."),
-        .value("train_count", \.trainCount, "Training images used, the first ones; null: all there are.",
+        .value(
+            "broken", \.broken,
+            "Files of an image folder that are no readable pictures: end with an error, or skip and "
+                + "count them."),
+        .value(
+            "train_count", \.trainCount, "Training images used, the first ones; null: all there are.",
             .atLeast(1), unit: "images"),
-        .value("test_count", \.testCount, "Held-out images used, the first ones; null: all there are.",
+        .value(
+            "test_count", \.testCount, "Held-out images used, the first ones; null: all there are.",
             .atLeast(1), unit: "images"),
-        .value("seed", \.seed, "Seed of procedural images, and of which images are held out of class folders; shared by all runs, so that they see the same data.",
+        .value(
+            "seed", \.seed,
+            "Seed of procedural images, and of which images are held out of class folders; shared by all runs, so that they see the same data.",
             .atLeast(0)),
-        .value("prefetch", \.prefetch, "Batches of pictures that are read and decoded ahead of a training step; 0: none.",
+        .value(
+            "prefetch", \.prefetch, "Batches of pictures that are read and decoded ahead of a training step; 0: none.",
             .between(0, 64), unit: "batches", affectsResults: false),
         .section("expected", \.expected),
     ]
@@ -65,7 +77,8 @@ public struct ExpectedDataSettings: SettingsSection {
         (self.classes, self.trainCount, self.testCount) = (classes, trainCount, testCount)
     }
 
-    public static let help = "What `sweep plan` takes images to be that are not on this machine; read by nothing else. The "
+    public static let help =
+        "What `sweep plan` takes images to be that are not on this machine; read by nothing else. The "
         + "defaults are ImageNet's."
     public static let fields: [Field<Self>] = [
         .value("classes", \.classes, "Classes.", .atLeast(1), affectsResults: false),

@@ -14,8 +14,10 @@ public struct TokenSettings: SettingsSection {
 
     public static let help = "Stage 2: the tokens that the prior is trained on."
     public static let fields: [Field<Self>] = [
-        .value("crops", \.crops, "Encode the middle of each training image; or ten crops of it (corners and middle of the centre "
-                + "square of 1.1 times the side, plain and mirrored), each a sequence that the prior sees once an epoch."),
+        .value(
+            "crops", \.crops,
+            "Encode the middle of each training image; or ten crops of it (corners and middle of the centre "
+                + "square of 1.1 times the side, plain and mirrored), each a sequence that the prior sees once an epoch.")
     ]
 }
 
@@ -45,19 +47,22 @@ public struct PriorSettings: SettingsSection {
 
     public static let help = "Stage 3: the class-conditional AR model over the cached tokens."
     public static let fields: [Field<Self>] = [
-        .value("from", \.from,
+        .value(
+            "from", \.from,
             "An AR model to take as it is: the id of a prior stage of this tokenizer (or its beginning), or the folder of a "
                 + "released checkpoint; its sizes are then taken from there. Null: train one.", isLater: true),
         .value("dim", \.dim, "Width.", .atLeast(2), unit: "channels"),
         .value("layers", \.layers, "Transformer layers.", .atLeast(1)),
         .value("heads", \.heads, "Attention heads.", .atLeast(1)),
-        .value("rope_axes", \.ropeAxes,
+        .value(
+            "rope_axes", \.ropeAxes,
             "Share of each head rotated by each position axis; even, their sum is the head width.",
             .atLeast(0), count: 3, unit: "channels"),
         .value("cond_dim", \.condDim, "Width of the condition embedding.", .atLeast(1), unit: "channels"),
         .value("tied", \.tied, "The head shares its weights with the embedding table."),
         .value("positions", \.positions, ARPositions.help, isLater: true),
-        .value("precision", \.precision,
+        .value(
+            "precision", \.precision,
             "What the products of layers and head multiply; `bfloat16` is faster and takes less memory. Weights and their "
                 + "optimiser stay float32.", isLater: true),
         .value("dropout", \.dropout, "Dropout of embeddings, attention and feed-forward outputs.", .fractionBelowOne),
@@ -66,13 +71,16 @@ public struct PriorSettings: SettingsSection {
         .value("batch", \.batch, "Images in a training step.", .atLeast(1), unit: "images"),
         .section("optimizer", \.optimizer),
         .value("ema_half_life", \.emaHalfLife, "Half-life of the averaged weights.", .positive, unit: "steps"),
-        .value("snapshots", \.snapshots,
+        .value(
+            "snapshots", \.snapshots,
             "Steps after which the averaged weights are kept apart, so that scores over training can be measured.", .atLeast(1),
             unit: "steps", isLater: true),
-        .value("checkpoint_every", \.checkpointEvery, "Steps between checkpoints.",
+        .value(
+            "checkpoint_every", \.checkpointEvery, "Steps between checkpoints.",
             .atLeast(1), unit: "steps", affectsResults: false),
         .value("keep_checkpoints", \.keepCheckpoints, KeptCheckpoints.help, affectsResults: false),
-        .value("log_every", \.logEvery, "Steps between rows of the metrics file.",
+        .value(
+            "log_every", \.logEvery, "Steps between rows of the metrics file.",
             .atLeast(1), unit: "steps", affectsResults: false),
     ]
 }
@@ -93,6 +101,7 @@ public enum ARPositions: String, ChoiceSetting {
     /// EOS in a line on the third axis, (0, 0, l): as patches and queries in the encoder. Needs a square grid of visual tokens.
     case hybrid
 
-    static let help = "All tokens in one line, or visual tokens where their patches are and the others in a line on an axis of "
+    static let help =
+        "All tokens in one line, or visual tokens where their patches are and the others in a line on an axis of "
         + "their own."
 }

@@ -75,18 +75,22 @@ public struct ProbeSettings: SettingsSection {
         .value("tokens", \.tokens, "Sets of tokens that are probed."),
         .value("features", \.features, "What is read of the tokens."),
         .value("controls", \.controls, "What accuracies are set against."),
-        .value("classifier", \.classifier,
+        .value(
+            "classifier", \.classifier,
             "How the linear classifier is fitted: to convergence with a chosen penalty, or as masked autoencoders are probed.",
             isLater: true),
         .value("train_count", \.trainCount, "Training images the probe is fitted on.", .atLeast(2), unit: "images"),
         .value("test_count", \.testCount, "Held-out images it is tested on; null: all.", .atLeast(1), unit: "images"),
-        .value("l2_grid", \.l2Grid,
+        .value(
+            "l2_grid", \.l2Grid,
             "Strengths of the L2 penalty that are tried by the logistic classifier; chosen on a part of the training images.",
             .atLeast(0)),
-        .value("counts", \.counts,
+        .value(
+            "counts", \.counts,
             "Numbers of tokens that a tokenizer without a prologue is probed with; a sweep adds those of its other cells, so that each "
                 + "of them has a baseline read in as many tokens.", .atLeast(1), unit: "tokens", affectsResults: false),
-        .value("seed", \.seed, "Seed of the split that chooses the penalty, of random tokens and of shuffled labels.",
+        .value(
+            "seed", \.seed, "Seed of the split that chooses the penalty, of random tokens and of shuffled labels.",
             .atLeast(0)),
     ]
 }

@@ -47,7 +47,8 @@ public struct SeedSettings: SettingsSection {
 
     public static let help = "Seeds of the stages; all equal to the run's seed unless `seeds` names them apart."
     public static let fields: [Field<Self>] = [
-        .value("tokenizer", \.tokenizer, "Seed of the tokenizer's initialisation, data order and dropout.",
+        .value(
+            "tokenizer", \.tokenizer, "Seed of the tokenizer's initialisation, data order and dropout.",
             .atLeast(0)),
         .value("prior", \.prior, "Seed of the prior's initialisation, data order and dropout.", .atLeast(0)),
         .value("sampler", \.sampler, "Seed of sampling.", .atLeast(0)),

@@ -32,16 +32,19 @@ public struct SamplerSettings: SettingsSection {
     public static let help = "One way of sampling, under a name of your choice."
     public static let fields: [Field<Self>] = [
         .value("temperature", \.temperature, "Temperature of the logits.", .positive),
-        .value("prologue_temperature", \.prologueTemperature,
+        .value(
+            "prologue_temperature", \.prologueTemperature,
             "Temperature in the prologue segment; null: as `temperature`.",
             .positive),
         .value("top_k", \.topK, "Keep the k likeliest codes; 0: all.", .atLeast(0), unit: "codes"),
-        .value("top_p", \.topP,
+        .value(
+            "top_p", \.topP,
             "Keep the likeliest codes up to this probability, the one that crosses it included; 1: all.",
             Bounds(lower: 0, upper: 1, lowerIsOpen: true)),
         .value("unconditional", \.unconditional, "Give the unconditional label instead of a class."),
         .value("ema", \.ema, "Draw from the prior's averaged weights; false: from the last trained.", isLater: true),
-        .value("precision", \.precision,
+        .value(
+            "precision", \.precision,
             "What the prior's products multiply while it draws, whatever it was trained with; `bfloat16` is faster.",
             isLater: true),
         .section("guidance", \.guidance),
@@ -84,10 +87,13 @@ public struct SplitGuidanceSettings: SettingsSection {
 
     public static let help = "Guidance of this segment apart; replaces `guidance`. Null: not guided."
     public static let fields: [Field<Self>] = [
-        .value("scale", \.scale, "Guidance scale at the segment's end; 1: off (conditional logits). It must be given, and not be 0.", .atLeast(0)),
+        .value(
+            "scale", \.scale, "Guidance scale at the segment's end; 1: off (conditional logits). It must be given, and not be 0.",
+            .atLeast(0)),
         .value("schedule", \.schedule, "How the scale is reached over the segment; constant: the scale throughout."),
         .value("power", \.power, "Exponent of the cosine schedule's time.", .positive),
-        .value("start", \.start, "Scale where the segment begins; null: 0 for prologue, 1 for visual tokens.",
+        .value(
+            "start", \.start, "Scale where the segment begins; null: 0 for prologue, 1 for visual tokens.",
             .atLeast(0)),
     ]
 }

@@ -30,11 +30,14 @@ public struct ScoreSettings: SettingsSection {
 
     public static let help = "Scores of samples and reconstructions."
     public static let fields: [Field<Self>] = [
-        .value("reference_count", \.referenceCount, "Held-out images in the reference; null: all of them.",
+        .value(
+            "reference_count", \.referenceCount, "Held-out images in the reference; null: all of them.",
             .atLeast(2), unit: "images"),
-        .value("precision_recall", \.precisionRecall,
+        .value(
+            "precision_recall", \.precisionRecall,
             "Measure precision and recall of samples, which compares every sample with every reference image."),
-        .value("snapshot_count", \.snapshotCount,
+        .value(
+            "snapshot_count", \.snapshotCount,
             "Samples that each of `prior.snapshots` is scored on, with the class and as many without it.", .atLeast(2),
             unit: "images"),
     ]

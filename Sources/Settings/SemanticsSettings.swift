@@ -16,11 +16,13 @@ public struct SemanticsSettings: SettingsSection {
         .value("enabled", \.enabled, "Run the studies; `prologue study semantics` turns them on."),
         .value("groups", \.groups, "Held-out images whose tokens are given to completions.", .atLeast(2), unit: "images"),
         .value("draws", \.draws, "Completions of each image's tokens.", .atLeast(2)),
-        .value("prefixes", \.prefixes, "Numbers of first tokens that completions are given, in the prior's order.",
+        .value(
+            "prefixes", \.prefixes, "Numbers of first tokens that completions are given, in the prior's order.",
             .atLeast(0), unit: "tokens"),
         .value("temperature", \.temperature, "Temperature of completions.", .positive),
         .value("factor_bins", \.factorBins, "Equally filled bins that a continuous factor is cut into.", .atLeast(2)),
-        .value("attention_images", \.attentionImages, "Held-out images over which attention maps are averaged.",
+        .value(
+            "attention_images", \.attentionImages, "Held-out images over which attention maps are averaged.",
             .atLeast(1), unit: "images"),
         .value("seed", \.seed, "Seed of the choice of random tokens and of completions.", .atLeast(0)),
     ]

@@ -17,14 +17,17 @@ public struct TokenizerLossSettings: SettingsSection {
         .value("l1", \.l1, "Mean absolute error.", .atLeast(0)),
         .value("l2", \.l2, "Mean squared error.", .atLeast(0)),
         .value("quantizer", \.quantizer, "Visual quantizer loss.", .atLeast(0)),
-        .value("prologue_quantizer", \.prologueQuantizer, "Loss of a prologue quantizer that has one (`vq`, `lfq`).",
+        .value(
+            "prologue_quantizer", \.prologueQuantizer, "Loss of a prologue quantizer that has one (`vq`, `lfq`).",
             .atLeast(0), isLater: true),
-        .value("visual_entropy", \.visualEntropy,
+        .value(
+            "visual_entropy", \.visualEntropy,
             "Sample minus batch entropy of visual codes: decided tokens, codes used evenly.", .atLeast(0), isLater: true),
         .value("prologue_entropy", \.prologueEntropy, "The same of prologue codes.", .atLeast(0), isLater: true),
         .value("ce_prologue", \.cePrologue, "Cross-entropy of the prologue tokens and EOS.", .atLeast(0)),
         .value("ce_visual", \.ceVisual, "Cross-entropy of the visual tokens that follow a prologue.", .atLeast(0)),
-        .value("ce_coupled", \.ceCoupled, "Cross-entropy of visual tokens that it reaches directly (`coupled-*`).",
+        .value(
+            "ce_coupled", \.ceCoupled, "Cross-entropy of visual tokens that it reaches directly (`coupled-*`).",
             .atLeast(0)),
     ]
 }
@@ -52,11 +55,15 @@ public struct AdversarySettings: SettingsSection {
 
     public static let help = "A PatchGAN discriminator of reconstructions, trained in step B; its generator loss is a term of step A."
     public static let fields: [Field<Self>] = [
-        .value("weight", \.weight, "Weight of the generator's loss in step A; 0: no discriminator. The paper's is 0.1.",
+        .value(
+            "weight", \.weight, "Weight of the generator's loss in step A; 0: no discriminator. The paper's is 0.1.",
             .atLeast(0)),
-        .value("loss", \.loss, "Loss of the logits D: cross-entropy with generator −D (vanilla) or −log σ(D) (non-saturating), or "
-            + "the hinge with −D."),
-        .value("start_step", \.startStep, "First step with a generator loss and a discriminator that learns.",
+        .value(
+            "loss", \.loss,
+            "Loss of the logits D: cross-entropy with generator −D (vanilla) or −log σ(D) (non-saturating), or "
+                + "the hinge with −D."),
+        .value(
+            "start_step", \.startStep, "First step with a generator loss and a discriminator that learns.",
             .atLeast(0), unit: "steps"),
         .value("lecam", \.lecam, "Weight of the LeCam regularisation of the discriminator; 0: none.", .atLeast(0)),
         .value("width", \.width, "Channels of its first convolution; the paper's are 64.", .atLeast(1), unit: "channels"),
@@ -83,10 +90,13 @@ public struct PerceptualSettings: SettingsSection {
     public static let fields: [Field<Self>] = [
         .value("weight", \.weight, "Its weight; 0: none. The paper's is 1, with `lpips`.", .atLeast(0)),
         .value("network", \.network, "A classifier of the data set, trained as `features` says, or LPIPS on VGG-16."),
-        .value("seed", \.seed, "Seed of that classifier. With `features.seed` it is the network of the scores, which then flatter.",
+        .value(
+            "seed", \.seed, "Seed of that classifier. With `features.seed` it is the network of the scores, which then flatter.",
             .atLeast(0)),
-        .value("weights", \.weights, "Safetensors file for `lpips`: torchvision's `features.N.weight` and `.bias` of vgg16, lpips' "
-            + "`lin0.model.1.weight` to `lin4.model.1.weight`."),
+        .value(
+            "weights", \.weights,
+            "Safetensors file for `lpips`: torchvision's `features.N.weight` and `.bias` of vgg16, lpips' "
+                + "`lin0.model.1.weight` to `lin4.model.1.weight`."),
     ]
 }
 
@@ -108,12 +118,14 @@ public struct JointARSettings: SettingsSection {
         .value("dim", \.dim, "Width.", .atLeast(2), unit: "channels"),
         .value("layers", \.layers, "Transformer layers.", .atLeast(1)),
         .value("heads", \.heads, "Attention heads.", .atLeast(1)),
-        .value("rope_axes", \.ropeAxes,
+        .value(
+            "rope_axes", \.ropeAxes,
             "Share of each head rotated by each position axis; even, their sum is the head width.",
             .atLeast(0), count: 3, unit: "channels"),
         .value("tied", \.tied, "The head shares its weights with the embedding table."),
         .value("positions", \.positions, ARPositions.help, isLater: true),
-        .value("label_drop", \.labelDrop,
+        .value(
+            "label_drop", \.labelDrop,
             "Share of its training labels replaced by the unconditional one; 1: unconditional.", .fraction, isLater: true),
         .value("weight_decay", \.weightDecay, "Decoupled decay of its matrices.", .atLeast(0)),
     ]

@@ -63,7 +63,8 @@ public struct TokenizerSettings: SettingsSection {
 
     public static let help = "Stage 1: the image tokenizer with its joint AR model."
     public static let fields: [Field<Self>] = [
-        .value("from", \.from,
+        .value(
+            "from", \.from,
             "A tokenizer to take as it is: the id of a tokenizer stage (or its beginning), or the folder of a released "
                 + "checkpoint; what describes the tokenizer is then taken from there. Null: train one.", isLater: true),
         .value("variant", \.variant, "Which tokens there are and who trains them."),
@@ -71,89 +72,119 @@ public struct TokenizerSettings: SettingsSection {
         .value("dim", \.dim, "Width of the encoder.", .atLeast(2), unit: "channels"),
         .value("layers", \.layers, "Transformer layers of the encoder.", .atLeast(1)),
         .value("heads", \.heads, "Attention heads of the encoder.", .atLeast(1)),
-        .value("decoder_dim", \.decoderDim, "Width of the decoder; null: as the encoder.",
+        .value(
+            "decoder_dim", \.decoderDim, "Width of the decoder; null: as the encoder.",
             .atLeast(2), unit: "channels"),
         .value("decoder_layers", \.decoderLayers, "Layers of the decoder; null: as the encoder.", .atLeast(1)),
         .value("decoder_heads", \.decoderHeads, "Heads of the decoder; null: as the encoder.", .atLeast(1)),
-        .value("rope_axes", \.ropeAxes,
+        .value(
+            "rope_axes", \.ropeAxes,
             "Share of each head rotated by each of the three position axes; even, their sum is the head width.",
             .atLeast(0), count: 3, unit: "channels"),
         .value("cond_dim", \.condDim, "Width of the condition embedding.", .atLeast(1), unit: "channels"),
-        .value("z_dim", \.zDim, "Width of the codes.", .atLeast(1), unit: "channels",
+        .value(
+            "z_dim", \.zDim, "Width of the codes.", .atLeast(1), unit: "channels",
             when: { $0.quantizers.contains(where: \.isLearned) }),
         .value("codebook", \.codebook, "Visual codes.", .atLeast(2), unit: "codes"),
-        .value("visual_quantizer", \.visualQuantizer, "How visual codes are chosen; `lfq` needs a power of two of them.",
+        .value(
+            "visual_quantizer", \.visualQuantizer, "How visual codes are chosen; `lfq` needs a power of two of them.",
             isLater: true),
-        .value("visual_temperature", \.visualTemperature,
+        .value(
+            "visual_temperature", \.visualTemperature,
             "Temperature τ of a visual quantizer that is trained through a softmax (`probq`, `gumbel`).", .positive,
             isLater: true, when: { $0.visualQuantizer == .probq || $0.visualQuantizer == .gumbel }),
-        .value("visual_levels", \.visualLevels,
+        .value(
+            "visual_levels", \.visualLevels,
             "Levels of each channel of a visual `fsq`; their product is the number of codes.", .atLeast(3),
             isLater: true, when: { $0.visualQuantizer == .fsq }),
-        .value("visual_restart", \.visualRestart,
+        .value(
+            "visual_restart", \.visualRestart,
             "A visual code unused for so many steps restarts at a token of the batch; null: never.", .atLeast(1),
             unit: "steps", isLater: true, when: { !$0.variant.isFrozen }),
-        .value("prologue_tokens", \.prologueTokens,
+        .value(
+            "prologue_tokens", \.prologueTokens,
             "Prologue tokens K; with 0 every variant with a prologue is `baseline-2d`.", .atLeast(0), unit: "tokens",
             when: { $0.hasPrologue }),
-        .value("prologue_codebook", \.prologueCodebook, "Prologue codes.", .atLeast(2), unit: "codes",
+        .value(
+            "prologue_codebook", \.prologueCodebook, "Prologue codes.", .atLeast(2), unit: "codes",
             when: { $0.hasPrologue }),
-        .value("prologue_quantizer", \.prologueQuantizer,
+        .value(
+            "prologue_quantizer", \.prologueQuantizer,
             "How prologue codes are chosen; cross-entropy reaches them through a softmax over the codes in any case.",
             isLater: true, when: { $0.hasPrologue }),
-        .value("prologue_temperature", \.prologueTemperature,
+        .value(
+            "prologue_temperature", \.prologueTemperature,
             "Temperature τ of the prologue quantizer's softmax over cosines.",
             .positive, when: { $0.hasPrologue }),
-        .value("prologue_levels", \.prologueLevels,
+        .value(
+            "prologue_levels", \.prologueLevels,
             "Levels of each channel of a prologue's `fsq`; their product is the number of codes.", .atLeast(3),
             isLater: true, when: { $0.hasPrologue && $0.prologueQuantizer == .fsq }),
-        .value("prologue_restart", \.prologueRestart,
+        .value(
+            "prologue_restart", \.prologueRestart,
             "A prologue code unused for so many steps restarts at a token of the batch; null: never.", .atLeast(1),
             unit: "steps", isLater: true, when: { $0.hasPrologue }),
-        .value("prologue_encoder", \.prologueEncoder,
+        .value(
+            "prologue_encoder", \.prologueEncoder,
             "Prologue tokens from the visual encoder or from one of their own that reads its hidden states; null: shared, in "
-                + "`prologue-post` separate.", isLater: true, when: { $0.hasPrologue && $0.prologueEncoder == .separate && !$0.variant.isFrozen }),
-        .value("prologue_encoder_layers", \.prologueEncoderLayers, "Layers of a separate prologue encoder.", .atLeast(1),
+                + "`prologue-post` separate.", isLater: true,
+            when: { $0.hasPrologue && $0.prologueEncoder == .separate && !$0.variant.isFrozen }),
+        .value(
+            "prologue_encoder_layers", \.prologueEncoderLayers, "Layers of a separate prologue encoder.", .atLeast(1),
             when: { $0.hasPrologue && $0.resolvedPrologueEncoder == .separate }),
-        .value("eos", \.eos, "An EOS token between prologue and image; without one there is no visual dropout.",
+        .value(
+            "eos", \.eos, "An EOS token between prologue and image; without one there is no visual dropout.",
             isLater: true, when: { $0.hasPrologue }),
-        .value("gumbel_temperature", \.gumbelTemperature,
-            "Temperature τ' of the relaxation of `gumbel` quantizers, on top of τ.", .positive, isLater: true, when: { $0.quantizers.contains(.gumbel) }),
-        .value("entropy_temperature", \.entropyTemperature, "Temperature of the assignments whose entropies are a loss.",
+        .value(
+            "gumbel_temperature", \.gumbelTemperature,
+            "Temperature τ' of the relaxation of `gumbel` quantizers, on top of τ.", .positive, isLater: true,
+            when: { $0.quantizers.contains(.gumbel) }),
+        .value(
+            "entropy_temperature", \.entropyTemperature, "Temperature of the assignments whose entropies are a loss.",
             .positive, isLater: true, when: { $0.hasEntropyLoss }),
-        .value("coupling_temperature", \.couplingTemperature,
+        .value(
+            "coupling_temperature", \.couplingTemperature,
             "Temperature τ through which the cross-entropy reaches visual tokens (`coupled-*`).", .positive,
             when: { $0.variant.isCoupled }),
-        .value("commitment", \.commitment, "Weight β of the commitment term of `vq` and `lfq`.", .atLeast(0),
+        .value(
+            "commitment", \.commitment, "Weight β of the commitment term of `vq` and `lfq`.", .atLeast(0),
             when: { $0.quantizers.contains(where: \.hasLoss) }),
-        .value("visual_dropout", \.visualDropout,
+        .value(
+            "visual_dropout", \.visualDropout,
             "Share of a batch whose visual inputs to the joint AR model become EOS.",
             .fraction, when: { $0.hasPrologue }),
         .section("loss", \.loss),
         .section("gan", \.gan, when: { $0.usesAdversary }),
         .section("perceptual", \.perceptual, when: { $0.usesPerceptual }),
         .section("joint_ar", \.jointAr, when: { $0.variant.joint == .beside }),
-        .value("precision", \.precision,
+        .value(
+            "precision", \.precision,
             "What the products of the transformer layers of encoder, decoder and joint AR model multiply, in training and "
                 + "afterwards; `bfloat16` is faster and takes less memory.", isLater: true),
         .value("steps", \.steps, "Training steps, a pair of steps A and B counted once.", .atLeast(1), unit: "steps"),
         .value("batch", \.batch, "Images in a training step.", .atLeast(1), unit: "images"),
         .section("optimizer", \.optimizer),
         .value("ema_half_life", \.emaHalfLife, "Half-life of the averaged weights.", .positive, unit: "steps"),
-        .value("ema", \.ema,
+        .value(
+            "ema", \.ema,
             "What follows (tokens, reconstructions, decoding, `prologue-post`) reads the averaged weights; false: the last "
                 + "trained.", isLater: true, when: { _ in false }),
         .value("flip", \.flip, "Mirror half of the training images left to right."),
-        .value("crop", \.crop, "What a training step sees of a picture: its middle; or a square at random, its scale included. "
+        .value(
+            "crop", \.crop,
+            "What a training step sees of a picture: its middle; or a square at random, its scale included. "
                 + "Held-out images always show their middle.",
             when: { $0.crop == .random }),
-        .value("crop_min", \.cropMin, "Smallest share of the shorter edge that a random crop covers.",
+        .value(
+            "crop_min", \.cropMin, "Smallest share of the shorter edge that a random crop covers.",
             Bounds(lower: 0.1, upper: 1), unit: "share",
             when: { $0.crop == .random }),
-        .value("checkpoint_every", \.checkpointEvery, "Steps between checkpoints.",
+        .value(
+            "checkpoint_every", \.checkpointEvery, "Steps between checkpoints.",
             .atLeast(1), unit: "steps", affectsResults: false),
         .value("keep_checkpoints", \.keepCheckpoints, KeptCheckpoints.help, affectsResults: false),
-        .value("log_every", \.logEvery, "Steps between rows of the metrics file.",
+        .value(
+            "log_every", \.logEvery, "Steps between rows of the metrics file.",
             .atLeast(1), unit: "steps", affectsResults: false),
     ]
 }

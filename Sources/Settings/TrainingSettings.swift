@@ -24,12 +24,14 @@ public struct OptimizerSettings: SettingsSection {
         .value("lr", \.lr, "Peak learning rate.", .positive),
         .value("end_lr", \.endLr, "Learning rate at the last step.", .atLeast(0)),
         .value("warmup", \.warmup, "Length of the linear warm-up.", .atLeast(0), unit: "steps"),
-        .value("decay_start", \.decayStart, "Step where linear decay begins; null: at the end of the warm-up.",
+        .value(
+            "decay_start", \.decayStart, "Step where linear decay begins; null: at the end of the warm-up.",
             .atLeast(0), unit: "steps"),
         .value("beta1", \.beta1, "Decay of the first moment.", .fractionBelowOne),
         .value("beta2", \.beta2, "Decay of the second moment.", .fractionBelowOne),
         .value("epsilon", \.epsilon, "Added to the square root of the second moment.", .positive),
-        .value("weight_decay", \.weightDecay, "Decoupled decay of matrices; norms, biases and vectors are exempt.",
+        .value(
+            "weight_decay", \.weightDecay, "Decoupled decay of matrices; norms, biases and vectors are exempt.",
             .atLeast(0)),
         .value("clip", \.clip, "Largest norm of the gradient; null: no clipping.", .positive),
     ]

@@ -34,7 +34,8 @@ public struct SweepFile: Sendable {
             name: try errors.attempt { try Self.readName(document) },
             question: try errors.attempt { try document.texts("question").first?.text },
             axes: try errors.attempt { try Axis.all(of: document) },
-            seeds: try errors.attempt { try SeedChoice.read(document["seeds"]) })
+            seeds: try errors.attempt { try SeedChoice.read(document["seeds"]) }
+        )
         try errors.throwAny()
         guard let name = given.name, let axes = given.axes else { throw InputError(file: document.file, "cannot be read") }
         self.name = name
@@ -52,7 +53,8 @@ public struct SweepFile: Sendable {
         cells = all.filter { cell in conditions.allSatisfy { $0.matches(cell) } }
         guard !cells.isEmpty else {
             throw InputError(
-                file: only == nil ? document.file : "--only", "no cell meets the condition; cells: "
+                file: only == nil ? document.file : "--only",
+                "no cell meets the condition; cells: "
                     + all.map(\.name).prefix(12).joined(separator: "; ") + (all.count > 12 ? "; …" : ""))
         }
     }

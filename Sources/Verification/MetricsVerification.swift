@@ -16,9 +16,10 @@ extension PackVerifier {
         for key in file.names where key.hasPrefix("lr_") {
             let schedule = try LearningRateSchedule(packKey: key, file: file.url.path)
             let expected = try file.doubles(key)
-            let error = expected.indices.map { t in
-                abs(schedule.rate(at: t) - expected[t]) / max(abs(expected[t]), .leastNormalMagnitude)
-            }.max() ?? 0
+            let error =
+                expected.indices.map { t in
+                    abs(schedule.rate(at: t) - expected[t]) / max(abs(expected[t]), .leastNormalMagnitude)
+                }.max() ?? 0
             comparison.add(key, error <= 1e-6, String(format: "error %.2g, allowed 1e-06", error))
         }
     }

@@ -71,7 +71,8 @@ struct PlanSummary {
     private func sums(_ total: SweepPlan.Total) -> String {
         let compute = [Units.flops(total.flops), Units.gpuTime(total.flops).map { "(\($0))" }].compactMap(\.self)
         let time = total.seconds.map { "about \(Units.time($0)) with one worker" } ?? "time unknown"
-        let unknown = total.seconds == nil || total.unknown.isEmpty
+        let unknown =
+            total.seconds == nil || total.unknown.isEmpty
             ? "" : " (without \(total.unknown.joined(separator: ", ")), whose time is unknown)"
         return "\(compute.joined(separator: " ")), \(time)\(unknown)"
     }

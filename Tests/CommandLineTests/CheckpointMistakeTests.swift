@@ -50,12 +50,13 @@ import Testing
     func weightsThatAreNotFiniteStayOutside(_ part: String, _ file: String, _ tensor: String, _ value: String, _ at: [Int]) throws {
         let place = try Self.released.get()
         let folder = "bad-\(UUID().uuidString)"
-        _ = try place.python(Self.edit + """
-            def change(t, notes):
-                t["\(tensor)"] = t["\(tensor)"].copy()
-                t["\(tensor)"][tuple(\(at))] = float("\(value)")
-            edit("\(folder)", "\(part)", "\(file)", change)
-            """)
+        _ = try place.python(
+            Self.edit + """
+                def change(t, notes):
+                    t["\(tensor)"] = t["\(tensor)"].copy()
+                    t["\(tensor)"][tuple(\(at))] = float("\(value)")
+                edit("\(folder)", "\(part)", "\(file)", change)
+                """)
         let ended = try place.run("import", folder)
         #expect(ended.code != 0)
         for part in [tensor, "\(file).safetensors", value, "\(at)"] { #expect(ended.errors.contains(part), "\(ended.errors)") }
@@ -65,7 +66,8 @@ import Testing
     @Test func weightsThatAreNotFiniteDrawNothing() throws {
         let place = try Workplace(sweep: Self.sweep)
         try #require(try place.run("train", place.sweep).code == 0)
-        _ = try place.python("""
+        _ = try place.python(
+            """
             import glob, sys, numpy as np
             from safetensors.numpy import load_file, save_file
             path, = glob.glob(sys.argv[1] + "/stages/prior-*/model_ema.safetensors")
@@ -94,12 +96,13 @@ import Testing
     func metadataAreHeldToTheBoundsOfSettings(_ change: String, _ says: String) throws {
         let place = try Self.released.get()
         let folder = "notes-\(UUID().uuidString)"
-        _ = try place.python(Self.edit + """
-            def change(t, notes):
-                \(change)
-                return notes
-            edit("\(folder)", "tokenizer", "model", change)
-            """)
+        _ = try place.python(
+            Self.edit + """
+                def change(t, notes):
+                    \(change)
+                    return notes
+                edit("\(folder)", "tokenizer", "model", change)
+                """)
         let ended = try place.run("import", folder)
         #expect(ended.code == 2 && ended.errors.contains(says), "\(ended.code) \(ended.errors)")
     }

@@ -76,13 +76,14 @@ import Testing
         let expected = try place.python(
             Self.makeFeatures + """
 
-            from scipy.linalg import sqrtm
-            from scipy.special import rel_entr
-            x = places[1].astype("f8")
-            s = numpy.cov(x, rowvar=False)
-            print(((x.mean(0) - mu_s) ** 2).sum() + numpy.trace(s + sigma_s - 2 * sqrtm(s @ sigma_s).real))
-            print(numpy.mean([numpy.exp(rel_entr(q, q.mean(0)).sum(1).mean()) for q in numpy.split(p, 10)]))
-            """).split(separator: "\n").compactMap { Double($0) }
+                from scipy.linalg import sqrtm
+                from scipy.special import rel_entr
+                x = places[1].astype("f8")
+                s = numpy.cov(x, rowvar=False)
+                print(((x.mean(0) - mu_s) ** 2).sum() + numpy.trace(s + sigma_s - 2 * sqrtm(s @ sigma_s).real))
+                print(numpy.mean([numpy.exp(rel_entr(q, q.mean(0)).sum(1).mean()) for q in numpy.split(p, 10)]))
+                """
+        ).split(separator: "\n").compactMap { Double($0) }
         try #require(expected.count == 2)
         for (reference, samples) in [
             ("reference.npz", "all.npz"), ("reference.npz", "all.h5"), ("reference.h5", "all.npz"),
@@ -105,17 +106,17 @@ import Testing
         _ = try place.python(
             Self.makeFeatures + """
 
-            numpy.savez("images.npz", arr_0=numpy.zeros((2, 4, 4, 3), "u1"))
-            numpy.savez("half.npz", mu=mu)
-            numpy.savez("flat.npz", features=numpy.ones(5))
-            numpy.savez("whole.npz", features=numpy.ones((5, 6), "i8"))
-            numpy.savez("crooked.npz", mu=mu, sigma=sigma[:, :3])
-            numpy.savez("narrow.npz", features=real[:, :4])
-            numpy.savez("nan.npz", features=real * numpy.nan)
-            numpy.savez("one.npz", features=real[:1])
-            numpy.savez("half_s.npz", features=real, mu_s=mu_s)
-            open("cut.npz", "wb").write(open("real.npz", "rb").read()[:-40])
-            """)
+                numpy.savez("images.npz", arr_0=numpy.zeros((2, 4, 4, 3), "u1"))
+                numpy.savez("half.npz", mu=mu)
+                numpy.savez("flat.npz", features=numpy.ones(5))
+                numpy.savez("whole.npz", features=numpy.ones((5, 6), "i8"))
+                numpy.savez("crooked.npz", mu=mu, sigma=sigma[:, :3])
+                numpy.savez("narrow.npz", features=real[:, :4])
+                numpy.savez("nan.npz", features=real * numpy.nan)
+                numpy.savez("one.npz", features=real[:1])
+                numpy.savez("half_s.npz", features=real, mu_s=mu_s)
+                open("cut.npz", "wb").write(open("real.npz", "rb").read()[:-40])
+                """)
         for (file, says) in [
             ("images.npz", "Inception weights"), ("half.npz", "sigma"), ("half_s.npz", "sigma_s"), ("flat.npz", "[images, features]"),
             ("whole.npz", "int64"), ("crooked.npz", "[d, d]"), ("narrow.npz", "of 4: they cannot"), ("nan.npz", "finite"),

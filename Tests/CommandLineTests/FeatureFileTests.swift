@@ -101,8 +101,10 @@ import Testing
         ("mu=np.zeros(3), sigma=np.diag([1, 1, -1.])", "not positive semidefinite"),
         ("mu=np.zeros(3), sigma=np.full((3, 3), np.nan)", "covariance[0, 0] is nan"),
         ("features=np.where(np.arange(1500)[:, None] == 1100, np.inf, np.ones((1500, 3)))", "'features' row 1100, column 0"),
-        ("mu=np.zeros(3), sigma=np.eye(3), spatial=np.where(np.arange(1500)[:, None] == 1300, np.nan, np.ones((1500, 3)))",
-            "'spatial' row 1300, column 0"),
+        (
+            "mu=np.zeros(3), sigma=np.eye(3), spatial=np.where(np.arange(1500)[:, None] == 1300, np.nan, np.ones((1500, 3)))",
+            "'spatial' row 1300, column 0"
+        ),
         ("features=np.ones((40, 3)), probabilities=np.full((40, 4), 0.5)", "add up to 2"),
         ("features=np.ones((0, 3))", "[0, 3]"), ("features=np.ones((40, 3), 'c8')", "'<c8'"),
         ("mu=np.zeros(3), sigma=np.eye(4)", "[4, 4]"), ("mu=np.zeros(2), sigma=np.eye(2)", "3 dimensions"),

@@ -25,12 +25,15 @@ import Testing
     @Test func costsCountEachStageOnce() throws {
         let place = try finishedSweep.get().place
         let rows = try #require(try place.json("runs", "cost", "--json")["rows"]?.arrayValue)
-        let expected = try JSONValue(parsing: Data(place.python(
-            """
-            import glob, json, sys
-            stages = [json.load(open(f)) for f in glob.glob(sys.argv[1] + "/stages/*/stage.json")]
-            print(json.dumps([len(stages), sum(s["wall_seconds"] for s in stages), sum(s["summary"].get("flops", 0) for s in stages)]))
-            """).utf8))
+        let expected = try JSONValue(
+            parsing: Data(
+                place.python(
+                    """
+                    import glob, json, sys
+                    stages = [json.load(open(f)) for f in glob.glob(sys.argv[1] + "/stages/*/stage.json")]
+                    print(json.dumps([len(stages), sum(s["wall_seconds"] for s in stages), sum(s["summary"].get("flops", 0) for s in stages)]))
+                    """
+                ).utf8))
         let numbers = try #require(expected.arrayValue).compactMap(\.doubleValue)
         #expect(rows.map { $0["sweep"] } == ["tiny", "all, each stage once"])
         for row in rows {
@@ -65,9 +68,13 @@ import Testing
             #expect(again.output == shown.output)
         }
         let id = try #require(try place.json("runs", "list", "--json")["rows"]?.arrayValue?.first?["run"]?.stringValue)
-        for arguments in [["runs", "show", id], ["runs", "sql", "SELECT text FROM notes"], ["runs", "query", "notes like '%e%'", "--column", "notes"]] {
+        for arguments in [
+            ["runs", "show", id], ["runs", "sql", "SELECT text FROM notes"], ["runs", "query", "notes like '%e%'", "--column", "notes"],
+        ] {
             let shown = try place.start(arguments).wait()
-            #expect(shown.output.contains("\\u{1b}[31m") && !shown.output.unicodeScalars.contains { $0 == "\u{1b}" || $0 == "\u{202e}" }, "\(arguments)")
+            #expect(
+                shown.output.contains("\\u{1b}[31m") && !shown.output.unicodeScalars.contains { $0 == "\u{1b}" || $0 == "\u{202e}" },
+                "\(arguments)")
         }
         // Programs get the text as it is.
         #expect(try place.json("runs", "show", id, "--json")["notes"]?.arrayValue == [.string(note)])

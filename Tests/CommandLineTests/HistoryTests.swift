@@ -31,7 +31,10 @@ import Testing
         let keys = rows.compactMap { $0["key"]?.stringValue }
         #expect(keys.contains("config.tokenizer.variant") && keys.contains { $0.hasPrefix("metrics.gfid@") })
         #expect(!keys.contains { $0.hasPrefix("seeds.") || $0.hasPrefix("machine.") || $0.hasPrefix("code.") || $0 == "config.prior.dim" })
-        #expect(rows.first { $0["key"] == "config.tokenizer.variant" }?["values"]?.objectValue?.values.compactMap(\.stringValue).sorted() == ["baseline-2d", "prologue"])
+        #expect(
+            rows.first { $0["key"] == "config.tokenizer.variant" }?["values"]?.objectValue?.values.compactMap(\.stringValue).sorted() == [
+                "baseline-2d", "prologue",
+            ])
         #expect(try place.run("runs", "diff", "tiny-baseline").code == 2)
         let missing = try place.run("runs", "diff", "tiny-baseline", "tiny-prolog-x")
         #expect(missing.code == 2 && missing.errors.contains("did you mean"), "\(missing.errors)")
@@ -98,7 +101,10 @@ import Testing
 
         let pivot = try place.json(
             "compare", place.sweep, "--metric", "gfid.nocfg", "--rows", "tokenizer.variant", "--columns", "prior.dim", "--json")
-        #expect(pivot["columns"]?.arrayValue?.compactMap { $0["key"]?.stringValue } == ["tokenizer.variant", "gfid@shapes-cnn.nocfg[prior.dim=32]"])
+        #expect(
+            pivot["columns"]?.arrayValue?.compactMap { $0["key"]?.stringValue } == [
+                "tokenizer.variant", "gfid@shapes-cnn.nocfg[prior.dim=32]",
+            ])
         #expect(try place.run("compare", place.sweep, "--latex").output.contains("\\toprule"))
 
         for (arguments, complaint) in [

@@ -33,22 +33,24 @@ import Testing
 
     /// What tensors do not tell of quantizers, places and EOS comes back from what the export noted, and only from there.
     @Test func notesSayWhatTensorsDoNot() throws {
-        let place = try Workplace(sweep: Self.sweep + """
-            arms:
-              signs: {tokenizer: {visual_quantizer: lfq, prologue_quantizer: gumbel}}
-              grid:
-                tokenizer:
-                  {visual_quantizer: fsq, codebook: 12, visual_levels: [3, 4], prologue_quantizer: lfq, prologue_encoder: separate,
-                   eos: false, visual_dropout: 0, joint_ar: {positions: hybrid}}
-                prior: {positions: hybrid}
+        let place = try Workplace(
+            sweep: Self.sweep + """
+                arms:
+                  signs: {tokenizer: {visual_quantizer: lfq, prologue_quantizer: gumbel}}
+                  grid:
+                    tokenizer:
+                      {visual_quantizer: fsq, codebook: 12, visual_levels: [3, 4], prologue_quantizer: lfq, prologue_encoder: separate,
+                       eos: false, visual_dropout: 0, joint_ar: {positions: hybrid}}
+                    prior: {positions: hybrid}
 
-            """)
+                """)
         try Self.roundTrip(place, runs: 2, tensors: 100)
         let kept = try place.python(Self.settings)
         #expect(kept == "fsq [3, 4] lfq separate False hybrid hybrid\nlfq gumbel", "\(kept)")
 
         let run = try #require(Self.runs(place).first { !$0.hasPrefix("imported") })
-        _ = try place.python("""
+        _ = try place.python(
+            """
             import glob, shutil
             from safetensors.torch import load_file, save_file
             shutil.copytree("out/\(run)", "bare")
@@ -116,7 +118,8 @@ import Testing
         try #require(try place.run("train", place.sweep).code == 0)
         let run = try #require(Self.runs(place).first)
         _ = try place.run("export", "checkpoint", run, "good")
-        _ = try place.python("""
+        _ = try place.python(
+            """
             import shutil
             shutil.copytree("good", "swapped")
             for part, raw, averaged in [("tokenizer", "", "_2"), ("tokenizer", "_1", "_3"), ("tokenizer", "_5", "_6"), ("prior", "", "_1")]:
@@ -132,7 +135,8 @@ import Testing
             try Data(contentsOf: URL(fileURLWithPath: String(path), relativeTo: place.folder))
                 .write(to: place.folder.appendingPathComponent("\(name).h5"))
         }
-        let same = try place.python("""
+        let same = try place.python(
+            """
             import h5py
             a, b, c = (h5py.File(n + ".h5")["images"][:].tobytes() for n in ["ema", "raw", "swapped"])
             print(a == b, b == c)
@@ -149,7 +153,8 @@ import Testing
         let imported = try place.json("import", file, "--image-size", "16", "--json")
         let id = try #require(imported["rows"]?.arrayValue?.first { $0["role"] == "tokenizer" }?["id"]?.stringValue)
         #expect(id != made.lastPathComponent)
-        let same = try place.python("""
+        let same = try place.python(
+            """
             import sys
             from safetensors.numpy import load_file
             x, y = load_file("\(file)"), load_file(sys.argv[1] + "/stages/\(id)/model_ema.safetensors")
@@ -161,7 +166,8 @@ import Testing
         let more = try place.run("train", "more.yaml")
         try #require(more.code == 0, "\(more.errors)")
         let losses = place.stages("prior").map { $0.appendingPathComponent("model.safetensors").path }
-        let equal = try place.python("""
+        let equal = try place.python(
+            """
             a, b = (open(p, "rb").read() for p in \(losses))
             print(a == b)
             """)

@@ -56,13 +56,14 @@ import Testing
 
     /// The code that a shell reports of a program that SIGPIPE ended; not a word, since the reader has seen what it wanted.
     @Test func aClosedPipeEndsQuietly() throws {
-        let ended = try python(Self.commands + """
-            def closed(command):
-                read, write = os.pipe(); os.close(read)
-                try: return run(command, write)
-                finally: os.close(write)
-            print(json.dumps([closed(c) for c in commands]))
-            """)
+        let ended = try python(
+            Self.commands + """
+                def closed(command):
+                    read, write = os.pipe(); os.close(read)
+                    try: return run(command, write)
+                    finally: os.close(write)
+                print(json.dumps([closed(c) for c in commands]))
+                """)
         for result in try #require(ended.arrayValue) {
             #expect(result.arrayValue?[0] == 141, "\(result)")
             #expect(result.arrayValue?[1].stringValue?.contains("error") == false, "\(result)")
@@ -72,7 +73,8 @@ import Testing
     /// A command that fails says so whether or not anyone reads its output; and with standard output closed, files that
     /// it opens do not take its place.
     @Test func closedStreamsHarmNothing() throws {
-        let ended = try python("""
+        let ended = try python(
+            """
             closed = lambda command, streams: subprocess.run(
                 [program] + command, env=base, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                 preexec_fn=lambda: [os.close(s) for s in streams]).returncode
@@ -87,13 +89,14 @@ import Testing
 
     /// Lines fit the terminal, or what `COLUMNS` says; in a pipe they are as long as they like.
     @Test(arguments: [60, 80, 100]) func tablesFitTheTerminal(_ columns: Int) throws {
-        let texts = try python(Self.commands + """
-            plain = lambda text: re.sub('\\x1b\\\\[[0-9;]*[A-Za-z]', '', text)
-            shown = [['runs', 'list'], ['sweep', 'status', sweep], ['sweep', 'plan', sweep, '--stages']]
-            print(json.dumps([plain(terminal(c, \(columns))) for c in shown]
-                             + [subprocess.run([program] + c, capture_output=True, text=True,
-                                               env={**base, 'COLUMNS': '\(columns)'}).stdout for c in shown]))
-            """)
+        let texts = try python(
+            Self.commands + """
+                plain = lambda text: re.sub('\\x1b\\\\[[0-9;]*[A-Za-z]', '', text)
+                shown = [['runs', 'list'], ['sweep', 'status', sweep], ['sweep', 'plan', sweep, '--stages']]
+                print(json.dumps([plain(terminal(c, \(columns))) for c in shown]
+                                 + [subprocess.run([program] + c, capture_output=True, text=True,
+                                                   env={**base, 'COLUMNS': '\(columns)'}).stdout for c in shown]))
+                """)
         for text in try #require(texts.arrayValue).compactMap(\.stringValue) {
             let longest = text.split(separator: "\n").map(\.count).max() ?? 0
             #expect(longest <= columns && longest > 20, "\(text)")
@@ -101,11 +104,14 @@ import Testing
     }
 
     @Test func statesAreColouredOnTerminalsOnly() throws {
-        let texts = try python("""
-            list = ['runs', 'list']
-            print(json.dumps([terminal(list, 120), terminal(list, 120, {'NO_COLOR': '1'}), terminal(list, 120, {'TERM': 'dumb'}),
-                              subprocess.run([program] + list, capture_output=True, text=True, env=base).stdout]))
-            """).arrayValue?.compactMap(\.stringValue) ?? []
+        let texts =
+            try python(
+                """
+                list = ['runs', 'list']
+                print(json.dumps([terminal(list, 120), terminal(list, 120, {'NO_COLOR': '1'}), terminal(list, 120, {'TERM': 'dumb'}),
+                                  subprocess.run([program] + list, capture_output=True, text=True, env=base).stdout]))
+                """
+            ).arrayValue?.compactMap(\.stringValue) ?? []
         #expect(texts.count == 4 && texts[0].contains("\u{1B}[32mdone\u{1B}[0m"))
         for text in texts.dropFirst() { #expect(text.contains("done") && !text.contains("\u{1B}"), "\(text)") }
     }

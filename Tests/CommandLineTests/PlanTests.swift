@@ -65,20 +65,21 @@ import Testing
         "tokenizer.gan={weight: 0.1, width: 16}",
     ])
     func memoryIsAboutWhatWasPlanned(_ change: String) throws {
-        let place = try Workplace(sweep: """
-            name: sized
-            data: {set: shapes, image_size: 32, train_count: 200, test_count: 100}
-            features: {width: 8, dim: 16, steps: 4, batch: 16}
-            tokenizer:
-              {patch: 4, dim: 64, layers: 3, heads: 2, codebook: 256, prologue_tokens: 4, prologue_codebook: 64,
-               loss: {ce_prologue: 1, ce_visual: 0.5}, joint_ar: {dim: 64, layers: 2, heads: 2}, steps: 2, batch: 48,
-               optimizer: {warmup: 1}}
-            prior: {dim: 96, layers: 4, heads: 3, dropout: 0.1, steps: 2, batch: 64, optimizer: {warmup: 1}}
-            sampling: {count: 20, settings: {nocfg: {}}}
-            probe: {enabled: false}
-            resample: {enabled: false}
+        let place = try Workplace(
+            sweep: """
+                name: sized
+                data: {set: shapes, image_size: 32, train_count: 200, test_count: 100}
+                features: {width: 8, dim: 16, steps: 4, batch: 16}
+                tokenizer:
+                  {patch: 4, dim: 64, layers: 3, heads: 2, codebook: 256, prologue_tokens: 4, prologue_codebook: 64,
+                   loss: {ce_prologue: 1, ce_visual: 0.5}, joint_ar: {dim: 64, layers: 2, heads: 2}, steps: 2, batch: 48,
+                   optimizer: {warmup: 1}}
+                prior: {dim: 96, layers: 4, heads: 3, dropout: 0.1, steps: 2, batch: 64, optimizer: {warmup: 1}}
+                sampling: {count: 20, settings: {nocfg: {}}}
+                probe: {enabled: false}
+                resample: {enabled: false}
 
-            """)
+                """)
         let before = try stages(place.json("sweep", "plan", place.sweep, "--set", change, "--json"))
         // The prior is the same network for all of them.
         let roles = change == "tokenizer.variant=prologue" ? ["tokenizer", "prior"] : ["tokenizer"]
@@ -157,8 +158,11 @@ import Testing
     /// A sweep that takes days says so before it begins.
     @Test func aSweepOfDaysIsWarnedOf() throws {
         let place = try Workplace()
-        let long = try place.run("sweep", "plan", place.sweep, "--set", "tokenizer.steps=400000000", "--set", "tokenizer.checkpoint_every=1000000")
-        #expect(long.output.contains("warning: this will take about") && long.output.contains(" with one worker"), "\(long.output)\(long.errors)")
+        let long = try place.run(
+            "sweep", "plan", place.sweep, "--set", "tokenizer.steps=400000000", "--set", "tokenizer.checkpoint_every=1000000")
+        #expect(
+            long.output.contains("warning: this will take about") && long.output.contains(" with one worker"),
+            "\(long.output)\(long.errors)")
         #expect(try !place.run("sweep", "plan", place.sweep).output.contains("warning"))
     }
 }

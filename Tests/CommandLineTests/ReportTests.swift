@@ -50,9 +50,10 @@ import Testing
         #expect(try #require(report["svg"]?.intValue) >= 4)
         let compared = try place.json("compare", place.sweep, "--json")
         let main = try #require(report["tables"]?.arrayValue?.first?.arrayValue)
-        let rfid = try #require(compared["rows"]?.arrayValue?.compactMap { row in
-            row.objectValue?.first { $0.key.hasPrefix("rfid@") }?.value.doubleValue
-        })
+        let rfid = try #require(
+            compared["rows"]?.arrayValue?.compactMap { row in
+                row.objectValue?.first { $0.key.hasPrefix("rfid@") }?.value.doubleValue
+            })
         #expect(rfid.count == 2)
         for (row, value) in zip(main.dropFirst(), rfid) {
             #expect(row.arrayValue?[2] == .string(String(format: "%.2f", value)))

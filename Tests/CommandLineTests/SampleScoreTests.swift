@@ -50,34 +50,35 @@ import Testing
         func id(_ role: String) throws -> String {
             try #require(stages.first { $0["role"]?.stringValue == role }?["id"]?.stringValue)
         }
-        let checked = try place.python(Self.peer + """
+        let checked = try place.python(
+            Self.peer + """
 
-            stage = lambda id: sys.argv[1] + "/stages/" + id
-            run = network(stage("\(try id("features"))") + "/model.safetensors")
-            with h5py.File(stage("\(try id("samples.\(sampler)"))") + "/samples.h5") as f: images = f["images"][:]
-            with h5py.File(stage("\(try id("reconstructions"))") + "/features.h5") as f:
-                real = f["real/features"][:].astype("f8")
-                ref = {k: f[k][:] for k in ["real/mean", "real/covariance", "real/spatial_mean", "real/spatial_covariance",
-                    "reconstruction/mean", "reconstruction/covariance"]}
-            assert np.allclose(real.mean(0), ref["real/mean"]) and np.allclose(np.cov(real, rowvar=False), ref["real/covariance"])
-            pooled, spatial, p = run(images)
-            assert spatial.shape == (len(images), 4 * 4 * 7), spatial.shape
-            expected = {
-                "gfid": frechet(pooled, ref["real/mean"], ref["real/covariance"]),
-                "prior_gap": frechet(pooled, ref["reconstruction/mean"], ref["reconstruction/covariance"]),
-                "sfid": frechet(spatial, ref["real/spatial_mean"], ref["real/spatial_covariance"]),
-                "is": inception(p), "precision": inside(pooled, real), "recall": inside(real, pooled),
-            }
-            content = json.load(open(stage("\(try id("scores.\(sampler)"))") + "/scores/shapes-cnn.\(sampler).json"))
-            assert content["protocol"]["splits"] == 10 and content["protocol"]["neighbours"] == 3
-            for name, value in expected.items():
-                found = content["values"][name + "@shapes-cnn.\(sampler)"]
-                # A neighbour on the edge of a ball may fall to either side in float32.
-                near = 0.03 if name in ("precision", "recall") else 1e-3 * abs(value) + 1e-6
-                assert abs(found - value) <= near, (name, found, value)
-            assert expected["is"] > 1 and expected["sfid"] > 0, expected
-            print(len(expected))
-            """)
+                stage = lambda id: sys.argv[1] + "/stages/" + id
+                run = network(stage("\(try id("features"))") + "/model.safetensors")
+                with h5py.File(stage("\(try id("samples.\(sampler)"))") + "/samples.h5") as f: images = f["images"][:]
+                with h5py.File(stage("\(try id("reconstructions"))") + "/features.h5") as f:
+                    real = f["real/features"][:].astype("f8")
+                    ref = {k: f[k][:] for k in ["real/mean", "real/covariance", "real/spatial_mean", "real/spatial_covariance",
+                        "reconstruction/mean", "reconstruction/covariance"]}
+                assert np.allclose(real.mean(0), ref["real/mean"]) and np.allclose(np.cov(real, rowvar=False), ref["real/covariance"])
+                pooled, spatial, p = run(images)
+                assert spatial.shape == (len(images), 4 * 4 * 7), spatial.shape
+                expected = {
+                    "gfid": frechet(pooled, ref["real/mean"], ref["real/covariance"]),
+                    "prior_gap": frechet(pooled, ref["reconstruction/mean"], ref["reconstruction/covariance"]),
+                    "sfid": frechet(spatial, ref["real/spatial_mean"], ref["real/spatial_covariance"]),
+                    "is": inception(p), "precision": inside(pooled, real), "recall": inside(real, pooled),
+                }
+                content = json.load(open(stage("\(try id("scores.\(sampler)"))") + "/scores/shapes-cnn.\(sampler).json"))
+                assert content["protocol"]["splits"] == 10 and content["protocol"]["neighbours"] == 3
+                for name, value in expected.items():
+                    found = content["values"][name + "@shapes-cnn.\(sampler)"]
+                    # A neighbour on the edge of a ball may fall to either side in float32.
+                    near = 0.03 if name in ("precision", "recall") else 1e-3 * abs(value) + 1e-6
+                    assert abs(found - value) <= near, (name, found, value)
+                assert expected["is"] > 1 and expected["sfid"] > 0, expected
+                print(len(expected))
+                """)
         #expect(checked == "6")
     }
 

@@ -4,12 +4,13 @@ import Testing
 
 /// Scores over the training of a prior, and guidance tuned on one half of the held-out images.
 @Suite struct SnapshotTests {
-    private static let sweep = tinySweep + """
-        only: arm = 'prologue'
-        scores: {snapshot_count: 40}
-        tuning: {enabled: true, scales: [1, 2, 4], temperatures: [1, 0.5], count: 40}
+    private static let sweep =
+        tinySweep + """
+            only: arm = 'prologue'
+            scores: {snapshot_count: 40}
+            tuning: {enabled: true, scales: [1, 2, 4], temperatures: [1, 0.5], count: 40}
 
-        """
+            """
 
     /// Snapshots are the averages of their step, and keeping them changes nothing else.
     @Test func snapshotsAreTheAveragesOfTheirStep() throws {

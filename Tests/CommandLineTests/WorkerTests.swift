@@ -142,7 +142,8 @@ import Testing
         #expect(!run.errors.contains("\u{1B}") && !run.errors.contains("\r"))
         #expect(run.errors.contains("2 workers with 1 threads each"), "\(run.errors)")
         #expect(run.errors.contains(/\[[12]\] tokenizer prologue 30\/30 .*loss/), "\(run.errors)")
-        let record = try JSONValue(parsing: Data(contentsOf: try #require(place.stages("prior").first).appendingPathComponent("stage.json")))
+        let record = try JSONValue(
+            parsing: Data(contentsOf: try #require(place.stages("prior").first).appendingPathComponent("stage.json")))
         #expect(record["machine"]?["blas_threads"] == "1")
         let again = try place.run("sweep", "run", place.sweep, "--workers", "2", "--threads", "1", "--quiet")
         #expect(again.code == 0 && again.errors.isEmpty, "\(again.errors)")

@@ -11,7 +11,9 @@ import Testing
         var deadColumns = 0
         /// Spread of the last column, that of the first being 1.
         var smallest = 1.0
-        var testDescription: String { "\(a) × \(b) rows, \(dimensions) dimensions, offset \(offset), \(deadColumns) dead, down to \(smallest)" }
+        var testDescription: String {
+            "\(a) × \(b) rows, \(dimensions) dimensions, offset \(offset), \(deadColumns) dead, down to \(smallest)"
+        }
     }
 
     @Test(arguments: [
@@ -74,22 +76,24 @@ import Testing
     /// to refuse them.
     @Test func float32StatisticsAreThoseOfNumpyWithoutNegativeEigenvalues() throws {
         let d = 200
-        let cases = try #require(try pythonJSON(
-            """
-            def stats(seed):
-                r = np.random.default_rng(seed)
-                x = r.normal(size=(500, 12)).astype('f4') @ r.normal(size=(12, \(d))).astype('f4') + np.float32(.3)
-                c = x - x.mean(0)
-                return x.mean(0).astype('f8'), ((c.T @ c) / np.float32(499)).astype('f8')
-            def case(seed):
-                (m, s), (n, t) = stats(seed), stats(seed + 100)
-                w, v = np.linalg.eigh(s)
-                r = (v * np.sqrt(w.clip(0))) @ v.T
-                cross = np.sqrt(np.linalg.eigvalsh(r @ t @ r).clip(0)).sum()
-                return dict(m=m.tolist(), s=s.ravel().tolist(), n=n.tolist(), t=t.ravel().tolist(), lowest=float(w[0]),
-                            scale=float(np.trace(s + t)), distance=float(((m - n) ** 2).sum() + np.trace(s + t) - 2 * cross))
-            print(json.dumps([case(seed) for seed in range(4)]))
-            """).arrayValue)
+        let cases = try #require(
+            try pythonJSON(
+                """
+                def stats(seed):
+                    r = np.random.default_rng(seed)
+                    x = r.normal(size=(500, 12)).astype('f4') @ r.normal(size=(12, \(d))).astype('f4') + np.float32(.3)
+                    c = x - x.mean(0)
+                    return x.mean(0).astype('f8'), ((c.T @ c) / np.float32(499)).astype('f8')
+                def case(seed):
+                    (m, s), (n, t) = stats(seed), stats(seed + 100)
+                    w, v = np.linalg.eigh(s)
+                    r = (v * np.sqrt(w.clip(0))) @ v.T
+                    cross = np.sqrt(np.linalg.eigvalsh(r @ t @ r).clip(0)).sum()
+                    return dict(m=m.tolist(), s=s.ravel().tolist(), n=n.tolist(), t=t.ravel().tolist(), lowest=float(w[0]),
+                                scale=float(np.trace(s + t)), distance=float(((m - n) ** 2).sum() + np.trace(s + t) - 2 * cross))
+                print(json.dumps([case(seed) for seed in range(4)]))
+                """
+            ).arrayValue)
         for values in cases {
             let a = try Gaussian(mean: values.numbers("m"), covariance: values.numbers("s"))
             let b = try Gaussian(mean: values.numbers("n"), covariance: values.numbers("t"))

@@ -114,7 +114,8 @@ import Testing
             p = stats.permutation_test((f64("a"), f64("b")), lambda x, y, axis: abs(x.mean(axis) - y.mean(axis)), n_resamples=100000,
                                        alternative="greater", vectorized=True, rng=1).pvalue
             print(json.dumps(dict(p=p)))
-            """, doubles: ["a": a, "b": b]).number("p")
+            """, doubles: ["a": a, "b": b]
+        ).number("p")
         // Both are drawn: their difference has a standard error of sqrt(2 p (1 − p) / 100 000).
         #expect(abs(test.pValue - expected) < 5 * (2 * expected / 100_000).squareRoot())
         #expect(expected > 0.001 && expected < 0.9)

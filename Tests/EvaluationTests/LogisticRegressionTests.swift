@@ -151,12 +151,14 @@ import Testing
     }
 
     @Test func reportOfKnownScores() throws {
-        let scores = FeatureMatrix(rows: 4, columns: 6, values: [
-            9, 1, 2, 3, 4, 5,
-            0, 1, 2, 3, 4, 5,
-            5, 5, 0, 0, 0, 0,
-            0, 0, 0, 0, 0, 1,
-        ])
+        let scores = FeatureMatrix(
+            rows: 4, columns: 6,
+            values: [
+                9, 1, 2, 3, 4, 5,
+                0, 1, 2, 3, 4, 5,
+                5, 5, 0, 0, 0, 0,
+                0, 0, 0, 0, 0, 1,
+            ])
         // Right; last of six; second of a tie; second.
         let report = try ClassificationReport(scores: scores, labels: [0, 0, 1, 0])
         #expect(report.hits == [true, false, false, false])

@@ -72,7 +72,8 @@ import Testing
     }
 
     static let sharedPack: URL? = {
-        let shared = ProcessInfo.processInfo.environment["PROLOGUE_SHARED"].map { URL(fileURLWithPath: $0) }
+        let shared =
+            ProcessInfo.processInfo.environment["PROLOGUE_SHARED"].map { URL(fileURLWithPath: $0) }
             ?? packageRoot.deletingLastPathComponent().appendingPathComponent("shared")
         let pack = shared.appendingPathComponent("reference/metrics.safetensors")
         return FileManager.default.fileExists(atPath: pack.path) ? pack : nil

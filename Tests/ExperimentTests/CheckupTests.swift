@@ -25,7 +25,9 @@ import Testing
     @Test func tooLittleMemoryIsSaidBeforehand() throws {
         let budget = MemoryBudget(bytes: 2e9, limit: "ulimit -v")
         #expect(try budget.warning(needed: 1.9e9, for: "stage prior") == nil)
-        #expect(try budget.warning(needed: 2.5e9, for: "stage prior") == "warning: stage prior needs about 2.5 GB of memory, and there is 2.0 GB (ulimit -v)")
+        #expect(
+            try budget.warning(needed: 2.5e9, for: "stage prior")
+                == "warning: stage prior needs about 2.5 GB of memory, and there is 2.0 GB (ulimit -v)")
         let error = #expect(throws: InputError.self) { try budget.warning(needed: 3.1e9, for: "stage prior") }
         #expect(error?.message.contains("3.1 GB") == true && error?.message.contains("2.0 GB (ulimit -v)") == true)
         let here = MemoryBudget.current()

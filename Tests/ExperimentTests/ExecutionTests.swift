@@ -8,10 +8,11 @@ import Testing
 /// Stages as a graph: what fails, what is skipped, what is made again, what is kept.
 @Suite struct ExecutionTests {
     /// The default follows from the cores alone.
-    @Test(arguments: [
-        (nil, nil, 1, 1, 1), (nil, nil, 2, 1, 2), (nil, nil, 4, 1, 4), (nil, nil, 8, 2, 4), (nil, nil, 64, 16, 4),
-        (2, nil, 8, 2, 4), (3, nil, 8, 3, 2), (9, nil, 8, 9, 1), (nil, 1, 8, 8, 1), (nil, 16, 8, 1, 16), (3, 5, 2, 3, 5),
-    ] as [(Int?, Int?, Int, Int, Int)])
+    @Test(
+        arguments: [
+            (nil, nil, 1, 1, 1), (nil, nil, 2, 1, 2), (nil, nil, 4, 1, 4), (nil, nil, 8, 2, 4), (nil, nil, 64, 16, 4),
+            (2, nil, 8, 2, 4), (3, nil, 8, 3, 2), (9, nil, 8, 9, 1), (nil, 1, 8, 8, 1), (nil, 16, 8, 1, 16), (3, 5, 2, 3, 5),
+        ] as [(Int?, Int?, Int, Int, Int)])
     func theWorkforceFollowsFromTheCores(
         _ workers: Int?, _ threads: Int?, _ cores: Int, _ expectedWorkers: Int, _ expectedThreads: Int
     ) {

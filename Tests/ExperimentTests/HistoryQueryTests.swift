@@ -154,7 +154,8 @@ import Testing
                 entry.run.created = Date(timeIntervalSinceNow: -86_400 * daysAgo)
                 return entry
             }
-            try index.fill(stages: [], runs: [entry(0, daysAgo: 0.01), entry(1, daysAgo: 3), entry(2, daysAgo: 20), entry(3, daysAgo: 800)])
+            try index.fill(
+                stages: [], runs: [entry(0, daysAgo: 0.01), entry(1, daysAgo: 3), entry(2, daysAgo: 20), entry(3, daysAgo: 800)])
             let keys = try HistoryKeys(index)
             func seeds(_ text: String) throws -> [Int] {
                 try HistoryQuery(parsing: text + " order by seed", keys).rows(of: index, columns: ["seed"]).compactMap { $0[0].intValue }
@@ -171,7 +172,9 @@ import Testing
     @Test func aScoreIsResolvedAmongTheRunsFound() throws {
         try withTemporaryFolder { folder in
             let index = try RunIndex(Store(directory: folder))
-            let runs = (0..<4).map { run($0, config: ["data": ["set": .string($0 < 2 ? "one" : "two")]], stages: ["scores": "scores-\($0)"]) }
+            let runs = (0..<4).map {
+                run($0, config: ["data": ["set": .string($0 < 2 ? "one" : "two")]], stages: ["scores": "scores-\($0)"])
+            }
             try index.fill(stages: (0..<4).map { stage("scores-\($0)", ["gfid@\($0 < 2 ? "one" : "two").nocfg": Double($0)]) }, runs: runs)
             let keys = try HistoryKeys(index)
             func seeds(_ text: String) throws -> [JSONValue] {
@@ -206,7 +209,9 @@ import Testing
                 IndexedRun(
                     run: RunRecord(
                         sweep: sweep, cell: "cell of \(sweep)", seed: seed,
-                        config: ["tokenizer": ["variant": .string(variant), "dim": 4], "seed": .int(seed), "seeds": ["prior": .int(seed)]],
+                        config: [
+                            "tokenizer": ["variant": .string(variant), "dim": 4], "seed": .int(seed), "seeds": ["prior": .int(seed)],
+                        ],
                         stages: ["scores": "scores-\(variant)-\(seed)"], codeVersion: .unknown, machine: Self.machine),
                     status: Status(.done))
             }

@@ -73,7 +73,9 @@ import Testing
     /// A class without held-out images is named when the data are read; one without training images is an error.
     @Test func classesWithoutImagesAreNamed() throws {
         _ = try runner(folder + ["data.test_count=1"]).plan()
-        #expect(notes.lines.contains { $0.contains("1 of 2 classes have no held-out image: 'warm'") && $0.contains(root.path) }, "\(notes.lines)")
+        #expect(
+            notes.lines.contains { $0.contains("1 of 2 classes have no held-out image: 'warm'") && $0.contains(root.path) },
+            "\(notes.lines)")
         let message = try #require(throws: InputError.self) { _ = try runner(folder + ["data.train_count=1"]).plan() }.message
         #expect(message.contains(root.path) && message.contains("class 'warm' has no training image"), "\(message)")
     }
@@ -106,11 +108,12 @@ import Testing
             #expect(try runner(settings, in: store).run(upTo: "reconstructions").failed.isEmpty)
             #expect(try runner(settings, in: store).run(upTo: "tokens").failed.isEmpty)
             let stages = try runner(settings, in: store).plan().cells[0].stages
-            weights.append(try ["features", "tokenizer", "tokens"].map { role in
-                let stage = try #require(stages.first { $0.role == role })
-                let file = role == "tokens" ? "tokens.h5" : "model.safetensors"
-                return try Data(contentsOf: store.stage(id: stage.id).url(file))
-            })
+            weights.append(
+                try ["features", "tokenizer", "tokens"].map { role in
+                    let stage = try #require(stages.first { $0.role == role })
+                    let file = role == "tokens" ? "tokens.h5" : "model.safetensors"
+                    return try Data(contentsOf: store.stage(id: stage.id).url(file))
+                })
         }
         #expect(weights[0] == weights[1] && weights[0] == weights[2])
     }

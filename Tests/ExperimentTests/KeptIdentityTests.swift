@@ -103,11 +103,13 @@ import Testing
     private static func identities(_ file: URL, _ set: [String], _ context: ExperimentContext) throws -> JSONValue {
         let runner = SweepRunner(try SweepFile(loading: file, overrides: set), context)
         let plan = try runner.plan()
-        return .array(zip(runner.sweep.cells, plan.cells).map { cell, planned in
-            // A cell without a prologue came to be probed with the token counts of its sweep: probe.1, probe.2, …
-            let stages = planned.stages.filter { !$0.role.hasPrefix("probe.") }.map { "\($0.role)=\($0.id)" }.sorted().joined(separator: "\n")
-            return .string(digest(cell.identity.canonical) + " " + digest(stages))
-        })
+        return .array(
+            zip(runner.sweep.cells, plan.cells).map { cell, planned in
+                // A cell without a prologue came to be probed with the token counts of its sweep: probe.1, probe.2, …
+                let stages = planned.stages.filter { !$0.role.hasPrefix("probe.") }.map { "\($0.role)=\($0.id)" }.sorted().joined(
+                    separator: "\n")
+                return .string(digest(cell.identity.canonical) + " " + digest(stages))
+            })
     }
 
     private static func digest(_ text: String) -> String { String(sha256(Data(text.utf8)).prefix(12)) }

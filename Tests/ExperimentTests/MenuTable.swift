@@ -130,7 +130,8 @@ enum MenuTable {
         tokenizer(
             "entropy_temperature", "0.1", ["tokenizer.loss.visual_entropy=0.1"], changes: [.loss, .encoder],
             keeps: initial + shapes, idle: [([], [])]),
-        tokenizer("commitment", "0.5", changes: [.quantizer, .loss], keeps: [.l1, .l2, .prologueCE, .visualCE] + shapes,
+        tokenizer(
+            "commitment", "0.5", changes: [.quantizer, .loss], keeps: [.l1, .l2, .prologueCE, .visualCE] + shapes,
             idle: [(["tokenizer.visual_quantizer=probq"], [])]),
         tokenizer(
             "coupling_temperature", "0.5", coupled, changes: [.encoder], keeps: [.l1, .quantizer, .visualCE] + shapes,

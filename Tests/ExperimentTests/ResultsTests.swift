@@ -17,8 +17,12 @@ import Testing
             compare: {baseline: {tokenizer.prologue_tokens: 0}, metrics: [probe.top1, rfid]}
             """)
         let plan = try runner.plan()
-        #expect(plan.notes.contains { $0.hasPrefix("probe.top1 will be measured under different protocols (tokenizer.prologue_tokens = 1 or 2)") })
-        #expect(plan.cells.map { $0.stages.map(\.role).filter { $0.hasPrefix("probe") } } == [["probe.1", "probe.2"], ["probe"], ["probe"]])
+        #expect(
+            plan.notes.contains {
+                $0.hasPrefix("probe.top1 will be measured under different protocols (tokenizer.prologue_tokens = 1 or 2)")
+            })
+        #expect(
+            plan.cells.map { $0.stages.map(\.role).filter { $0.hasPrefix("probe") } } == [["probe.1", "probe.2"], ["probe"], ["probe"]])
         #expect(try runner.run().failed.isEmpty)
 
         let results = try SweepResults(runner.sweep, in: place.store)

@@ -20,8 +20,10 @@ import Testing
         ("probe.random.shuffled.top5", .probeTop5, [.tokens: "random", .control: "shuffled"]),
         ("readout.thumbnail.pooled-4.r2", .readoutThumbnail, [.tokens: "pooled-4"]),
         ("readout.factor.background_hue.all.r2_high", .readoutFactor, [.factor: "background_hue", .tokens: "all", .bound: "_high"]),
-        ("completion_agreement_low@s.visual-first-2.noclass", .completionAgreement,
-            [.bound: "_low", .features: "s", .tokens: "visual-first-2", .told: "noclass"]),
+        (
+            "completion_agreement_low@s.visual-first-2.noclass", .completionAgreement,
+            [.bound: "_low", .features: "s", .tokens: "visual-first-2", .told: "noclass"]
+        ),
         ("completion_layout.first-0.class", .completionLayout, [.tokens: "first-0", .told: "class"]),
         ("info.first.information.hue.best", .factorInformationBest, [.segment: "first", .factor: "hue"]),
         ("info.cost.total.noclass_high", .cost, [.segment: "total", .told: "noclass", .bound: "_high"]),

@@ -25,14 +25,20 @@ import Testing
     private static let tokenizers: [(String, TokenizerConfig)] = [
         ("2d", tokenizer(.grid, .none)), ("1d", tokenizer(.latent, .none)), ("prologue", tokenizer(.grid, .shared)),
         ("post", tokenizer(.grid, .separate(layers: 3))),
-        ("lfq, fsq", tokenizer(.grid, .shared) {
-            $0.settings.visualQuantizer = .lfq
-            $0.settings.prologueQuantizer = .fsq
-            ($0.settings.prologueLevels, $0.settings.prologueCodebook) = ([4, 3, 5], 60)
-        }),
-        ("gumbel, probq", tokenizer(.grid, .shared) {
-            ($0.settings.visualQuantizer, $0.settings.prologueQuantizer) = (.gumbel, .vq)
-        }),
+        (
+            "lfq, fsq",
+            tokenizer(.grid, .shared) {
+                $0.settings.visualQuantizer = .lfq
+                $0.settings.prologueQuantizer = .fsq
+                ($0.settings.prologueLevels, $0.settings.prologueCodebook) = ([4, 3, 5], 60)
+            }
+        ),
+        (
+            "gumbel, probq",
+            tokenizer(.grid, .shared) {
+                ($0.settings.visualQuantizer, $0.settings.prologueQuantizer) = (.gumbel, .vq)
+            }
+        ),
     ]
 
     @Test(arguments: tokenizers.indices)

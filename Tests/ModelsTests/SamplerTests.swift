@@ -223,7 +223,8 @@ import Testing
         #expect(possible.reduce(0) { $0 + counts[$1] } == n)
         // Cells that hold too few for the approximation are merged.
         let rare = possible.filter { shares[$0] * Double(n) < 5 }
-        let cells = possible.filter { !rare.contains($0) }.map { (Double(counts[$0]), shares[$0] * Double(n)) }
+        let cells =
+            possible.filter { !rare.contains($0) }.map { (Double(counts[$0]), shares[$0] * Double(n)) }
             + [(rare.reduce(0.0) { $0 + Double(counts[$1]) }, rare.reduce(0.0) { $0 + shares[$1] * Double(n) })]
         let statistic = cells.filter { $0.1 > 0 }.reduce(0.0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) / $1.1 }
         // 15 degrees of freedom at most: larger once in 10⁵ seeds.

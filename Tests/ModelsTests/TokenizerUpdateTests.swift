@@ -184,8 +184,12 @@ import Testing
         for (mine, its) in zip(fresh.state, trained.state) {
             #expect(mine.name == its.name && mine.tensor.values == its.tensor.values)
         }
-        #expect(values(classifier.parameters) == values(ImageClassifier(
-            imageSize: 12, channels: 1, classes: 3, width: 4, features: 5, stream: RandomStream(seed: 6, "classifier")).parameters))
+        #expect(
+            values(classifier.parameters)
+                == values(
+                    ImageClassifier(
+                        imageSize: 12, channels: 1, classes: 3, width: 4, features: 5, stream: RandomStream(seed: 6, "classifier")
+                    ).parameters))
     }
 
     private func compare(_ parameters: [Parameter], _ a: Tape, _ b: Tape, scale: Float) throws {

@@ -6,7 +6,8 @@ import Testing
 /// Instructions, compiled and run by the CPU plugin, against numpy.
 @Suite(.enabled(if: testPlugin != nil, "needs the CPU plugin of Tests/reference/requirements.txt"))
 struct InstructionTests {
-    private func check(_ inputs: [Numbers], _ script: String, within tolerance: Float = 2e-6, _ body: (Function, [Value]) -> [Value]) throws {
+    private func check(_ inputs: [Numbers], _ script: String, within tolerance: Float = 2e-6, _ body: (Function, [Value]) -> [Value]) throws
+    {
         let results = try run(inputs, body)
         let expected = try numpy(inputs, script)
         #expect(results.count == expected.count)
@@ -93,7 +94,8 @@ struct InstructionTests {
     /// Greatest value and sum of exponentials in one pass, as a loss over a large vocabulary wants it.
     @Test func reductionsOfSeveralValues() throws {
         try check(
-            [Numbers([3, 7])], "a = x[0].astype('f8'); results = [a.max(1), np.exp(a - a.max(1, keepdims=True)).sum(1), a.min(0), a.prod(0)]"
+            [Numbers([3, 7])],
+            "a = x[0].astype('f8'); results = [a.max(1), np.exp(a - a.max(1, keepdims=True)).sum(1), a.min(0), a.prod(0)]"
         ) { f, x in
             let online = f.reduce(
                 [x[0], f.constant(1, like: x[0])], start: [f.constant(-1e30, [], .f32), f.constant(0, [], .f32)], axes: [1]

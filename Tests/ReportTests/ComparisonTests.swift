@@ -75,7 +75,8 @@ import Testing
 
     @Test func meansAndIntervalsOfEachArm() throws {
         let table = try ComparisonTable(
-            SweepResults(name: "s", arms: [arm("a", baseline), arm("b", prologue + [nil])]), .init(metrics: ["gfid.nocfg"])).table
+            SweepResults(name: "s", arms: [arm("a", baseline), arm("b", prologue + [nil])]), .init(metrics: ["gfid.nocfg"])
+        ).table
         let rows = try #require(table.json["rows"]?.arrayValue)
         let estimate = try #require(Estimate(of: prologue))
         // A failed measurement is missing, not a number, and does not count.
@@ -89,7 +90,8 @@ import Testing
             name: "s",
             arms: [arm("a", baseline, isBaseline: true, count: 2000), arm("b", prologue, count: 5000), arm("c", prologue, count: 2000)])
         let apart = try ComparisonTable(results, .init(metrics: ["gfid.nocfg"])).table
-        #expect(apart.columns.map(\.key).filter { $0.hasPrefix("gfid") } == ["gfid@space.nocfg[count 2000]", "gfid@space.nocfg[count 5000]"])
+        #expect(
+            apart.columns.map(\.key).filter { $0.hasPrefix("gfid") } == ["gfid@space.nocfg[count 2000]", "gfid@space.nocfg[count 5000]"])
         #expect(apart.footnotes.contains { $0.contains("different protocols (count = 2000 or 5000)") && $0.contains("--mix-protocols") })
         let rows = try #require(apart.json["rows"]?.arrayValue)
         #expect(rows[0]["gfid@space.nocfg[count 2000]"]?["n"] == 5 && rows[0]["gfid@space.nocfg[count 5000]"] == .null)
@@ -97,7 +99,8 @@ import Testing
         var request = ComparisonTable.Request(metrics: ["gfid.nocfg"])
         request.mixesProtocols = true
         let mixed = try ComparisonTable(results, request)
-        #expect(mixed.table.footnotes.contains { $0.contains("PROTOCOLS ARE MIXED") && $0.contains("a, c with count 2000; b with count 5000") })
+        #expect(
+            mixed.table.footnotes.contains { $0.contains("PROTOCOLS ARE MIXED") && $0.contains("a, c with count 2000; b with count 5000") })
         #expect(mixed.differences.rows.count == 2)
     }
 
@@ -112,7 +115,10 @@ import Testing
         (request.rows, request.columns) = (["tokenizer.variant"], ["sampling.count"])
         let shown = try ComparisonTable(
             SweepResults(name: "s", arms: [cell("a", 2000, [3, 4]), cell("a", 5000, [2, 3]), cell("b", 2000, [1, 2])]), request)
-        #expect(shown.table.columns.map(\.key) == ["tokenizer.variant", "gfid@space.nocfg[sampling.count=2000]", "gfid@space.nocfg[sampling.count=5000]"])
+        #expect(
+            shown.table.columns.map(\.key) == [
+                "tokenizer.variant", "gfid@space.nocfg[sampling.count=2000]", "gfid@space.nocfg[sampling.count=5000]",
+            ])
         #expect(shown.table.rows[1][2] == .missing)
         let differences = try #require(shown.differences.json["rows"]?.arrayValue)
         #expect(differences.map { $0["test"] } == ["other protocol", "paired, sign flips, exact"])
@@ -169,7 +175,8 @@ import Testing
                 settings: ["tokenizer": ["variant": .string(variant)], "prior": ["dim": .int(dim)]])
         }
         let shown = try ComparisonTable(
-            SweepResults(name: "s", arms: [cell("a", 64, [9, 8]), cell("a", 128, [7, 6]), cell("b", 64, [5, 6]), cell("b", 128, [4, 4])]),
+            SweepResults(
+                name: "s", arms: [cell("a", 64, [9, 8]), cell("a", 128, [7, 6]), cell("b", 64, [5, 6]), cell("b", 128, [4, 4])]),
             .init(metrics: ["gfid.nocfg"]))
         let rows = try #require(shown.differences.json["rows"]?.arrayValue)
         #expect(rows.map { $0["baseline"] } == ["a64", "a128"])
@@ -195,26 +202,35 @@ import Testing
     /// A tokenizer without a prologue is probed on as many tokens as each of the others has: each is compared with its own control.
     @Test func aRunMayHaveAScoreUnderSeveralProtocols() throws {
         func probe(_ values: [Int: Double]) -> [String: SweepResults.StageSummary] {
-            Dictionary(uniqueKeysWithValues: values.map { tokens, value in
-                ("probe.\(tokens)", .init(
-                    summary: [:], wallSeconds: 1,
-                    measurements: ["probe": Scores(protocol: ["tokens": .int(tokens)], values: ["probe.top1": value])]))
-            })
+            Dictionary(
+                uniqueKeysWithValues: values.map { tokens, value in
+                    (
+                        "probe.\(tokens)",
+                        .init(
+                            summary: [:], wallSeconds: 1,
+                            measurements: ["probe": Scores(protocol: ["tokens": .int(tokens)], values: ["probe.top1": value])])
+                    )
+                })
         }
         func arm(_ label: String, _ seeds: [[Int: Double]], isBaseline: Bool = false) -> SweepResults.Arm {
-            SweepResults.Arm(label: label, isBaseline: isBaseline, runs: seeds.enumerated().map { seed, values in
-                SweepResults.Run(
-                    id: "\(label)\(seed)", seed: seed, replicate: "\(seed)", state: .done, stages: probe(values),
-                    settings: FlatSettings(.object([:])), names: [:])
-            })
+            SweepResults.Arm(
+                label: label, isBaseline: isBaseline,
+                runs: seeds.enumerated().map { seed, values in
+                    SweepResults.Run(
+                        id: "\(label)\(seed)", seed: seed, replicate: "\(seed)", state: .done, stages: probe(values),
+                        settings: FlatSettings(.object([:])), names: [:])
+                })
         }
         let shown = try ComparisonTable(
-            SweepResults(name: "s", arms: [
-                arm("none", [[2: 0.2, 4: 0.3], [2: 0.22, 4: 0.32]], isBaseline: true), arm("two", [[2: 0.5], [2: 0.54]]),
-                arm("four", [[4: 0.6], [4: 0.64]]),
-            ]), .init(metrics: ["probe.top1"]))
+            SweepResults(
+                name: "s",
+                arms: [
+                    arm("none", [[2: 0.2, 4: 0.3], [2: 0.22, 4: 0.32]], isBaseline: true), arm("two", [[2: 0.5], [2: 0.54]]),
+                    arm("four", [[4: 0.6], [4: 0.64]]),
+                ]), .init(metrics: ["probe.top1"]))
         let rows = try #require(shown.table.json["rows"]?.arrayValue)
-        #expect(rows.map { $0["probe.top1[tokens 2]"]?["n"] } == [2, 2, nil] && rows.map { $0["probe.top1[tokens 4]"]?["n"] } == [2, nil, 2])
+        #expect(
+            rows.map { $0["probe.top1[tokens 2]"]?["n"] } == [2, 2, nil] && rows.map { $0["probe.top1[tokens 4]"]?["n"] } == [2, nil, 2])
         let differences = try #require(shown.differences.json["rows"]?.arrayValue)
         #expect(differences.map { $0["metric"] } == ["probe.top1[tokens 2]", "probe.top1[tokens 4]"])
         #expect(differences.map { (($0["difference"]?.doubleValue ?? 0) * 100).rounded() } == [31, 31])
@@ -225,7 +241,8 @@ import Testing
         let name = "readout.thumbnail.prologue.r2"
         let table = try ComparisonTable(
             SweepResults(name: "s", arms: [arm("worse", [0.1, 0.11], score: name), arm("better", [0.8, 0.81], score: name)]),
-            .init(metrics: [name])).table
+            .init(metrics: [name])
+        ).table
         #expect(table.markdown().contains("| better | 2 | **0.80") && !table.markdown().contains("**0.1"))
     }
 
@@ -242,13 +259,16 @@ import Testing
         let rows = try #require(shown.differences.json["rows"]?.arrayValue)
         #expect(rows.map { $0["unequal"] } == ["", "prior steps 900 against 600"])
         #expect(shown.shownDifferences.text().contains("NO FAIR PAIR"))
-        #expect(shown.verdicts[0].contains("b900 is better than a600 by 4.5") && shown.verdicts[0].contains("no fair pair (prior steps 900 against 600)"))
+        #expect(
+            shown.verdicts[0].contains("b900 is better than a600 by 4.5")
+                && shown.verdicts[0].contains("no fair pair (prior steps 900 against 600)"))
     }
 
     @Test func aSentenceSaysWhatCameOut() throws {
         func verdicts(_ other: SweepResults.Arm) throws -> [String] {
             try ComparisonTable(
-                SweepResults(name: "s", arms: [arm("base", baseline, isBaseline: true), other]), .init(metrics: ["gfid.nocfg"])).verdicts
+                SweepResults(name: "s", arms: [arm("base", baseline, isBaseline: true), other]), .init(metrics: ["gfid.nocfg"])
+            ).verdicts
         }
         // As scipy has it above: 25.6 − 30.06.
         let clear = try verdicts(arm("new", prologue))
@@ -259,14 +279,19 @@ import Testing
         #expect(try verdicts(arm("worse", baseline.map { $0 + 10 }))[0].contains("worse is worse than base by 10"))
         let one = try ComparisonTable(
             SweepResults(name: "s", arms: [arm("a", [3], isBaseline: true), arm("b", [2])]), .init(metrics: ["gfid.nocfg"]))
-        #expect(one.verdicts == ["gFID nocfg: b is better than a by 1.00.", "With one seed nothing can be significant: any of these differences may be chance."])
+        #expect(
+            one.verdicts == [
+                "gFID nocfg: b is better than a by 1.00.",
+                "With one seed nothing can be significant: any of these differences may be chance.",
+            ])
         #expect(!one.shownDifferences.columns.map(\.key).contains("p") && one.differences.columns.map(\.key).contains("p"))
     }
 
     /// No more digits than the interval gives meaning to.
     @Test func digitsFollowTheInterval() throws {
         let table = try ComparisonTable(
-            SweepResults(name: "s", arms: [arm("a", [100.123, 540.456]), arm("b", [5.001, 5.002])]), .init(metrics: ["gfid.nocfg"])).table
+            SweepResults(name: "s", arms: [arm("a", [100.123, 540.456]), arm("b", [5.001, 5.002])]), .init(metrics: ["gfid.nocfg"])
+        ).table
         #expect(table.rows[0][2].shown(decimals: 2) == "320 ± 2797 (n=2)" && table.rows[1][2].shown(decimals: 2) == "5.00 ± 0.01 (n=2)")
     }
 
@@ -277,19 +302,23 @@ import Testing
         var request = ComparisonTable.Request(metrics: ["gfid.nocfg"])
         (request.rows, request.columns) = (["prior.dim"], ["sampling.count"])
         let table = try ComparisonTable(
-            SweepResults(name: "s", arms: [cell(128, 1000), cell(128, 90), cell(64, 1000), cell(64, 90)]), request).table
+            SweepResults(name: "s", arms: [cell(128, 1000), cell(128, 90), cell(64, 1000), cell(64, 90)]), request
+        ).table
         #expect(table.json["rows"]?.arrayValue?.map { $0["prior.dim"] } == ["64", "128"])
         #expect(table.columns.map(\.key) == ["prior.dim", "gfid@space.nocfg[sampling.count=90]", "gfid@space.nocfg[sampling.count=1000]"])
     }
 
     @Test func warningsOfStagesStandUnderTheTable() throws {
-        let warned = SweepResults.Arm(label: "b", isBaseline: false, runs: [
-            SweepResults.Run(
-                id: "b", seed: 0, replicate: "", state: .done, metrics: [:],
-                stages: ["scores": .init(summary: ["warnings": ["29 reference images for 128 features"]], wallSeconds: 1)],
-                settings: FlatSettings(.object([:])), names: [:])
-        ])
-        let notes = try ComparisonTable(SweepResults(name: "s", arms: [arm("a", [1]), warned]), .init(metrics: ["gfid.nocfg"])).table.footnotes
+        let warned = SweepResults.Arm(
+            label: "b", isBaseline: false,
+            runs: [
+                SweepResults.Run(
+                    id: "b", seed: 0, replicate: "", state: .done, metrics: [:],
+                    stages: ["scores": .init(summary: ["warnings": ["29 reference images for 128 features"]], wallSeconds: 1)],
+                    settings: FlatSettings(.object([:])), names: [:])
+            ])
+        let notes = try ComparisonTable(SweepResults(name: "s", arms: [arm("a", [1]), warned]), .init(metrics: ["gfid.nocfg"])).table
+            .footnotes
         #expect(notes.contains("b: 29 reference images for 128 features"))
     }
 

@@ -36,12 +36,16 @@ import Testing
     }
 
     @Test func linesBandsAndLabels() throws {
-        let plot = LinePlot(title: "gFID <during> \"training\" & after", xLabel: "steps", yLabel: "gFID", series: [
-            .init("baseline-2d", points: [
-                .init(x: 0, y: 50, band: 40...60), .init(x: 500, y: 30, band: 28...32), .init(x: 1000, y: 20, band: 10...21),
-            ]),
-            .init("prologue", points: [.init(x: 0, y: 45), .init(x: 500, y: .nan), .init(x: 1000, y: 15)], isDashed: true),
-        ])
+        let plot = LinePlot(
+            title: "gFID <during> \"training\" & after", xLabel: "steps", yLabel: "gFID",
+            series: [
+                .init(
+                    "baseline-2d",
+                    points: [
+                        .init(x: 0, y: 50, band: 40...60), .init(x: 500, y: 30, band: 28...32), .init(x: 1000, y: 20, band: 10...21),
+                    ]),
+                .init("prologue", points: [.init(x: 0, y: 45), .init(x: 500, y: .nan), .init(x: 1000, y: 15)], isDashed: true),
+            ])
         let picture = try parsed(plot)
         #expect(picture.texts.starts(with: ["gFID <during> \"training\" & after", "baseline-2d", "prologue"]))
         for label in ["steps", "gFID", "0", "200", "1000"] { #expect(picture.texts.contains(label)) }
@@ -62,9 +66,11 @@ import Testing
     }
 
     @Test func logarithmicAxes() throws {
-        var plot = LinePlot(title: "t", xLabel: "tokens", yLabel: "loss", series: [
-            .init("a", points: [1, 10, 100, 1000, 10_000].map { .init(x: $0, y: $0) } + [.init(x: 0, y: -1)])
-        ])
+        var plot = LinePlot(
+            title: "t", xLabel: "tokens", yLabel: "loss",
+            series: [
+                .init("a", points: [1, 10, 100, 1000, 10_000].map { .init(x: $0, y: $0) } + [.init(x: 0, y: -1)])
+            ])
         plot.xScale = .logarithmic
         plot.yScale = .logarithmic
         let picture = try parsed(plot)
@@ -78,9 +84,11 @@ import Testing
     }
 
     @Test func shownRangeCanBeChosen() throws {
-        var plot = LinePlot(title: "t", xLabel: "x", yLabel: "y", series: [
-            .init("a", points: [.init(x: 0, y: 1000), .init(x: 1, y: 2), .init(x: 2, y: 1)])
-        ])
+        var plot = LinePlot(
+            title: "t", xLabel: "x", yLabel: "y",
+            series: [
+                .init("a", points: [.init(x: 0, y: 1000), .init(x: 1, y: 2), .init(x: 2, y: 1)])
+            ])
         plot.yRange = 0...4
         let picture = try parsed(plot)
         #expect(picture.yLabels == ["0", "1", "2", "3", "4"])
@@ -102,9 +110,11 @@ import Testing
         (0.0, 1.0), (0.0031, 0.0034), (-5, 12_345), (1e-9, 3e-9), (999_999, 1_000_001), (-3e8, 4e8), (-0.2, -0.1),
     ])
     func ticksAreFewDistinctAndCoverTheData(low: Double, high: Double) throws {
-        let plot = LinePlot(title: "", xLabel: "", yLabel: "", series: [
-            .init("", points: [.init(x: 0, y: low), .init(x: 1, y: high)])
-        ])
+        let plot = LinePlot(
+            title: "", xLabel: "", yLabel: "",
+            series: [
+                .init("", points: [.init(x: 0, y: low), .init(x: 1, y: high)])
+            ])
         let ticks = try parsed(plot).yLabels.map { try #require(Double($0.replacing("\u{202F}", with: ""))) }
         let room = (high - low) * 1e-9
         #expect(ticks.count >= 3 && ticks.count <= 9)
@@ -114,19 +124,22 @@ import Testing
 
     /// An interval of few seeds may reach below zero where nothing can be; its band ends there, and so does the axis.
     @Test func bandsEndWhereValuesDo() throws {
-        var plot = LinePlot(title: "t", xLabel: "x", yLabel: "gFID", series: [
-            .init("a", points: [.init(x: 0, y: 10, band: -30...50), .init(x: 1, y: 5, band: -2...12)])
-        ])
+        var plot = LinePlot(
+            title: "t", xLabel: "x", yLabel: "gFID",
+            series: [
+                .init("a", points: [.init(x: 0, y: 10, band: -30...50), .init(x: 1, y: 5, band: -2...12)])
+            ])
         plot.possible = 0...Double.infinity
         let picture = try parsed(plot)
         #expect(picture.yLabels.first == "0")
         #expect(picture.bands[0].map { $0[1] }.max().map { abs($0 - picture.size[1]) < 0.02 } == true)
     }
 
-    @Test(arguments: [
-        ([1.0, 9.9], LinePlot.Scale.linear), ([1, 10], .logarithmic), ([0, 100], .linear), ([-1, 100], .linear), ([], .linear),
-        ([.nan, 1, 1000], .logarithmic),
-    ] as [([Double], LinePlot.Scale)])
+    @Test(
+        arguments: [
+            ([1.0, 9.9], LinePlot.Scale.linear), ([1, 10], .logarithmic), ([0, 100], .linear), ([-1, 100], .linear), ([], .linear),
+            ([.nan, 1, 1000], .logarithmic),
+        ] as [([Double], LinePlot.Scale)])
     func logarithmsWhereTheyHelp(_ values: [Double], _ scale: LinePlot.Scale) {
         #expect(LinePlot.Scale.suiting(values) == scale)
     }

@@ -56,10 +56,12 @@ import Testing
     }
 
     @Test func barsStandOnZero() throws {
-        let plot = BarPlot(title: "t", xLabel: "group", yLabel: "nats", groups: ["a", "b"], series: [
-            .init("one", values: [.init(2, interval: 1...3), .init(-1, interval: -2...0)]),
-            .init("two", values: [.init(4), nil]),
-        ])
+        let plot = BarPlot(
+            title: "t", xLabel: "group", yLabel: "nats", groups: ["a", "b"],
+            series: [
+                .init("one", values: [.init(2, interval: 1...3), .init(-1, interval: -2...0)]),
+                .init("two", values: [.init(4), nil]),
+            ])
         let picture = try parsed(plot.svg())
         let bars = picture.rectangles
         #expect(bars.count == 3)
@@ -70,7 +72,10 @@ import Testing
         #expect(abs(second[1] + second[3] - zero) < 0.02 && abs(third[1] - zero) < 0.02)
         // Ends of the first interval: one unit above and below the bar's top.
         let unit = first[3] / 2
-        #expect(picture.lines.contains { $0[0] == $0[2] && abs(min($0[1], $0[3]) - (first[1] - unit)) < 0.02 && abs(max($0[1], $0[3]) - (first[1] + unit)) < 0.02 })
+        #expect(
+            picture.lines.contains {
+                $0[0] == $0[2] && abs(min($0[1], $0[3]) - (first[1] - unit)) < 0.02 && abs(max($0[1], $0[3]) - (first[1] + unit)) < 0.02
+            })
         for text in ["a", "b", "one", "two", "group", "nats"] { #expect(picture.texts.contains(text)) }
     }
 

@@ -112,9 +112,10 @@ import Testing
         #expect(marked([low], .lower) == [] && marked([low, []], .lower) == [], "nothing to compare with")
     }
 
-    @Test(arguments: [
-        (9.2, 1, "9.2"), (-0.04, 1, "0.0"), (-0.06, 1, "-0.1"), (1234.5, 0, "1234"), (.infinity, 2, "∞"), (1e-7, 3, "0.000"),
-    ] as [(Double, Int, String)])
+    @Test(
+        arguments: [
+            (9.2, 1, "9.2"), (-0.04, 1, "0.0"), (-0.06, 1, "-0.1"), (1234.5, 0, "1234"), (.infinity, 2, "∞"), (1e-7, 3, "0.000"),
+        ] as [(Double, Int, String)])
     func numbersForPeople(_ value: Double, decimals: Int, expected: String) {
         var table = Table(columns: [.number("x", decimals: decimals)])
         table.add([.number(value)])
@@ -125,8 +126,9 @@ import Testing
     private func wide(rows: Int, scores: Int) -> Table {
         var table = Table(columns: [.text("arm"), .state("state")] + (0..<scores).map { .number("score number \($0)", decimals: 2) })
         for row in 0..<rows {
-            table.add([.text("tokenizer.variant=prologue,prior.dim=\(128 + row)"), .text(row == 0 ? "done" : "failed")]
-                + (0..<scores).map { .number(Double($0)) })
+            table.add(
+                [.text("tokenizer.variant=prologue,prior.dim=\(128 + row)"), .text(row == 0 ? "done" : "failed")]
+                    + (0..<scores).map { .number(Double($0)) })
         }
         table.add(footnote: "a remark of some length that has to be broken where the terminal ends, word by word")
         return table
@@ -182,7 +184,9 @@ import Testing
     }
 
     /// Digits of the mean end with the second of its half width.
-    @Test(arguments: [([100.0, 900, 400], "467 ± 1004 (n=3)"), ([1.0, 1.2, 1.1], "1.10 ± 0.25 (n=3)"), ([10.0, 30, 20], "20 ± 25 (n=3)")])
+    @Test(arguments: [
+        ([100.0, 900, 400], "467 ± 1004 (n=3)"), ([1.0, 1.2, 1.1], "1.10 ± 0.25 (n=3)"), ([10.0, 30, 20], "20 ± 25 (n=3)"),
+    ])
     func digitsThatTheIntervalAllows(_ values: [Double], _ expected: String) {
         var table = Table(columns: [.number("x", decimals: 2)])
         table.add([.estimate(Estimate(of: values))])

@@ -3,15 +3,17 @@ import Testing
 
 /// Amounts in units that people use.
 @Suite struct UnitsTests {
-    @Test(arguments: [
-        (0.2, "1 s"), (59.5, "1 min 0 s"), (200, "3 min 20 s"), (3600 * 5 + 600, "5 h 10 min"), (86_400 * 12, "12 days"),
-        (86_400 * 365.25 * 3.4, "3.4 years"), (86_400 * 365.25 * 1731, "1731 years"),
-    ] as [(Double, String)])
+    @Test(
+        arguments: [
+            (0.2, "1 s"), (59.5, "1 min 0 s"), (200, "3 min 20 s"), (3600 * 5 + 600, "5 h 10 min"), (86_400 * 12, "12 days"),
+            (86_400 * 365.25 * 3.4, "3.4 years"), (86_400 * 365.25 * 1731, "1731 years"),
+        ] as [(Double, String)])
     func times(_ seconds: Double, _ expected: String) { #expect(Units.time(seconds) == expected) }
 
-    @Test(arguments: [
-        (0, "0 FLOP"), (1e6, "1 MFLOP"), (3.24e18, "3.24 EFLOP"), (7.66e20, "766 EFLOP"), (5e22, "50 ZFLOP"),
-    ] as [(Double, String)])
+    @Test(
+        arguments: [
+            (0, "0 FLOP"), (1e6, "1 MFLOP"), (3.24e18, "3.24 EFLOP"), (7.66e20, "766 EFLOP"), (5e22, "50 ZFLOP"),
+        ] as [(Double, String)])
     func flops(_ count: Double, _ expected: String) { #expect(Units.flops(count) == expected) }
 
     @Test func othersToo() {

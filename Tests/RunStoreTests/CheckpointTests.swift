@@ -25,8 +25,9 @@ import Testing
                 #expect(back.tensors[name]?.values.map(\.bitPattern) == tensor.values.map(\.bitPattern))
             }
             let file = try CheckpointFile(verifying: url)
-            #expect(try file.values(of: "encoder.0.weight", shape: [2, 3]).map(\.bitPattern)
-                == checkpoint.tensors["encoder.0.weight"]?.values.map(\.bitPattern))
+            #expect(
+                try file.values(of: "encoder.0.weight", shape: [2, 3]).map(\.bitPattern)
+                    == checkpoint.tensors["encoder.0.weight"]?.values.map(\.bitPattern))
             #expect(try inputError { _ = try file.values(of: "encoder.0.weight", shape: [3, 2]) }.contains("of shape [3, 2]"))
             #expect(back.metadata["kind"] == "tokenizer" && back.metadata["rate"]?.doubleValue == 1)
 
@@ -44,7 +45,7 @@ import Testing
         try withTemporaryFolder { folder in
             let urls = ["a.h5", "b.h5"].map { folder.appendingPathComponent($0) }
             let first = try checkpoint.write(to: urls[0])
-            Thread.sleep(forTimeInterval: 1.1)  // HDF5's time stamps count seconds
+            Thread.sleep(forTimeInterval: 1.1) // HDF5's time stamps count seconds
             #expect(try checkpoint.write(to: urls[1]) == first)
             #expect(try Data(contentsOf: urls[0]) == Data(contentsOf: urls[1]))
             // Written tensor by tensor, in whatever order they are given.

@@ -123,7 +123,8 @@ import Testing
                     }
                 }
                 let table = try MetricsFile.read(URL(fileURLWithPath: path))
-                let promised = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+                let promised =
+                    try FileManager.default.contentsOfDirectory(atPath: folder.path)
                     .compactMap { name in name.hasPrefix("metrics.h5.") ? Int(name.dropFirst(11)) : nil }.max() ?? 0
                 #expect(table.steps.count >= promised)
                 #expect(table.steps == table.steps.indices.map { Int64($0) + 1 })

@@ -209,7 +209,9 @@ import Testing
                 waits += 1
                 if waits <= 12 { try beat(waits + 1) }
                 clock.advance(25)
-            } work: { _ in [:] }
+            } work: { _ in
+                [:]
+            }
             #expect(!result.isReused)
             // The last beat is seen after the twelfth wait, and has stood still for 75 seconds after three more.
             #expect(waits == 15)
@@ -253,7 +255,11 @@ import Testing
             }
             // A dead owner elsewhere, found so by the watch, is not waited for.
             try write("elsewhere", process: 1, beat: 8)
-            let result = try store.perform(identity, takingOver: true) { _ in Issue.record("waited for the dead") } work: { _ in [:] }
+            let result = try store.perform(identity, takingOver: true) { _ in
+                Issue.record("waited for the dead")
+            } work: { _ in
+                [:]
+            }
             #expect(!result.isReused)
         }
     }

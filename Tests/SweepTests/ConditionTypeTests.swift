@@ -16,8 +16,11 @@ import Testing
         ("prior.rope_axes = 12", "prior.rope_axes is a list and 12 a number"),
         ("prior.dim = tokenizer.variant", "prior.dim is a number and tokenizer.variant a text"),
         ("tokenizer.variant = 4", "tokenizer.variant is a text and 4 a number; write '4'"),
-        ("tokenizer.variant = 'prolog'", "tokenizer.variant is never 'prolog', but one of baseline-1d, baseline-2d, coupled-1d, "
-            + "coupled-2d, prologue, prologue-post, prologue-onestage; did you mean prologue?"),
+        (
+            "tokenizer.variant = 'prolog'",
+            "tokenizer.variant is never 'prolog', but one of baseline-1d, baseline-2d, coupled-1d, "
+                + "coupled-2d, prologue, prologue-post, prologue-onestage; did you mean prologue?"
+        ),
     ])
     func aConditionThatCanNeverHoldIsAnError(_ condition: String, _ message: String) throws {
         let error = try #require(try loadingError("name: x", only: condition))

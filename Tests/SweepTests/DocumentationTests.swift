@@ -27,7 +27,8 @@ import Testing
         else { return [] }
         return text.components(separatedBy: "```yaml\n").dropFirst().map { part in
             let pieces = part.components(separatedBy: "```")
-            let error = pieces[1] == "\n" && pieces[2].hasPrefix("error\n")
+            let error =
+                pieces[1] == "\n" && pieces[2].hasPrefix("error\n")
                 ? pieces[2].dropFirst("error\n".count).dropLast() : nil
             return Example(yaml: pieces[0], error: error.map(String.init))
         }
@@ -70,10 +71,12 @@ import Testing
         let (own, joint, optimizer) = (settings.tokenizer, settings.tokenizer.jointAr, settings.prior.optimizer)
         let sizes = [joint.dim, joint.layers, own.prologueTokens, settings.data.imageSize / own.patch]
         #expect(sizes == [512, 7, 16, 16])
-        #expect([own.loss.l1, own.loss.cePrologue, own.loss.ceVisual, own.gan.weight, own.gan.lecam, own.perceptual.weight]
-            == [1, 3, 3, 0.1, 0.001, 1])
-        #expect([own.optimizer.lr, own.optimizer.endLr, own.optimizer.beta1, own.optimizer.beta2, own.optimizer.weightDecay]
-            == [1e-4, 1e-5, 0, 0.99, 0])
+        #expect(
+            [own.loss.l1, own.loss.cePrologue, own.loss.ceVisual, own.gan.weight, own.gan.lecam, own.perceptual.weight]
+                == [1, 3, 3, 0.1, 0.001, 1])
+        #expect(
+            [own.optimizer.lr, own.optimizer.endLr, own.optimizer.beta1, own.optimizer.beta2, own.optimizer.weightDecay]
+                == [1e-4, 1e-5, 0, 0.99, 0])
         let rates = [optimizer.lr, optimizer.endLr, optimizer.beta1, optimizer.beta2, optimizer.weightDecay]
         #expect(rates == [4e-4, 1e-5, 0.9, 0.96, 0.03])
         #expect([own.ropeAxes, joint.ropeAxes, settings.prior.ropeAxes] == [[20, 20, 24], [24, 20, 20], [24, 20, 20]])

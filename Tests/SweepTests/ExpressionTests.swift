@@ -96,8 +96,9 @@ import Testing
     }
 
     @Test func bindingStrength() throws {
-        #expect(try Expression(parsing: "a or b and not c")
-            == Expression(parsing: "(a) or ((b) and (not (c)))").moved(to: Expression(parsing: "a or b and not c")))
+        #expect(
+            try Expression(parsing: "a or b and not c")
+                == Expression(parsing: "(a) or ((b) and (not (c)))").moved(to: Expression(parsing: "a or b and not c")))
         #expect(try value(of: "true or false and false") == true)
         #expect(try value(of: "(true or false) and false") == false)
         #expect(try value(of: "not false and false") == false)

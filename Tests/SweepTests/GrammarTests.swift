@@ -6,7 +6,8 @@ import Testing
 
 @Suite struct GrammarTests {
     @Test func productRunsFirstAxisSlowestAndSeedsFastest() throws {
-        let sweep = try load("""
+        let sweep = try load(
+            """
             name: order
             question: In which order?
             seeds: [3, 1]
@@ -15,14 +16,15 @@ import Testing
               prior.steps: [300, 400, 500]
             """)
         #expect(sweep.question == "In which order?")
-        #expect(sweep.cells.map(\.name) == [
-            "variant=baseline-2d,prior.steps=300,seed=3", "variant=baseline-2d,prior.steps=300,seed=1",
-            "variant=baseline-2d,prior.steps=400,seed=3", "variant=baseline-2d,prior.steps=400,seed=1",
-            "variant=baseline-2d,prior.steps=500,seed=3", "variant=baseline-2d,prior.steps=500,seed=1",
-            "variant=prologue,prior.steps=300,seed=3", "variant=prologue,prior.steps=300,seed=1",
-            "variant=prologue,prior.steps=400,seed=3", "variant=prologue,prior.steps=400,seed=1",
-            "variant=prologue,prior.steps=500,seed=3", "variant=prologue,prior.steps=500,seed=1",
-        ])
+        #expect(
+            sweep.cells.map(\.name) == [
+                "variant=baseline-2d,prior.steps=300,seed=3", "variant=baseline-2d,prior.steps=300,seed=1",
+                "variant=baseline-2d,prior.steps=400,seed=3", "variant=baseline-2d,prior.steps=400,seed=1",
+                "variant=baseline-2d,prior.steps=500,seed=3", "variant=baseline-2d,prior.steps=500,seed=1",
+                "variant=prologue,prior.steps=300,seed=3", "variant=prologue,prior.steps=300,seed=1",
+                "variant=prologue,prior.steps=400,seed=3", "variant=prologue,prior.steps=400,seed=1",
+                "variant=prologue,prior.steps=500,seed=3", "variant=prologue,prior.steps=500,seed=1",
+            ])
         for cell in sweep.cells {
             #expect(cell.resolved == cell.settings.json)
             #expect(cell.settings.seed == cell.seed && cell.settings.seeds.sampler == cell.seed)
@@ -40,7 +42,8 @@ import Testing
             ("logspace", "geomspace", [0.01, 10, 6]), ("logspace", "geomspace", [16, 1, 5]),
         ]
         // numpy leaves a range's end out; half a step more lets it in where the range lands on it.
-        let expected = try pythonJSON("""
+        let expected = try pythonJSON(
+            """
             import json, sys, numpy
             out = []
             for name, a in json.load(open('input')):
@@ -60,7 +63,8 @@ import Testing
     }
 
     @Test func rangesOfWholeNumbers() throws {
-        let sweep = try load("""
+        let sweep = try load(
+            """
             name: r
             axes: {tokenizer.codebook: {logspace: [16, 256, 5]}, prior.steps: {range: [300, 500, 100]}}
             """)
@@ -70,7 +74,8 @@ import Testing
     }
 
     @Test func zipGoesInStepAndMultipliesWithAxes() throws {
-        let sweep = try load("""
+        let sweep = try load(
+            """
             name: z
             axes: {prior.layers: [2, 3]}
             zip:
@@ -85,7 +90,8 @@ import Testing
     }
 
     @Test func armsAndNamedAxesSetSeveralKeys() throws {
-        let sweep = try load("""
+        let sweep = try load(
+            """
             name: a
             arms:
               baseline: {tokenizer.variant: baseline-2d}
@@ -95,9 +101,10 @@ import Testing
               size: {S: {prior: {dim: 64, heads: 2}}, M: {}}
             compare: {baseline: {arm: baseline, size: S}, metrics: [gfid.nocfg, rfid]}
             """)
-        #expect(sweep.cells.map(\.label) == [
-            "baseline,size=S", "baseline,size=M", "long,size=S", "long,size=M", "plain,size=S", "plain,size=M",
-        ])
+        #expect(
+            sweep.cells.map(\.label) == [
+                "baseline,size=S", "baseline,size=M", "long,size=S", "long,size=M", "plain,size=S", "plain,size=M",
+            ])
         #expect(sweep.cells[2].settings.tokenizer.prologueTokens == 16)
         #expect(sweep.cells[2].settings.prior.dim == 64)
         #expect(sweep.cells[4].settings.tokenizer == RunSettings().tokenizer)
@@ -117,14 +124,17 @@ import Testing
               - arm = 'prologue' and seed = 1
             include: [{arm: prologue, tokenizer.prologue_tokens: 16, prior.layers: 3}]
             """
-        let names = ["base,prior.layers=2,seed=0", "base,prior.layers=2,seed=1", "prologue,prior.layers=2,seed=0",
+        let names = [
+            "base,prior.layers=2,seed=0", "base,prior.layers=2,seed=1", "prologue,prior.layers=2,seed=0",
             "prologue,prior.layers=4,seed=0", "prologue,prologue_tokens=16,prior.layers=3,seed=0",
-            "prologue,prologue_tokens=16,prior.layers=3,seed=1"]
+            "prologue,prologue_tokens=16,prior.layers=3,seed=1",
+        ]
         #expect(try load(text).cells.map(\.name) == names)
         #expect(try load(text, only: "tokenizer.prologue_tokens > 8 and seed = 1").cells.map(\.name) == [names[5]])
         #expect(try load(text + "\nonly: prior.layers = 2", only: "seed = 0").cells.map(\.name) == [names[0], names[2]])
-        #expect(try load("name: i\ninclude: [{prior.layers: 2}, {prior.layers: 3}]").cells.map(\.label)
-            == ["prior.layers=2", "prior.layers=3"])
+        #expect(
+            try load("name: i\ninclude: [{prior.layers: 2}, {prior.layers: 3}]").cells.map(\.label)
+                == ["prior.layers=2", "prior.layers=3"])
     }
 
     @Test(arguments: [
@@ -137,25 +147,27 @@ import Testing
     ])
     func seeds(written: String, expected: [[Int]]) throws {
         let cells = try load("name: s\nseeds: \(written)").cells
-        #expect(cells.map {
-            [$0.seed, $0.settings.seeds.tokenizer, $0.settings.seeds.prior, $0.settings.seeds.sampler]
-        } == expected)
+        #expect(
+            cells.map {
+                [$0.seed, $0.settings.seeds.tokenizer, $0.settings.seeds.prior, $0.settings.seeds.sampler]
+            } == expected)
         for cell in cells { #expect(cell.resolved == cell.settings.json) }
     }
 
     @Test func basesMergeDeeply() throws {
         let files = [
             "first.yaml": """
-                name: first
-                question: inherited?
-                seeds: [0, 1]
-                tokenizer: {dim: 64, heads: 2, loss: {l1: 2, l2: 3}}
-                axes: {prior.layers: [2, 3], tokenizer.codebook: [64, 128]}
-                sampling: {settings: {a: {temperature: 0.5}, b: {temperature: 0.6, top_k: 5}}}
-                """,
+            name: first
+            question: inherited?
+            seeds: [0, 1]
+            tokenizer: {dim: 64, heads: 2, loss: {l1: 2, l2: 3}}
+            axes: {prior.layers: [2, 3], tokenizer.codebook: [64, 128]}
+            sampling: {settings: {a: {temperature: 0.5}, b: {temperature: 0.6, top_k: 5}}}
+            """,
             "second.yaml": "tokenizer.loss.l2: 4\nprior: {optimizer: {lr: 2e-3}}",
         ]
-        let sweep = try load("""
+        let sweep = try load(
+            """
             name: child
             base: [first.yaml, second.yaml]
             axes: {tokenizer.codebook: null, prior.steps: [300]}
@@ -177,8 +189,10 @@ import Testing
     @Test func overridesReachEveryCell() throws {
         let sweep = try load(
             "name: o\naxes: {prior.layers: [2, 3]}",
-            set: ["prior.steps=5e2", "tokenizer.decoder_dim=null", "seeds=[4, 5]", "tokenizer.rope_axes=[16, 8, 8]",
-                "sampling.settings.cfg={guidance: {scale: 2}}", "data.set=shapes", "name=other", "prior.steps=600"])
+            set: [
+                "prior.steps=5e2", "tokenizer.decoder_dim=null", "seeds=[4, 5]", "tokenizer.rope_axes=[16, 8, 8]",
+                "sampling.settings.cfg={guidance: {scale: 2}}", "data.set=shapes", "name=other", "prior.steps=600",
+            ])
         #expect(sweep.name == "other")
         #expect(sweep.cells.map(\.seed) == [4, 5, 4, 5])
         for cell in sweep.cells {
@@ -207,7 +221,8 @@ import Testing
     }
 
     @Test func aliasesAndExplicitNulls() throws {
-        let sweep = try load("""
+        let sweep = try load(
+            """
             name: a
             tokenizer: {optimizer: &o {lr: 2e-3, clip: 1}, decoder_dim: ~}
             prior: {optimizer: *o}

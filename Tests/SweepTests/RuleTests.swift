@@ -17,16 +17,17 @@ import Testing
               prior.layrs: [1]
             sweeep: {}
             """
-        #expect(try loadingError(yaml) == """
-            sweep.yaml:2: unknown key optimizer; did you mean tokenizer.optimizer or prior.optimizer?
-            sweep.yaml:4: unknown key tokenizer.codebok; did you mean tokenizer.codebook?
-            sweep.yaml:5: unknown key tokenizer.dropot; did you mean tokenizer.crop?
-            sweep.yaml:6: prior.dropout is 1.5, but must be 0 ≤ x < 1
-            sweep.yaml:6: prior.precision is 'bf16', but must be one of float32, bfloat16; did you mean bfloat16?
-            sweep.yaml:8: prior.layers is "two", but must be of type int
-            sweep.yaml:9: unknown key prior.layrs; did you mean prior.layers?
-            sweep.yaml:10: unknown key sweeep; did you mean seeds?
-            """)
+        #expect(
+            try loadingError(yaml) == """
+                sweep.yaml:2: unknown key optimizer; did you mean tokenizer.optimizer or prior.optimizer?
+                sweep.yaml:4: unknown key tokenizer.codebok; did you mean tokenizer.codebook?
+                sweep.yaml:5: unknown key tokenizer.dropot; did you mean tokenizer.crop?
+                sweep.yaml:6: prior.dropout is 1.5, but must be 0 ≤ x < 1
+                sweep.yaml:6: prior.precision is 'bf16', but must be one of float32, bfloat16; did you mean bfloat16?
+                sweep.yaml:8: prior.layers is "two", but must be of type int
+                sweep.yaml:9: unknown key prior.layrs; did you mean prior.layers?
+                sweep.yaml:10: unknown key sweeep; did you mean seeds?
+                """)
     }
 
     /// So are all rules that a run breaks, and those that only some cells break, once each.
@@ -40,8 +41,9 @@ import Testing
         #expect(lines.count == 4)
         #expect(lines[0] == "sweep.yaml:2: tokenizer.dim 96 must be a multiple of tokenizer.heads 5 (in prior.optimizer.warmup=100)")
         #expect(lines[1].hasPrefix("sweep.yaml:2: tokenizer.patch 5 must divide data.image_size 32"))
-        #expect(lines[2]
-            == "sweep.yaml:3: prior.optimizer.warmup 5000 must be less than prior.steps 1000 (in prior.optimizer.warmup=5000)")
+        #expect(
+            lines[2]
+                == "sweep.yaml:3: prior.optimizer.warmup 5000 must be less than prior.steps 1000 (in prior.optimizer.warmup=5000)")
     }
 
     /// A sheet of mistakes does not fill the screen.
@@ -73,8 +75,9 @@ import Testing
 
     @Test(arguments: ["prologue", "visual"]) func segmentsAreNeverGuidedByZero(_ segment: String) throws {
         for scale in ["{scale: 0}", "{}", "{scale: 0, schedule: cosine}"] {
-            #expect(try loadingError("name: x\nsampling.settings: {a: {\(segment)_guidance: \(scale)}}")?
-                .contains("sampling.settings.a.\(segment)_guidance.scale 0 would draw without the class") == true)
+            #expect(
+                try loadingError("name: x\nsampling.settings: {a: {\(segment)_guidance: \(scale)}}")?
+                    .contains("sampling.settings.a.\(segment)_guidance.scale 0 would draw without the class") == true)
         }
         #expect(try loadingError("name: x\nsampling.settings: {a: {\(segment)_guidance: {scale: 1}}}") == nil)
         // Over the whole sequence 0 is off.
@@ -84,13 +87,15 @@ import Testing
     @Test func armsMayBeNamedByNumbers() throws {
         for name in ["4", "04", "0x10", "1e3", "true", "v-1"] {
             let yaml = "name: 2024\narms:\n  \(name): {prior.layers: 2}\n  other: {prior.layers: 3}\n"
-            let sweep = try load(yaml + "compare: {baseline: {arm: \(name)}}\nonly: arm = '\(name)'\ninclude: [{arm: \(name), prior.steps: 2000}]")
+            let sweep = try load(
+                yaml + "compare: {baseline: {arm: \(name)}}\nonly: arm = '\(name)'\ninclude: [{arm: \(name), prior.steps: 2000}]")
             #expect(sweep.name == "2024")
             #expect(sweep.cells.map(\.label) == [name, "\(name),prior.steps=2000"])
             #expect(sweep.compare.isBaseline(sweep.cells[0]))
         }
-        #expect(try loadingError("name: x\narms: {4: {}, 8: {prior.layers: 2}}\nexclude: arm = 4")
-            == "sweep.yaml:3: exclude: arm is a text and 4 a number; write '4'\n  arm = 4\n  ^")
+        #expect(
+            try loadingError("name: x\narms: {4: {}, 8: {prior.layers: 2}}\nexclude: arm = 4")
+                == "sweep.yaml:3: exclude: arm is a text and 4 a number; write '4'\n  arm = 4\n  ^")
     }
 
     @Test func aNumberOfSeedsIsASeed() throws {

@@ -6,9 +6,10 @@ import Testing
 /// What YAML is read as, and what is refused with its line.
 @Suite struct YAMLTests {
     /// Plain scalars that YAML 1.2's core schema and Python agree on, and those that are told apart here.
-    @Test(arguments: [
-        ("12", 12), ("+12", 12), ("0x20", 32), ("0o20", 16), ("1e2", 100), ("64.0", 64), ("6.4e1", 64), ("0", nil),
-    ] as [(String, Int?)])
+    @Test(
+        arguments: [
+            ("12", 12), ("+12", 12), ("0x20", 32), ("0o20", 16), ("1e2", 100), ("64.0", 64), ("6.4e1", 64), ("0", nil),
+        ] as [(String, Int?)])
     func numbers(_ text: String, _ value: Int?) throws {
         let yaml = "name: x\nprior.steps: 1000\nprior.optimizer.warmup: \(text)"
         #expect(try load(yaml).cells[0].settings.prior.optimizer.warmup == value ?? 0)
@@ -33,8 +34,10 @@ import Testing
         Refused("1.5k", "\"1.5k\", but must be of type int; write 1500"),
         Refused("100 steps", "\"100 steps\", but must be of type int; write 100"),
         Refused("10 images", "\"10 images\", but must be of type int; it is counted in steps; write the number alone"),
-        Refused("10 epochs", "\"10 epochs\", but must be of type int; there are no epochs here: one is as many steps as images "
-            + "divided by the batch"),
+        Refused(
+            "10 epochs",
+            "\"10 epochs\", but must be of type int; there are no epochs here: one is as many steps as images "
+                + "divided by the batch"),
         Refused("'128'", "\"128\", but must be of type int; write it without quotes"),
         Refused(".inf", "\".inf\", but must be of type int; it must be a finite number"),
         Refused("nan", "\"nan\", but must be of type int; it must be a finite number"),
@@ -58,8 +61,9 @@ import Testing
         for text in ["null", "NULL", "Null", "~", ""] {
             #expect(try load("name: x\ndata.path: \(text)").cells[0].settings.data.path == nil)
         }
-        #expect(try loadingError("name: x\ndata.path: 12") == "sweep.yaml:2: data.path is 12, but must be of type string or null; "
-            + "write '12' in quotes")
+        #expect(
+            try loadingError("name: x\ndata.path: 12") == "sweep.yaml:2: data.path is 12, but must be of type string or null; "
+                + "write '12' in quotes")
         #expect(try load("name: x\ndata.path: !!str 12").cells[0].settings.data.path == "12")
     }
 
@@ -83,17 +87,20 @@ import Testing
             print(json.dumps([[a['dim'], a['heads'], a['layers']] for a in arms]))
             """
         #expect(JSONValue.array(sizes.map { .array($0.map { .int($0) }) }) == (try pythonJSON(program)))
-        #expect(try loadingError("name: x\nprior:\n  <<: 3")
-            == "sweep.yaml:3: << takes in the keys of a map, or of a list of maps, not 3")
+        #expect(
+            try loadingError("name: x\nprior:\n  <<: 3")
+                == "sweep.yaml:3: << takes in the keys of a map, or of a list of maps, not 3")
     }
 
     @Test func marksTagsAndDocuments() throws {
         #expect(try load("\u{FEFF}name: marked").name == "marked")
         #expect(try load("%YAML 1.2\n---\nname: directed").name == "directed")
-        #expect(try loadingError("name: x\nprior.steps: !!python/object:os.system 3")
-            == "sweep.yaml:2: the tag !!python/object:os.system means nothing for '3' here; write the value without it")
-        #expect(try loadingError("name: x\nprior: !mine {dim: 64}")
-            == "sweep.yaml:2: the tag !mine means nothing here; write the value without it")
+        #expect(
+            try loadingError("name: x\nprior.steps: !!python/object:os.system 3")
+                == "sweep.yaml:2: the tag !!python/object:os.system means nothing for '3' here; write the value without it")
+        #expect(
+            try loadingError("name: x\nprior: !mine {dim: 64}")
+                == "sweep.yaml:2: the tag !mine means nothing here; write the value without it")
         #expect(try loadingError("name: x\nprior:\n\tdim: 64")?.hasPrefix("sweep.yaml:3: not valid YAML: ") == true)
         #expect(try loadingError("name: x\n---\nname: y")?.hasPrefix("sweep.yaml:2: not valid YAML: ") == true)
         #expect(try loadingError("name: x\n? [a, b]\n: 3") == "sweep.yaml:2: a key must be plain text")
@@ -106,12 +113,15 @@ import Testing
         let bomb = "name: x\nl0: &l0 [1]\n" + levels.joined(separator: "\n")
         #expect(try loadingError(bomb)?.contains("unfolds to more than 300000 values") == true)
         #expect(try loadingError(bomb + "\n{*l9 : 1}: 2")?.contains("a key must be plain text") == true)
-        #expect(try loadingError("name: \(String(repeating: "n", count: 9_000))")
-            == "sweep.yaml:1: name has 9000 characters; at most 200")
-        #expect(try loadingError("name: \(String(repeating: "n", count: 100_000))")
-            == "sweep.yaml:1: a text of 100000 characters; at most 10000 are read")
+        #expect(
+            try loadingError("name: \(String(repeating: "n", count: 9_000))")
+                == "sweep.yaml:1: name has 9000 characters; at most 200")
+        #expect(
+            try loadingError("name: \(String(repeating: "n", count: 100_000))")
+                == "sweep.yaml:1: a text of 100000 characters; at most 10000 are read")
         #expect(try loadingError("name: x\n\(String(repeating: "k", count: 900)): 1")?.hasPrefix("sweep.yaml:2: unknown key ") == true)
-        #expect(try loadingError("name: x\n# \(String(repeating: "#", count: 4_000_001))")?.hasSuffix("is larger than 4000000 bytes") == true)
+        #expect(
+            try loadingError("name: x\n# \(String(repeating: "#", count: 4_000_001))")?.hasSuffix("is larger than 4000000 bytes") == true)
         let deep = "name: x\nprior: " + String(repeating: "[", count: 5_000) + String(repeating: "]", count: 5_000)
         #expect(try loadingError(deep)?.contains("sweep.yaml:2: ") == true)
     }
@@ -119,18 +129,21 @@ import Testing
     @Test func whatMultipliesBeyondBoundsIsRefused() throws {
         let keys = ["prior.steps", "prior.batch", "tokenizer.steps", "tokenizer.batch", "sampling.count", "probe.train_count"]
         let axes = keys.map { "  \($0): {range: [1000, 10999, 1]}" }.joined(separator: "\n")
-        #expect(try loadingError("name: x\naxes:\n\(axes)")
-            == "sweep.yaml: asks for 1e+24 cells; at most 100000 are planned")
+        #expect(
+            try loadingError("name: x\naxes:\n\(axes)")
+                == "sweep.yaml: asks for 1e+24 cells; at most 100000 are planned")
         for range in ["range: [0, 1e18, 1]", "range: [0, 1, 1e-300]", "range: [-1e308, 1e308, 1]"] {
             #expect(try loadingError("name: x\naxes:\n  prior.dropout: {\(range)}")?.contains("has more than 10000 values") == true)
         }
         for range in ["linspace: [0, 1, 1000000000]", "logspace: [1, 2, 1e300]", "linspace: [0, 1, 2.5]"] {
-            #expect(try loadingError("name: x\naxes:\n  prior.dropout: {\(range)}")?.contains("whole number of values from 1 to 10000") == true)
+            #expect(
+                try loadingError("name: x\naxes:\n  prior.dropout: {\(range)}")?.contains("whole number of values from 1 to 10000") == true)
         }
         // Each of 16 files names two more.
-        let files = Dictionary(uniqueKeysWithValues: (0..<16).map {
-            ("b\($0).yaml", $0 == 15 ? "prior: {}" : "base: [b\($0 + 1).yaml, b\($0 + 1).yaml]")
-        })
+        let files = Dictionary(
+            uniqueKeysWithValues: (0..<16).map {
+                ("b\($0).yaml", $0 == 15 ? "prior: {}" : "base: [b\($0 + 1).yaml, b\($0 + 1).yaml]")
+            })
         #expect(try loadingError("name: x\nbase: b0.yaml", files: files)?.hasSuffix("more than 200 files are named by base") == true)
     }
 }

@@ -173,7 +173,8 @@ private struct Reference {
         }
         let initial = Problem(count).values.map { "\($0)" }.joined(separator: ",")
         let shapes = Problem.shapes.map { "\($0.shape)" }.joined(separator: ",")
-        let output = try python("""
+        let output = try python(
+            """
             import torch
             nan, inf = float('nan'), float('inf')
             values = [torch.tensor(v).reshape(s).requires_grad_() for v, s in zip([\(initial)], [\(shapes)])]

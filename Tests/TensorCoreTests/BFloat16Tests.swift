@@ -84,7 +84,9 @@ import Testing
                 packed.withUnsafeBufferPointer { packed in
                     bias.withUnsafeBufferPointer { bias in
                         (operands.b, operands.bias) = (packed.baseAddress!, bias.baseAddress!)
-                        c.withUnsafeMutableBufferPointer { operands.c = $0.baseAddress!; bf16_product(operands, m, n, even / 2) }
+                        c.withUnsafeMutableBufferPointer {
+                            operands.c = $0.baseAddress!; bf16_product(operands, m, n, even / 2)
+                        }
                         operands.c = nil
                         c16.withUnsafeMutableBufferPointer {
                             operands.rounded = $0.baseAddress!
@@ -130,9 +132,11 @@ import Testing
         var short = [bfloat16](repeating: 0, count: columns * even)
         bf16_round(&short, even, weight.values, width, columns, width, even)
         for i in 0..<even { short[missing * even + i] = 0 }
-        weight.read { $0.withUnsafeBufferPointer { values in
-            checkPacking(short, values.baseAddress!, columns: columns, width: width, missing: missing)
-        } }
+        weight.read {
+            $0.withUnsafeBufferPointer { values in
+                checkPacking(short, values.baseAddress!, columns: columns, width: width, missing: missing)
+            }
+        }
     }
 
     private func checkPacking(

@@ -112,8 +112,10 @@ import Testing
     }
 
     /// Lengths on both sides of a block of queries; values in the middle of a wider tensor.
-    @Test(arguments: [(1, 1, true), (127, 127, true), (128, 128, true), (129, 129, true), (300, 300, true),
-                      (129, 129, false), (5, 140, false), (257, 3, false)])
+    @Test(arguments: [
+        (1, 1, true), (127, 127, true), (128, 128, true), (129, 129, true), (300, 300, true),
+        (129, 129, false), (5, 140, false), (257, 3, false),
+    ])
     func attentionOverBlockBoundaries(queries: Int, keys: Int, causal: Bool) {
         let (batch, heads, width) = (2, 3, 5)
         let q = random([batch, queries, 15], "q")
@@ -142,16 +144,27 @@ import Testing
         let y = conv2d(x, weight: weight, bias: bias, window: Window(kernel, stride: stride, padding: padding))
         #expect(y.shape == [2, 4, 3, out])
         var expected: [Double] = []
-        for b in 0..<2 { for oy in 0..<4 { for ox in 0..<3 { for o in 0..<out {
-            var sum = Double(bias.values[o])
-            for ky in 0..<kernel { for kx in 0..<kernel { for channel in 0..<c {
-                let (row, column) = (oy * stride + ky - padding, ox * stride + kx - padding)
-                guard (0..<h).contains(row), (0..<w).contains(column) else { continue }
-                sum += Double(x.values[((b * h + row) * w + column) * c + channel])
-                    * Double(weight.values[(o * kernel + ky) * kernel * c + kx * c + channel])
-            }}}
-            expected.append(sum)
-        }}}}
+        for b in 0..<2 {
+            for oy in 0..<4 {
+                for ox in 0..<3 {
+                    for o in 0..<out {
+                        var sum = Double(bias.values[o])
+                        for ky in 0..<kernel {
+                            for kx in 0..<kernel {
+                                for channel in 0..<c {
+                                    let (row, column) = (oy * stride + ky - padding, ox * stride + kx - padding)
+                                    guard (0..<h).contains(row), (0..<w).contains(column) else { continue }
+                                    sum +=
+                                        Double(x.values[((b * h + row) * w + column) * c + channel])
+                                        * Double(weight.values[(o * kernel + ky) * kernel * c + kx * c + channel])
+                                }
+                            }
+                        }
+                        expected.append(sum)
+                    }
+                }
+            }
+        }
         #expect(Naive.error(y, expected) < 1e-6)
         let pooled = (0..<2 * c).map { i -> Double in
             let values = (0..<h * w).map { Double(x.values[(i / c * h * w + $0) * c + i % c]) }

@@ -67,7 +67,8 @@ struct GradientCheck {
     private mutating func entries(_ input: Int) {
         let gradient = gradients[input]
         var stream = RandomStream(seed: 3, "entries")
-        let some = gradient.count <= 48
+        let some =
+            gradient.count <= 48
             ? Array(gradient.indices)
             : [0, gradient.count - 1] + (0..<16).map { _ in stream.integer(below: gradient.count) }
         let size = rootMeanSquare(gradient)
@@ -78,9 +79,12 @@ struct GradientCheck {
     private mutating func directions(_ input: Int) {
         let gradient = gradients[input]
         var stream = RandomStream(seed: 4, "directions")
-        let eighths = gradient.count < 64 ? [] : (0..<8).map {
-            gradient.count * $0 / 8..<gradient.count * ($0 + 1) / 8
-        }
+        let eighths =
+            gradient.count < 64
+            ? []
+            : (0..<8).map {
+                gradient.count * $0 / 8..<gradient.count * ($0 + 1) / 8
+            }
         for range in [0..<gradient.count, 0..<gradient.count] + eighths {
             let moves = range.map { ($0, max(-2, min(2, (stream.normal() * 16).rounded() / 16))) }
             let length = moves.reduce(0) { $0 + Double($1.1 * $1.1) }.squareRoot()
@@ -152,7 +156,8 @@ struct GradientCheck {
     private mutating func reuse() {
         let tape = Tape()
         let inputs = example.inputs.map { tape.variable($0) }
-        let twice = weightedSum(example.apply(inputs), weights: weights)
+        let twice =
+            weightedSum(example.apply(inputs), weights: weights)
             + weightedSum(example.apply(inputs), weights: weights.map { 2 * $0 })
         tape.backward(from: twice)
         for (input, variable) in inputs.enumerated() where !example.flat.contains(input) {

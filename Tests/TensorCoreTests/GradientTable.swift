@@ -89,7 +89,7 @@ enum GradientTable {
                     GradientCase(x, w, random([output], "b")) { linear($0[0], weight: $0[1], bias: $0[2]) },
                 ]
             }
-        },
+        }
     ]
 
     private static let norms = [

@@ -49,7 +49,8 @@ extension GradientTable {
             [[1, 1], [7, 3], [2, 5, 4], [3, 2, 131, 67]].map { GradientCase(random($0)) { transposed($0[0]) } }
         },
         GradientRow("firstChannels(_:_:)") {
-            [[1, 1], [7, 3], [2, 5, 4, 6]].map { shape in GradientCase(random(shape)) { firstChannels($0[0], ((shape.last ?? 1) + 1) / 2) } }
+            [[1, 1], [7, 3], [2, 5, 4, 6]].map { shape in GradientCase(random(shape)) { firstChannels($0[0], ((shape.last ?? 1) + 1) / 2) }
+            }
         },
         GradientRow("globalAveragePool(_:)") {
             [[1, 1, 1, 1], [2, 3, 5, 7], [3, 9, 11, 33]].map { GradientCase(random($0)) { globalAveragePool($0[0]) } }

@@ -30,10 +30,11 @@ import Testing
         _ op: String, atLeast count: Int, inputs: [String], _ apply: (Case, [Tensor]) throws -> Tensor
     ) throws {
         let file = try #require(Self.fixture)
-        let names = Set(file.names.compactMap { name -> String? in
-            let parts = name.split(separator: ".")
-            return parts[0] == op ? "\(parts[0]).\(parts[1])" : nil
-        })
+        let names = Set(
+            file.names.compactMap { name -> String? in
+                let parts = name.split(separator: ".")
+                return parts[0] == op ? "\(parts[0]).\(parts[1])" : nil
+            })
         #expect(names.count >= count)
         for name in names.sorted() {
             let example = Case(file: file, name: name)
@@ -99,7 +100,9 @@ import Testing
         }
         let together = all(x)
         let size = x.count / 5
-        let alone = (0..<5).map { conv2d(sliceRows(x.reshaped([5, size]), $0..<$0 + 1).reshaped([1, 96, 96, 64]), weight: weight, window: window) }
+        let alone = (0..<5).map {
+            conv2d(sliceRows(x.reshaped([5, size]), $0..<$0 + 1).reshaped([1, 96, 96, 64]), weight: weight, window: window)
+        }
         #expect(Naive.error(together.y, alone.flatMap(Naive.doubles)) < 1e-5)
         // Gradients are linear in dy: those along one random direction of x and of the weight agree with differences.
         let direction = random(x.shape, "direction")

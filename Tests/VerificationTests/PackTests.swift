@@ -16,7 +16,8 @@ private enum Packs {
 
     /// `../shared/reference`, or `reference` under `PROLOGUE_SHARED`; empty where there is none.
     static var published: [URL] {
-        let shared = ProcessInfo.processInfo.environment["PROLOGUE_SHARED"].map { URL(fileURLWithPath: $0) }
+        let shared =
+            ProcessInfo.processInfo.environment["PROLOGUE_SHARED"].map { URL(fileURLWithPath: $0) }
             ?? root.deletingLastPathComponent().appendingPathComponent("shared")
         return names.map { shared.appendingPathComponent("reference/\($0).safetensors") }
             .filter { FileManager.default.fileExists(atPath: $0.path) }

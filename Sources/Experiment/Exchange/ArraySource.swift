@@ -75,7 +75,9 @@ extension ArraySource {
             throw InputError(
                 file: path, "'\(names.mean)' has shape \(mean) and '\(names.covariance)' \(covariance); expected [d] and [d, d]")
         }
-        do { return try Gaussian(mean: doubles(names.mean).values, covariance: doubles(names.covariance).values) } catch let error as InputError {
+        do { return try Gaussian(mean: doubles(names.mean).values, covariance: doubles(names.covariance).values) } catch let error
+            as InputError
+        {
             throw InputError(file: path, "'\(names.mean)', '\(names.covariance)': \(error.message)")
         }
     }

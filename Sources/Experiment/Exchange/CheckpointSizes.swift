@@ -49,7 +49,8 @@ struct TokenizerSizes {
         let head = settings.dim / settings.heads
         guard decoderSize.width / decoderSize.heads == head else {
             throw InputError(
-                file: models.url.path, "heads are \(head) wide in the encoder and \(decoderSize.width / decoderSize.heads) in "
+                file: models.url.path,
+                "heads are \(head) wide in the encoder and \(decoderSize.width / decoderSize.heads) in "
                     + "the decoder, which share tokenizer.rope_axes")
         }
         let condition = try encoder.shape("enc.cond_proj.0.weight", rank: 2)
@@ -60,7 +61,8 @@ struct TokenizerSizes {
         if visual.quantizer.isLearned { settings.zDim = visual.width }
 
         (channels, settings.patch) = try Self.patch(of: input[1], models)
-        let latentTokens = decoder.contains("dec.learnable_query")
+        let latentTokens =
+            decoder.contains("dec.learnable_query")
             ? try decoder.shape("dec.learnable_query", rank: 3)[1] : nil
         let found = Self.variant(encoder, latent: latentTokens != nil, hasJoint: joint != nil)
         settings.variant = try Self.choose(
@@ -105,7 +107,8 @@ struct TokenizerSizes {
         let head = try network.shape("\(prefix).layers.0.attn1.q_norm.weight", rank: 1)[0]
         guard width.isMultiple(of: head) else {
             throw InputError(
-                file: network.file.url.path, "'\(prefix).layers.0.attn1.q_norm.weight' makes heads \(head) wide, which do not divide "
+                file: network.file.url.path,
+                "'\(prefix).layers.0.attn1.q_norm.weight' makes heads \(head) wide, which do not divide "
                     + "the width of \(width)")
         }
         return (width, network.layers(prefix), width / head)
@@ -139,7 +142,8 @@ struct TokenizerSizes {
         let asCoupled = wanted == .coupled1D && found == [.baseline1D] || wanted == .coupled2D && found == [.baseline2D]
         guard found.contains(wanted) || asCoupled else {
             throw InputError(
-                file: models.url.path, "the tensors are those of \(found.map(\.rawValue).joined(separator: " or ")), not of \(wanted.rawValue)"
+                file: models.url.path,
+                "the tensors are those of \(found.map(\.rawValue).joined(separator: " or ")), not of \(wanted.rawValue)"
                     + (wanted.joint == .prior ? ", whose joint AR model must be there" : ""))
         }
         return wanted
@@ -154,7 +158,8 @@ struct TokenizerSizes {
             }
             guard hint == nil || hint == side * patch else {
                 throw InputError(
-                    file: models.url.path, "\(latentTokens) latent tokens and patches of \(patch) make images of \(side * patch), not \(hint ?? 0)")
+                    file: models.url.path,
+                    "\(latentTokens) latent tokens and patches of \(patch) make images of \(side * patch), not \(hint ?? 0)")
             }
             return side * patch
         }

@@ -29,7 +29,8 @@ struct CodeSizes {
             quantizer = noted ?? foreign
             guard quantizer.isLearned else {
                 throw InputError(
-                    file: encoder.file.url.path, "has learned codes, '\(embedding)', but notes that they are those of \(quantizer.rawValue)")
+                    file: encoder.file.url.path, "has learned codes, '\(embedding)', but notes that they are those of \(quantizer.rawValue)"
+                )
             }
             return
         }
@@ -49,7 +50,8 @@ struct CodeSizes {
             (quantizer, codes) = (.fsq, product)
         case .vq, .probq, .gumbel, nil:
             throw InputError(
-                file: path, "has no '\(embedding)', so its codes are not learned but those of lfq or fsq, and nothing in the file "
+                file: path,
+                "has no '\(embedding)', so its codes are not learned but those of lfq or fsq, and nothing in the file "
                     + "says which: 'prologue export' notes it in the metadata, under '\(ReleasedCheckpoint.metadataKey)'")
         }
         width = channels

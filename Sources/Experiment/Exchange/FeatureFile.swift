@@ -64,7 +64,8 @@ public struct FeatureFile: Sendable {
             } else {
                 throw InputError(Self.whatIsMissing(in: source))
             }
-            spatial = try storedSpatial ?? extracted?.spatial
+            spatial =
+                try storedSpatial ?? extracted?.spatial
                 ?? (source.has("spatial") ? source.statistics(of: "spatial") : nil)
             probabilities = try extracted.map { SoftmaxRows($0.logits) } ?? Self.probabilities(in: source)
         } catch let error as InputError {

@@ -48,7 +48,8 @@ public struct ProbeFile {
         }
         guard classes * train.features.columns <= Self.mostWeights else {
             throw InputError(
-                file: path, "\(classes) different labels and \(train.features.columns) features need "
+                file: path,
+                "\(classes) different labels and \(train.features.columns) features need "
                     + "\(classes * train.features.columns) weights, at most \(Self.mostWeights) can be fitted: are the labels classes?")
         }
     }

@@ -37,7 +37,8 @@ struct ReleasedModels {
             notes = []
             guard !networks.isEmpty else {
                 throw InputError(
-                    file: url.path, "has no tensors named 'encoder.…', 'decoder.…' or 'ar.…'; files without these prefixes are "
+                    file: url.path,
+                    "has no tensors named 'encoder.…', 'decoder.…' or 'ar.…'; files without these prefixes are "
                         + "told apart by their names in a folder: give the folder")
             }
             return
@@ -51,7 +52,8 @@ struct ReleasedModels {
                 FileManager.default.fileExists(atPath: url.appendingPathComponent($0).path)
             }
             throw InputError(
-                file: url.path, "holds no model.safetensors, model_1.safetensors or model_2.safetensors"
+                file: url.path,
+                "holds no model.safetensors, model_1.safetensors or model_2.safetensors"
                     + (folders.isEmpty ? "" : "; there is \(folders.joined(separator: " and ")) in it"))
         }
         let kind: Kind = first.contains("bos_emb.weight") ? .prior : .tokenizer

@@ -24,7 +24,9 @@ enum SettingsBounds {
         switch node {
         case .setting(let setting): try check(value, setting, path)
         case .section(let section):
-            guard let members = value.objectValue else { throw InputError("\(path) is \(value.canonical), but must be a group of settings") }
+            guard let members = value.objectValue else {
+                throw InputError("\(path) is \(value.canonical), but must be a group of settings")
+            }
             for (key, node) in section.members {
                 if let value = members[key] { try check(value, node, "\(path).\(key)") }
             }

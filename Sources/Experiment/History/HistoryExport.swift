@@ -13,12 +13,14 @@ extension HistoryQuery {
             """
             SELECT run_id, 'config.' || key, coalesce(value_num, value_text) FROM run_config
             WHERE run_id IN (SELECT value FROM json_each(?))
-            """, [ids]).rows
+            """, [ids]
+        ).rows
         let scores = try index.query(
             """
             SELECT run_id, 'metrics.' || name, value FROM metrics
             WHERE run_id IN (SELECT value FROM json_each(?)) ORDER BY protocol_name DESC, role DESC
-            """, [ids]).rows
+            """, [ids]
+        ).rows
 
         func table(_ facts: [[JSONValue]]) -> [String: [String: JSONValue]] {
             var found: [String: [String: JSONValue]] = [:]

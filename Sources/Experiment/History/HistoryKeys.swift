@@ -156,7 +156,8 @@ public struct HistoryKeys {
             + names.map { "metrics.\(MetricName($0).short)" } + roles.map { "stages.\($0)" }
         // A key whose first word was left out comes before one that is spelt alike.
         let meant = ["config.", "metrics.", "stages."].map { $0 + key }.first(where: all.contains) ?? nearest(to: key, among: all)
-        let hint = meant.map { "; did you mean \($0)?" }
+        let hint =
+            meant.map { "; did you mean \($0)?" }
             ?? "; keys are \(Self.columns.keys.sorted().joined(separator: ", ")), config.…, metrics.…, stages.…, tags.…"
         return InputError("unknown key \(key)\(hint)")
     }

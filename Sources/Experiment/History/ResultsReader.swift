@@ -18,10 +18,11 @@ final class ResultsReader {
     func stages(of run: RunRecord) -> [String: SweepResults.StageSummary] { run.stages.compactMapValues(stage) }
 
     var notes: [String] {
-        problems + formats.filter { $0.value.count > 1 }.sorted { $0.key < $1.key }.map { kind, versions in
-            "some \(kind) stages were made by an older version of this program (formats "
-                + "\(versions.sorted().map(String.init).joined(separator: ", "))); `prologue sweep run` makes them again"
-        }
+        problems
+            + formats.filter { $0.value.count > 1 }.sorted { $0.key < $1.key }.map { kind, versions in
+                "some \(kind) stages were made by an older version of this program (formats "
+                    + "\(versions.sorted().map(String.init).joined(separator: ", "))); `prologue sweep run` makes them again"
+            }
     }
 
     /// What `read` gives; where a file is damaged, nothing, and a note of it.

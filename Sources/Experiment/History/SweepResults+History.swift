@@ -26,7 +26,8 @@ extension SweepResults {
             let (own, sections) = settings[id] ?? (FlatSettings(sections: [:]), [:])
             let (arm, replicate) = own.split(over: over)
             // Runs of an arm share most sections, so that few candidates are compared setting by setting.
-            let varying = Set((over.contains("seed") ? over + ["seeds"] : over).map { String($0.prefix { $0 != "." }) } + [FlatSettings.besides])
+            let varying = Set(
+                (over.contains("seed") ? over + ["seeds"] : over).map { String($0.prefix { $0 != "." }) } + [FlatSettings.besides])
             let shared = Set(sections.filter { !varying.contains($0.key) }.values)
             let run = Run(
                 id: id, seed: row[3].intValue ?? 0, replicate: replicate, state: row[4].stringValue.flatMap(Status.State.init),
@@ -46,7 +47,8 @@ extension SweepResults {
         let labels = Self.labels(groups)
         let arms = zip(groups, labels).map { group, label in
             Arm(
-                label: label, isBaseline: baseline.map { condition in
+                label: label,
+                isBaseline: baseline.map { condition in
                     group.runs.contains { run in condition.matches { $0 == "label" ? .string(label) : run.value(of: $0) } }
                 } ?? false, runs: group.runs.sorted { ($0.seed, $0.replicate) < ($1.seed, $1.replicate) })
         }
@@ -71,14 +73,15 @@ extension SweepResults {
         if isNamed, !single.contains(where: { $0.isEmpty || $0.contains("=") }) { return single }
         let keys = FlatSettings.differing(groups.map(\.settings))
         guard !keys.isEmpty else { return groups.map { _ in single.first.flatMap { $0.isEmpty ? nil : $0 } ?? sweeps.first ?? "" } }
-        return ArmLabels.short(groups.map { group in
-            keys.map { key in
-                let value = group.settings[key] ?? .null
-                return .init(
-                    key: key, label: "\(Schema.shortName(of: key))=\(value == .null ? "–" : value.stringValue ?? value.canonical)",
-                    value: value)
-            }
-        })
+        return ArmLabels.short(
+            groups.map { group in
+                keys.map { key in
+                    let value = group.settings[key] ?? .null
+                    return .init(
+                        key: key, label: "\(Schema.shortName(of: key))=\(value == .null ? "–" : value.stringValue ?? value.canonical)",
+                        value: value)
+                }
+            })
     }
 
     /// Of each run its settings, and the numbers of their sections.

@@ -14,7 +14,8 @@ final class Assumptions {
         guard let place = Self.missing(settings) else { return nil }
         guard let expected = settings.expected ?? Self.known(settings.set) else {
             throw InputError(
-                file: place, "is not there; data.expected may say what 'sweep plan' is to take for the images of "
+                file: place,
+                "is not there; data.expected may say what 'sweep plan' is to take for the images of "
                     + "\(settings.set.rawValue): classes, train_count, test_count")
         }
         let dataset = Dataset(expecting: expected, of: settings)

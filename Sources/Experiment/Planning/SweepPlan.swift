@@ -180,7 +180,8 @@ extension SweepRunner {
             }
             cells.append(
                 SweepPlan.Cell(
-                    name: cell.name, arm: cell.label, run: try context.store.runID(of: cell, in: sweep.name), seed: cell.seed, stages: stages))
+                    name: cell.name, arm: cell.label, run: try context.store.runID(of: cell, in: sweep.name), seed: cell.seed,
+                    stages: stages))
         }
         return SweepPlan(sweep: sweep.name, cells: cells, notes: notes + sweep.notes)
     }

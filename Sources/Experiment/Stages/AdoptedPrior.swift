@@ -36,7 +36,8 @@ public struct AdoptedPrior {
         let sizes = try PriorSizes(network, noted: models.noted()?["prior"], axes: hints.arRopeAxes, models)
         guard sizes.vocabulary == layout.vocabulary else {
             throw InputError(
-                file: network.file.url.path, "'semantic_emb.weight' has \(sizes.vocabulary) ids; with \(tokenizer) it must have "
+                file: network.file.url.path,
+                "'semantic_emb.weight' has \(sizes.vocabulary) ids; with \(tokenizer) it must have "
                     + "\(layout.vocabulary): \(layout.visualCodes) visual, \(layout.prologueCodes) prologue"
                     + (layout.hasEOS ? ", EOS" : ""))
         }

@@ -128,9 +128,12 @@ struct AttentionSummary {
         perHead = [
             ("prologue_share", mean { row, _ in (0..<layout.prologueTokens).reduce(0) { $0 + Double(row[$1 + 1]) } }),
             ("bos_share", mean { row, _ in Double(row[0]) }),
-            ("visual_share", mean { row, query in
-                query < firstVisualInput ? 0 : (firstVisualInput...query).reduce(0) { $0 + Double(row[$1]) }
-            }),
+            (
+                "visual_share",
+                mean { row, query in
+                    query < firstVisualInput ? 0 : (firstVisualInput...query).reduce(0) { $0 + Double(row[$1]) }
+                }
+            ),
             ("distance", mean { row, query in distance(from: query) { Double(row[$0]) } }),
             // The same for attention that is spread evenly over all that can be attended to.
             ("distance_even", mean { _, query in distance(from: query) { _ in 1 } }),

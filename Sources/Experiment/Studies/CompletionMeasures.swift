@@ -29,10 +29,13 @@ struct CompletionMeasures {
             ("likeness", likeness.perGroup),
             ("layout", layout.perGroup),
             ("source_likeness", Self.sourceLikeness(features.pooled, sourceFeatures, real.mean, draws: draws)),
-            ("pixel_distance", means { g, row in
-                Double((0..<size).reduce(0) { $0 + abs(Int(pixels[row * size + $1]) - Int(sources.pixels[g * size + $1])) })
-                    / Double(size)
-            }),
+            (
+                "pixel_distance",
+                means { g, row in
+                    Double((0..<size).reduce(0) { $0 + abs(Int(pixels[row * size + $1]) - Int(sources.pixels[g * size + $1])) })
+                        / Double(size)
+                }
+            ),
         ]
         let varianceWithin = Self.varianceInterval(features.pooled, draws: draws)
         overall = [

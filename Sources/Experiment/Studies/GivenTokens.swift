@@ -24,8 +24,9 @@ struct GivenTokens: Equatable {
         if layout.hasPrologue, k > 0, k <= visual.count {
             sets.append(GivenTokens(name: "visual-first-\(k)", positions: Array(visual.prefix(k))))
         }
-        return sets + lengths.filter { $0 > 0 && $0 <= visual.count }.map { count in
-            GivenTokens(name: "random-\(count)", positions: order.prefix(count).sorted().map { visual[$0] })
-        }
+        return sets
+            + lengths.filter { $0 > 0 && $0 <= visual.count }.map { count in
+                GivenTokens(name: "random-\(count)", positions: order.prefix(count).sorted().map { visual[$0] })
+            }
     }
 }

@@ -20,7 +20,8 @@ struct ImageCosts {
             var (sums, prologue, visual) = ([Double](repeating: 0, count: layout.length), [Double](), [Double]())
             for lower in stride(from: 0, to: count, by: 250) {
                 let batch = half.batch(Array(lower..<min(count, lower + 250)))
-                let labels = mode == "class"
+                let labels =
+                    mode == "class"
                     ? batch.labels : TokenTensor(repeating: ar.unconditionalLabel, shape: batch.labels.shape)
                 let nats = ar.crossEntropy(ARInput(targets: layout.targets(batch.indices), labels: labels), on: nil)
                 let values = nats.values.map(Double.init)

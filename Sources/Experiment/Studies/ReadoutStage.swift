@@ -53,8 +53,10 @@ struct ReadoutStage: Stage {
         var known: [[[Int]]: [String: Double?]] = [:]
         for set in sets {
             context.progress.note("readout: \(set.name)")
-            let found = try known[set.cells] ?? explained(
-                work, fitted.concatenated(set), held.concatenated(set), set.isOnCurve ? Array(targets.prefix(1)) : targets)
+            let found =
+                try known[set.cells]
+                ?? explained(
+                    work, fitted.concatenated(set), held.concatenated(set), set.isOnCurve ? Array(targets.prefix(1)) : targets)
             for (target, value) in found { values["readout.\(target.replacing("SET", with: set.name))"] = value }
             known[set.cells] = found
             try Interruption.check()
@@ -102,14 +104,15 @@ struct ReadoutStage: Stage {
         let images = rows.map { $0 % set.count }
         let thumbnails = Thumbnails.matrix(
             try set.pixels(of: images), height: set.height, width: set.width, channels: set.channels)
-        return [("thumbnail", thumbnails)] + set.factors.map { factor in
-            let values = images.map { factor.values[$0] }
-            guard circular.contains(factor.name) else {
-                return ("factor.\(factor.name)", FeatureMatrix(rows: images.count, columns: 1, values: values))
+        return [("thumbnail", thumbnails)]
+            + set.factors.map { factor in
+                let values = images.map { factor.values[$0] }
+                guard circular.contains(factor.name) else {
+                    return ("factor.\(factor.name)", FeatureMatrix(rows: images.count, columns: 1, values: values))
+                }
+                let points = values.flatMap { [cos($0 * .pi / 180), sin($0 * .pi / 180)] }
+                return ("factor.\(factor.name)", FeatureMatrix(rows: images.count, columns: 2, values: points))
             }
-            let points = values.flatMap { [cos($0 * .pi / 180), sin($0 * .pi / 180)] }
-            return ("factor.\(factor.name)", FeatureMatrix(rows: images.count, columns: 2, values: points))
-        }
     }
 }
 

@@ -40,13 +40,14 @@ struct TokenSet {
             let prologue = (0..<layout.prologueTokens).map {
                 TokenSet("prologue-\($0 + 1)", Array(0...$0), isOnCurve: true)
             }
-            return prologue + lengths(upTo: layout.visualTokens).flatMap { k in
-                [
-                    TokenSet("first-\(k)", Array(visual.prefix(k)), isOnCurve: true),
-                    TokenSet("random-\(k)", random(k), isOnCurve: true),
-                    TokenSet("pooled-\(k)", cells: coarseGrid(visual, cells: k), isOnCurve: true),
-                ]
-            }
+            return prologue
+                + lengths(upTo: layout.visualTokens).flatMap { k in
+                    [
+                        TokenSet("first-\(k)", Array(visual.prefix(k)), isOnCurve: true),
+                        TokenSet("random-\(k)", random(k), isOnCurve: true),
+                        TokenSet("pooled-\(k)", cells: coarseGrid(visual, cells: k), isOnCurve: true),
+                    ]
+                }
         }
     }
 

@@ -80,7 +80,8 @@ public struct LPIPS {
         require(images.width == 1 || images.width == 3, "LPIPS: \(images.shape) has neither one channel nor three")
         // (x − shift)/scale as a 1×1 convolution, which repeats grey as well.
         let scales = Self.scale.map { 1 / $0 }
-        let normalize = images.width == 1
+        let normalize =
+            images.width == 1
             ? Tensor(scales, shape: [3, 1])
             : Tensor((0..<9).map { $0 % 4 == 0 ? scales[$0 / 4] : 0 }, shape: [3, 3])
         let offset = Tensor(zip(Self.shift, Self.scale).map { -$0 / $1 }, shape: [3])

@@ -30,8 +30,11 @@ extension Table {
                 return "<td\(classes(column, text)) data-label=\"\(escapedForXML(columns[column].heading))\">\(value)</td>"
             }.joined()
         }
-        let notes = footnotes.isEmpty ? "" : "\n<ul class=\"notes\">\n"
-            + footnotes.map { "<li>\(escapedForXML($0))</li>\n" }.joined() + "</ul>"
+        let notes =
+            footnotes.isEmpty
+            ? ""
+            : "\n<ul class=\"notes\">\n"
+                + footnotes.map { "<li>\(escapedForXML($0))</li>\n" }.joined() + "</ul>"
         return """
             <div class="table"><table class="\(form)">
             <thead><tr>\(head.joined())</tr></thead>

@@ -56,7 +56,8 @@ public struct SweepReport {
         let names = comparison.table.columns.map(\.key).filter(Set(results.metricNames).contains)
         let trends = ScoreTrends(sweep, results, metrics: names).figures
         let curves = ScoreCurves(results).figures
-        let differences: [ReportDocument.Block] = comparison.shownDifferences.rows.isEmpty
+        let differences: [ReportDocument.Block] =
+            comparison.shownDifferences.rows.isEmpty
             ? [] : [.subheading("Differences to the baseline"), .table(comparison.shownDifferences), .list(comparison.verdicts)]
         return [.heading("Result"), .table(comparison.table), .paragraph(comparison.noise)] + differences
             + (trends.isEmpty ? [] : [.heading("Scores over a setting"), .figures(trends)])
@@ -136,10 +137,12 @@ public struct SweepReport {
     private static func allScores(_ results: SweepResults) -> Table {
         var table = Table(columns: [.text("score")] + results.arms.map { .number($0.label, decimals: 3) })
         for name in results.metricNames {
-            table.add([.text(name)] + results.arms.map { arm in
-                let values = arm.values(name).map(\.value)
-                return values.count > 1 ? .estimate(Estimate(of: values)) : .number(values.first)
-            })
+            table.add(
+                [.text(name)]
+                    + results.arms.map { arm in
+                        let values = arm.values(name).map(\.value)
+                        return values.count > 1 ? .estimate(Estimate(of: values)) : .number(values.first)
+                    })
         }
         return table
     }

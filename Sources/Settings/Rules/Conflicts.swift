@@ -25,14 +25,16 @@ extension RunSettings {
         var found: [Conflict] = []
         let snapshots = prior.snapshots
         if prior.from == nil, zip(snapshots, snapshots.dropFirst()).contains(where: { $0 >= $1 }) {
-            found.append(Conflict(
-                paths: ["prior.snapshots"], message: "prior.snapshots \(snapshots) must be in increasing order"))
+            found.append(
+                Conflict(
+                    paths: ["prior.snapshots"], message: "prior.snapshots \(snapshots) must be in increasing order"))
         }
         if prior.from == nil, let last = snapshots.last, last >= prior.steps {
-            found.append(Conflict(
-                paths: ["prior.snapshots", "prior.steps"],
-                message: "prior.snapshots must be before the last step, whose weights are the prior's own: \(last) is not below "
-                    + "prior.steps \(prior.steps)"))
+            found.append(
+                Conflict(
+                    paths: ["prior.snapshots", "prior.steps"],
+                    message: "prior.snapshots must be before the last step, whose weights are the prior's own: \(last) is not below "
+                        + "prior.steps \(prior.steps)"))
         }
         return found
     }
@@ -41,17 +43,20 @@ extension RunSettings {
     private func dataConflicts() -> [Conflict] {
         var found: [Conflict] = []
         if [.cifar10, .imageFolder, .imageHDF5].contains(data.set), data.path == nil {
-            found.append(Conflict(
-                paths: ["data.path", "data.set"], message: "data.set \(data.set.rawValue) needs data.path, the place of its files"))
+            found.append(
+                Conflict(
+                    paths: ["data.path", "data.set"], message: "data.set \(data.set.rawValue) needs data.path, the place of its files"))
         }
         if data.set == .none, tokenizer.from == nil {
-            found.append(Conflict(
-                paths: ["data.set", "tokenizer.from"],
-                message: "data.set none has no images to train a tokenizer on; it needs tokenizer.from"))
+            found.append(
+                Conflict(
+                    paths: ["data.set", "tokenizer.from"],
+                    message: "data.set none has no images to train a tokenizer on; it needs tokenizer.from"))
         }
         if data.channels != 1, data.channels != 3 {
-            found.append(Conflict(
-                paths: ["data.channels"], message: "data.channels \(data.channels) must be 1 (grey) or 3 (colour)"))
+            found.append(
+                Conflict(
+                    paths: ["data.channels"], message: "data.channels \(data.channels) must be 1 (grey) or 3 (colour)"))
         }
         return found
     }
@@ -80,14 +85,16 @@ extension RunSettings {
             var found: [Conflict] = []
             let (sum, width) = (axes.reduce(0, +), dim / heads)
             if sum != width {
-                found.append(Conflict(
-                    paths: paths,
-                    message: "\(axesPath) \(axes) sums to \(sum), but must sum to the head width "
-                        + "\(dimPath) / \(headsPath) = \(dim) / \(heads) = \(width)"))
+                found.append(
+                    Conflict(
+                        paths: paths,
+                        message: "\(axesPath) \(axes) sums to \(sum), but must sum to the head width "
+                            + "\(dimPath) / \(headsPath) = \(dim) / \(heads) = \(width)"))
             }
             if prefix.isEmpty, !axes.allSatisfy({ $0.isMultiple(of: 2) }) {
-                found.append(Conflict(
-                    paths: [axesPath], message: "\(axesPath) \(axes) must be even numbers: channels rotate in pairs"))
+                found.append(
+                    Conflict(
+                        paths: [axesPath], message: "\(axesPath) \(axes) must be even numbers: channels rotate in pairs"))
             }
             return found
         }
@@ -97,19 +104,22 @@ extension RunSettings {
         let path = "\(stage).optimizer"
         var found: [Conflict] = []
         if optimizer.warmup >= steps {
-            found.append(Conflict(
-                paths: ["\(path).warmup", "\(stage).steps"],
-                message: "\(path).warmup \(optimizer.warmup) must be less than \(stage).steps \(steps)"))
+            found.append(
+                Conflict(
+                    paths: ["\(path).warmup", "\(stage).steps"],
+                    message: "\(path).warmup \(optimizer.warmup) must be less than \(stage).steps \(steps)"))
         } else if optimizer.firstDecayStep < optimizer.warmup || optimizer.firstDecayStep > steps {
-            found.append(Conflict(
-                paths: ["\(path).decay_start", "\(path).warmup", "\(stage).steps"],
-                message: "\(path).decay_start \(optimizer.firstDecayStep) must lie between \(path).warmup "
-                    + "\(optimizer.warmup) and \(stage).steps \(steps)"))
+            found.append(
+                Conflict(
+                    paths: ["\(path).decay_start", "\(path).warmup", "\(stage).steps"],
+                    message: "\(path).decay_start \(optimizer.firstDecayStep) must lie between \(path).warmup "
+                        + "\(optimizer.warmup) and \(stage).steps \(steps)"))
         }
         if optimizer.endLr > optimizer.lr {
-            found.append(Conflict(
-                paths: ["\(path).end_lr", "\(path).lr"],
-                message: "\(path).end_lr \(optimizer.endLr) must not exceed \(path).lr \(optimizer.lr)"))
+            found.append(
+                Conflict(
+                    paths: ["\(path).end_lr", "\(path).lr"],
+                    message: "\(path).end_lr \(optimizer.endLr) must not exceed \(path).lr \(optimizer.lr)"))
         }
         return found
     }
@@ -117,22 +127,25 @@ extension RunSettings {
     private func tokenConflicts() -> [Conflict] {
         var found: [Conflict] = []
         if !data.imageSize.isMultiple(of: tokenizer.patch) {
-            found.append(Conflict(
-                paths: ["tokenizer.patch", "data.image_size"],
-                message: "tokenizer.patch \(tokenizer.patch) must divide data.image_size \(data.imageSize)"))
+            found.append(
+                Conflict(
+                    paths: ["tokenizer.patch", "data.image_size"],
+                    message: "tokenizer.patch \(tokenizer.patch) must divide data.image_size \(data.imageSize)"))
         }
         guard tokenizer.hasPrologue else { return found }
         if !tokenizer.eos, tokenizer.visualDropout > 0 {
-            found.append(Conflict(
-                paths: ["tokenizer.eos", "tokenizer.visual_dropout"],
-                message: "tokenizer.eos false leaves nothing to put in the place of dropped visual tokens; set "
-                    + "tokenizer.visual_dropout to 0 instead of \(tokenizer.visualDropout)"))
+            found.append(
+                Conflict(
+                    paths: ["tokenizer.eos", "tokenizer.visual_dropout"],
+                    message: "tokenizer.eos false leaves nothing to put in the place of dropped visual tokens; set "
+                        + "tokenizer.visual_dropout to 0 instead of \(tokenizer.visualDropout)"))
         }
         if tokenizer.variant.isFrozen, tokenizer.prologueEncoder == .shared {
-            found.append(Conflict(
-                paths: ["tokenizer.prologue_encoder", "tokenizer.variant"],
-                message: "tokenizer.prologue_encoder shared is impossible in prologue-post, whose visual encoder is frozen; "
-                    + "use separate"))
+            found.append(
+                Conflict(
+                    paths: ["tokenizer.prologue_encoder", "tokenizer.variant"],
+                    message: "tokenizer.prologue_encoder shared is impossible in prologue-post, whose visual encoder is frozen; "
+                        + "use separate"))
         }
         return found
     }
@@ -144,27 +157,31 @@ extension RunSettings {
         // n halvings with padding leave size/2ⁿ, and two more 4×4 convolutions take one each.
         let left = data.imageSize >> gan.layers
         if gan.weight > 0, left < 3 {
-            found.append(Conflict(
-                paths: ["tokenizer.gan.layers", "data.image_size"],
-                message: "tokenizer.gan.layers \(gan.layers) leaves nothing of images of data.image_size \(data.imageSize); "
-                    + "\(data.imageSize) >> layers must be at least 3"))
+            found.append(
+                Conflict(
+                    paths: ["tokenizer.gan.layers", "data.image_size"],
+                    message: "tokenizer.gan.layers \(gan.layers) leaves nothing of images of data.image_size \(data.imageSize); "
+                        + "\(data.imageSize) >> layers must be at least 3"))
         }
         if gan.weight > 0, gan.startStep >= tokenizer.steps {
-            found.append(Conflict(
-                paths: ["tokenizer.gan.start_step", "tokenizer.steps"],
-                message: "tokenizer.gan.start_step \(gan.startStep) must be less than tokenizer.steps \(tokenizer.steps)"))
+            found.append(
+                Conflict(
+                    paths: ["tokenizer.gan.start_step", "tokenizer.steps"],
+                    message: "tokenizer.gan.start_step \(gan.startStep) must be less than tokenizer.steps \(tokenizer.steps)"))
         }
         if perceptual.weight > 0, perceptual.network == .lpips {
             if perceptual.weights == nil {
-                found.append(Conflict(
-                    paths: ["tokenizer.perceptual.weights", "tokenizer.perceptual.network"],
-                    message: "tokenizer.perceptual.network lpips needs tokenizer.perceptual.weights, a safetensors file"))
+                found.append(
+                    Conflict(
+                        paths: ["tokenizer.perceptual.weights", "tokenizer.perceptual.network"],
+                        message: "tokenizer.perceptual.network lpips needs tokenizer.perceptual.weights, a safetensors file"))
             }
             if data.imageSize < 16 {
-                found.append(Conflict(
-                    paths: ["tokenizer.perceptual.network", "data.image_size"],
-                    message: "tokenizer.perceptual.network lpips halves images four times, and data.image_size "
-                        + "\(data.imageSize) is less than 16"))
+                found.append(
+                    Conflict(
+                        paths: ["tokenizer.perceptual.network", "data.image_size"],
+                        message: "tokenizer.perceptual.network lpips halves images four times, and data.image_size "
+                            + "\(data.imageSize) is less than 16"))
             }
         }
         return found
@@ -177,22 +194,25 @@ extension RunSettings {
             let split = sampler.prologueGuidance != nil || sampler.visualGuidance != nil
             for (segment, guidance) in [("prologue", sampler.prologueGuidance), ("visual", sampler.visualGuidance)]
             where guidance?.scale == 0 {
-                found.append(Conflict(
-                    paths: ["\(path).\(segment)_guidance.scale", "\(path).\(segment)_guidance", path],
-                    message: "\(path).\(segment)_guidance.scale 0 would draw without the class; 1 is the class alone, "
-                        + "without guidance, and unconditional: true draws without it throughout"))
+                found.append(
+                    Conflict(
+                        paths: ["\(path).\(segment)_guidance.scale", "\(path).\(segment)_guidance", path],
+                        message: "\(path).\(segment)_guidance.scale 0 would draw without the class; 1 is the class alone, "
+                            + "without guidance, and unconditional: true draws without it throughout"))
             }
             let guided = sampler.guidance.scale > 0 || split
             if sampler.guidance.scale > 0, split {
-                found.append(Conflict(
-                    paths: ["\(path).prologue_guidance", "\(path).visual_guidance", path],
-                    message: "\(path) has guidance and split guidance; prologue_guidance and visual_guidance "
-                        + "replace guidance"))
+                found.append(
+                    Conflict(
+                        paths: ["\(path).prologue_guidance", "\(path).visual_guidance", path],
+                        message: "\(path) has guidance and split guidance; prologue_guidance and visual_guidance "
+                            + "replace guidance"))
             }
             if sampler.unconditional, guided {
-                found.append(Conflict(
-                    paths: ["\(path).unconditional", path],
-                    message: "\(path) is unconditional, so there is no class for guidance to lead to"))
+                found.append(
+                    Conflict(
+                        paths: ["\(path).unconditional", path],
+                        message: "\(path) is unconditional, so there is no class for guidance to lead to"))
             }
             if sampler.unconditional || guided, prior.labelDrop == 0 {
                 found.append(Conflict(paths: ["prior.label_drop", path], message: Self.untrained(path)))

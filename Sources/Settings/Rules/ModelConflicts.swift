@@ -5,9 +5,10 @@ extension RunSettings {
             "visual", tokenizer.visualQuantizer, codesPath: "tokenizer.codebook", codes: tokenizer.codebook,
             levels: tokenizer.visualLevels, restart: tokenizer.visualRestart)
         guard tokenizer.hasPrologue else { return visual }
-        return visual + conflicts(
-            "prologue", tokenizer.prologueQuantizer, codesPath: "tokenizer.prologue_codebook",
-            codes: tokenizer.prologueCodebook, levels: tokenizer.prologueLevels, restart: tokenizer.prologueRestart)
+        return visual
+            + conflicts(
+                "prologue", tokenizer.prologueQuantizer, codesPath: "tokenizer.prologue_codebook",
+                codes: tokenizer.prologueCodebook, levels: tokenizer.prologueLevels, restart: tokenizer.prologueRestart)
     }
 
     private func conflicts(
@@ -20,24 +21,27 @@ extension RunSettings {
             // The power of two below, or above where that is nearer.
             let below = 1 << (Int.bitWidth - 1 - codes.leadingZeroBitCount)
             let nearest = codes - below <= 2 * below - codes ? below : 2 * below
-            found.append(Conflict(
-                paths: [codesPath, path],
-                message: "\(codesPath) \(codes) must be a power of two for lfq, such as \(nearest)"))
+            found.append(
+                Conflict(
+                    paths: [codesPath, path],
+                    message: "\(codesPath) \(codes) must be a power of two for lfq, such as \(nearest)"))
         }
         if quantizer == .fsq {
             let product = levels.reduce(1) { $0.multipliedReportingOverflow(by: $1).partialValue }
             if levels.isEmpty || product != codes {
                 let levelsPath = "tokenizer.\(kind)_levels"
-                found.append(Conflict(
-                    paths: [levelsPath, codesPath, path],
-                    message: "\(levelsPath) \(levels) multiply to \(product), but must multiply to \(codesPath) \(codes)"))
+                found.append(
+                    Conflict(
+                        paths: [levelsPath, codesPath, path],
+                        message: "\(levelsPath) \(levels) multiply to \(product), but must multiply to \(codesPath) \(codes)"))
             }
         }
         if restart != nil, !quantizer.isLearned {
-            found.append(Conflict(
-                paths: ["tokenizer.\(kind)_restart", path],
-                message: "tokenizer.\(kind)_restart needs learned codes (vq, probq, gumbel): those of "
-                    + "\(quantizer.rawValue) are fixed"))
+            found.append(
+                Conflict(
+                    paths: ["tokenizer.\(kind)_restart", path],
+                    message: "tokenizer.\(kind)_restart needs learned codes (vq, probq, gumbel): those of "
+                        + "\(quantizer.rawValue) are fixed"))
         }
         return found
     }
@@ -52,15 +56,17 @@ extension RunSettings {
             guard positions == .hybrid else { return [] }
             var found: [Conflict] = []
             if tokenizer.variant.isLatent {
-                found.append(Conflict(
-                    paths: ["\(path).positions", "tokenizer.variant"],
-                    message: "\(path).positions hybrid needs visual tokens with a row and a column, which "
-                        + "\(tokenizer.variant.rawValue) has not; use 1d"))
+                found.append(
+                    Conflict(
+                        paths: ["\(path).positions", "tokenizer.variant"],
+                        message: "\(path).positions hybrid needs visual tokens with a row and a column, which "
+                            + "\(tokenizer.variant.rawValue) has not; use 1d"))
             }
             if axes.contains(0) {
-                found.append(Conflict(
-                    paths: ["\(path).rope_axes", "\(path).positions"],
-                    message: "\(path).rope_axes \(axes) leaves an axis out, but \(path).positions hybrid uses all three"))
+                found.append(
+                    Conflict(
+                        paths: ["\(path).rope_axes", "\(path).positions"],
+                        message: "\(path).rope_axes \(axes) leaves an axis out, but \(path).positions hybrid uses all three"))
             }
             return found
         }

@@ -27,9 +27,10 @@ public struct Field<Root: SettingsSection>: Sendable {
         return Field(
             key: key,
             describe: { root in
-                .setting(Setting(
-                    kind: Value.kind, isNullable: Value.isNullable, default: root[keyPath: path].json, bounds: bounds,
-                    count: count, unit: unit, help: help, affectsResults: affectsResults))
+                .setting(
+                    Setting(
+                        kind: Value.kind, isNullable: Value.isNullable, default: root[keyPath: path].json, bounds: bounds,
+                        count: count, unit: unit, help: help, affectsResults: affectsResults))
             },
             read: { root, written in
                 guard let value = Value(json: written.json) else {

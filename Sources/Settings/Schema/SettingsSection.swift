@@ -53,18 +53,22 @@ extension SettingsSection {
 
     /// The same without what nothing reads under these settings, so that runs which differ in nothing else share a stage.
     public var identityRead: JSONValue {
-        .object(Dictionary(uniqueKeysWithValues: Self.fields.compactMap { field in
-            guard field.isRead(self), let value = field.identity(field.write(self)) else { return nil }
-            return (field.key, value)
-        }))
+        .object(
+            Dictionary(
+                uniqueKeysWithValues: Self.fields.compactMap { field in
+                    guard field.isRead(self), let value = field.identity(field.write(self)) else { return nil }
+                    return (field.key, value)
+                }))
     }
 
     /// The settings that affect results, from the section's JSON form.
     package static func identity(of resolved: JSONValue) -> JSONValue {
         guard let members = resolved.objectValue else { return resolved }
-        return .object(Dictionary(uniqueKeysWithValues: fields.compactMap { field in
-            members[field.key].flatMap(field.identity).map { (field.key, $0) }
-        }))
+        return .object(
+            Dictionary(
+                uniqueKeysWithValues: fields.compactMap { field in
+                    members[field.key].flatMap(field.identity).map { (field.key, $0) }
+                }))
     }
 
     /// The schema whose defaults are the values of `defaults`.

@@ -35,8 +35,9 @@ struct ValueCheck {
             guard names.contains(text) else {
                 throw value.place.error(
                     "\(path) is '\(text)', but must be one of \(names.joined(separator: ", "))"
-                        + Schema.hint(Self.otherNames[text.lowercased()].flatMap { names.contains($0) ? $0 : nil }
-                            ?? nearest(to: text, among: names)))
+                        + Schema.hint(
+                            Self.otherNames[text.lowercased()].flatMap { names.contains($0) ? $0 : nil }
+                                ?? nearest(to: text, among: names)))
             }
             return value
         case (.int, .plain(let number)), (.float, .plain(let number)):

@@ -100,7 +100,8 @@ struct YAMLReader {
         switch tag.hasPrefix(Self.core) ? String(tag.dropFirst(Self.core.count)) : tag {
         case "", "!": break
         case "int" where value.intValue != nil, "float" where value.doubleValue != nil, "bool" where value.boolValue != nil,
-            "null" where value == .null: break
+            "null" where value == .null:
+            break
         default: throw place.error("the tag \(shown(tag)) means nothing for '\(text)' here; write the value without it")
         }
         return SourceValue(content: .plain(value), place: place, written: text)
@@ -152,7 +153,8 @@ struct YAMLReader {
         for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated()
         where line.utf8.count <= longestText && (line.contains("*") || line.contains("?")) {
             let bare = line.trimmingPrefix(while: { $0 == " " || $0 == "-" })
-            let isKey = bare.hasPrefix("? ") || bare == "?" || bare.firstMatch(of: /(^|[{,\[?] *)\*[^ ,\]}'"]+ *:( |$)/) != nil
+            let isKey =
+                bare.hasPrefix("? ") || bare == "?" || bare.firstMatch(of: /(^|[{,\[?] *)\*[^ ,\]}'"]+ *:( |$)/) != nil
                 || bare.firstMatch(of: /\*[^'"]*[\]}] *:( |$)/) != nil
             if isKey { throw source.place(line: index + 1).error("a key must be plain text, not an alias or a structure") }
         }

@@ -50,14 +50,16 @@ extension Expression {
         case .and(let left, let right), .or(let left, let right): left.mismatch(type) ?? right.mismatch(type)
         case .not(let inner): inner.mismatch(type)
         case .null: nil
-        case .truth(let operand): operand.key.flatMap { key in
-            guard let found = type(key.path), found != .truth else { return nil }
-            return (key, "\(key.path) is \(found.name), which alone is no condition; compare it with a value")
-        }
-        case .like(let operand, _, _): operand.key.flatMap { key in
-            guard let found = type(key.path), !found.agrees(with: .text(choices: [])) else { return nil }
-            return (key, "\(key.path) is \(found.name), but like compares texts")
-        }
+        case .truth(let operand):
+            operand.key.flatMap { key in
+                guard let found = type(key.path), found != .truth else { return nil }
+                return (key, "\(key.path) is \(found.name), which alone is no condition; compare it with a value")
+            }
+        case .like(let operand, _, _):
+            operand.key.flatMap { key in
+                guard let found = type(key.path), !found.agrees(with: .text(choices: [])) else { return nil }
+                return (key, "\(key.path) is \(found.name), but like compares texts")
+            }
         case .within(let operand, let values, _):
             values.reduce(nil) { $0 ?? Self.mismatch(operand, .literal($1), isEquality: true, type) }
         case .compare(let left, let comparator, let right):
@@ -84,7 +86,8 @@ extension Expression {
             !choices.contains(text)
         {
             return (
-                key, "\(key.path) is never '\(text)', but one of \(choices.joined(separator: ", "))"
+                key,
+                "\(key.path) is never '\(text)', but one of \(choices.joined(separator: ", "))"
                     + Schema.hint(for: text, among: choices)
             )
         }

@@ -97,7 +97,8 @@ struct Axis {
     }
 
     private static func axis(_ entry: SourceEntry) throws -> Axis {
-        let isNamed = Schema.node(at: entry.key) == nil && !NumberRange.isRange(entry.value)
+        let isNamed =
+            Schema.node(at: entry.key) == nil && !NumberRange.isRange(entry.value)
             && entry.value.entries?.allSatisfy { $0.value.entries != nil || $0.value.isNull } == true
         guard isNamed else { return try Axis(path: entry.key, written: entry.value, keyPlace: entry.place) }
         try requireFreeName(entry)

@@ -29,9 +29,10 @@ struct CellBuilder {
         let (regular, extra) = (arms.prefix(values.count), arms.dropFirst(values.count))
         try requireDistinct(arms)
         let excluded = try exclusions()
-        let cells = regular.flatMap { arm in seeds.map(arm.cell) }.filter { cell in
-            !excluded.contains { $0.matches(cell) }
-        } + extra.flatMap { arm in seeds.map(arm.cell) }
+        let cells =
+            regular.flatMap { arm in seeds.map(arm.cell) }.filter { cell in
+                !excluded.contains { $0.matches(cell) }
+            } + extra.flatMap { arm in seeds.map(arm.cell) }
         guard !cells.isEmpty else {
             throw InputError(file: document.file, "exclude leaves no cell, so there is nothing to run")
         }
@@ -119,9 +120,10 @@ struct CellBuilder {
             let patch = try Checker.check(.map(written, at: item.place), against: SweepDocument.sections)
             for leaf in Checker.leafPaths(of: patch) {
                 let value = leaf.value.json
-                result.choices.append(Choice(
-                    axis: leaf.path, value: value,
-                    label: "\(Schema.shortName(of: leaf.path))=\(value.stringValue ?? value.canonical)"))
+                result.choices.append(
+                    Choice(
+                        axis: leaf.path, value: value,
+                        label: "\(Schema.shortName(of: leaf.path))=\(value.stringValue ?? value.canonical)"))
             }
             result.patch = patch.merged(over: result.patch)
             return result

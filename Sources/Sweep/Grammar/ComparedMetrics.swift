@@ -44,7 +44,8 @@ struct ComparedMetrics {
                     .filter { path != "tokenizer.prologue_tokens" || $0 != 0 }
                 guard values.count > 1 else { return nil }
                 let isShort = values.allSatisfy { $0.objectValue == nil }
-                return isShort ? "\(path) = \(values.sorted(by: MeasuringProtocol.comesBefore).map(\.canonical).joined(separator: " or "))" : path
+                return isShort
+                    ? "\(path) = \(values.sorted(by: MeasuringProtocol.comesBefore).map(\.canonical).joined(separator: " or "))" : path
             }
             return differing.isEmpty
                 ? nil : "\(text) will be measured under different protocols (\(differing.joined(separator: "; "))): a column for each"

@@ -53,8 +53,12 @@ struct SeedChoice: Equatable {
 
     private static func inStep(_ entries: [SourceEntry], at place: Place) throws -> [SeedChoice] {
         let lists = try entries.map { entry in
-            (entry, try (entry.value.json.intValue == nil
-                ? NumberRange.values(of: entry.value, path: "seeds.\(entry.key)") : [entry.value]).map(seed))
+            (
+                entry,
+                try
+                    (entry.value.json.intValue == nil
+                    ? NumberRange.values(of: entry.value, path: "seeds.\(entry.key)") : [entry.value]).map(seed)
+            )
         }
         let count = lists.map(\.1.count).max() ?? 0
         guard count > 0 else { throw place.error("seeds has no values, so there is nothing to run") }

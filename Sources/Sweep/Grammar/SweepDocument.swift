@@ -89,9 +89,10 @@ struct SweepDocument {
             }
         }
         let nothing = SourceValue.map([], at: root.place)
-        settings = try errors.attempt {
-            try Checker.check(.map(written, at: root.place), against: Self.sections)
-        } ?? nothing
+        settings =
+            try errors.attempt {
+                try Checker.check(.map(written, at: root.place), against: Self.sections)
+            } ?? nothing
         self.grammar = grammar
         // What is wrong above is said together with what is wrong with the axes.
         if errors.isEmpty == false { _ = try errors.attempt { try Axis.all(of: self) } }

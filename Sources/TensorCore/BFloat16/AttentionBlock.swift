@@ -16,7 +16,8 @@ public func attentionBlock(
         x.rank == 3 && width % heads == 0 && width / heads % 2 == 0 && scale.count == width && gate.count == width
             && queries.shape == [width, width] && keysValues.shape == [2 * width, width]
             && projection.weight.shape == [width, width],
-        "attentionBlock: x \(x.shape), \(heads) heads, weights \(queries.shape), \(keysValues.shape) and \(projection.weight.shape) do not fit")
+        "attentionBlock: x \(x.shape), \(heads) heads, weights \(queries.shape), \(keysValues.shape) and \(projection.weight.shape) do not fit"
+    )
     let job = AttentionBlockJob(
         scale: scale.detached(), gate: gate.detached(), queries: queries.detached(),
         keysValues: keysValues.detached(), projection: projection.detached(), outputDropout: outputDropout,

@@ -18,7 +18,8 @@ struct BFloat16Attention {
         require(
             queryNorm.count == headWidth && keyNorm.count == headWidth && table.tokens == length
                 && table.cosine.width * 2 == headWidth && headWidth <= 1024,
-            "attentionBlock: head norms \(queryNorm.shape), \(keyNorm.shape) and a table of \(table.cosine.shape) do not fit \(heads) heads of \(length) x \(width)")
+            "attentionBlock: head norms \(queryNorm.shape), \(keyNorm.shape) and a table of \(table.cosine.shape) do not fit \(heads) heads of \(length) x \(width)"
+        )
     }
 
     var headWidth: Int { width / heads }
@@ -100,7 +101,9 @@ struct BFloat16Attention {
     ///
     /// With P the probabilities and P' the same after dropout: dV = P'ᵀ·dY, dP' = dY·Vᵀ,
     /// dS = P∘(dP − Σ dY∘Y)·scale, dQ = dS·K, dK = dSᵀ·Q.
-    func backward(_ dqkv: BFloat16Matrix, _ dmixed: BFloat16Matrix, _ mixed: BFloat16Matrix, _ lse: Tensor, _ qkv: BFloat16Matrix) -> PartialSums {
+    func backward(_ dqkv: BFloat16Matrix, _ dmixed: BFloat16Matrix, _ mixed: BFloat16Matrix, _ lse: Tensor, _ qkv: BFloat16Matrix)
+        -> PartialSums
+    {
         let norms = PartialSums(parts: count, width: 2 * headWidth)
         forEachRange { range in
             let scratch = Scratch(blockRows: blockRows, length: length, headWidth: headWidth)
@@ -124,7 +127,8 @@ struct BFloat16Attention {
     }
 
     private func backward(
-        _ index: Int, _ scratch: Scratch, _ dnorms: UnsafeMutablePointer<Float>, _ dqkv: BFloat16Matrix, _ dmixed: BFloat16Matrix, _ mixed: BFloat16Matrix,
+        _ index: Int, _ scratch: Scratch, _ dnorms: UnsafeMutablePointer<Float>, _ dqkv: BFloat16Matrix, _ dmixed: BFloat16Matrix,
+        _ mixed: BFloat16Matrix,
         _ lse: Tensor, _ qkv: BFloat16Matrix
     ) {
         let (own, at, d) = (qkv.pointer + start(index, stride: 3 * width), start(index, stride: width), headWidth)

@@ -79,7 +79,8 @@ private struct FeedForwardJob {
         require(
             scale.count == width && gate.count == width && width % 2 == 0 && up.weight.shape == [2 * hidden, width]
                 && down.weight.shape == [width, hidden],
-            "feedForwardBlock: x of width \(width), scale \(scale.shape), gate \(gate.shape), weights \(up.weight.shape) and \(down.weight.shape) do not fit")
+            "feedForwardBlock: x of width \(width), scale \(scale.shape), gate \(gate.shape), weights \(up.weight.shape) and \(down.weight.shape) do not fit"
+        )
         (self.scale, self.gate) = (scale.detached(), gate.detached())
         (self.up, self.down, self.dropout) = (up, down, dropout)
         padded = BFloat16Matrix.even(hidden)

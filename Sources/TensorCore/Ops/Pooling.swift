@@ -23,10 +23,11 @@ public func averagePool(_ x: Tensor, window: Window, countingPadding: Bool) -> T
 private func pool(
     _ x: Tensor, _ window: Window, op: String,
     forward: (_ y: UnsafeMutablePointer<Float>, _ x: UnsafePointer<Float>, image_window) -> Void,
-    backward: @escaping (
-        _ dx: UnsafeMutablePointer<Float>, _ dy: UnsafePointer<Float>, _ x: UnsafePointer<Float>,
-        _ y: UnsafePointer<Float>, image_window
-    ) -> Void
+    backward:
+        @escaping (
+            _ dx: UnsafeMutablePointer<Float>, _ dy: UnsafePointer<Float>, _ x: UnsafePointer<Float>,
+            _ y: UnsafePointer<Float>, image_window
+        ) -> Void
 ) -> Tensor {
     // A window in the padding alone would have neither a maximum nor a mean.
     require(

@@ -202,7 +202,11 @@ struct IndexBench {
                     ["fashion-cnn": Scores(protocol: space, values: ["rfid@fashion-cnn": quality / 4, "l1": 0.05, "fid_floor": 1.1])]),
                 stage(
                     "probe", ["tokens"], [:],
-                    ["probe": Scores(protocol: ["train_count": 10_000], values: ["probe.top1": 0.4 + 0.3 * Double.random(in: 0..<1, using: &generator), "probe.top5": 0.9])]),
+                    [
+                        "probe": Scores(
+                            protocol: ["train_count": 10_000],
+                            values: ["probe.top1": 0.4 + 0.3 * Double.random(in: 0..<1, using: &generator), "probe.top5": 0.9])
+                    ]),
             ]
         }
         let bits: [String: Double?] = ["bits.conditional.visual": 300, "bits.unconditional.visual": 320]

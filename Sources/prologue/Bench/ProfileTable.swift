@@ -33,11 +33,12 @@ struct ProfileTable {
             ])
         }
         let operations = Double(entries.reduce(0) { $0 + $1.operations }) / total
-        table.add(footnote: """
-            \(workload.rawValue), \(precision.rawValue), \(Parallel.threads) threads: \(Self.milliseconds(total / Double(Self.repetitions))) a \
-            repetition, \(Int(operations / 1e9)) GFLOP/s of matrix products, \(Int(100 * operations / ceiling)) % of the \
-            \(Int(ceiling / 1e9)) that products in the first cache reach
-            """)
+        table.add(
+            footnote: """
+                \(workload.rawValue), \(precision.rawValue), \(Parallel.threads) threads: \(Self.milliseconds(total / Double(Self.repetitions))) a \
+                repetition, \(Int(operations / 1e9)) GFLOP/s of matrix products, \(Int(100 * operations / ceiling)) % of the \
+                \(Int(ceiling / 1e9)) that products in the first cache reach
+                """)
         return table
     }
 

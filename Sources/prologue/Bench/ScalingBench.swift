@@ -41,7 +41,9 @@ struct ScalingBench {
                 .number(step.operations / step.seconds / 1e9),
             ])
         }
-        table.add(footnote: "\(precision.rawValue), \(Parallel.threads) threads; 6 layers, 80 tokens, width 256, batch 16, 1024 codes unless given")
+        table.add(
+            footnote:
+                "\(precision.rawValue), \(Parallel.threads) threads; 6 layers, 80 tokens, width 256, batch 16, 1024 codes unless given")
         let axes = ["tokens", "width", "batch", "codebook"]
         var plot = LinePlot(
             title: "Time of an AR training step, \(precision.rawValue)", xLabel: "operations of matrix products, GFLOP",

@@ -30,7 +30,8 @@ enum Workload: String, CaseIterable {
     }
 
     private func arConfig(_ precision: Precision) -> ARConfig {
-        let network = self == .baseArStep
+        let network =
+            self == .baseArStep
             ? TokenizerConfig.Network(width: 768, layers: 12, heads: 12, axes: [16, 24, 24]) : Self.network
         var config = ARConfig(layout: layout, network: network, labels: 11)
         config.precision = precision

@@ -105,7 +105,8 @@ struct BenchCommand: ParsableCommand {
     }
 
     private func benchIndex(_ runs: Int) throws {
-        let folder = keep.map { URL(fileURLWithPath: $0, isDirectory: true) }
+        let folder =
+            keep.map { URL(fileURLWithPath: $0, isDirectory: true) }
             ?? FileManager.default.temporaryDirectory.appendingPathComponent("index-bench-\(UUID().uuidString)")
         // It would be filled over what is there.
         guard !FileManager.default.fileExists(atPath: folder.path) else {

@@ -54,12 +54,13 @@ struct GarbageCommand: ParsableCommand {
             table,
             json: [
                 "removed": .bool(removed), "bytes": .int(garbage.bytes),
-                "items": .array(garbage.items.map { item in
-                    [
-                        "what": .string(item.kind.rawValue), "path": .string(item.path), "bytes": .int(item.bytes),
-                        "why": .string(item.why),
-                    ]
-                }),
+                "items": .array(
+                    garbage.items.map { item in
+                        [
+                            "what": .string(item.kind.rawValue), "path": .string(item.path), "bytes": .int(item.bytes),
+                            "why": .string(item.why),
+                        ]
+                    }),
             ])
     }
 

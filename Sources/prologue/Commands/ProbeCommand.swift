@@ -23,16 +23,22 @@ struct ProbeCommand: AsyncParsableCommand {
 
     @Argument(help: "Run ids, or the beginnings of ids.", completion: .runs) var runs: [String] = []
     @Option(help: "An HDF5 file of features and labels instead of runs.") var features: String?
-    @Option(name: .customLong("tokens"), parsing: .upToNextOption,
+    @Option(
+        name: .customLong("tokens"), parsing: .upToNextOption,
         help: "Sets of tokens: \(ProbedTokens.allCases.map(\.rawValue).joined(separator: ", ")) (default: the run's).")
     var tokens: [ProbedTokens] = []
-    @Option(parsing: .upToNextOption,
+    @Option(
+        parsing: .upToNextOption,
         help: "What is read of them: \(ProbedFeature.allCases.map(\.rawValue).joined(separator: ", ")) (default: the run's).")
     var read: [ProbedFeature] = []
-    @Option(parsing: .upToNextOption,
+    @Option(
+        parsing: .upToNextOption,
         help: "Controls: \(ProbeControl.allCases.map(\.rawValue).joined(separator: ", ")) (default: the run's).")
     var controls: [ProbeControl] = []
-    @Option(help: "How the classifier is fitted: \(ProbeClassifier.allCases.map(\.rawValue).joined(separator: ", ")) (default: the run's, logistic for a file).")
+    @Option(
+        help:
+            "How the classifier is fitted: \(ProbeClassifier.allCases.map(\.rawValue).joined(separator: ", ")) (default: the run's, logistic for a file)."
+    )
     var classifier: ProbeClassifier?
     @Option(help: "Training images, evenly over the classes.") var trainCount: Int?
     @OptionGroup var store: StoreOptions
@@ -70,7 +76,9 @@ struct ProbeCommand: AsyncParsableCommand {
                 table.add([.text(record.id), .text(what.joined(separator: ".")), .number(top1), .number(top5)])
             }
         }
-        table.add(footnote: "prologue: the K prologue tokens; first, random, pooled: as many visual ones; after a point what is read, if not the code "
+        table.add(
+            footnote:
+                "prologue: the K prologue tokens; first, random, pooled: as many visual ones; after a point what is read, if not the code "
                 + "vectors, or the control")
         output.show(table)
     }
@@ -87,12 +95,14 @@ struct ProbeCommand: AsyncParsableCommand {
             .number(result.report.top1), .number(result.report.top5), .number(file.trainCount), .number(file.testCount),
         ])
         for warning in result.warnings { table.add(footnote: "warning: \(warning)") }
-        output.show(table, json: [
-            "top1": .number(result.report.top1), "top5": .number(result.report.top5), "classes": .int(file.classes),
-            "train_count": .int(file.trainCount), "test_count": .int(file.testCount),
-            "penalty": result.penalty.map { .number($0) } ?? .null, "converged": result.converged.map { .bool($0) } ?? .null,
-            "classifier": .string(classifier.rawValue), "warnings": .array(result.warnings.map { .string($0) }),
-        ])
+        output.show(
+            table,
+            json: [
+                "top1": .number(result.report.top1), "top5": .number(result.report.top5), "classes": .int(file.classes),
+                "train_count": .int(file.trainCount), "test_count": .int(file.testCount),
+                "penalty": result.penalty.map { .number($0) } ?? .null, "converged": result.converged.map { .bool($0) } ?? .null,
+                "classifier": .string(classifier.rawValue), "warnings": .array(result.warnings.map { .string($0) }),
+            ])
     }
 }
 

@@ -137,7 +137,8 @@ extension RunsCommand {
                 FROM facts WHERE sweeps > 0
                 """)
             var table = Table(columns: [
-                .text("sweep"), .number("runs", decimals: 0), .number("stages", decimals: 0), .number("time", key: "hours", unit: "h", decimals: 3),
+                .text("sweep"), .number("runs", decimals: 0), .number("stages", decimals: 0),
+                .number("time", key: "hours", unit: "h", decimals: 3),
                 .number("work", key: "tflops", unit: "TFLOP", decimals: 3),
                 .number("of stages that other sweeps use too", key: "shared_hours", unit: "h", decimals: 3),
             ])

@@ -44,7 +44,9 @@ extension RunsCommand {
                 }
                 for name in column.isEmpty ? ["loss"] : column { isDrawn = try draw(role, name, tables) || isDrawn }
             }
-            if !isDrawn { throw InputError("nothing was logged by \(roles.joined(separator: " and ")) of \(names.joined(separator: ", "))") }
+            if !isDrawn {
+                throw InputError("nothing was logged by \(roles.joined(separator: " and ")) of \(names.joined(separator: ", "))")
+            }
         }
 
         private func draw(_ role: String, _ column: String, _ tables: [(id: String, table: MetricsTable)]) throws -> Bool {

@@ -31,10 +31,12 @@ extension RunsCommand {
             let difference = try RunDifference(ids, in: store)
             var table = Table(columns: [.text("key")] + ids.map { .text($0) })
             for row in difference.rows {
-                table.add([.text(row.key)] + row.values.map { value in
-                    guard let value, value != .null else { return .missing }
-                    return .text(value.stringValue ?? value.canonical)
-                })
+                table.add(
+                    [.text(row.key)]
+                        + row.values.map { value in
+                            guard let value, value != .null else { return .missing }
+                            return .text(value.stringValue ?? value.canonical)
+                        })
             }
             if difference.rows.isEmpty { table.add(footnote: "no difference in settings, seeds, code, machine or scores") }
             output.show(table, json: json(difference))
@@ -42,10 +44,11 @@ extension RunsCommand {
 
         /// Values as what they are, which a table of texts cannot say.
         private func json(_ difference: RunDifference) -> JSONValue {
-            .array(difference.rows.map { row in
-                let values = zip(difference.runs, row.values).map { ($0, $1 ?? .null) }
-                return ["key": .string(row.key), "values": .object(Dictionary(uniqueKeysWithValues: values))]
-            })
+            .array(
+                difference.rows.map { row in
+                    let values = zip(difference.runs, row.values).map { ($0, $1 ?? .null) }
+                    return ["key": .string(row.key), "values": .object(Dictionary(uniqueKeysWithValues: values))]
+                })
         }
     }
 
@@ -60,7 +63,8 @@ extension RunsCommand {
                   prologue runs lineage quickstart-prologue-s0
                 """)
 
-        @Argument(help: ArgumentHelp("Run or stage, or the beginning of its id.", valueName: "id"), completion: .runsAndStages) var name: String
+        @Argument(help: ArgumentHelp("Run or stage, or the beginning of its id.", valueName: "id"), completion: .runsAndStages) var name:
+            String
         @Option(help: "Only the stages behind this score of a run.", completion: .metrics) var metric: String?
         @OptionGroup var store: StoreOptions
         @OptionGroup var output: TableOptions
@@ -75,8 +79,9 @@ extension RunsCommand {
                 return try show(stage: stage, index)
             }
             guard stages.isEmpty else {
-                throw InputError("'\(name)' begins the names of \(stages.count) stages: "
-                    + stages.prefix(8).joined(separator: ", ") + (stages.count > 8 ? ", …" : ""))
+                throw InputError(
+                    "'\(name)' begins the names of \(stages.count) stages: "
+                        + stages.prefix(8).joined(separator: ", ") + (stages.count > 8 ? ", …" : ""))
             }
             try show(run: store.run(runIDOrStageHint(store)), index)
         }

@@ -69,7 +69,8 @@ extension RunsCommand {
             for run in removed.runs { try index.refresh(run: run) }
             let isAll = removed.runs == removal.runs && removed.stages.count == removal.stages.count
             print(
-                isAll ? "removed"
+                isAll
+                    ? "removed"
                     : "removed \(removed.runs.count) runs and \(removed.stages.count) stages; the others are in use by now")
         }
 

@@ -15,7 +15,9 @@ extension RunsCommand {
                   prologue runs note --sweep quickstart "the second seed was interrupted twice"
                 """)
 
-        @Argument(help: ArgumentHelp("Run, or the beginning of its id, and the note; without one, those there are are shown.", valueName: "run"), completion: .runs)
+        @Argument(
+            help: ArgumentHelp("Run, or the beginning of its id, and the note; without one, those there are are shown.", valueName: "run"),
+            completion: .runs)
         var words: [String] = []
         @Option(help: "A sweep instead of a run.", completion: .sweeps) var sweep: String?
         @Option(help: ArgumentHelp("Take away the note of this number.", valueName: "number")) var remove: Int?

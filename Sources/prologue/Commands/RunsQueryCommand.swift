@@ -72,23 +72,25 @@ extension Table {
             while names.contains(key) { (key, number) = ("\(name)_\(number)", number + 1) }
             names.append(key)
         }
-        self.init(columns: names.indices.map { column in
-            var (numbers, texts, fractions) = (false, false, false)
-            for row in rows {
-                switch row[column] {
-                case .int: numbers = true
-                case .number: (numbers, fractions) = (true, true)
-                case .string: texts = true
-                default: break
+        self.init(
+            columns: names.indices.map { column in
+                var (numbers, texts, fractions) = (false, false, false)
+                for row in rows {
+                    switch row[column] {
+                    case .int: numbers = true
+                    case .number: (numbers, fractions) = (true, true)
+                    case .string: texts = true
+                    default: break
+                    }
                 }
-            }
-            return numbers && !texts ? .number(names[column], decimals: fractions ? 4 : 0) : .text(names[column])
-        })
-        for row in rows {
-            add(row.map { value in
-                value.intValue.map { .integer($0) } ?? value.doubleValue.map { .number($0) } ?? value.stringValue.map { .text($0) }
-                    ?? (value == .null ? .missing : .text(value.canonical))
+                return numbers && !texts ? .number(names[column], decimals: fractions ? 4 : 0) : .text(names[column])
             })
+        for row in rows {
+            add(
+                row.map { value in
+                    value.intValue.map { .integer($0) } ?? value.doubleValue.map { .number($0) } ?? value.stringValue.map { .text($0) }
+                        ?? (value == .null ? .missing : .text(value.canonical))
+                })
         }
     }
 }

@@ -129,27 +129,30 @@ private struct RunDescription {
             ],
             "tags": .array(annotations.tags.sorted().map { .string($0) }),
             "notes": .array(annotations.notes.map { .string($0.text) }),
-            "stages": .array(stages.map { stage in
-                [
-                    "role": .string(stage.role), "id": .string(stage.handle.id), "state": .string(state(of: stage.handle)),
-                    "seconds": stage.record.map { .number($0.wallSeconds) } ?? .null,
-                    "inputs": .object((stage.record?.identity.inputs ?? [:]).mapValues { .string($0) }),
-                ]
-            }),
-            "metrics": .array(metrics.map { metric in
-                let content = protocols.first { $0.stage == metric.stage && $0.name == metric.protocolName }?.content
-                return [
-                    "name": .string(metric.name), "value": metric.value.map { .number($0) } ?? .null,
-                    "stage": .string(metric.stage), "protocol": .string(metric.protocolName),
-                    "protocol_content": content ?? .null,
-                ]
-            }),
-            "artifacts": .array(artifacts.map { artifact in
-                [
-                    "kind": .string(artifact.kind), "path": .string(artifact.path),
-                    "description": .string(artifact.description),
-                ]
-            }),
+            "stages": .array(
+                stages.map { stage in
+                    [
+                        "role": .string(stage.role), "id": .string(stage.handle.id), "state": .string(state(of: stage.handle)),
+                        "seconds": stage.record.map { .number($0.wallSeconds) } ?? .null,
+                        "inputs": .object((stage.record?.identity.inputs ?? [:]).mapValues { .string($0) }),
+                    ]
+                }),
+            "metrics": .array(
+                metrics.map { metric in
+                    let content = protocols.first { $0.stage == metric.stage && $0.name == metric.protocolName }?.content
+                    return [
+                        "name": .string(metric.name), "value": metric.value.map { .number($0) } ?? .null,
+                        "stage": .string(metric.stage), "protocol": .string(metric.protocolName),
+                        "protocol_content": content ?? .null,
+                    ]
+                }),
+            "artifacts": .array(
+                artifacts.map { artifact in
+                    [
+                        "kind": .string(artifact.kind), "path": .string(artifact.path),
+                        "description": .string(artifact.description),
+                    ]
+                }),
         ]
     }
 }

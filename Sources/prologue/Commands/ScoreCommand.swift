@@ -64,7 +64,8 @@ struct ScoreCommand: ParsableCommand {
         let distance = measured("Fréchet distance") { try frechetDistance(samples.statistics, reference.statistics) }
         let spatial = measured("sFID") { try spatialDistance(reference, samples) }
         let inception = measured("Inception score") { try inceptionScore(samples) }
-        let nearness = withoutPrecisionRecall
+        let nearness =
+            withoutPrecisionRecall
             ? nil : measured("Precision and recall") { try precisionRecall(reference, samples) }
         let warnings = [("reference", reference), ("samples", samples)].compactMap { name, file in
             file.features.flatMap { fewImages($0.rows, of: name, dimensions: dimensions.0) }
@@ -74,7 +75,8 @@ struct ScoreCommand: ParsableCommand {
             .number("images", key: "count", decimals: 0), .number("reference\nimages", key: "reference_count", decimals: 0),
             .number("dimensions", decimals: 0), .number("Fréchet\ndistance", key: "frechet", decimals: 4),
             .number("spatial\ndistance", key: "spatial_frechet", decimals: 4),
-            .number("inception\nscore", key: "inception_score", decimals: 4), .number("precision", decimals: 4), .number("recall", decimals: 4),
+            .number("inception\nscore", key: "inception_score", decimals: 4), .number("precision", decimals: 4),
+            .number("recall", decimals: 4),
         ])
         table.add([
             .number(samples.features.map { Double($0.rows) }), .number(reference.features.map { Double($0.rows) }),

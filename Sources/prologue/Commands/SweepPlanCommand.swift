@@ -84,12 +84,13 @@ private struct PlanDocument {
         [
             "sweep": .string(plan.sweep),
             "notes": .array(plan.notes.map { .string($0) }),
-            "cells": .array(plan.cells.map { cell in
-                [
-                    "cell": .string(cell.name), "arm": .string(cell.arm), "run": .string(cell.run), "seed": .int(cell.seed),
-                    "stages": .array(cell.stages.map(stage)),
-                ]
-            }),
+            "cells": .array(
+                plan.cells.map { cell in
+                    [
+                        "cell": .string(cell.name), "arm": .string(cell.arm), "run": .string(cell.run), "seed": .int(cell.seed),
+                        "stages": .array(cell.stages.map(stage)),
+                    ]
+                }),
             "to_do": .array(plan.totals.map(total)),
             "total": total(plan.total),
             "seconds": number(plan.total.seconds),

@@ -115,17 +115,18 @@ extension SweepCommand {
         private static func json(_ status: SweepStatus) -> JSONValue {
             [
                 "sweep": .string(status.sweep),
-                "cells": .array(status.cells.map { cell in
-                    var members: [String: JSONValue] = [
-                        "cell": .string(cell.name), "run": .string(cell.run), "state": .string(cell.state.rawValue),
-                        "stages_done": int(cell.stagesDone), "stages": int(cell.stages), "message": .string(cell.message),
-                        "skipped": .object(cell.skipped.mapValues { .string($0) }),
-                        "work": .array(cell.work.map { .object(json($0)) }),
-                    ]
-                    // The first of them also by itself, for readers that want one.
-                    members.merge(cell.work.first.map { json($0) } ?? nothing) { own, _ in own }
-                    return .object(members)
-                }),
+                "cells": .array(
+                    status.cells.map { cell in
+                        var members: [String: JSONValue] = [
+                            "cell": .string(cell.name), "run": .string(cell.run), "state": .string(cell.state.rawValue),
+                            "stages_done": int(cell.stagesDone), "stages": int(cell.stages), "message": .string(cell.message),
+                            "skipped": .object(cell.skipped.mapValues { .string($0) }),
+                            "work": .array(cell.work.map { .object(json($0)) }),
+                        ]
+                        // The first of them also by itself, for readers that want one.
+                        members.merge(cell.work.first.map { json($0) } ?? nothing) { own, _ in own }
+                        return .object(members)
+                    }),
                 "overall": [
                     "stages_done": .int(status.overall.done), "stages": .int(status.overall.stages),
                     "unknown_runs": .int(status.overall.unknownRuns), "elapsed_seconds": number(status.overall.elapsed),

@@ -88,7 +88,8 @@ struct SemanticsFigures {
 
     func completions(_ mode: String) -> [ReportDocument.Block] {
         let sets = GivenSets(results.scores, mode: mode)
-        let measures = SemanticsTables.completionMeasures.filter { !$0.name.hasSuffix("_across") }
+        let measures =
+            SemanticsTables.completionMeasures.filter { !$0.name.hasSuffix("_across") }
             + [("gfid", "gFID of completions", false), ("pixel_distance", "pixel distance to the source", true)]
         let told = mode == "class" ? ", class given" : ", no class given"
         let figures = measures.compactMap { measure -> ReportDocument.Figure? in
@@ -121,11 +122,13 @@ struct SemanticsFigures {
             arrays.map(arm.label, .visual).map { figure("information-\(arm.label)-visual", Self.informationCaption, $0.svg()) }
         }
         let single = zip(results.arms, arrays).flatMap { arm, arrays in
-            arrays.runs.count < 2 ? [] : arrays.runs.compactMap { run in
-                arrays.map("\(arm.label), seed \(run.seed)", .prologue, seed: run.seed).map {
-                    figure("information-\(arm.label)-prologue-s\(run.seed)", "one tokenizer", $0.svg())
+            arrays.runs.count < 2
+                ? []
+                : arrays.runs.compactMap { run in
+                    arrays.map("\(arm.label), seed \(run.seed)", .prologue, seed: run.seed).map {
+                        figure("information-\(arm.label)-prologue-s\(run.seed)", "one tokenizer", $0.svg())
+                    }
                 }
-            }
         }
         let costs = positionCosts(arrays)
         return (prologues.isEmpty ? [] : [.figures(prologues)])
@@ -154,8 +157,10 @@ struct SemanticsFigures {
             guard !series.isEmpty else { return nil }
             var plot = LinePlot(title: "\(arm.label): prologue tokens", xLabel: "prologue token", yLabel: "nats", series: series)
             plot.possible = 0...Double.infinity
-            return figure("prologue-cost-\(arm.label)", "bands: 95 % intervals over seeds; in the data, entropies given earlier "
-                + "tokens come out too low once there are few images to a prefix", plot.svg())
+            return figure(
+                "prologue-cost-\(arm.label)",
+                "bands: 95 % intervals over seeds; in the data, entropies given earlier "
+                    + "tokens come out too low once there are few images to a prefix", plot.svg())
         }
     }
 
@@ -167,12 +172,13 @@ struct SemanticsFigures {
             let series = results.arms.enumerated().map { place, arm in
                 BarPlot.Series(arm.label, values: parts.map { bar(arm, "info.cost.\($0).\(mode)") }, colour: place)
             }
-            figures.append(figure(
-                "costs-\(mode)", "bars: 95 % intervals over seeds, or over held-out images where there is one seed",
-                BarPlot(
-                    title: "What the prior pays for tokens, \(spelt)", xLabel: "tokens", yLabel: "nats per image",
-                    groups: parts.map { $0 == "tokens" ? "all tokens" : $0 }, series: series
-                ).svg()))
+            figures.append(
+                figure(
+                    "costs-\(mode)", "bars: 95 % intervals over seeds, or over held-out images where there is one seed",
+                    BarPlot(
+                        title: "What the prior pays for tokens, \(spelt)", xLabel: "tokens", yLabel: "nats per image",
+                        groups: parts.map { $0 == "tokens" ? "all tokens" : $0 }, series: series
+                    ).svg()))
         }
         if let difference = costDifferences { figures.append(difference) }
         return figures.isEmpty ? [] : [.figures(figures)]
@@ -186,13 +192,15 @@ struct SemanticsFigures {
             ("visual", "info.cost.visual.noclass"), ("−ELBO", "info.cost.total.noclass"),
         ].filter { names.contains($0.1) }
         let series = results.arms.enumerated().filter { !$0.element.isBaseline }.map { place, arm in
-            BarPlot.Series(arm.label, values: parts.map { _, name in
-                let other = Dictionary(baseline.values(name).map { ($0.replicate, $0.value) }, uniquingKeysWith: { $1 })
-                let differences = arm.values(name).compactMap { value in other[value.replicate].map { value.value - $0 } }
-                return Estimate(of: differences).map { estimate in
-                    BarPlot.Value(estimate.mean, interval: estimate.interval.map { $0.low...$0.high })
-                }
-            }, colour: place)
+            BarPlot.Series(
+                arm.label,
+                values: parts.map { _, name in
+                    let other = Dictionary(baseline.values(name).map { ($0.replicate, $0.value) }, uniquingKeysWith: { $1 })
+                    let differences = arm.values(name).compactMap { value in other[value.replicate].map { value.value - $0 } }
+                    return Estimate(of: differences).map { estimate in
+                        BarPlot.Value(estimate.mean, interval: estimate.interval.map { $0.low...$0.high })
+                    }
+                }, colour: place)
         }
         guard series.contains(where: { $0.values.contains { $0 != nil } }) else { return nil }
         let plot = BarPlot(

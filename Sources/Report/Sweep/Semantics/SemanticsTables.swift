@@ -114,10 +114,11 @@ struct SemanticsTables {
         }
         for (measure, ofPixels) in [("agreement", false), ("likeness", false), ("layout", true)] {
             for set in ["first-\(k)", "random-\(k)", "first-\(2 * k)"] {
-                pairs.append((
-                    "completions, \(measure)", set, completion(measure, "first-\(k)", ofPixels: ofPixels),
-                    completion(measure, set, ofPixels: ofPixels)
-                ))
+                pairs.append(
+                    (
+                        "completions, \(measure)", set, completion(measure, "first-\(k)", ofPixels: ofPixels),
+                        completion(measure, set, ofPixels: ofPixels)
+                    ))
             }
         }
         var table = Table(columns: [

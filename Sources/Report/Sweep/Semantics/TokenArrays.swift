@@ -35,12 +35,14 @@ struct TokenArrays {
             }
             return Run(seed: run.seed, prologueTokens: prologueTokens, values: values)
         }
-        let named = [("class", "info.class_entropy")] + (runs.first?.values.keys ?? [:].keys).filter {
-            $0.hasSuffix("_information") && $0 != "class_information"
-        }.sorted().map { name in
-            let factor = String(name.dropLast("_information".count))
-            return (factor, "info.factor_entropy.\(factor)")
-        }
+        let named =
+            [("class", "info.class_entropy")]
+            + (runs.first?.values.keys ?? [:].keys).filter {
+                $0.hasSuffix("_information") && $0 != "class_information"
+            }.sorted().map { name in
+                let factor = String(name.dropLast("_information".count))
+                return (factor, "info.factor_entropy.\(factor)")
+            }
         variables = named.map { ($0.0, arm.values($0.1).map(\.value)) }
     }
 
