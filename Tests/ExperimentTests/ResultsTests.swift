@@ -64,12 +64,14 @@ import Testing
         let runner = try place.runner("seeds: [0, 1]")
         #expect(try runner.run().done.count == 2)
         let whole = try SweepResults(runner.sweep, in: place.store)
-        #expect(whole.notes.isEmpty && whole.arms[0].values("l1@pixels").count == 2)
+        #expect(whole.arms[0].values("l1@pixels").count == 2)
         let stage = try #require(whole.arms[0].runs[0].stages["reconstructions"]?.record?.id)
         try Data("{\"protocol\": {}, \"values\"".utf8).write(to: place.store.stage(id: stage).url("scores/pixels.json"))
         let rest = try SweepResults(runner.sweep, in: place.store)
         #expect(rest.arms[0].values("l1@pixels").count == 1 && rest.arms[0].values("gfid@shapes-cnn.nocfg").count == 2)
-        #expect(rest.notes.count == 1 && rest.notes[0].contains("left out: ") && rest.notes[0].contains("pixels.json"))
+        // Beside what the toy's own stages warn of.
+        let notes = rest.notes.filter { !whole.notes.contains($0) }
+        #expect(notes.count == 1 && notes[0].contains("left out: ") && notes[0].contains("pixels.json"))
     }
 
     @Test func labelsAreWhatDiffers() {
