@@ -70,17 +70,20 @@ public struct MetricName: Hashable, Sendable {
 
     /// Over some lines: gFID, @fashion-cnn, nocfg.
     public var titleLines: [String] {
-        [measure.title] + (self[.features].map { ["@\($0)"] } ?? []) + details
+        [measure.title] + (self[.features].map { ["@\($0)"] } ?? []) + details()
     }
 
     /// In one line, without the feature space: "gFID nocfg".
-    public var title: String { ([measure.title] + details).joined(separator: " ") }
+    public var title: String { ([measure.title] + details()).joined(separator: " ") }
 
-    private var details: [String] {
+    /// The title of the curve that a score with a place is on: "gFID nocfg", whatever the step.
+    public var curveTitle: String { ([measure.title] + details(withPlace: false)).joined(separator: " ") }
+
+    private func details(withPlace: Bool = true) -> [String] {
         var details: [String] = []
         if let sampler = self[.sampler] { details.append(sampler) }
-        if let step = self[.step] { details.append("step \(step)") }
-        if let scale = self[.guidance] { details.append("guidance \(scale)") }
+        if withPlace, let step = self[.step] { details.append("step \(step)") }
+        if withPlace, let scale = self[.guidance] { details.append("guidance \(scale)") }
         if let temperature = self[.temperature] { details.append("T \(temperature)") }
         for field in [MetricField.segment, .factor, .tokens, .reading, .control] {
             if let value = self[field] { details.append(value.replacing("_", with: " ")) }

@@ -58,7 +58,7 @@ import Testing
             withDestinationURL: packageRoot.appendingPathComponent("Experiments/presets"))
         try FileManager.default.copyItem(
             at: finishedSweep.get().place.store.appendingPathComponent("stages"), to: place.folder.appendingPathComponent("stages"))
-        try FileManager.default.createDirectory(at: place.store, withIntermediateDirectories: true)
+        try FileManager.default.createDirectory(at: place.store.appendingPathComponent("runs"), withIntermediateDirectories: true)
         try FileManager.default.moveItem(
             at: place.folder.appendingPathComponent("stages"), to: place.store.appendingPathComponent("stages"))
         #expect(try place.run("sweep", "run", place.sweep, "-q", "--workers", "1").code == 0)

@@ -109,7 +109,7 @@ import Testing
                 numpy.savez("images.npz", arr_0=numpy.zeros((2, 4, 4, 3), "u1"))
                 numpy.savez("half.npz", mu=mu)
                 numpy.savez("flat.npz", features=numpy.ones(5))
-                numpy.savez("whole.npz", features=numpy.ones((5, 6), "i8"))
+                numpy.savez("complex.npz", features=numpy.ones((5, 6), "c8"))
                 numpy.savez("crooked.npz", mu=mu, sigma=sigma[:, :3])
                 numpy.savez("narrow.npz", features=real[:, :4])
                 numpy.savez("nan.npz", features=real * numpy.nan)
@@ -119,7 +119,7 @@ import Testing
                 """)
         for (file, says) in [
             ("images.npz", "Inception weights"), ("half.npz", "sigma"), ("half_s.npz", "sigma_s"), ("flat.npz", "[images, features]"),
-            ("whole.npz", "int64"), ("crooked.npz", "[d, d]"), ("narrow.npz", "of 4: they cannot"), ("nan.npz", "finite"),
+            ("complex.npz", "complex"), ("crooked.npz", "[d, d]"), ("narrow.npz", "of 4: they cannot"), ("nan.npz", "finite"),
             ("one.npz", "at least 2"), ("cut.npz", "truncated"), ("none.npz", "none.npz"), ("sweep.yaml", ".npz or .h5"),
         ] {
             let ended = try place.run("score", "real.npz", file)

@@ -9,7 +9,7 @@ import Testing
         (["sweep", "run", "FILE", "--set", "prior.stesp=5"], ["prior.stesp", "did you mean prior.steps"]),
         (["sweep", "run", "FILE", "--set", "prior.steps=many"], ["prior.steps", "many"]),
         (["sweep", "run", "FILE", "--only", "tokenizer.varant = 'x'"], ["tokenizer.variant"]),
-        (["sweep", "plan", "FILE", "--only", "arm = 'none'"], ["no cell", "baseline"]),
+        (["sweep", "plan", "FILE", "--only", "arm = 'none'"], ["arm is never 'none'", "baseline"]),
         (["sweep", "status", "nowhere.yaml"], ["nowhere.yaml"]),
         (["train", "FILE", "--stage", "tokeniser"], ["tokeniser", "did you mean 'tokenizer'"]),
         (["runs", "list", "--store", "nowhere"], ["nowhere"]),

@@ -97,8 +97,8 @@ import Testing
         let report = try place.run("report", place.sweep, "--set", "prior.snapshots=[10, 20]", "--output", place.folder.path)
         #expect(report.code == 0, "\(report.errors)")
         let text = try String(contentsOf: place.folder.appendingPathComponent("report.md"), encoding: .utf8)
-        #expect(text.contains("gfid@shapes-cnn.nocfg over training steps of the prior"))
-        #expect(text.contains("gfid@shapes-cnn over guidance scale"))
+        #expect(text.contains("gFID nocfg over training steps of the prior"))
+        #expect(text.contains("gFID over guidance scale"))
     }
 
     @Test func snapshotsMustBeInOrderAndBeforeTheEnd() throws {

@@ -11,6 +11,8 @@ struct ScoreCurves {
     /// A score along an axis: its values' names by place.
     private struct Curve {
         let score: String
+        /// One of its values.
+        let example: MetricName
         let axis: (key: String, title: String)
         var names: [(x: Double, name: String)] = []
     }
@@ -21,7 +23,7 @@ struct ScoreCurves {
             guard let (axis, x) = name.place, let title = Self.axes[axis] else { continue }
             let score = name.curve
             let place = curves.firstIndex { $0.score == score && $0.axis.key == axis.rawValue } ?? curves.endIndex
-            if place == curves.endIndex { curves.append(Curve(score: score, axis: (axis.rawValue, title))) }
+            if place == curves.endIndex { curves.append(Curve(score: score, example: name, axis: (axis.rawValue, title))) }
             curves[place].names.append((x, name.text))
         }
         figures = curves.compactMap { Self.figure($0, results) }
@@ -36,10 +38,10 @@ struct ScoreCurves {
             return LinePlot.Series(arm.label, points: points, isDashed: style.isDashed, colour: style.colour)
         }
         guard !series.isEmpty else { return nil }
-        let score = MetricName(curve.score)
-        let title = "\(score.title) over \(curve.axis.title)"
-        var plot = LinePlot(title: title, xLabel: curve.axis.title, yLabel: score.title, series: series)
-        plot.possible = score.measure.possible
+        let (score, measured) = (curve.example.curveTitle, curve.example.measure)
+        let title = "\(score) over \(curve.axis.title)"
+        var plot = LinePlot(title: title, xLabel: curve.axis.title, yLabel: score, series: series)
+        plot.possible = measured.possible
         let points = series.flatMap(\.points)
         if plot.possible.upperBound > 1 { plot.yScale = .suiting(points.map(\.y)) }
         if plot.yScale == .logarithmic, let least = points.map(\.y).min() {

@@ -8,7 +8,8 @@ import Foundation
 /// The lock is recursive: a call may be made inside the closure of another.
 enum HDF5Library {
     private static let lock = NSRecursiveLock()
-    /// At the end of the process the library would close what has been left open because it could not be written.
+    /// At the end of the process the library would close what has been left open because it could not be written. To be said
+    /// before anything else is asked of it.
     private static let staysAtExit: Void = { _ = H5dont_atexit() }()
     /// Where the library says why a call failed; guarded by `lock`, never freed.
     private nonisolated(unsafe) static let message = UnsafeMutablePointer<CChar>.allocate(capacity: H5_MESSAGE_SIZE)
@@ -36,6 +37,7 @@ enum HDF5Library {
     static func release(_ body: () -> herr_t) {
         lock.lock()
         defer { lock.unlock() }
+        _ = staysAtExit
         h5_note_failures(message)
         _ = body()
     }
