@@ -10,15 +10,16 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* What a thread takes: its buffer, its stack, its part of the heap. What the process takes besides. In MiB. */
-enum { PER_THREAD = 64, BESIDES = 384 };
+/* What a thread of OpenBLAS takes at the start: its stack and its part of the heap. What a thread of ours takes with its first
+ * product: the buffer that OpenBLAS gives it. What the process takes besides. In MiB. */
+enum { PER_BLAS_THREAD = 64, PER_THREAD = 128, BESIDES = 320 };
 
-static long blas_threads(char **environment) {
-    static const char *const names[] = {"OPENBLAS_NUM_THREADS=", "GOTO_NUM_THREADS=", "OMP_NUM_THREADS="};
-    for (int i = 0; i < 3; i++)
+/* The first of the variables that is a number, else the cores that the process may use. */
+static long threads(const char *const *names, char **environment) {
+    for (; *names; names++)
         for (char **entry = environment; entry && *entry; entry++)
-            if (strncmp(*entry, names[i], strlen(names[i])) == 0) {
-                long asked = atol(*entry + strlen(names[i]));
+            if (strncmp(*entry, *names, strlen(*names)) == 0) {
+                long asked = atol(*entry + strlen(*names));
                 if (asked > 0) return asked;
             }
     cpu_set_t cores;
@@ -29,7 +30,9 @@ static void require_address_space(int count, char **arguments, char **environmen
     (void)count, (void)arguments;
     struct rlimit limit;
     if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return;
-    long needed = BESIDES + PER_THREAD * blas_threads(environment);
+    static const char *const blas[] = {"OPENBLAS_NUM_THREADS=", "GOTO_NUM_THREADS=", "OMP_NUM_THREADS=", NULL};
+    static const char *const own[] = {"PROLOGUE_THREADS=", NULL};
+    long needed = BESIDES + PER_BLAS_THREAD * threads(blas, environment) + PER_THREAD * threads(own, environment);
     size_t bytes = (size_t)needed << 20;
     void *space = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (space != MAP_FAILED) {
@@ -40,7 +43,7 @@ static void require_address_space(int count, char **arguments, char **environmen
     int length = snprintf(
         text, sizeof text,
         "error: too little memory: to begin with, %ld MiB of address space are needed beside the program itself, and the limit "
-        "is %ld MiB in all (ulimit -v); raise it, or set OPENBLAS_NUM_THREADS=1\n",
+        "is %ld MiB in all (ulimit -v); raise it, or set PROLOGUE_THREADS=1 and OPENBLAS_NUM_THREADS=1\n",
         needed, (long)(limit.rlim_cur >> 20));
     if (write(STDERR_FILENO, text, (size_t)length) < 0) _exit(3);
     _exit(2);

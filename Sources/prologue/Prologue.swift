@@ -44,6 +44,7 @@ struct Prologue: AsyncParsableCommand {
     /// Returns the exit code.
     private static func run() async -> Int32 {
         do {
+            try requireCommand(CommandLine.arguments.dropFirst(), of: Prologue.self)
             var command = try parseAsRoot()
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()

@@ -18,7 +18,8 @@ import Testing
         (["runs", "list", "--status", "finished"], ["finished", "done"]),
         (["verify", "nowhere.safetensors"], ["nowhere.safetensors"]),
         (["sweep", "run"], ["file"]),
-        (["swep"], ["swep"]),
+        (["sweeep", "run", "FILE"], ["no command 'sweeep'", "did you mean 'sweep'"]),
+        (["sweep", "rnu", "FILE"], ["no command 'rnu'", "did you mean 'run'"]),
     ]
 
     @Test(arguments: mistakes.indices)
@@ -30,6 +31,17 @@ import Testing
         #expect(ended.output.isEmpty)
         for part in says { #expect(ended.errors.contains(part), "\(arguments): \(ended.errors)") }
         expectNoTrace(ended)
+    }
+
+    /// OpenBLAS would try again for ever, deaf to signals.
+    @Test func tooLittleAddressSpaceIsSaidAtTheStart() throws {
+        let place = try Workplace()
+        let ended = try RunningProgram(
+            URL(fileURLWithPath: "/bin/bash"),
+            ["-c", "ulimit -v 700000; exec \"$0\" \"$@\"", program.path, "sweep", "run", place.sweep],
+            in: place.folder, environment: ["PROLOGUE_THREADS": "8", "OPENBLAS_NUM_THREADS": "2"]
+        ).wait()
+        #expect(ended.code == 2 && ended.errors.contains("too little memory"), "\(ended)")
     }
 
     @Test func anUnknownKeyIsAnErrorWithItsLine() throws {
