@@ -36,7 +36,7 @@ public final class NumpyRows {
         guard rows > 0 else { return nil }
         let rowBytes = shape.dropFirst().reduce(header.valueBytes, *)
         defer { position += rows }
-        try MemoryBudget.require(rows * rowBytes, file: file, "array '\(member)', \(rows) rows of it,")
+        try MemoryClaim.require(rows * rowBytes, file: file, "array '\(member)', \(rows) rows of it,")
         guard header.isColumnMajor else {
             return header.array(try reader.read(rows * rowBytes), shape: [rows] + shape.dropFirst())
         }

@@ -45,7 +45,7 @@ public final class ZipMemberReader {
     /// All that is left. The size is what the directory claims: memory is asked for as the content comes.
     func readAll() throws -> [UInt8] {
         let part = 1 << 24
-        try MemoryBudget.require(size - produced, file: handle.file, "member '\(name)'")
+        try MemoryClaim.require(size - produced, file: handle.file, "member '\(name)'")
         var content = try read(part)
         while produced < size { content += try read(part) }
         return content

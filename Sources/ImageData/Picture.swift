@@ -24,7 +24,7 @@ public struct Picture: Sendable, Equatable {
         guard height > 0, width > 0, height <= mostPixels / width else {
             throw InputError(file: file, "has \(height)×\(width) pixels; pictures of 1 to \(mostPixels) pixels are read")
         }
-        try MemoryBudget.require(height * width * channels, file: file, "the picture of \(height)×\(width) pixels")
+        try MemoryClaim.require(height * width * channels, file: file, "the picture of \(height)×\(width) pixels")
     }
 
     /// Grey repeated as red, green and blue; or colour as its luma 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601), rounded.

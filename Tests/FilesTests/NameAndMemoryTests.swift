@@ -14,9 +14,9 @@ import Testing
     }
 
     @Test func memoryThatCannotBeHadIsAnError() throws {
-        try MemoryBudget.require(1 << 20, file: "a.h5", "dataset 'x'")
+        try MemoryClaim.require(1 << 20, file: "a.h5", "dataset 'x'")
         for bytes in [1 << 45, Int.max] {
-            let message = try #require(throws: InputError.self) { try MemoryBudget.require(bytes, file: "a.h5", "dataset 'x'") }.message
+            let message = try #require(throws: InputError.self) { try MemoryClaim.require(bytes, file: "a.h5", "dataset 'x'") }.message
             #expect(message.hasPrefix("a.h5: dataset 'x' takes "), "\(message)")
         }
     }

@@ -182,7 +182,7 @@ extension HDF5File {
     ) throws -> [Element] {
         if count == 0 { return [] }
         let (bytes, overflow) = count.multipliedReportingOverflow(by: Element.hdf5Kind.byteCount)
-        try MemoryBudget.require(overflow ? .max : bytes, file: name, "dataset '\(path)'")
+        try MemoryClaim.require(overflow ? .max : bytes, file: name, "dataset '\(path)'")
         var values = [Element](repeating: .zero, count: count)
         try values.withUnsafeMutableBufferPointer { buffer in
             _ = try HDF5Library.call(name, "read dataset '\(path)'") {

@@ -1,7 +1,7 @@
 import Foundation
 
 /// Memory that is needed because a file says so, asked for before it is taken: a small file can claim to hold anything.
-public enum MemoryBudget {
+public enum MemoryClaim {
     /// What is asked for in smaller pieces is not looked at.
     private static let piece = 1 << 26
 
