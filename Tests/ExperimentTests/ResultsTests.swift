@@ -74,6 +74,22 @@ import Testing
         #expect(notes.count == 1 && notes[0].contains("left out: ") && notes[0].contains("pixels.json"))
     }
 
+    /// A record is written anew from the sweep file, under the id that it had.
+    @Test func aDamagedRecordIsWrittenAnew() throws {
+        let place = try Place()
+        let runner = try place.runner()
+        let id = try #require(try runner.run().done.first)
+        let url = place.store.directory(ofRun: id).appendingPathComponent("run.json")
+        let whole = try String(contentsOf: url, encoding: .utf8)
+        for damage in [whole.replacing("\"sweep\"", with: "\"sweeq\""), String(whole.prefix(40)), ""] {
+            try Data(damage.utf8).write(to: url)
+            #expect(throws: InputError.self) { try place.store.run(id) }
+            let again = try runner.run()
+            #expect(again.done == [id] && again.worked == 0)
+            #expect(try place.store.run(id).id == id && place.store.runIDs() == [id])
+        }
+    }
+
     @Test func labelsAreWhatDiffers() {
         func part(_ key: String, _ value: JSONValue) -> ArmLabels.Part {
             .init(key: key, label: "\(key)=\(value.stringValue ?? value.canonical)", value: value)

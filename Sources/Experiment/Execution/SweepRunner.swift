@@ -121,7 +121,7 @@ public struct SweepRunner {
         let counts = sweep.cells.map(\.settings.tokenizer.prologueTokens).filter { $0 > 0 }
         cell.settings.probe.counts = Set(cell.settings.probe.counts + counts).sorted()
         guard !cell.settings.semantics.enabled || study != nil else { return cell }
-        let record = try context.store.recordedRun(context.store.runID(of: cell, in: sweep.name))
+        let record = try context.store.undamagedRun(context.store.runID(of: cell, in: sweep.name))
         let earlier = try record?.config["semantics"].map { try SemanticsSettings($0, from: "run.json") }
         guard let study = study ?? earlier, study.enabled else { return cell }
         cell.settings.semantics = study

@@ -14,7 +14,12 @@ extension Store {
             RunRecord.makeID(sweep: sweep, cell: cell.label, seed: cell.seed, identity: cell.identity, digits: digits)
         }
         let shorter = id(digits: RunRecord.earlierDigits)
-        guard let record = try recordedRun(shorter) else { return id(digits: RunRecord.digits) }
+        let recorded: RunRecord?
+        do { recorded = try recordedRun(shorter) } catch let error as InputError where error.isDamage {
+            // It is written anew where it is; that it was another cell's is as good as impossible.
+            return shorter
+        }
+        guard let record = recorded else { return id(digits: RunRecord.digits) }
         let isSame: Bool
         if let digest = record.identity {
             isSame = digest == RunRecord.digest(of: cell.identity)

@@ -40,7 +40,7 @@ extension Store {
         try FileLock.exclusively(referencesLock) {
             try RecordFile.makeDirectory(directory(ofRun: run.id))
             try AtomicFile.removeLeftovers(in: directory(ofRun: run.id))
-            if let earlier = try undamaged({ try RecordFile.read(place, as: RunRecord.self) }) {
+            if let earlier = try undamagedRun(run.id) {
                 guard earlier.identity == nil || run.identity == nil || earlier.identity == run.identity else {
                     throw InputError(
                         file: place.path,
@@ -60,6 +60,9 @@ extension Store {
 
     /// The record of a run, nil where there is none.
     public func recordedRun(_ id: String) throws -> RunRecord? { try RecordFile.read(file(Self.recordFile, id)) }
+
+    /// The same, nil also where it is damaged: for those who write it anew.
+    public func undamagedRun(_ id: String) throws -> RunRecord? { try undamaged { try recordedRun(id) } }
 
     /// The run; an `InputError` names the nearest one where there is none, or the file where it is damaged.
     public func run(_ id: String) throws -> RunRecord {
