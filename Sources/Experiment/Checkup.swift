@@ -35,7 +35,7 @@ public struct Checkup: Sendable {
         let machine = Machine.current()
         let flags = Set(Self.cpuFlags)
         add("processor", "\(machine.processor), \(machine.cores) cores")
-        let budget = MemoryBudget.current()
+        let budget = AvailableMemory.current()
         add(
             "memory",
             "\(Self.gigabytes(machine.memoryBytes)) GB, \(Self.gigabytes(Int(min(budget.bytes, 1e18)))) GB to be had (\(budget.limit))")

@@ -23,14 +23,14 @@ import Testing
 
     /// What is needed and what there is, before anything is begun; estimates are good to a factor of 1.5.
     @Test func tooLittleMemoryIsSaidBeforehand() throws {
-        let budget = MemoryBudget(bytes: 2e9, limit: "ulimit -v")
+        let budget = AvailableMemory(bytes: 2e9, limit: "ulimit -v")
         #expect(try budget.warning(needed: 1.9e9, for: "stage prior") == nil)
         #expect(
             try budget.warning(needed: 2.5e9, for: "stage prior")
                 == "warning: stage prior needs about 2.5 GB of memory, and there is 2.0 GB (ulimit -v)")
         let error = #expect(throws: InputError.self) { try budget.warning(needed: 3.1e9, for: "stage prior") }
         #expect(error?.message.contains("3.1 GB") == true && error?.message.contains("2.0 GB (ulimit -v)") == true)
-        let here = MemoryBudget.current()
+        let here = AvailableMemory.current()
         #expect(here.bytes > 1e7 && here.bytes <= 1.1 * Double(Machine.current().memoryBytes) + 1e11)
     }
 }

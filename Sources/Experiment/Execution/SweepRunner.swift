@@ -101,7 +101,7 @@ public struct SweepRunner {
         guard let first = largest.first else { return }
         let work = largest.count == 1 ? "stage \(first.role)" : "making \(largest.count) stages at once, the largest \(first.role),"
         let needed = largest.reduce(0) { $0 + $1.memory }
-        if let warning = try MemoryBudget.current().warning(needed: needed, for: work) { context.progress.note(warning) }
+        if let warning = try AvailableMemory.current().warning(needed: needed, for: work) { context.progress.note(warning) }
     }
 
     /// The cells with the stages of each; what is missing is an error unless it may be assumed.

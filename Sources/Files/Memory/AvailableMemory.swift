@@ -1,8 +1,7 @@
-import Files
 import Foundation
 
 /// How much memory this process can still get, by the tightest of the limits that it is under.
-public struct MemoryBudget: Equatable, Sendable {
+public struct AvailableMemory: Equatable, Sendable {
     public let bytes: Double
     /// Which limit that is, for people.
     public let limit: String
@@ -10,36 +9,19 @@ public struct MemoryBudget: Equatable, Sendable {
     public init(bytes: Double, limit: String) { (self.bytes, self.limit) = (bytes, limit) }
 
     /// That of this machine, process and control group.
-    public static func current() -> MemoryBudget {
-        var limits: [MemoryBudget] = []
+    public static func current() -> AvailableMemory {
+        var limits: [AvailableMemory] = []
         let memory = fields(of: "/proc/meminfo")
         if let available = memory["MemAvailable"] {
-            limits.append(MemoryBudget(bytes: 1024 * (available + (memory["SwapFree"] ?? 0)), limit: "what this machine has left"))
+            limits.append(AvailableMemory(bytes: 1024 * (available + (memory["SwapFree"] ?? 0)), limit: "what this machine has left"))
         }
         var address = rlimit()
         if getrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &address) == 0, address.rlim_cur != rlim_t.max {
             let used = 1024 * (fields(of: "/proc/self/status")["VmSize"] ?? 0)
-            limits.append(MemoryBudget(bytes: max(0, Double(address.rlim_cur) - used), limit: "ulimit -v"))
+            limits.append(AvailableMemory(bytes: max(0, Double(address.rlim_cur) - used), limit: "ulimit -v"))
         }
-        for (most, used) in controlGroups() { limits.append(MemoryBudget(bytes: max(0, most - used), limit: "the control group")) }
-        return limits.min { $0.bytes < $1.bytes } ?? MemoryBudget(bytes: .infinity, limit: "none")
-    }
-
-    /// What to say before work that needs so much is begun; nil where there is room. Estimates are good to a factor of 1.5, so
-    /// that a little too much is worth a try.
-    ///
-    /// - Throws: an `InputError` where it cannot be enough.
-    public func warning(needed: Double, for work: String) throws -> String? {
-        guard needed > bytes else { return nil }
-        let sizes = "\(work) needs about \(Self.text(needed)) of memory, and there is \(Self.text(bytes)) (\(limit))"
-        guard needed <= 1.5 * bytes else {
-            throw InputError("\(sizes); fewer --workers, a smaller batch or smaller models need less")
-        }
-        return "warning: \(sizes)"
-    }
-
-    private static func text(_ bytes: Double) -> String {
-        bytes < 1e9 ? String(format: "%.0f MB", bytes / 1e6) : String(format: "%.1f GB", bytes / 1e9)
+        for (most, used) in controlGroups() { limits.append(AvailableMemory(bytes: max(0, most - used), limit: "the control group")) }
+        return limits.min { $0.bytes < $1.bytes } ?? AvailableMemory(bytes: .infinity, limit: "none")
     }
 
     /// Numbers of a file with lines like `MemAvailable:  123 kB`.
