@@ -42,7 +42,9 @@ let package = Package(
             name: "CKernels",
             cSettings: [.unsafeFlags(["-O3", "-fno-math-errno"])],
             linkerSettings: [.linkedLibrary("m"), .linkedLibrary("pthread")]),
-        .target(name: "TensorCore", dependencies: ["CKernels", "COpenBLAS"]),
+        .target(name: "TensorCore", dependencies: ["CKernels", "COpenBLAS", "StableHLO"]),
+        // Runs programs of the engine on devices.
+        .target(name: "Accelerators", dependencies: ["TensorCore", "StableHLO", "PJRT", "Files"]),
         .target(name: "NN", dependencies: ["TensorCore", "Settings"]),
         .target(name: "Models", dependencies: ["TensorCore", "NN", "Settings", "Files"]),
 
@@ -78,8 +80,8 @@ let package = Package(
             ]),
 
         // What tests of several targets need: the Python that results are compared with, temporary folders.
-        .target(name: "TestSupport", dependencies: ["Files"], path: "Tests/TestSupport"),
-        .testTarget(name: "TensorCoreTests", dependencies: ["CKernels", "NN", "Files", "TestSupport"]),
+        .target(name: "TestSupport", dependencies: ["Files", "PJRT"], path: "Tests/TestSupport"),
+        .testTarget(name: "TensorCoreTests", dependencies: ["CKernels", "Accelerators", "NN", "Files", "TestSupport"]),
         .testTarget(name: "ModelsTests", dependencies: ["Models", "Settings", "Files", "TestSupport"]),
         .testTarget(name: "VerificationTests", dependencies: ["Verification", "Models", "Files", "TestSupport"]),
         .testTarget(name: "ImageDataTests", dependencies: ["Archives", "ImageData", "Files", "TestSupport"]),

@@ -8,6 +8,12 @@ extension Function {
     /// One number in the shape and type of another value.
     public func constant(_ value: Double, like other: Value) -> Value { constant(value, other.shape, other.element) }
 
+    /// A 64-bit number, all of whose bits count, everywhere.
+    public func constant(bits: UInt64, _ shape: [Int]) -> Value {
+        let type = TensorType(shape, .ui64)
+        return emit("constant dense<\(bits)> : \(type)", type)
+    }
+
     /// Given numbers, row-major.
     public func constant(_ values: [Float], _ shape: [Int]) -> Value {
         let bytes = values.flatMap { withUnsafeBytes(of: $0.bitPattern.littleEndian, Array.init) }

@@ -32,6 +32,12 @@ public final class Function {
         return value
     }
 
+    /// Lets a result lie in an argument's memory; the argument is gone then.
+    public func donate(_ argument: Value, to result: Int) {
+        guard let place = arguments.firstIndex(of: argument) else { fatalError("\(argument.name) is no argument of \(name)") }
+        argumentAttributes[place] = " {tf.aliasing_output = \(result) : i32}"
+    }
+
     /// Ends the function with its results.
     public func `return`(_ values: [Value]) {
         require(!hasReturned, "\(name) returns twice")

@@ -34,12 +34,16 @@ extension Function {
     }
 
     /// A part: one range for each axis.
-    public func slice(_ x: Value, _ ranges: [Range<Int>]) -> Value {
+    ///
+    /// - Parameter strides: of each range every so manieth entry; all of them unless given.
+    public func slice(_ x: Value, _ ranges: [Range<Int>], strides: [Int]? = nil) -> Value {
+        let strides = strides ?? ranges.map { _ in 1 }
         require(
-            ranges.count == x.type.rank && zip(ranges, x.shape).allSatisfy { $0.lowerBound >= 0 && $0.upperBound <= $1 },
-            "slice \(ranges) of \(x.type)")
-        let result = x.type.with(ranges.map(\.count))
-        let parts = ranges.map { "\($0.lowerBound):\($0.upperBound)" }.joined(separator: ", ")
+            ranges.count == x.type.rank && zip(ranges, x.shape).allSatisfy { $0.lowerBound >= 0 && $0.upperBound <= $1 }
+                && strides.count == ranges.count && strides.allSatisfy { $0 > 0 },
+            "slice \(ranges) by \(strides) of \(x.type)")
+        let result = x.type.with(zip(ranges, strides).map { ($0.count + $1 - 1) / $1 })
+        let parts = zip(ranges, strides).map { "\($0.lowerBound):\($0.upperBound):\($1)" }.joined(separator: ", ")
         return emit("slice \(x.name) [\(parts)] : \(signature([x], result))", result)
     }
 

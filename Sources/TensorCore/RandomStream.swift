@@ -64,6 +64,9 @@ public struct RandomStream: Sendable {
         }
     }
 
+    /// Key and step, low halves first: all that a stream is before anything is drawn from it.
+    var words: [UInt32] { [key.0, key.1, UInt32(truncatingIfNeeded: step), UInt32(truncatingIfNeeded: step >> 32)] }
+
     /// A 64-bit key for kernels that draw their own bits.
     public mutating func nextKey() -> UInt64 { UInt64(nextBits()) << 32 | UInt64(nextBits()) }
 

@@ -57,12 +57,12 @@ public final class Tape {
 
     /// `tensor` as an input that ops are recorded for, without a gradient of its own.
     public func constant(_ tensor: Tensor) -> Tensor {
-        Tensor(shape: tensor.shape, storage: tensor.storage, trace: .init(tape: self, slot: nil))
+        Tensor(shape: tensor.shape, content: tensor.content, trace: .init(tape: self, slot: nil))
     }
 
     /// `tensor` as an input whose gradient is wanted; read it with `gradient(of:)`.
     public func variable(_ tensor: Tensor) -> Tensor {
-        Tensor(shape: tensor.shape, storage: tensor.storage, trace: .init(tape: self, slot: newSlot()))
+        Tensor(shape: tensor.shape, content: tensor.content, trace: .init(tape: self, slot: newSlot()))
     }
 
     fileprivate func tensor(of parameter: Parameter) -> Tensor {
@@ -71,7 +71,7 @@ public final class Tape {
         let slot = parameterSlots[key] ?? newSlot()
         parameterSlots[key] = slot
         return Tensor(
-            shape: parameter.shape, storage: parameter.value.storage, trace: .init(tape: self, slot: slot))
+            shape: parameter.shape, content: parameter.value.content, trace: .init(tape: self, slot: slot))
     }
 
     private func newSlot() -> Int {
@@ -97,7 +97,7 @@ public final class Tape {
         guard flows else { return tape.constant(output) }
         let slot = tape.newSlot()
         tape.entries.append(Entry(slot: slot, backward: backward, op: op, bytes: bytes))
-        return Tensor(shape: output.shape, storage: output.storage, trace: .init(tape: tape, slot: slot))
+        return Tensor(shape: output.shape, content: output.content, trace: .init(tape: tape, slot: slot))
     }
 
     /// Plays the record backwards from `loss` (a scalar). Activations are freed on the way; a tape is used once.
@@ -161,6 +161,10 @@ public final class Tape {
         }
         require(
             collected.count == gradient.count, "gradients of shapes \(collected.shape) and \(gradient.shape) meet")
+        if let program = Program.tracing(collected, gradient) {
+            gradients[slot] = Tensor(program.node(collected) + program.node(gradient).reshaped(collected.shape))
+            return
+        }
         // A gradient may be shared between two inputs of an op: only memory that nobody else holds is added to.
         gradients[slot] = nil
         var storage = collected.storage

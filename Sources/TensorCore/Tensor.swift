@@ -12,11 +12,19 @@ extension Shape {
 ///     print(y.shape, y.values)
 ///
 /// A tensor may be *on a tape*: then every op it enters is recorded there, so that gradients can flow back.
+/// A tensor may be *traced*: then it has no values but stands for a value of a `Program`, and ops on it emit instructions.
 /// Suffixes in names spell the axes: B batch, L tokens, D width, H heads, V vocabulary, N rows.
 public struct Tensor {
     public let shape: Shape
-    let storage: Storage
+    let content: Content
     let trace: Trace?
+
+    /// What a tensor is made of.
+    enum Content {
+        case memory(Storage)
+        /// A value of a program, of the tensor's shape.
+        case node(Node)
+    }
 
     /// Where a tensor stands on a tape; `slot` is nil when no gradient flows to it.
     struct Trace {
@@ -24,11 +32,13 @@ public struct Tensor {
         let slot: Int?
     }
 
-    init(shape: Shape, storage: Storage, trace: Trace?) {
+    init(shape: Shape, content: Content, trace: Trace?) {
         self.shape = shape
-        self.storage = storage
+        self.content = content
         self.trace = trace
     }
+
+    init(shape: Shape, storage: Storage, trace: Trace?) { self.init(shape: shape, content: .memory(storage), trace: trace) }
 
     /// A tensor with undefined contents, to be overwritten before anyone reads it.
     public init(uninitialized shape: Shape) {
@@ -52,7 +62,22 @@ public struct Tensor {
 
     public static func zeros(_ shape: Shape) -> Tensor { Tensor(repeating: 0, shape: shape) }
 
-    public var count: Int { storage.count }
+    /// Memory of the values. A traced tensor has none: who asks for it is an op without a traced form, or reads values while a
+    /// program is being made.
+    var storage: Storage {
+        switch content {
+        case .memory(let storage): return storage
+        case .node(let node):
+            fatalError("a tensor of \(shape) stands for a value of the program '\(node.program.name)', which has no values before it runs")
+        }
+    }
+
+    /// Whether it stands for a value of a program.
+    public var isTraced: Bool { node != nil }
+
+    var node: Node? { if case .node(let node) = content { node } else { nil } }
+
+    public var count: Int { isTraced ? shape.elementCount : storage.count }
     public var rank: Int { shape.count }
     var pointer: UnsafeMutablePointer<Float> { storage.pointer }
 
@@ -76,37 +101,20 @@ public struct Tensor {
     public var isDifferentiated: Bool { trace?.slot != nil }
 
     /// The same values off the tape: stop-gradient.
-    public func detached() -> Tensor { Tensor(shape: shape, storage: storage, trace: nil) }
+    public func detached() -> Tensor { Tensor(shape: shape, content: content, trace: nil) }
 
     /// The same values in another shape; free, and gradients pass through.
     public func reshaped(_ shape: Shape) -> Tensor {
         require(shape.elementCount == count, "shape \(self.shape) cannot become \(shape)")
+        if let node { return Tensor(shape: shape, content: .node(node.reshaped(shape)), trace: trace) }
         return Tensor(shape: shape, storage: storage, trace: trace)
     }
 
     /// A copy that shares nothing, off the tape.
     public func copied() -> Tensor {
+        if isTraced { return detached() }
         let copy = Tensor(uninitialized: shape)
         copy.pointer.update(from: pointer, count: count)
         return copy
     }
-}
-
-/// Token ids, labels, indices: int32, row-major.
-public struct TokenTensor: Equatable, Sendable {
-    public let shape: Shape
-    public var ids: [Int32]
-
-    public init(_ ids: [Int32], shape: Shape) {
-        require(ids.count == shape.elementCount, "\(ids.count) ids do not fill shape \(shape)")
-        self.ids = ids
-        self.shape = shape
-    }
-
-    public init(repeating id: Int32, shape: Shape) {
-        self.init([Int32](repeating: id, count: shape.elementCount), shape: shape)
-    }
-
-    public var count: Int { ids.count }
-    public func reshaped(_ shape: Shape) -> TokenTensor { TokenTensor(ids, shape: shape) }
 }

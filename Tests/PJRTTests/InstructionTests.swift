@@ -1,6 +1,7 @@
 import Foundation
 import PJRT
 import StableHLO
+import TestSupport
 import Testing
 
 /// Instructions, compiled and run by the CPU plugin, against numpy.

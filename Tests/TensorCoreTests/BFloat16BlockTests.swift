@@ -21,7 +21,7 @@ extension BFloat16Tests {
 
         /// x, scale, gate, fc1, fc1's bias, fc2, fc2's bias.
         private static func feedForward(_ batch: Int, _ tokens: Int, _ width: Int, _ hidden: Int, dropout p: Float = 0) -> Block {
-            let dropped: (p: Float, key: UInt64)? = p > 0 ? (p, 5) : nil
+            let dropped: (p: Float, key: MaskKey)? = p > 0 ? (p, 5) : nil
             return Block(
                 description: "feed-forward \(batch)×\(tokens)×\(width), hidden \(hidden), dropout \(p)",
                 inputs: {
@@ -52,7 +52,7 @@ extension BFloat16Tests {
             let width = heads * d
             let table: @Sendable () -> RotaryTable = { rotaryTable(tokens, axes) }
             // Blocks of queries differ between the two, and with them the counters of masks on probabilities.
-            let dropped: (p: Float, key: UInt64)? = p > 0 ? (p, 9) : nil
+            let dropped: (p: Float, key: MaskKey)? = p > 0 ? (p, 9) : nil
             return Block(
                 description: "attention \(batch)×\(tokens), \(heads) heads of \(d), causal \(causal), dropout \(p)",
                 inputs: {

@@ -205,7 +205,7 @@ import Testing
     @Test func dropoutKeepsTheMean() {
         let (n, p) = (200_000, 0.3)
         let ones = Tensor(repeating: 1, shape: [n])
-        let masks = [UInt64(1), 2, 0xFFFF_0000_1234].map { dropout(ones, p: Float(p), key: $0).values }
+        let masks = [1, 2, 0xFFFF_0000_1234 as MaskKey].map { dropout(ones, p: Float(p), key: $0).values }
         for mask in masks {
             #expect(Set(mask).count == 2 && mask.allSatisfy { $0 == 0 || abs($0 - Float(1 / (1 - p))) < 1e-6 })
             // Standard deviations of a share: √(p(1−p)/n).

@@ -34,11 +34,21 @@ struct GradientCheck {
     private(set) var failures: [String] = []
 
     init(op: String, _ example: GradientCase) {
+        self.init(op: op, example, gradients: nil)
+        subsets()
+        reuse()
+    }
+
+    /// Compares gradients of another origin, one for each input.
+    init(op: String, _ example: GradientCase, gradients: [[Float]]) { self.init(op: op, example, gradients: .some(gradients)) }
+
+    private init(op: String, _ example: GradientCase, gradients: [[Float]]?) {
         self.op = op
         self.example = example
         let count = example.apply(example.inputs).count
         weights = random([count], "weights").values
-        gradients = Self.gradients(of: example, weights: weights).map { $0?.values ?? [] }
+        self.gradients = gradients ?? Self.gradients(of: example, weights: weights).map { $0?.values ?? [] }
+        let gradients = self.gradients
         for (input, value) in example.inputs.enumerated() {
             guard gradients[input].count == value.count else {
                 failures.append("\(op) \(example.title): no gradient reached input \(input)")
@@ -47,8 +57,6 @@ struct GradientCheck {
             entries(input)
             directions(input)
         }
-        subsets()
-        reuse()
     }
 
     /// Gradients of the weighted sum with respect to the inputs in `wanted` (nil: all).

@@ -8,8 +8,8 @@ import CKernels
 /// and probabilities are computed again. `dropout` acts on the probabilities, `outputDropout` on the branch.
 public func attentionBlock(
     _ x: Tensor, scale: Tensor, gate: Tensor, queries: Tensor, keysValues: Tensor, queryNorm: Tensor, keyNorm: Tensor,
-    projection: BlockWeight, table: RotaryTable, heads: Int, causal: Bool, dropout: (p: Float, key: UInt64)? = nil,
-    outputDropout: (p: Float, key: UInt64)? = nil
+    projection: BlockWeight, table: RotaryTable, heads: Int, causal: Bool, dropout: (p: Float, key: MaskKey)? = nil,
+    outputDropout: (p: Float, key: MaskKey)? = nil
 ) -> Tensor {
     let width = x.width
     require(
@@ -52,7 +52,7 @@ private struct AttentionBlockJob {
 
     let scale, gate, queries, keysValues: Tensor
     let projection: BlockWeight
-    let outputDropout: (p: Float, key: UInt64)?
+    let outputDropout: (p: Float, key: MaskKey)?
     let heads: BFloat16Attention
 
     private var width: Int { heads.width }
@@ -79,7 +79,7 @@ private struct AttentionBlockJob {
                 mixed.row(row), stride: width, rows: rows, bias: projection.bias?.pointer, into: branch.pointer)
             if let outputDropout {
                 dropout_apply(
-                    branch.pointer, branch.pointer, outputDropout.p, outputDropout.key, UInt64(row * width), rows * width)
+                    branch.pointer, branch.pointer, outputDropout.p, outputDropout.key.number, UInt64(row * width), rows * width)
             }
             gated_residual_rows(
                 y.pointer + row * width, x.pointer + row * width, branch.pointer, gate.pointer, rows, width)

@@ -4,12 +4,12 @@ import CKernels
 struct BFloat16Attention {
     let batch, length, heads, width: Int
     let causal: Bool
-    let dropout: (p: Float, key: UInt64)?
+    let dropout: (p: Float, key: MaskKey)?
     let queryNorm, keyNorm: Tensor
     let table: RotaryTable
 
     init(
-        batch: Int, length: Int, heads: Int, width: Int, causal: Bool, dropout: (p: Float, key: UInt64)?,
+        batch: Int, length: Int, heads: Int, width: Int, causal: Bool, dropout: (p: Float, key: MaskKey)?,
         queryNorm: Tensor, keyNorm: Tensor, table: RotaryTable
     ) {
         (self.batch, self.length, self.heads, self.width) = (batch, length, heads, width)
@@ -66,7 +66,7 @@ struct BFloat16Attention {
 
     private func mask(_ p: UnsafeMutablePointer<Float>, _ index: Int, _ first: Int, _ count: Int) {
         guard let dropout else { return }
-        dropout_apply(p, p, dropout.p, dropout.key, UInt64((index * length + first) * length), count)
+        dropout_apply(p, p, dropout.p, dropout.key.number, UInt64((index * length + first) * length), count)
     }
 
     /// Fills mixed [B·L, D] and lse [heads, L] from qkv [B·L, 3D].

@@ -26,10 +26,10 @@ struct BranchGradient {
     func sums(_ tile: Int) -> UnsafeMutablePointer<Float> { partials.part(tile) + 2 * width }
 
     /// d of these rows, and its sum.
-    func enter(_ tile: Int, _ row: Int, _ rows: Int, _ dy: Tensor, _ dropout: (p: Float, key: UInt64)?) {
+    func enter(_ tile: Int, _ row: Int, _ rows: Int, _ dy: Tensor, _ dropout: (p: Float, key: MaskKey)?) {
         let at = row * width
         bf16_round(slope.row(row), width, dy.pointer + at, width, rows, width, width)
-        if let dropout { bf16_dropout(slope.row(row), dropout.p, dropout.key, UInt64(at), rows * width) }
+        if let dropout { bf16_dropout(slope.row(row), dropout.p, dropout.key.number, UInt64(at), rows * width) }
         bf16_add_row_sum(partials.part(tile), slope.row(row), width, rows, width)
     }
 

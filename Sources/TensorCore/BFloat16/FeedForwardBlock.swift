@@ -37,7 +37,7 @@ public struct BlockWeight {
 /// output, rounded; the rest is computed again. `dropout` acts on the branch.
 public func feedForwardBlock(
     _ x: Tensor, scale: Tensor, gate: Tensor, up: BlockWeight, down: BlockWeight,
-    dropout: (p: Float, key: UInt64)? = nil
+    dropout: (p: Float, key: MaskKey)? = nil
 ) -> Tensor {
     let job = FeedForwardJob(rows: x.rows, width: x.width, scale, gate, up.detached(), down.detached(), dropout)
     let inputs = [x, scale, gate] + up.inputs + down.inputs
@@ -67,13 +67,13 @@ private struct FeedForwardJob {
 
     let scale, gate: Tensor
     let up, down: BlockWeight
-    let dropout: (p: Float, key: UInt64)?
+    let dropout: (p: Float, key: MaskKey)?
     private let width, hidden, padded: Int
     private let tiles: Tiles
 
     init(
         rows: Int, width: Int, _ scale: Tensor, _ gate: Tensor, _ up: BlockWeight, _ down: BlockWeight,
-        _ dropout: (p: Float, key: UInt64)?
+        _ dropout: (p: Float, key: MaskKey)?
     ) {
         (self.width, hidden) = (width, down.weight.width)
         require(
@@ -105,7 +105,7 @@ private struct FeedForwardJob {
             bf16_geglu_forward(gated.pointer, h, rows, padded)
             second.multiply(gated.pointer, stride: padded, rows: rows, bias: down.bias?.pointer, into: branch.pointer)
             if let dropout {
-                dropout_apply(branch.pointer, branch.pointer, dropout.p, dropout.key, UInt64(at), rows * width)
+                dropout_apply(branch.pointer, branch.pointer, dropout.p, dropout.key.number, UInt64(at), rows * width)
             }
             gated_residual_rows(y.pointer + at, x.pointer + at, branch.pointer, gate.pointer, rows, width)
         }

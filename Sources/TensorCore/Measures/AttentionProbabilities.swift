@@ -6,6 +6,7 @@ public func meanAttentionProbabilities(q: Tensor, k: Tensor, heads: Int, causal:
     require(
         q.rank == 3 && q.shape == k.shape && q.width % heads == 0,
         "meanAttentionProbabilities: q \(q.shape), k \(k.shape), \(heads) heads do not fit")
+    if let program = Program.tracing(q, k) { return program.meanAttentionProbabilities(q: q, k: k, heads: heads, causal: causal) }
     let (batch, length, width, d) = (q.shape[0], q.shape[1], q.width, q.width / heads)
     let maps = Tensor.zeros([heads, length, length])
     Parallel.ranges(heads * length, grain: 1) { range in

@@ -2,11 +2,14 @@
 /// column, channel. Cell i of g along an axis of n covers ⌊i·n/g⌋ ..< ⌈(i+1)·n/g⌉.
 public func cellMeans(_ x: Tensor, rows: Int, columns: Int, channels: Int) -> Tensor {
     require(x.rank == 4 && channels <= x.width, "cellMeans: \(channels) channels of \(x.shape)")
-    let (batch, height, width) = (x.shape[0], x.shape[1], x.shape[2])
-    let result = Tensor(uninitialized: [batch, rows * columns * channels])
     func cell(_ i: Int, of cells: Int, _ length: Int) -> Range<Int> {
         i * length / cells..<((i + 1) * length + cells - 1) / cells
     }
+    if let program = Program.tracing(x) {
+        return program.cellMeans(x, rows: rows, columns: columns, channels: channels, cell: cell)
+    }
+    let (batch, height, width) = (x.shape[0], x.shape[1], x.shape[2])
+    let result = Tensor(uninitialized: [batch, rows * columns * channels])
     var place = result.pointer
     for image in 0..<batch {
         for row in 0..<rows {

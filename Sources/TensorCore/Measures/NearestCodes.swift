@@ -9,6 +9,7 @@ public enum ProductQuantization {
     public func codes(of points: Tensor, levels: [Int]) -> TokenTensor {
         let width = levels.count
         require(points.width == width, "\(width) channels of levels for points \(points.shape)")
+        if let program = Program.tracing(points) { return program.codes(of: points, levels: levels, self) }
         let ids = (0..<points.rows).map { row -> Int32 in
             var (id, place) = (0, 1)
             for channel in 0..<width {

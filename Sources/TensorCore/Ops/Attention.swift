@@ -7,7 +7,7 @@ import CKernels
 /// `dropout` acts on the probabilities, its mask drawn from the key.
 public func attention(
     q: Tensor, k: Tensor, values kv: Tensor, valueOffset: Int = 0, heads: Int, causal: Bool,
-    dropout: (p: Float, key: UInt64)? = nil
+    dropout: (p: Float, key: MaskKey)? = nil
 ) -> Tensor {
     let (batch, width, stride) = (q.shape[0], q.width, kv.width)
     require(
@@ -15,6 +15,10 @@ public func attention(
             && k.shape[0] == batch && kv.shape[0] == batch && k.shape[1] == kv.shape[1]
             && valueOffset + width <= stride && (!causal || q.shape[1] == k.shape[1]),
         "attention: q \(q.shape), k \(k.shape), values \(kv.shape) at \(valueOffset), \(heads) heads do not fit")
+    if let program = Program.tracing(q, k, kv) {
+        return program.attention(
+            q: q, k: k, values: kv, valueOffset: valueOffset, heads: heads, causal: causal, dropout: dropout)
+    }
     let job = AttentionJob(
         batch: batch, heads: heads, queries: q.shape[1], keys: k.shape[1], headWidth: width / heads, width: width,
         valueStride: stride, valueOffset: valueOffset, causal: causal, dropout: dropout)
@@ -43,12 +47,18 @@ public func attention(
 /// The same as `rotaryNorm` twice and `attention`, but the gradient of kv is written once, where it belongs.
 public func selfAttention(
     q: Tensor, kv: Tensor, queryNorm: Tensor, keyNorm: Tensor, table: RotaryTable, heads: Int, causal: Bool,
-    dropout: (p: Float, key: UInt64)? = nil
+    dropout: (p: Float, key: MaskKey)? = nil
 ) -> Tensor {
     let (batch, length, width) = (q.shape[0], q.shape[1], q.width)
     require(
         q.rank == 3 && kv.shape == [batch, length, 2 * width] && width % heads == 0,
         "selfAttention: q \(q.shape), kv \(kv.shape), \(heads) heads do not fit")
+    if let program = Program.tracing(q, kv, queryNorm, keyNorm) {
+        RotaryNormJob.requireFitting(q, weight: queryNorm, table: table, heads: heads)
+        return program.selfAttention(
+            q: q, kv: kv, queryNorm: queryNorm, keyNorm: keyNorm, table: table, heads: heads, causal: causal,
+            dropout: dropout)
+    }
     let job = AttentionJob(
         batch: batch, heads: heads, queries: length, keys: length, headWidth: width / heads, width: width,
         valueStride: 2 * width, valueOffset: width, causal: causal, dropout: dropout)
@@ -78,7 +88,7 @@ public func selfAttention(
 private struct AttentionJob {
     let batch, heads, queries, keys, headWidth, width, valueStride, valueOffset: Int
     let causal: Bool
-    let dropout: (p: Float, key: UInt64)?
+    let dropout: (p: Float, key: MaskKey)?
 
     /// Query rows handled at once: bounds the scores to a few hundred kilobytes and lets causal blocks skip keys.
     private static let block = 128
@@ -103,7 +113,7 @@ private struct AttentionJob {
 
     private func mask(_ p: UnsafeMutablePointer<Float>, _ index: Int, _ first: Int, _ count: Int) {
         guard let dropout else { return }
-        dropout_apply(p, p, dropout.p, dropout.key, UInt64((index * queries + first) * keys), count)
+        dropout_apply(p, p, dropout.p, dropout.key.number, UInt64((index * queries + first) * keys), count)
     }
 
     /// Fills y and lse, heads in parallel.

@@ -50,6 +50,7 @@ public func conv2d(_ x: Tensor, weight: Tensor, bias: Tensor? = nil, window: Win
         "conv2d: x \(x.shape), weight \(weight.shape), bias \(bias?.shape ?? []) and a window of "
             + "\(window.height)×\(window.width) do not fit")
     let geometry = window.over(x.shape, op: "conv2d")
+    if let program = Program.tracing(x, weight, bias) { return program.conv2d(x, weight: weight, bias: bias, window: window) }
     let y = Tensor(uninitialized: [x.shape[0], geometry.out_height, geometry.out_width, output])
     let columns = ColumnGroups(images: x.shape, geometry)
     // A single group's columns are kept for the gradient; otherwise they are made again, which costs less than memory.

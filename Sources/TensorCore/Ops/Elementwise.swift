@@ -5,6 +5,7 @@ extension Tensor {
     /// a + b, equal shapes.
     public static func + (a: Tensor, b: Tensor) -> Tensor {
         require(a.shape == b.shape, "+: shapes \(a.shape) and \(b.shape) differ")
+        if let program = Program.tracing(a, b) { return program.sum(a, b, op: "+") }
         let y = Tensor(uninitialized: a.shape)
         Parallel.elements(y.count) { r in
             add_out(y.pointer + r.lowerBound, a.pointer + r.lowerBound, b.pointer + r.lowerBound, r.count)
@@ -19,6 +20,7 @@ extension Tensor {
     /// a − b, equal shapes.
     public static func - (a: Tensor, b: Tensor) -> Tensor {
         require(a.shape == b.shape, "-: shapes \(a.shape) and \(b.shape) differ")
+        if let program = Program.tracing(a, b) { return program.difference(a, b, op: "-") }
         let y = Tensor(uninitialized: a.shape)
         Parallel.elements(y.count) { r in
             subtract_out(y.pointer + r.lowerBound, a.pointer + r.lowerBound, b.pointer + r.lowerBound, r.count)
@@ -33,6 +35,7 @@ extension Tensor {
     /// a·b, equal shapes.
     public static func * (a: Tensor, b: Tensor) -> Tensor {
         require(a.shape == b.shape, "*: shapes \(a.shape) and \(b.shape) differ")
+        if let program = Program.tracing(a, b) { return program.product(a, b, op: "*") }
         let (aSlot, bSlot, a0, b0) = (a.slot, b.slot, a.detached(), b.detached())
         return Tape.record(product(a, b), from: [a, b]) { dy, tape in
             if let aSlot { tape.add(product(dy, b0), to: aSlot) }
@@ -42,6 +45,7 @@ extension Tensor {
 
     /// scale·x.
     public static func * (scale: Float, x: Tensor) -> Tensor {
+        if let program = Program.tracing(x) { return program.scaled(x, by: scale, op: "*") }
         let slot = x.slot
         return Tape.record(scaled(x, by: scale), from: [x]) { dy, tape in
             if let slot { tape.add(scaled(dy, by: scale), to: slot) }
@@ -65,6 +69,7 @@ private func product(_ a: Tensor, _ b: Tensor) -> Tensor {
 
 /// GELU, tanh approximation: ½x(1 + tanh(√(2/π)(x + 0.044715x³))).
 public func gelu(_ x: Tensor) -> Tensor {
+    if let program = Program.tracing(x) { return program.gelu(x) }
     let y = Tensor(uninitialized: x.shape)
     Parallel.elements(y.count) { r in gelu_forward(y.pointer + r.lowerBound, x.pointer + r.lowerBound, r.count) }
     let (slot, x0) = (x.slot, x.detached())
@@ -80,6 +85,7 @@ public func gelu(_ x: Tensor) -> Tensor {
 
 /// max(x, 0).
 public func relu(_ x: Tensor) -> Tensor {
+    if let program = Program.tracing(x) { return program.relu(x) }
     let y = Tensor(uninitialized: x.shape)
     Parallel.elements(y.count) { r in relu_forward(y.pointer + r.lowerBound, x.pointer + r.lowerBound, r.count) }
     let (slot, y0) = (x.slot, y)
@@ -95,6 +101,7 @@ public func relu(_ x: Tensor) -> Tensor {
 
 /// x where it is positive, slope·x elsewhere.
 public func leakyReLU(_ x: Tensor, slope: Float) -> Tensor {
+    if let program = Program.tracing(x) { return program.leakyReLU(x, slope: slope) }
     let y = Tensor(uninitialized: x.shape)
     Parallel.elements(y.count) { r in
         leaky_relu_forward(y.pointer + r.lowerBound, x.pointer + r.lowerBound, slope, r.count)
@@ -113,6 +120,7 @@ public func leakyReLU(_ x: Tensor, slope: Float) -> Tensor {
 
 /// log(1 + eˣ), for few values such as logits.
 public func softplus(_ x: Tensor) -> Tensor {
+    if let program = Program.tracing(x) { return program.softplus(x) }
     let y = Tensor(x.values.map { max($0, 0) + log1p(exp(-abs($0))) }, shape: x.shape)
     let (slot, x0) = (x.slot, x.detached())
     return Tape.record(y, from: [x]) { dy, tape in
@@ -123,14 +131,16 @@ public func softplus(_ x: Tensor) -> Tensor {
 }
 
 /// Inverted dropout with share `p` set to 0; the mask comes from `key`, the same forwards and backwards.
-public func dropout(_ x: Tensor, p: Float, key: UInt64) -> Tensor {
+public func dropout(_ x: Tensor, p: Float, key: MaskKey) -> Tensor {
     require(p >= 0 && p < 1, "dropout: p = \(p) is not in [0, 1)")
     guard p > 0 else { return x }
+    if let program = Program.tracing(x) { return program.dropout(x, p: p, key: key) }
+    let number = key.number
     func masked(_ x: Tensor) -> Tensor {
         let y = Tensor(uninitialized: x.shape)
         Parallel.elements(y.count) { r in
             dropout_apply(
-                y.pointer + r.lowerBound, x.pointer + r.lowerBound, p, key, UInt64(r.lowerBound), r.count)
+                y.pointer + r.lowerBound, x.pointer + r.lowerBound, p, number, UInt64(r.lowerBound), r.count)
         }
         return y
     }
@@ -143,6 +153,7 @@ public func dropout(_ x: Tensor, p: Float, key: UInt64) -> Tensor {
 /// The GEGLU of the feed-forward layer: x = [gate ; value] along the last axis → gelu(value)·gate, half as wide.
 public func geglu(_ x: Tensor) -> Tensor {
     require(x.width % 2 == 0, "geglu: last axis of \(x.shape) is not even")
+    if let program = Program.tracing(x) { return program.geglu(x) }
     let (rows, hidden) = (x.rows, x.width / 2)
     let y = Tensor(uninitialized: x.shape.dropLast() + [hidden])
     Parallel.rows(rows, width: hidden) { r in
@@ -164,6 +175,7 @@ public func geglu(_ x: Tensor) -> Tensor {
 /// x + gate·branch, the gated residual of a transformer layer; x, branch [B, L, D], gate [1 or B, D].
 public func gatedResidual(_ x: Tensor, gate: Tensor, branch: Tensor) -> Tensor {
     require(x.shape == branch.shape, "gatedResidual: shapes \(x.shape) and \(branch.shape) differ")
+    if let program = Program.tracing(x, gate, branch) { return program.gatedResidual(x, gate: gate, branch: branch) }
     let (rows, width, rowsPerGate) = (x.rows, x.width, rowsPerRow(of: gate, in: x, op: "gatedResidual"))
     let y = Tensor(uninitialized: x.shape)
     Parallel.rows(rows, width: width) { r in

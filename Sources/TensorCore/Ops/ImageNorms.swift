@@ -13,6 +13,10 @@ public struct ChannelMoments {
 
     /// Those of the last axis of `x`, over all others.
     public init(of x: Tensor) {
+        if let program = Program.tracing(x) {
+            (mean, variance) = program.moments(of: x)
+            return
+        }
         let (rows, channels) = (x.rows, x.width)
         mean = Tensor(uninitialized: [channels])
         Parallel.rowSums(rows: rows, width: channels, into: mean.pointer, accumulates: false) { sum, rows in
@@ -49,13 +53,16 @@ public func frozenBatchNorm(
 }
 
 private func channelNorm(
-    _ x: Tensor, _ weight: Tensor, _ bias: Tensor, _ moments: ChannelMoments, _ epsilon: Double, op: String,
+    _ x: Tensor, _ weight: Tensor, _ bias: Tensor, _ moments: ChannelMoments, _ epsilon: Double, op: StaticString,
     momentsFollow: Bool
 ) -> Tensor {
     let (rows, channels) = (x.rows, x.width)
     require(
         weight.count == channels && bias.count == channels && moments.mean.count == channels,
         "\(op): x \(x.shape), weight \(weight.shape), bias \(bias.shape), moments \(moments.mean.shape) do not fit")
+    if let program = Program.tracing(x, weight, bias, moments.mean, moments.variance) {
+        return program.channelNorm(x, weight, bias, moments, epsilon, momentsFollow: momentsFollow, op: op)
+    }
     let (mean, inverse) = (moments.mean, moments.inverse(epsilon))
     let y = Tensor(uninitialized: x.shape)
     Parallel.rows(rows, width: channels) { r in
@@ -68,7 +75,7 @@ private func channelNorm(
     // db = Σ dy, dw = Σ dy·x̂, dx = w/σ·(dy − (db + x̂·dw)/n); frozen: dx = w/σ·dy
     let (xSlot, weightSlot, biasSlot) = (x.slot, weight.slot, bias.slot)
     let (x0, weight0) = (x.detached(), weight.detached())
-    return Tape.record(y, from: [x, weight, bias]) { dy, tape in
+    return Tape.record(y, from: [x, weight, bias], op: op) { dy, tape in
         let sums = Tensor(uninitialized: [2, channels])
         Parallel.rowSums(rows: rows, width: 2 * channels, into: sums.pointer, accumulates: false) { sum, r in
             let at = r.lowerBound * channels

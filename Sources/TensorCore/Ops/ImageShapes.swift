@@ -4,6 +4,7 @@ import CKernels
 /// does by default; [B, H, W, C] → [B, height, width, C].
 public func bilinearResize(_ x: Tensor, height: Int, width: Int) -> Tensor {
     require(x.rank == 4 && height > 0 && width > 0, "bilinearResize: \(x.shape) to \(height)×\(width)")
+    if let program = Program.tracing(x) { return program.bilinearResize(x, height: height, width: width) }
     let (batch, inHeight, inWidth, channels) = (x.shape[0], x.shape[1], x.shape[2], x.shape[3])
     let y = Tensor(uninitialized: [batch, height, width, channels])
     let (inSize, outSize) = (x.count / batch, y.count / batch)
@@ -29,6 +30,7 @@ public func imagesFromPatches(_ x: Tensor, rows: Int, columns: Int, patch: Int) 
     require(
         x.rank == 3 && x.shape[1] == rows * columns && x.width % (patch * patch) == 0,
         "imagesFromPatches: \(x.shape) is not \(rows)×\(columns) patches of side \(patch)")
+    if let program = Program.tracing(x) { return program.imagesFromPatches(x, rows: rows, columns: columns, patch: patch) }
     let (batch, run) = (x.shape[0], x.width / patch)
     // Runs of patch·C numbers are whole in both; run j of patch row r, patch column c ↔ row r·patch + j, column c·patch.
     func moved(_ from: Tensor, to shape: Shape, fromPatches: Bool) -> Tensor {
@@ -58,6 +60,7 @@ public func concatChannels(_ parts: [Tensor]) -> Tensor {
     require(
         parts.allSatisfy { $0.shape.dropLast() == leading[...] },
         "concatChannels: shapes \(parts.map(\.shape)) differ before the last axis")
+    if let program = Program.tracing(parts) { return program.concatChannels(parts) }
     let (rows, widths) = (parts[0].rows, parts.map(\.width))
     let offsets = widths.indices.map { widths[..<$0].reduce(0, +) }
     let width = widths.reduce(0, +)
@@ -88,6 +91,7 @@ public func concatChannels(_ parts: [Tensor]) -> Tensor {
 /// The last two axes exchanged: [..., m, n] → [..., n, m].
 public func transposed(_ x: Tensor) -> Tensor {
     require(x.rank >= 2, "transposed: \(x.shape) has no two axes")
+    if let program = Program.tracing(x) { return program.transposed(x) }
     func moved(_ from: Tensor) -> Tensor {
         let (m, n) = (from.shape[from.rank - 2], from.width)
         let to = Tensor(uninitialized: from.shape.dropLast(2) + [n, m])
@@ -107,6 +111,7 @@ public func transposed(_ x: Tensor) -> Tensor {
 /// The first `count` channels of x [..., C] → [..., count].
 public func firstChannels(_ x: Tensor, _ count: Int) -> Tensor {
     require(count > 0 && count <= x.width, "firstChannels: \(count) of \(x.shape)")
+    if let program = Program.tracing(x) { return program.firstChannels(x, count) }
     let y = Tensor(uninitialized: x.shape.dropLast() + [count])
     for row in 0..<x.rows { (y.pointer + row * count).update(from: x.pointer + row * x.width, count: count) }
     let (slot, shape) = (x.slot, x.shape)

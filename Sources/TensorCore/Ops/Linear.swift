@@ -8,6 +8,7 @@ public func linear(_ x: Tensor, weight: Tensor, bias: Tensor? = nil) -> Tensor {
     require(
         bias.map { $0.count == weight.shape[0] } ?? true,
         "linear: bias \(bias?.shape ?? []) does not fit weight \(weight.shape)")
+    if let program = Program.tracing(x, weight, bias) { return program.linear(x, weight: weight, bias: bias) }
     let (rows, input, output) = (x.rows, x.width, weight.shape[0])
     let y = Tensor(uninitialized: x.shape.dropLast() + [output])
     MatrixProduct.parallel(

@@ -2,6 +2,7 @@ import CKernels
 
 /// Conditional RMS norm (method §3.2): y = x/max(‖x‖,1e-12)·√D·(1+w); x [B, L, D], w [1 or B, D].
 public func rmsNorm(_ x: Tensor, weight w: Tensor) -> Tensor {
+    if let program = Program.tracing(x, w) { return program.rmsNorm(x, weight: w) }
     let (rows, width, rowsPerWeight) = (x.rows, x.width, rowsPerRow(of: w, in: x, op: "rmsNorm"))
     let y = Tensor(uninitialized: x.shape)
     let inverse = Tensor(uninitialized: [rows])
@@ -34,6 +35,7 @@ public func rmsNorm(_ x: Tensor, weight w: Tensor) -> Tensor {
 
 /// x/max(‖x‖₂,1e-12) over the last axis.
 public func l2Normalize(_ x: Tensor) -> Tensor {
+    if let program = Program.tracing(x) { return program.l2Normalize(x) }
     let (rows, width) = (x.rows, x.width)
     let y = Tensor(uninitialized: x.shape)
     let inverse = Tensor(uninitialized: [rows])

@@ -8,6 +8,7 @@ public func scaledTanh(_ x: Tensor, scale: [Float], shift: [Float], offset: [Flo
     require(
         scale.count == width && shift.count == width && offset.count == width,
         "scaledTanh: \(scale.count) scales, \(shift.count) shifts and \(offset.count) offsets for \(x.shape)")
+    if let program = Program.tracing(x) { return program.scaledTanh(x, scale: scale, shift: shift, offset: offset) }
     let squashed = Tensor(uninitialized: x.shape)
     let y = Tensor(uninitialized: x.shape)
     for i in 0..<x.count {
@@ -33,6 +34,7 @@ public func scaledTanh(_ x: Tensor, scale: [Float], shift: [Float], offset: [Flo
 /// mean over rows of −ΣP log P, less −ΣP̄ log(P̄ + 1e-5) with P̄ the mean of P over all rows. x [..., codes] → a scalar.
 public func assignmentEntropyLoss(_ x: Tensor, scale: Float = 1) -> Tensor {
     let (rows, width) = (x.rows, x.width)
+    if let program = Program.tracing(x) { return program.assignmentEntropyLoss(x, scale: scale) }
     let entropies = AssignmentEntropy(x, scale: scale)
     let (p, logP, means, ofRows) = (entropies.p, entropies.logP, entropies.means, entropies.ofRows)
 

@@ -67,6 +67,8 @@ public struct RotaryTable {
 /// x [B, L, stride], of which the first heads·d columns are used (keys lie in front of values in one tensor);
 /// weight [d] → [B, L, heads·d].
 public func rotaryNorm(_ x: Tensor, weight w: Tensor, table: RotaryTable, heads: Int) -> Tensor {
+    RotaryNormJob.requireFitting(x, weight: w, table: table, heads: heads)
+    if let program = Program.tracing(x, w, table.cosine) { return program.rotaryNorm(x, weight: w, table: table, heads: heads) }
     let job = RotaryNormJob(x, weight: w, table: table, heads: heads)
     let (xSlot, wSlot, whole) = (x.slot, w.slot, x.width == heads * w.count)
     return Tape.record(job.forward(), from: [x, w]) { dy, tape in
@@ -81,12 +83,16 @@ struct RotaryNormJob {
     let x, weight, cosine, sine, inverse: Tensor
     let tokens, heads: Int
 
-    init(_ x: Tensor, weight: Tensor, table: RotaryTable, heads: Int) {
+    static func requireFitting(_ x: Tensor, weight: Tensor, table: RotaryTable, heads: Int) {
         require(
             x.rank == 3 && x.shape[1] == table.tokens && heads * weight.count <= x.width
                 && table.cosine.width * 2 == weight.count,
             "rotaryNorm: x \(x.shape), weight \(weight.shape), \(heads) heads and table \(table.cosine.shape) do not fit")
         require(weight.count <= 1024, "rotaryNorm: heads of \(weight.count) are wider than 1024")
+    }
+
+    init(_ x: Tensor, weight: Tensor, table: RotaryTable, heads: Int) {
+        Self.requireFitting(x, weight: weight, table: table, heads: heads)
         (self.x, self.weight) = (x.detached(), weight.detached())
         (cosine, sine, tokens, self.heads) = (table.cosine, table.sine, table.tokens, heads)
         inverse = Tensor(uninitialized: [x.rows, heads])

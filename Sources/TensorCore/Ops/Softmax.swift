@@ -2,6 +2,7 @@ import CKernels
 
 /// softmax(scale·x) over the last axis.
 public func softmax(_ x: Tensor, scale: Float = 1) -> Tensor {
+    if let program = Program.tracing(x) { return program.softmax(x, scale: scale) }
     let (rows, width) = (x.rows, x.width)
     let y = Tensor(uninitialized: x.shape)
     Parallel.rows(rows, width: width) { r in
@@ -25,7 +26,8 @@ public func crossEntropy(_ logits: Tensor, targets: TokenTensor) -> Tensor {
     require(
         Array(logits.shape.dropLast()) == targets.shape,
         "crossEntropy: logits \(logits.shape) do not fit targets \(targets.shape)")
-    for id in targets.ids { require(id >= 0 && id < width, "crossEntropy: target \(id) is not in 0..<\(width)") }
+    targets.requireBelow(width, "crossEntropy")
+    if let program = Program.tracing(logits, tokens: targets) { return program.crossEntropy(logits, targets: targets) }
     let loss = Tensor(uninitialized: targets.shape)
     let lse = Tensor(uninitialized: [rows])
     targets.ids.withUnsafeBufferPointer { buffer in

@@ -4,7 +4,8 @@ import CKernels
 public func embedding(_ tokens: TokenTensor, table: Tensor) -> Tensor {
     let (size, width) = (table.shape[0], table.width)
     require(table.rank == 2, "embedding: table \(table.shape) is not [ids, width]")
-    for id in tokens.ids { require(id >= 0 && id < size, "embedding: id \(id) is not in 0..<\(size)") }
+    tokens.requireBelow(size, "embedding")
+    if let program = Program.tracing(table, tokens: tokens) { return program.embedding(tokens, table: table) }
     let y = Tensor(uninitialized: tokens.shape + [width])
     Parallel.rows(tokens.count, width: width) { r in
         for i in r {
@@ -40,6 +41,7 @@ public func concatTokens(_ parts: [Tensor]) -> Tensor {
             part.rank == 3 && part.width == width && (part.shape[0] == batch || part.shape[0] == 1),
             "concatTokens: parts \(parts.map(\.shape)) do not fit")
     }
+    if let program = Program.tracing(parts) { return program.concatTokens(parts) }
     let total = parts.reduce(0) { $0 + $1.shape[1] }
     let y = Tensor(uninitialized: [batch, total, width])
     var starts: [Int] = []
@@ -78,6 +80,7 @@ public func sliceTokens(_ x: Tensor, _ range: Range<Int>) -> Tensor {
     require(
         x.rank == 3 && range.lowerBound >= 0 && range.upperBound <= x.shape[1],
         "sliceTokens: \(range) is not within \(x.shape)")
+    if let program = Program.tracing(x) { return program.sliceTokens(x, range) }
     let (batch, tokens, width, size) = (x.shape[0], x.shape[1], x.width, range.count * x.width)
     let y = Tensor(uninitialized: [batch, range.count, width])
     for b in 0..<batch {
@@ -102,6 +105,7 @@ public func sliceRows(_ x: Tensor, _ range: Range<Int>) -> Tensor {
 
 /// Index of the largest entry of the last axis, the first of equals.
 public func argmax(_ x: Tensor) -> TokenTensor {
+    if let program = Program.tracing(x) { return program.argmax(x) }
     let (rows, width) = (x.rows, x.width)
     var ids = [Int32](repeating: 0, count: rows)
     ids.withUnsafeMutableBufferPointer { buffer in
@@ -120,6 +124,9 @@ public func straightThroughEmbedding(_ probabilities: Tensor, ids: TokenTensor, 
     require(
         probabilities.width == size && Array(probabilities.shape.dropLast()) == ids.shape,
         "straightThroughEmbedding: probabilities \(probabilities.shape), ids \(ids.shape) and table \(table.shape) do not fit")
+    if let program = Program.tracing(probabilities, table, tokens: ids) {
+        return program.straightThroughEmbedding(probabilities, ids: ids, table: table)
+    }
     let rows = probabilities.rows
     let lookup = embedding(ids, table: table)
     let (slot, table0) = (probabilities.slot, table.detached())

@@ -1,0 +1,102 @@
+import Files
+import PJRT
+import StableHLO
+import TensorCore
+
+/// One device that programs run on.
+///
+/// ```swift
+/// let accelerator = try Accelerator(named: nil)
+/// let program = try accelerator.compile(traced)
+/// let outputs = try program.run(["x": accelerator.copy(x)])
+/// let y = try outputs.tensor("y")
+/// ```
+public final class Accelerator {
+    public let client: Client
+    public let device: Device
+
+    /// - Parameter number: which of the client's devices.
+    public init(_ client: Client, device number: Int = 0) throws {
+        self.client = client
+        device = try client.device(number)
+    }
+
+    /// The plugin called `name`, or the most wanted one of this machine.
+    public convenience init(named name: String?, device: Int = 0) throws {
+        try self.init(Client(Plugin(path: PluginSearch().plugin(named: name).path)), device: device)
+    }
+
+    public func compile(_ program: TracedProgram) throws -> CompiledProgram {
+        try CompiledProgram(program, client.compile(program.text))
+    }
+
+    // MARK: Values to the device
+
+    public func copy(_ tensor: Tensor) throws -> Buffer {
+        try .of(tensor.values, .float32, shape: tensor.shape, on: device, of: client)
+    }
+
+    public func copy(_ tokens: TokenTensor) throws -> Buffer {
+        try .of(tokens.ids, .int32, shape: tokens.shape, on: device, of: client)
+    }
+
+    /// What a program's stream is to draw as.
+    public func copy(_ stream: RandomStream) throws -> Buffer {
+        let words = TracedStream.words(of: stream)
+        return try .of(words, .uint32, shape: [words.count], on: device, of: client)
+    }
+}
+
+/// A program that was compiled for a device.
+public final class CompiledProgram {
+    public let program: TracedProgram
+    private let executable: LoadedExecutable
+
+    init(_ program: TracedProgram, _ executable: LoadedExecutable) {
+        (self.program, self.executable) = (program, executable)
+    }
+
+    /// Runs it on buffers by the names of its inputs. Those that come out under the same name are gone afterwards.
+    public func run(_ inputs: [String: Buffer]) throws -> ProgramValues {
+        let arguments = program.inputs.map { slot -> Buffer in
+            guard let buffer = inputs[slot.name] else { fatalError("the program '\(program.name)' is not given '\(slot.name)'") }
+            require(
+                buffer.shape == slot.shape,
+                "the program '\(program.name)' takes '\(slot.name)' of \(slot.shape), not of \(buffer.shape)")
+            return buffer
+        }
+        let results = try executable.run(arguments)
+        return ProgramValues(Dictionary(zip(program.outputs.map(\.name), results), uniquingKeysWith: { $1 }))
+    }
+
+    /// The same where some inputs are a state, of which the program makes the next one.
+    public func run(_ inputs: [String: Buffer], updating state: inout [String: Buffer]) throws -> ProgramValues {
+        let values = try run(inputs.merging(state, uniquingKeysWith: { $1 }))
+        for name in program.updated { state[name] = values.buffers[name] }
+        return values
+    }
+}
+
+/// What a program has returned, on its device.
+public struct ProgramValues {
+    public let buffers: [String: Buffer]
+
+    init(_ buffers: [String: Buffer]) { self.buffers = buffers }
+
+    public func tensor(_ name: String) throws -> Tensor { try buffer(name).tensor() }
+
+    public func tokens(_ name: String) throws -> TokenTensor {
+        let buffer = buffer(name)
+        return TokenTensor(try buffer.numbers(), shape: buffer.shape)
+    }
+
+    private func buffer(_ name: String) -> Buffer {
+        guard let buffer = buffers[name] else { fatalError("a program returned no '\(name)'") }
+        return buffer
+    }
+}
+
+extension Buffer {
+    /// The numbers, copied out.
+    public func tensor() throws -> Tensor { Tensor(try numbers() as [Float], shape: shape) }
+}

@@ -1,0 +1,175 @@
+import StableHLO
+
+/// A program in the making. Ops on its tensors emit instructions instead of computing; the tape records the same closures, which
+/// emit too.
+///
+/// ```swift
+/// let program = Program("double")
+/// let x = program.input("x", [2, 3])
+/// program.output("y", 2 * x)
+/// let text = program.traced().text
+/// ```
+///
+/// Tensors with values may enter its ops: they become constants. Belongs to one thread until it is `traced`.
+public final class Program: @unchecked Sendable {
+    public let name: String
+    let function = Function("main")
+    private var helpers: [String: Function] = [:]
+    private var inputs: [(slot: TracedProgram.Slot, value: Value)] = []
+    private var outputs: [(slot: TracedProgram.Slot, value: Value)] = []
+    /// Values of memory that became constants, by loop: what is emitted in a loop's body is known only there.
+    private var constants: [[ObjectIdentifier: (storage: Storage, node: Node)]] = [[:]]
+
+    public init(_ name: String) { self.name = name }
+
+    // MARK: What goes in and comes out
+
+    /// Numbers that are given when the program runs.
+    public func input(_ name: String, _ shape: Shape) -> Tensor { Tensor(input(name, shape, .f32)) }
+
+    /// Ids that are given when the program runs; who gives them checks that they are ids of what is looked up by them.
+    public func tokens(_ name: String, _ shape: Shape) -> TokenTensor { TokenTensor(input(name, shape, .i32)) }
+
+    func input(_ name: String, _ shape: Shape, _ element: Element) -> Node {
+        require(!inputs.contains { $0.slot.name == name }, "the program '\(self.name)' has two inputs '\(name)'")
+        let value = function.argument(shape, element)
+        inputs.append((.init(name: name, shape: shape, element: element), value))
+        return node(value)
+    }
+
+    /// Numbers that the program returns. Where an input has the same name they are its next value: they lie in its memory, and
+    /// what was given for it is gone.
+    public func output(_ name: String, _ tensor: Tensor) { output(name, node(tensor)) }
+
+    public func output(_ name: String, _ tokens: TokenTensor) { output(name, node(tokens)) }
+
+    func output(_ name: String, _ node: Node) {
+        require(!outputs.contains { $0.slot.name == name }, "the program '\(self.name)' has two outputs '\(name)'")
+        outputs.append((.init(name: name, shape: node.shape, element: node.element), node.value))
+    }
+
+    /// The finished program.
+    public func traced() -> TracedProgram {
+        for (place, output) in outputs.enumerated() {
+            guard let input = inputs.first(where: { $0.slot.name == output.slot.name }) else { continue }
+            require(
+                input.slot == output.slot,
+                "'\(output.slot.name)' of the program '\(name)' goes in as \(input.value.type) and comes out as \(output.value.type)")
+            function.donate(input.value, to: place)
+        }
+        function.return(outputs.map(\.value))
+        let functions = [function] + helpers.sorted { $0.key < $1.key }.map(\.value)
+        return TracedProgram(
+            name: name, text: Module(name, functions).text, inputs: inputs.map(\.slot), outputs: outputs.map(\.slot))
+    }
+
+    // MARK: For ops
+
+    /// The program that one of these stands for a value of; nil where all have values.
+    static func tracing(_ tensors: Tensor?..., tokens: TokenTensor?...) -> Program? {
+        let nodes = tensors.compactMap { $0?.node } + tokens.compactMap { $0?.node }
+        guard let program = nodes.first?.program else { return nil }
+        require(nodes.allSatisfy { $0.program === program }, "an op's inputs belong to different programs")
+        return program
+    }
+
+    static func tracing(_ tensors: [Tensor]) -> Program? { tensors.lazy.compactMap { $0.node?.program }.first }
+
+    func node(_ value: Value) -> Node { Node(program: self, value: value) }
+
+    /// Numbers of a tensor with values that may stand in the text of a program.
+    private static let largestConstant = 1 << 21
+
+    /// The value that a tensor stands for; its values as a constant where it has some.
+    func node(_ tensor: Tensor) -> Node {
+        if let node = tensor.node {
+            require(node.program === self, "a tensor of the program '\(node.program.name)' is used in '\(name)'")
+            return node.reshaped(tensor.shape)
+        }
+        require(
+            tensor.count == tensor.shape.elementCount, "a tensor of \(tensor.shape) that is a shape only is used in the program '\(name)'")
+        require(
+            tensor.count <= Self.largestConstant,
+            "a tensor of \(tensor.shape) is too large for a constant of the program '\(name)': give it as an input")
+        let key = ObjectIdentifier(tensor.storage)
+        if let known = constants.lazy.compactMap({ $0[key]?.node }).first { return known.reshaped(tensor.shape) }
+        let node = node(function.constant(tensor.values, tensor.shape))
+        constants[constants.count - 1][key] = (tensor.storage, node)
+        return node
+    }
+
+    func node(_ tokens: TokenTensor) -> Node { tokens.node ?? node(function.constant(tokens.ids, tokens.shape)) }
+
+    func constant(_ number: Double, _ shape: Shape, _ element: Element = .f32) -> Node {
+        node(function.constant(number, shape, element))
+    }
+
+    func constant(_ numbers: [Float], _ shape: Shape) -> Node { node(function.constant(numbers, shape)) }
+
+    /// 0, 1, 2, … along one axis.
+    func iota(_ shape: Shape, _ element: Element, axis: Int) -> Node { node(function.iota(shape, element, axis: axis)) }
+
+    /// Values that are kept: all of them are in memory before any is used, so that nothing before is computed again behind.
+    func barrier(_ nodes: [Node]) -> [Node] { function.barrier(nodes.map(\.value)).map(node) }
+
+    /// Repeats `body` for 0, 1, … `count` − 1.
+    func loop(_ count: Int, _ carried: [Node], _ body: (_ index: Node, [Node]) -> [Node]) -> [Node] {
+        function.loop(count, carried.map(\.value)) { index, values in
+            constants.append([:])
+            defer { constants.removeLast() }
+            return body(node(index), values.map(node)).map(\.value)
+        }.map(node)
+    }
+
+    /// Calls a function of the program, which `make` writes where it is called first.
+    func call(_ name: String, _ arguments: [Node], _ make: (Function, [Value]) -> [Value]) -> [Node] {
+        let helper =
+            helpers[name]
+            ?? {
+                let helper = Function(name)
+                helper.return(make(helper, arguments.map { helper.argument($0.shape, $0.element) }))
+                return helper
+            }()
+        helpers[name] = helper
+        return function.call(helper, arguments.map(\.value)).map(node)
+    }
+
+    /// Puts an op's value on the tape of its inputs. `gradients` makes those of all inputs of that of the value; compilers drop
+    /// what nobody wants.
+    func record(
+        _ y: Node, from inputs: [Tensor], op: StaticString = #function, gradients: @escaping (_ dy: Node) -> [Node]
+    ) -> Tensor {
+        let slots = inputs.map(\.slot)
+        return Tape.record(Tensor(y), from: inputs, op: op) { dy, tape in
+            let gradients = gradients(self.node(dy).reshaped(y.shape))
+            for (slot, gradient) in zip(slots, gradients) {
+                if let slot { tape.add(Tensor(gradient), to: slot) }
+            }
+        }
+    }
+}
+
+/// A program as text, and what goes in and comes out, in order.
+public struct TracedProgram: Sendable {
+    public struct Slot: Hashable, Sendable {
+        public let name: String
+        public let shape: Shape
+        public let element: Element
+    }
+
+    public let name: String
+    /// StableHLO.
+    public let text: String
+    public let inputs, outputs: [Slot]
+
+    /// Inputs whose next values come out under the same name; what was given for them is gone.
+    public var updated: [String] { inputs.map(\.name).filter { name in outputs.contains { $0.name == name } } }
+}
+
+extension Tensor {
+    /// What `node`, of type float32, will be.
+    init(_ node: Node) {
+        require(node.element == .f32, "a tensor of \(node.element) numbers")
+        self.init(shape: node.shape, content: .node(node), trace: nil)
+    }
+}

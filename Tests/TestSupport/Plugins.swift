@@ -1,0 +1,13 @@
+import PJRT
+
+/// The CPU plugin among the packages that tests are installed with, if it is there.
+public let testPlugin: String? = {
+    let script = "import importlib.util as u; s = u.find_spec('lammps_jax_pjrt_cpu'); print(s.submodule_search_locations[0] if s else '')"
+    guard let folder = try? python(script), !folder.isEmpty else { return nil }
+    return "\(folder)/pjrt_c_api_cpu_plugin.so"
+}()
+
+/// A client of the CPU plugin with four devices.
+public func testClient(devices: Int = 4) throws -> Client {
+    try Client(Plugin(path: testPlugin ?? "the CPU plugin is not installed"), options: ["cpu_device_count": .number(devices)])
+}
