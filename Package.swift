@@ -55,7 +55,7 @@ let package = Package(
         .target(
             name: "RunStore",
             dependencies: [
-                "CHDF5", "Files", .product(name: "GRDB", package: "GRDB.swift"),
+                "Archives", "CHDF5", "Files", .product(name: "GRDB", package: "GRDB.swift"),
             ]),
         .target(name: "Sweep", dependencies: ["Files", "Metrics", "Settings", .product(name: "Yams", package: "Yams")]),
 

@@ -46,6 +46,23 @@ public struct ZipArchive: Sendable {
         return "\(member.size) \(String(member.crc, radix: 16))"
     }
 
+    /// Writes members that are packed; what was there stays until the new file is complete. The same content gives the same
+    /// bytes, as long as zlib packs alike.
+    public static func write(_ members: [(name: String, content: Data)], to url: URL) throws {
+        try AtomicFile.replace(url) { aside in
+            try ZipWriter.write(to: aside, called: url.path) { try add(members[...], to: $0) }
+        }
+    }
+
+    /// Each member lends its memory until the file is finished.
+    private static func add(_ members: ArraySlice<(name: String, content: Data)>, to zip: ZipWriter.ZipMembers) throws {
+        guard let (name, content) = members.first else { return try zip.finish() }
+        try content.withUnsafeBytes { bytes in
+            try zip.add(name, parts: [bytes], isPacked: true)
+            try add(members.dropFirst(), to: zip)
+        }
+    }
+
     private func place(of name: String) throws -> UInt64 {
         guard let place = places[ExactName(name)] else {
             let hint = nearest(to: name, among: names).map { "; did you mean '\($0)'?" } ?? "; it has \(names)"

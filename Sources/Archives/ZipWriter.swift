@@ -2,7 +2,7 @@ import CZip
 import Files
 import Foundation
 
-/// Writes zip files of stored members through libzip, without the time of writing: the same content gives the same bytes.
+/// Writes zip files of stored or packed members through libzip, without the time of writing: the same content gives the same bytes.
 enum ZipWriter {
     /// 1 January 1980, the first day of the format.
     private static let day: UInt16 = 0x21
@@ -30,7 +30,7 @@ enum ZipWriter {
         init(_ archive: OpaquePointer, file: String) { (self.archive, self.file) = (archive, file) }
 
         /// Memory is read when the file is finished.
-        func add(_ name: String, parts: [UnsafeRawBufferPointer]) throws {
+        func add(_ name: String, parts: [UnsafeRawBufferPointer], isPacked: Bool = false) throws {
             let fragments = parts.map {
                 zip_buffer_fragment_t(
                     data: UnsafeMutablePointer(mutating: $0.bindMemory(to: UInt8.self).baseAddress), length: UInt64($0.count))
@@ -41,7 +41,7 @@ enum ZipWriter {
                 zip_source_free(source)
                 throw failure()
             }
-            guard zip_set_file_compression(archive, UInt64(place), ZIP_CM_STORE, 0) == 0,
+            guard zip_set_file_compression(archive, UInt64(place), isPacked ? ZIP_CM_DEFLATE : ZIP_CM_STORE, isPacked ? 9 : 0) == 0,
                 zip_file_set_dostime(archive, UInt64(place), 0, ZipWriter.day, 0) == 0
             else { throw failure() }
         }

@@ -6,9 +6,19 @@ import Foundation
 /// The last member of a record is the SHA-256 of the text without it, so that a changed digit is noticed when the record is
 /// read. A record that another program has written anew has no such line, and is taken as it is.
 enum RecordFile {
-    static func write(_ value: some Encodable, to url: URL) throws {
+    static var encoder: JSONEncoder {
         let encoder = JSONEncoder()
         encoder.dateEncodingStrategy = .iso8601
+        return encoder
+    }
+
+    static var decoder: JSONDecoder {
+        let decoder = JSONDecoder()
+        decoder.dateDecodingStrategy = .iso8601
+        return decoder
+    }
+
+    static func write(_ value: some Encodable, to url: URL) throws {
         let text = try JSONValue(parsing: encoder.encode(value)).pretty
         try AtomicFile.write(sealed(Data(text.utf8)), to: url)
     }
@@ -23,8 +33,6 @@ enum RecordFile {
         guard isIntact(data) else {
             throw InputError(file: url.path, isDamage: true, "is damaged: its content does not match its checksum")
         }
-        let decoder = JSONDecoder()
-        decoder.dateDecodingStrategy = .iso8601
         do {
             return try decoder.decode(type, from: data)
         } catch let DecodingError.keyNotFound(key, _) {

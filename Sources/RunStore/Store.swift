@@ -8,6 +8,12 @@ import Foundation
 /// `metrics.h5`, `checkpoint.h5`, … and `scores/<protocol>.json`.
 public struct Store: Sendable {
     public let directory: URL
+    /// What is read beside it; nil for none.
+    public internal(set) var archive: RunArchive?
+    /// Stages of which the archive's record counts, though the store has one.
+    var preferred: Set<String> = []
+    /// Stages that measured other numbers in the archive.
+    var contradictions = 0
     let lockTiming: LockTiming
 
     /// Opens the store, making its folders where there is none yet.

@@ -33,12 +33,15 @@ struct StoreOptions: ParsableArguments {
 
     /// The store and all that stages need.
     ///
-    /// - Parameter threads: that each stage is made with, here or in a worker.
-    func context(threads: Int? = nil) throws -> ExperimentContext {
+    /// - Parameters:
+    ///   - threads: that each stage is made with, here or in a worker.
+    ///   - archive: what is read beside the store.
+    ///   - sweep: the file beside which an archive may lie.
+    func context(threads: Int? = nil, archive: ArchiveOptions? = nil, beside sweep: String? = nil) throws -> ExperimentContext {
         if let threads { Parallel.threads = threads }
         return ExperimentContext(
-            store: try Store(directory: directory), code: Self.code, machine: Self.machine,
-            progress: ConsoleProgress(isQuiet: quiet))
+            store: try archive?.attached(to: Store(directory: directory), beside: sweep) ?? Store(directory: directory),
+            code: Self.code, machine: Self.machine, progress: ConsoleProgress(isQuiet: quiet))
     }
 
     /// This process as a worker on the store.

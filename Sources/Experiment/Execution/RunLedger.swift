@@ -18,9 +18,15 @@ final class RunLedger {
     private var hasWarned = false
     private(set) var outcome = SweepRunner.Outcome()
 
-    init(_ plans: [(cell: Cell, plan: RunPlan)], _ records: [RunRecord], _ context: ExperimentContext) {
+    /// - Parameter archived: runs that are done in the archive: nothing is written of them here.
+    init(
+        _ plans: [(cell: Cell, plan: RunPlan)], _ records: [RunRecord], archived: Set<Int> = [], _ context: ExperimentContext
+    ) {
         (self.plans, self.records, self.context) = (plans, records, context)
-        index = IndexFollower(context.store, context.progress)
+        index = IndexFollower(context.store.alone, context.progress)
+        settled = archived
+        outcome.done = archived.sorted().map { records[$0].id }
+        outcome.archived = archived.count
     }
 
     /// Before a stage is begun on the run's behalf, or is found done.
@@ -52,7 +58,7 @@ final class RunLedger {
                 outcome.failed.append((id, error))
             } else {
                 // A run that was whole before stays so when only a part of it is asked for.
-                let isWhole = try plans[run].plan.stages.allSatisfy { try context.store.stage($0.identity).isComplete }
+                let isWhole = try plans[run].plan.stages.allSatisfy { try context.store.isDone(stage: $0.id) }
                 let last = graph.runs[run].last.map { graph.nodes[$0].stage.role } ?? ""
                 write(status(isWhole ? .done : .planned, of: run, graph, message: isWhole ? "" : "done up to \(last)"), run)
                 outcome.done.append(id)

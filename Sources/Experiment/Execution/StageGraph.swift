@@ -17,7 +17,7 @@ struct StageGraph {
         /// The nodes that it reads from.
         let inputs: [Int]
         /// The first run that needs it, on whose behalf it is made.
-        let run: Int
+        fileprivate(set) var run: Int
         fileprivate(set) var state = State.waiting
         /// How often it was begun again, because of damage or of a worker that was killed.
         fileprivate(set) var repeats = 0
@@ -34,14 +34,20 @@ struct StageGraph {
     /// All nodes before it are settled.
     private var firstOpen = 0
 
-    /// - Parameter plans: the stages of each run, each after those it reads from.
-    init(_ plans: [[any Stage]]) {
+    /// - Parameters:
+    ///   - plans: the stages of each run, each after those it reads from.
+    ///   - archived: runs that are done, and on whose behalf nothing is made.
+    ///   - done: ids of stages that there is nothing to do for.
+    init(_ plans: [[any Stage]], archived: Set<Int> = [], done: Set<String> = []) {
         var nodes: [Node] = []
         var numbers: [String: Int] = [:]
         runs = plans.enumerated().map { run, stages in
             stages.map { stage in
                 let identity = stage.identity
-                if let known = numbers[identity.id] { return known }
+                if let known = numbers[identity.id] {
+                    if archived.contains(nodes[known].run) { nodes[known].run = run }
+                    return known
+                }
                 nodes.append(
                     Node(stage: stage, inputs: identity.inputs.values.compactMap { numbers[$0] }.sorted(), run: run))
                 numbers[identity.id] = nodes.count - 1
@@ -51,6 +57,7 @@ struct StageGraph {
         var users = Array(repeating: [Int](), count: nodes.count)
         for (run, stages) in runs.enumerated() { for node in Set(stages) { users[node].append(run) } }
         (self.nodes, self.numbers, self.users, openCount) = (nodes, numbers, users, nodes.count)
+        for (node, stage) in nodes.enumerated() where done.contains(stage.stage.id) { finish(node, isReused: true, seconds: 0) }
     }
 
     func number(of id: String) -> Int? { numbers[id] }

@@ -36,6 +36,8 @@ struct SweepExecution {
     /// Runs until every stage is settled. Throws `Interrupted` when asked to stop.
     mutating func run() throws {
         do {
+            // Runs of which the archive has everything that is asked for.
+            try ledger.settle(graph, after: graph.nodes.indices.filter(graph.isDone))
             while true {
                 try handOut()
                 if pool.isIdle, isStopping || graph.openCount == 0 { break }

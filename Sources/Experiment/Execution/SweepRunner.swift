@@ -24,6 +24,8 @@ public struct SweepRunner {
     /// How the runs of a sweep ended.
     public struct Outcome: Sendable {
         public var done: [String] = []
+        /// How many of them the archive has, and nothing was to be done for.
+        public var archived = 0
         /// Runs that failed, with the error.
         public var failed: [(run: String, error: String)] = []
         /// Stages that were worked on, and stages that were there already.
@@ -68,8 +70,11 @@ public struct SweepRunner {
         let plans = try plans()
         if let lastRole { try requireRole(lastRole, in: plans.map(\.plan)) }
         let asked = plans.map { cell, plan in lastRole.map { plan.stages(upTo: $0) } ?? plan.stages }
-        try checkMemory(asked.flatMap { $0 }, workers: pool.size)
-        let ledger = RunLedger(plans, try plans.map { try record(of: $0.cell, $0.plan) }, context)
+        let spared = try context.store.sparedStages(asked)
+        try checkMemory(asked.flatMap { $0 }.filter { !spared.contains($0.id) }, workers: pool.size)
+        let records = try plans.map { try record(of: $0.cell, $0.plan) }
+        let archived = try archivedRuns(plans, asked)
+        let ledger = RunLedger(plans, records, archived: archived, context)
         // Only for those who ask how far it is: without it they know less.
         var estimator = estimator(for: plans, leastFlops: Self.worthMeasuring) {
             MachineRate(of: context.machine, in: context.store)
@@ -79,7 +84,7 @@ public struct SweepRunner {
             context.log.warning("no outlook: \(error)")
         }
         var execution = SweepExecution(
-            StageGraph(asked), ledger, pool, context, configs: plans.map(\.cell.settings.json),
+            StageGraph(asked, archived: archived, done: spared), ledger, pool, context, configs: plans.map(\.cell.settings.json),
             failsFast: failsFast)
         defer { pool.close() }
         let start = ContinuousClock.now

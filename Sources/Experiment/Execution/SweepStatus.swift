@@ -42,15 +42,18 @@ public struct SweepStatus: Sendable {
     public let sweep: String
     public let cells: [Cell]
     public let overall: SweepProgress
+    /// What is to be said of the archive beside the store; nil where it has none of the runs.
+    public let note: String?
 
     public init(of sweep: SweepFile, in store: Store) throws {
         self.sweep = sweep.name
-        let known = Set(try store.runIDs())
+        let known = Set(try store.knownRunIDs())
+        note = try store.archiveNote(for: sweep.cells.map { try store.runID(of: $0, in: sweep.name) })
         let cells = try sweep.cells.map { try Self.status(of: $0, sweep: sweep.name, known, in: store) }
         self.cells = cells
         var live: [String: Double?] = [:]
         for cell in cells { for work in cell.work where work.owner != nil { live[work.stage] = .some(work.secondsLeft) } }
-        let begun = cells.map(\.run).filter(known.contains)
+        let begun = try cells.map(\.run).filter { try known.contains($0) && !store.isOnlyArchived(run: $0) }
         overall = try SweepProgress(
             runs: cells.map(\.run), SweepOutlook(of: sweep.name, in: store), live: live,
             ended: cells.contains { $0.state == .running } ? nil : begun.compactMap { try? store.status(ofRun: $0).updated }.max(),
@@ -70,8 +73,13 @@ public struct SweepStatus: Sendable {
                 name: cell.name, run: id, state: .planned, stagesDone: nil, stages: nil, work: [], message: "", skipped: [:])
         }
         let run = try store.run(id)
+        if try store.isOnlyArchived(run: id) {
+            return Cell(
+                name: cell.name, run: id, state: .done, stagesDone: run.stages.count, stages: run.stages.count, work: [],
+                message: "in the archive", skipped: [:])
+        }
         let status = try store.status(ofRun: id)
-        let done = status.state == .done ? run.stages.count : try run.stages.values.count { try store.stage(id: $0).isComplete }
+        let done = status.state == .done ? run.stages.count : try run.stages.values.count { try store.isDone(stage: $0) }
         let work = status.state == .done ? [] : Self.work(on: run, status, in: store)
         let message = run.stages[status.message] == nil ? status.message : work.first?.message ?? ""
         return Cell(

@@ -45,7 +45,7 @@ public struct RunDifference: Sendable {
         put("code", ["commit": .string(run.codeVersion.commit), "changed": .bool(run.codeVersion.hasLocalChanges)])
         put("machine", try JSONValue(encoding: run.machine))
         for stage in run.stages.values {
-            for measured in try store.stage(id: stage).measurements().values {
+            for measured in try store.entry(ofStage: stage)?.measurements.values.map({ $0 }) ?? [] {
                 for (name, value) in measured.values {
                     facts["metrics.\(name)"] = value.map { .number($0) } ?? .null
                     var shared = measured.protocol.objectValue ?? [:]

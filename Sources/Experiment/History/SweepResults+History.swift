@@ -52,7 +52,9 @@ extension SweepResults {
                     group.runs.contains { run in condition.matches { $0 == "label" ? .string(label) : run.value(of: $0) } }
                 } ?? false, runs: group.runs.sorted { ($0.seed, $0.replicate) < ($1.seed, $1.replicate) })
         }
-        self.init(name: name, arms: arms.sorted { $0.label < $1.label }, chosenBy: query.metrics)
+        let archived = try index.store.archiveNote(for: found.compactMap { $0[0].stringValue })
+        self.init(
+            name: name, arms: arms.sorted { $0.label < $1.label }, chosenBy: query.metrics, notes: archived.map { [$0] } ?? [])
         if let baseline, !arms.isEmpty, !arms.contains(where: \.isBaseline) {
             let known = Set(arms.flatMap { $0.runs.flatMap(\.settings.keys) } + ["sweep", "cell", "label"])
             if let wrong = baseline.keys.first(where: { !known.contains($0.path) && !$0.path.hasPrefix("config.") }) {

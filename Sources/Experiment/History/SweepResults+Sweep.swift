@@ -26,7 +26,8 @@ extension SweepResults {
                 label: label.isEmpty ? sweep.name : label, cell: group.members[0].cell.label,
                 isBaseline: group.members.contains { sweep.compare.isBaseline($0.cell) }, runs: group.members.map(\.run))
         }
-        self.init(name: sweep.name, question: sweep.question, arms: arms, notes: reader.notes)
+        let archived = try store.archiveNote(for: arms.flatMap { $0.runs.map(\.id) })
+        self.init(name: sweep.name, question: sweep.question, arms: arms, notes: (archived.map { [$0] } ?? []) + reader.notes)
     }
 }
 

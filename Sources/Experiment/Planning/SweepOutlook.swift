@@ -85,7 +85,7 @@ public struct SweepProgress: Equatable, Sendable {
             let stage = store.stage(id: id)
             if try stage.isComplete {
                 finished[Self.kind(id), default: []].append(try stage.record?.wallSeconds ?? 0)
-            } else {
+            } else if try !store.isDone(stage: id) {
                 open.append(id)
             }
         }

@@ -20,6 +20,8 @@ public struct SweepPlan: Sendable {
     public struct Stage: Sendable {
         public enum State: String, Sendable {
             case done
+            /// Not here, but the archive has what it measured, and nothing that is to be made reads it.
+            case archived
             /// Begun and left: it goes on where it was.
             case begun
             case missing
@@ -37,9 +39,11 @@ public struct SweepPlan: Sendable {
         public let estimate: Estimate?
 
         /// Estimated seconds of work that are left; 0 where it is done, nil where it cannot be estimated.
-        public var seconds: Double? { state == .done ? 0 : estimate?.seconds }
+        public var seconds: Double? { isThere ? 0 : estimate?.seconds }
         /// Whether a run of the sweep would work on it in this cell.
-        public var isWork: Bool { state != .done && sharedWith == nil }
+        public var isWork: Bool { !isThere && sharedWith == nil }
+        /// Whether there is nothing to do for it.
+        public var isThere: Bool { state == .done || state == .archived }
     }
 
     public struct Cell: Sendable {
@@ -113,13 +117,13 @@ public struct SweepPlan: Sendable {
             let own = stages.filter { $0.sharedWith == nil }
             let sizes = stages.compactMap { stage in stage.cost.map { (stage.role, $0.parameters) } }
             return Arm(
-                name: arm, seeds: cells.map(\.seed), stages: own.count,
+                name: arm, seeds: cells.map(\.seed), stages: Set(own.map(\.id)).count,
                 parameters: Dictionary(sizes, uniquingKeysWith: max), total: Total(arm, own.filter(\.isWork)))
         }
     }
 
     /// How many stages the sweep has, those that runs share counted once.
-    public var stages: Int { cells.flatMap(\.stages).count { $0.sharedWith == nil } }
+    public var stages: Int { Set(cells.flatMap(\.stages).map(\.id)).count }
 
     /// What all times follow from: finished stages of the store, and the machine's rate, FLOPs a second.
     public var bases: (stages: Int, machineRate: Double?) {
@@ -162,27 +166,32 @@ extension SweepRunner {
     func plan(
         _ plans: [(cell: Cell, plan: RunPlan)], upTo lastRole: String? = nil, estimator: inout StageEstimator, notes: [String] = []
     ) throws -> SweepPlan {
+        let asked = plans.map { _, plan in lastRole.map { plan.stages(upTo: $0) } ?? plan.stages }
+        let (spared, archived) = try (context.store.sparedStages(asked), archivedRuns(plans, asked))
         var firstCell: [String: String] = [:]
         var cells: [SweepPlan.Cell] = []
-        for (cell, plan) in plans {
+        for (run, cell) in plans.map(\.cell).enumerated() {
             var stages: [SweepPlan.Stage] = []
-            for stage in lastRole.map({ plan.stages(upTo: $0) }) ?? plan.stages {
+            for stage in asked[run] {
                 let (identity, cost) = (stage.identity, stage.cost)
                 let owner = firstCell[identity.id]
-                firstCell[identity.id] = owner ?? cell.name
+                if !archived.contains(run) { firstCell[identity.id] = owner ?? cell.name }
                 let handle = context.store.stage(identity)
-                let state: SweepPlan.Stage.State = try handle.isComplete ? .done : handle.status == nil ? .missing : .begun
+                let state: SweepPlan.Stage.State =
+                    try archived.contains(run) || spared.contains(identity.id)
+                    ? .archived : handle.isComplete ? .done : handle.status == nil ? .missing : .begun
                 stages.append(
                     SweepPlan.Stage(
                         role: stage.role, kind: identity.kind, id: identity.id, state: state,
-                        sharedWith: owner == cell.name ? nil : owner, steps: identity.trainingSteps, cost: cost,
-                        estimate: state == .done ? nil : estimator.estimate(for: identity, cost)))
+                        sharedWith: owner == cell.name || archived.contains(run) ? nil : owner, steps: identity.trainingSteps, cost: cost,
+                        estimate: state == .done || state == .archived ? nil : estimator.estimate(for: identity, cost)))
             }
             cells.append(
                 SweepPlan.Cell(
                     name: cell.name, arm: cell.label, run: try context.store.runID(of: cell, in: sweep.name), seed: cell.seed,
                     stages: stages))
         }
-        return SweepPlan(sweep: sweep.name, cells: cells, notes: notes + sweep.notes)
+        let note = try context.store.archiveNote(for: cells.map(\.run)).map { [$0] } ?? []
+        return SweepPlan(sweep: sweep.name, cells: cells, notes: notes + sweep.notes + note)
     }
 }

@@ -19,13 +19,14 @@ final class IndexDatabase: @unchecked Sendable {
         self.store = store
         self.warning = warning
         let own = store.directory.appendingPathComponent("index.sqlite")
-        isReadOnly = access(store.directory.path, W_OK) != 0
+        // With an archive beside it the index says more than the store's files do: it is this process's own.
+        isReadOnly = access(store.directory.path, W_OK) != 0 || store.archive != nil
         if isReadOnly {
             // SQLite needs to write beside a file in WAL mode even to read it, so a copy is read.
             let folder = FileManager.default.temporaryDirectory.appendingPathComponent("index-\(UUID().uuidString)")
             try RecordFile.makeDirectory(folder)
             file = folder.appendingPathComponent("index.sqlite")
-            for suffix in ["", "-wal"] {
+            for suffix in ["", "-wal"] where store.archive == nil {
                 try? FileManager.default.copyItem(atPath: own.path + suffix, toPath: file.path + suffix)
             }
         } else {
@@ -137,7 +138,7 @@ final class IndexDatabase: @unchecked Sendable {
         }
         try migrator.migrate(opened)
         if try opened.read({ try Int.fetchOne($0, sql: "SELECT count(*) FROM filled") }) == 0 {
-            if try !store.runIDs().isEmpty {
+            if try store.archive == nil && !store.runIDs().isEmpty {
                 warning("\(file.path) is missing or incomplete; it is made again from the store's files")
             }
             try opened.write { try IndexWriter(db: $0, store: store).fill(warning: warning) }

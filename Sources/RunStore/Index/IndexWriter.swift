@@ -31,8 +31,8 @@ final class IndexWriter {
     func fill(warning: (String) -> Void) throws {
         try makeRoom()
         try clear()
-        for id in try store.stageIDs() { try attempt(warning) { try putStage(id) } }
-        for id in try store.runIDs() { try attempt(warning) { try putRun(id) } }
+        for id in try store.knownStageIDs() { try attempt(warning) { try putStage(id) } }
+        for id in try store.knownRunIDs() { try attempt(warning) { try putRun(id) } }
         try db.execute(sql: "INSERT INTO filled VALUES (?)", arguments: [Date().ISO8601Format()])
         // Without knowing how many rows there are of what, SQLite takes all conditions to be as good as any.
         try db.execute(sql: "ANALYZE")

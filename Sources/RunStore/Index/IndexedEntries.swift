@@ -34,16 +34,17 @@ public struct IndexedStage: Sendable {
 }
 
 extension Store {
-    /// The files of a run; nil where there is no such run.
+    /// The files of a run, or what the archive beside the store says of it; nil where there is no such run.
     public func entry(ofRun id: String) throws -> IndexedRun? {
-        guard try isPresent(directory(ofRun: id)) else { return nil }
+        guard try isPresent(directory(ofRun: id)) else { return try archive?.run(id) }
         return try IndexedRun(
             run: run(id), status: status(ofRun: id), artifacts: artifacts(ofRun: id), annotations: annotations(ofRun: id))
     }
 
-    /// The files of a stage; nil where there is no such stage.
+    /// The files of a stage, or what the archive says of one that is not complete here; nil where there is no such stage.
     public func entry(ofStage id: String) throws -> IndexedStage? {
         let stage = stage(id: id)
+        if let archive, try preferred.contains(id) || !stage.isComplete, let archived = try archive.stage(id) { return archived }
         guard try isPresent(stage.directory) else { return nil }
         return try IndexedStage(id: id, record: stage.record, status: stage.status, measurements: stage.measurements())
     }

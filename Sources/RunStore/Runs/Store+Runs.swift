@@ -58,16 +58,18 @@ extension Store {
         do { return try read() } catch let error as InputError where error.isDamage { return nil }
     }
 
-    /// The record of a run, nil where there is none.
-    public func recordedRun(_ id: String) throws -> RunRecord? { try RecordFile.read(file(Self.recordFile, id)) }
+    /// The record of a run, in the store or else in the archive beside it; nil where there is none.
+    public func recordedRun(_ id: String) throws -> RunRecord? {
+        try RecordFile.read(file(Self.recordFile, id)) ?? archive?.run(id)?.run
+    }
 
     /// The same, nil also where it is damaged: for those who write it anew.
     public func undamagedRun(_ id: String) throws -> RunRecord? { try undamaged { try recordedRun(id) } }
 
     /// The run; an `InputError` names the nearest one where there is none, or the file where it is damaged.
     public func run(_ id: String) throws -> RunRecord {
-        guard let run = try RecordFile.read(file(Self.recordFile, id), as: RunRecord.self) else {
-            let hint = try nearest(to: id, among: runIDs()).map { "; did you mean '\($0)'?" } ?? ""
+        guard let run = try recordedRun(id) else {
+            let hint = try nearest(to: id, among: knownRunIDs()).map { "; did you mean '\($0)'?" } ?? ""
             throw InputError("no run '\(id)' in \(directory.path)\(hint)")
         }
         return run
@@ -75,7 +77,7 @@ extension Store {
 
     /// The id of the run that is meant by an id or the beginning of one; an `InputError` says what else could be.
     public func runID(matching prefix: String) throws -> String {
-        let ids = try runIDs()
+        let ids = try knownRunIDs()
         if ids.contains(prefix) { return prefix }
         let matches = prefix.isEmpty ? [] : ids.filter { $0.hasPrefix(prefix) }
         switch matches.count {

@@ -57,13 +57,7 @@ public struct StageHandle: Sendable {
     /// All that a complete stage measured, by protocol name: its scores, and under `summary` what it noted about itself
     /// while it was made (`metrics` of its summary). Empty for a stage that is not complete.
     public func measurements() throws -> [String: Scores] {
-        guard let record = try record else { return [:] }
-        var all = try scores()
-        if let metrics = record.summary["metrics"]?.objectValue, !metrics.isEmpty {
-            all["summary"] = Scores(
-                protocol: ["stage": .string(record.identity.kind)], values: metrics.mapValues(\.doubleValue))
-        }
-        return all
+        try record?.measurements(with: scores()) ?? [:]
     }
 
     /// Notes that the work on the stage failed, for a worker that cannot do so itself any more.

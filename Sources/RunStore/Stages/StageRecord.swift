@@ -90,6 +90,17 @@ public struct StageRecord: Codable, Equatable, Sendable {
         self.digests = digests
     }
 
+    /// The protocol name of what a stage noted about itself while it was made.
+    static let summaryProtocol = "summary"
+
+    /// `scores` and, under `summary`, the numbers that the summary has.
+    func measurements(with scores: [String: Scores]) -> [String: Scores] {
+        guard let metrics = summary["metrics"]?.objectValue, !metrics.isEmpty else { return scores }
+        var all = scores
+        all[Self.summaryProtocol] = Scores(protocol: ["stage": .string(identity.kind)], values: metrics.mapValues(\.doubleValue))
+        return all
+    }
+
     enum CodingKeys: String, CodingKey {
         case id, identity, summary, machine, started, finished, files
         case digests = "sha256_of_files"

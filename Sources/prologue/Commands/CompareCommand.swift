@@ -12,7 +12,7 @@ struct CompareCommand: AsyncParsableCommand {
         discussion: """
             Groups runs by everything but the seed: those of a sweep file, or those that a query to the history finds. Scores
             measured under different protocols get a column each unless --mix-protocols is given. Reads the store alone: the
-            sweep's data need not be on this machine.
+            sweep's data need not be on this machine. An archive of its runs ('runs archive') is read beside the store.
 
               prologue compare Experiments/01-quickstart/sweep.yaml
               prologue compare sweep.yaml --metric gfid.nocfg --metric probe.top1 --markdown
@@ -38,6 +38,7 @@ struct CompareCommand: AsyncParsableCommand {
     var mixProtocols = false
     @Flag(help: "With --csv: the differences to the baseline instead of the scores.") var differences = false
     @OptionGroup var store: StoreOptions
+    @OptionGroup var archive: ArchiveOptions
     @OptionGroup var output: TableOptions
 
     func validate() throws {
@@ -58,7 +59,7 @@ struct CompareCommand: AsyncParsableCommand {
         let results: SweepResults
         if let file {
             let sweep = try SweepFile(loading: URL(fileURLWithPath: file), overrides: overrides, only: only)
-            results = try SweepResults(sweep, in: store.existing(), over: over)
+            results = try SweepResults(sweep, in: archive.existing(store, beside: file), over: over)
             if metric.isEmpty { (request.metrics, request.allowsMissing) = (sweep.compare.metrics, true) }
         } else {
             results = try found()
@@ -67,7 +68,7 @@ struct CompareCommand: AsyncParsableCommand {
     }
 
     private func found() throws -> SweepResults {
-        let index = try RunsCommand.index(of: store.existing())
+        let index = try RunsCommand.index(of: archive.existing(store))
         let keys = try HistoryKeys(index)
         let settings = keys.settings
         for key in over where key != "seed" && !settings.contains(where: { $0 == key || $0.hasPrefix("\(key).") }) {
@@ -101,7 +102,7 @@ struct CompareCommand: AsyncParsableCommand {
             for sentence in comparison.verdicts { print(plain(sentence)) }
             // In Markdown and LaTeX the sentence goes below the table it belongs to as it is.
             print(plain(comparison.noise))
-            if output.format == nil, file != nil { SweepCommand.printPictures(results, in: try store.existing()) }
+            if output.format == nil, file != nil { SweepCommand.printPictures(results, in: try Store(directory: store.directory)) }
         }
     }
 

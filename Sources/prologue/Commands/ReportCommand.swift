@@ -17,6 +17,7 @@ struct ReportCommand: AsyncParsableCommand {
 
     @OptionGroup var sweep: SweepCommand.FileOptions
     @OptionGroup var store: StoreOptions
+    @OptionGroup var archive: ArchiveOptions
     @Option(help: "Folder to write to (default: reports/NAME in the store).", completion: .directory)
     var output: String?
 
@@ -25,7 +26,7 @@ struct ReportCommand: AsyncParsableCommand {
 
     func run() async throws {
         let file = try sweep.load()
-        let store = try store.existing()
+        let store = try archive.existing(store, beside: sweep.file)
         let folder =
             output.map { URL(fileURLWithPath: $0, isDirectory: true) }
             ?? store.directory.appendingPathComponent("reports/\(file.name)", isDirectory: true)

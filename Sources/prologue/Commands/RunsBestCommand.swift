@@ -28,6 +28,7 @@ extension RunsCommand {
         @Option(help: "How many are listed.") var limit = 10
         @Flag(help: "Open the report of the best one's sweep, or a picture of it where there is no report.") var open = false
         @OptionGroup var store: StoreOptions
+        @OptionGroup var archive: ArchiveOptions
         @OptionGroup var output: TableOptions
 
         func validate() throws {
@@ -35,7 +36,7 @@ extension RunsCommand {
         }
 
         func run() throws {
-            let store = try store.existing()
+            let store = try archive.existing(store)
             let index = try RunsCommand.index(of: store)
             let name = MetricName.given(metric)
             let keys = try HistoryKeys(index)
@@ -47,7 +48,8 @@ extension RunsCommand {
             guard name.measure.better != nil else {
                 throw InputError("\(metric): neither end of this score is the good one, so that there is no best")
             }
-            let best = try by == .run ? runs(query, index) : arms(query, index, name)
+            var best = try by == .run ? runs(query, index) : arms(query, index, name)
+            if let note = try store.archiveNote(for: store.knownRunIDs()) { best.table.add(footnote: note) }
             output.show(best.table)
             if open, let first = best.first { try show(first, in: store) }
         }
@@ -119,10 +121,12 @@ extension RunsCommand {
                 """)
 
         @OptionGroup var store: StoreOptions
+        @OptionGroup var archive: ArchiveOptions
         @OptionGroup var output: TableOptions
 
         func run() throws {
-            let answer = try RunsCommand.index(of: store.existing()).query(
+            let store = try archive.existing(store)
+            let answer = try RunsCommand.index(of: store).query(
                 """
                 WITH used AS (
                     SELECT DISTINCT sweep, stage_id FROM run_parts JOIN runs ON runs.number = run_parts.run),
@@ -149,6 +153,7 @@ extension RunsCommand {
                     .number(row[5].doubleValue.map { $0 / 3600 }),
                 ])
             }
+            if let note = try store.archiveNote(for: store.knownRunIDs()) { table.add(footnote: note) }
             output.show(table)
         }
     }

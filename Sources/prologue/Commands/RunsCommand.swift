@@ -16,7 +16,7 @@ struct RunsCommand: ParsableCommand {
             """,
         subcommands: [
             List.self, Show.self, Find.self, Best.self, Diff.self, Lineage.self, Curves.self, Cost.self, Tag.self, Note.self,
-            Export.self, Remove.self, SQL.self, Reindex.self,
+            Export.self, Archive.self, Remove.self, SQL.self, Reindex.self,
         ])
 
     /// The index of a store; what it has to say about its own state goes to standard error.

@@ -16,6 +16,7 @@ extension RunsCommand {
         @Argument(help: ArgumentHelp("Two runs or more, or the beginnings of their ids.", valueName: "run"), completion: .runs)
         var names: [String]
         @OptionGroup var store: StoreOptions
+        @OptionGroup var archive: ArchiveOptions
         @OptionGroup var output: TableOptions
 
         func validate() throws {
@@ -23,7 +24,7 @@ extension RunsCommand {
         }
 
         func run() throws {
-            let store = try store.existing()
+            let store = try archive.existing(store)
             let ids = try names.map(store.runID(matching:))
             if let twice = ids.first(where: { id in ids.count { $0 == id } > 1 }) {
                 throw InputError("'\(twice)' is named twice: \(names.joined(separator: ", "))")

@@ -24,6 +24,7 @@ extension RunsCommand {
         @Option(help: ArgumentHelp("Write event files below this folder instead.", valueName: "folder"))
         var tensorboard: String?
         @OptionGroup var store: StoreOptions
+        @OptionGroup var archive: ArchiveOptions
         @OptionGroup var output: TableOptions
 
         func validate() throws {
@@ -34,7 +35,7 @@ extension RunsCommand {
         }
 
         func run() throws {
-            let store = try store.existing()
+            let store = try archive.existing(store)
             let index = try RunsCommand.index(of: store)
             var text = query ?? ""
             if !names.isEmpty {

@@ -20,6 +20,7 @@ extension RunsCommand {
         @Option(help: "Only runs with this tag.") var tag: String?
         @Option(help: "At most so many; 0 for all.") var limit = 100
         @OptionGroup var store: StoreOptions
+        @OptionGroup var archive: ArchiveOptions
         @OptionGroup var output: TableOptions
 
         func validate() throws {
@@ -27,7 +28,7 @@ extension RunsCommand {
         }
 
         func run() throws {
-            let index = try RunsCommand.index(of: store.existing())
+            let index = try RunsCommand.index(of: archive.existing(store))
             // One more than asked for tells whether there are more.
             let found = try index.runs(
                 RunIndex.Filter(
@@ -43,6 +44,7 @@ extension RunsCommand {
                     .text(run.created), .text(run.tags.joined(separator: " ")), .text(run.message),
                 ])
             }
+            if let note = try index.store.archiveNote(for: runs.map(\.id)) { table.add(footnote: note) }
             output.show(table)
             if found.count > runs.count {
                 complain("the newest \(limit); there are more: --limit 0 shows all")

@@ -21,14 +21,19 @@ extension RunsCommand {
         @Argument(help: "Condition, 'order by', 'limit'; each may be left out.") var query: String = ""
         @Option(help: "Show this key too; may be repeated. Those of the query are shown anyway.") var column: [String] = []
         @OptionGroup var store: StoreOptions
+        @OptionGroup var archive: ArchiveOptions
         @OptionGroup var output: TableOptions
 
         func run() throws {
-            let index = try RunsCommand.index(of: store.existing())
+            let index = try RunsCommand.index(of: archive.existing(store))
             let query = try HistoryQuery(parsing: query, HistoryKeys(index))
             var columns = HistoryQuery.usualColumns
             for key in query.ownColumns + column where !columns.contains(key) { columns.append(key) }
-            output.show(Table(columns: columns, rows: try query.rows(of: index, columns: columns)))
+            let rows = try query.rows(of: index, columns: columns)
+            var table = Table(columns: columns, rows: rows)
+            let runs = columns.firstIndex(of: "run").map { place in rows.compactMap { $0[place].stringValue } } ?? []
+            if let note = try index.store.archiveNote(for: runs) { table.add(footnote: note) }
+            output.show(table)
         }
     }
 
@@ -47,6 +52,7 @@ extension RunsCommand {
         @Option(help: "Give up after so many seconds.") var timeout = 60.0
         @Option(help: "Give up beyond so many rows.") var mostRows = 1_000_000
         @OptionGroup var store: StoreOptions
+        @OptionGroup var archive: ArchiveOptions
         @OptionGroup var output: TableOptions
 
         func validate() throws {
@@ -55,7 +61,7 @@ extension RunsCommand {
         }
 
         func run() throws {
-            let answer = try RunsCommand.index(of: store.existing()).query(sql, limits: .init(seconds: timeout, rows: mostRows))
+            let answer = try RunsCommand.index(of: archive.existing(store)).query(sql, limits: .init(seconds: timeout, rows: mostRows))
             guard !answer.columns.isEmpty else { throw InputError("the statement has no result; ask with SELECT") }
             output.show(Table(columns: answer.columns, rows: answer.rows))
         }

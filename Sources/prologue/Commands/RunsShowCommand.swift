@@ -17,9 +17,10 @@ extension RunsCommand {
         @Argument(help: ArgumentHelp("Run, or the beginning of its id.", valueName: "run"), completion: .runs) var name: String
         @Flag(help: "Print JSON.") var json = false
         @OptionGroup var store: StoreOptions
+        @OptionGroup var archive: ArchiveOptions
 
         func run() throws {
-            let store = try store.existing()
+            let store = try archive.existing(store)
             let description = try RunDescription(of: store.runID(matching: name), in: store)
             print(json ? description.json.pretty : description.text.printable(keepsLines: true), terminator: "")
         }
@@ -32,23 +33,25 @@ private struct RunDescription {
     let status: RunStore.Status
     let annotations: Annotations
     let artifacts: [Artifact]
-    let stages: [(role: String, handle: StageHandle, record: StageRecord?)]
+    let stages: [(role: String, entry: IndexedStage, state: String)]
+    let note: String?
     let metrics: [(name: String, value: Double?, protocolName: String, stage: String)]
     let protocols: [(stage: String, name: String, content: JSONValue)]
     let directory: URL
 
     init(of id: String, in store: Store) throws {
-        run = try store.run(id)
-        status = try store.status(ofRun: id)
-        annotations = try store.annotations(ofRun: id)
-        artifacts = try store.artifacts(ofRun: id)
+        guard let entry = try store.entry(ofRun: id) else { throw InputError("no run '\(id)' in \(store.directory.path)") }
+        (run, status, annotations, artifacts) = (entry.run, entry.status, entry.annotations, entry.artifacts)
         directory = store.directory
         stages = try run.stages.sorted { $0.key < $1.key }.map { role, stage in
-            let handle = store.stage(id: stage)
-            return try (role, handle, handle.record)
+            let isHere = try store.stage(id: stage).isComplete
+            let entry = try store.entry(ofStage: stage) ?? IndexedStage(id: stage, record: nil)
+            let state = isHere ? "done" : entry.record != nil ? "archived" : entry.status?.state.rawValue ?? "planned"
+            return (role, entry, state)
         }
-        let measured = try stages.flatMap { stage in
-            try stage.handle.measurements().sorted { $0.key < $1.key }.map { (stage.handle.id, $0.key, $0.value) }
+        note = try store.archiveNote(for: [id])
+        let measured = stages.flatMap { stage in
+            stage.entry.measurements.sorted { $0.key < $1.key }.map { (stage.entry.id, $0.key, $0.value) }
         }
         protocols = measured.map { ($0.0, $0.1, $0.2.protocol) }
         metrics = measured.flatMap { stage, name, scores in
@@ -83,6 +86,7 @@ private struct RunDescription {
                 + (code.hasLocalChanges ? " with local changes" : "")
                 + " on \(machine.processor), \(machine.cores) cores, OpenBLAS \(machine.blasCore)",
         ]
+        if let note { lines.append(note) }
         if !annotations.tags.isEmpty { lines.append("tags: \(annotations.tags.sorted().joined(separator: ", "))") }
         lines += annotations.notes.map { "note of \($0.written.ISO8601Format()): \($0.text)" }
         lines += ["", "Settings that are not at their defaults:"]
@@ -92,10 +96,10 @@ private struct RunDescription {
             .text("stage"), .text("id"), .state("state"), .number("time", unit: "s", decimals: 1), .text("made from"),
         ])
         for stage in stages {
-            let inputs = stage.record?.identity.inputs.sorted { $0.key < $1.key }.map(\.value) ?? []
+            let inputs = stage.entry.record?.identity.inputs.sorted { $0.key < $1.key }.map(\.value) ?? []
             made.add([
-                .text(stage.role), .text(stage.handle.id), .text(state(of: stage.handle)),
-                .number(stage.record?.wallSeconds), .text(inputs.joined(separator: ", ")),
+                .text(stage.role), .text(stage.entry.id), .text(stage.state),
+                .number(stage.entry.record?.wallSeconds), .text(inputs.joined(separator: ", ")),
             ])
         }
         var scores = Table(columns: [
@@ -109,10 +113,6 @@ private struct RunDescription {
         lines += ["", "Pictures:"]
         lines += artifacts.map { "  \(directory.appendingPathComponent($0.path).path): \($0.description)" }
         return lines.joined(separator: "\n") + "\n"
-    }
-
-    private func state(of stage: StageHandle) -> String {
-        (try? stage.isComplete) == true ? "done" : stage.status?.state.rawValue ?? "planned"
     }
 
     var json: JSONValue {
@@ -132,9 +132,9 @@ private struct RunDescription {
             "stages": .array(
                 stages.map { stage in
                     [
-                        "role": .string(stage.role), "id": .string(stage.handle.id), "state": .string(state(of: stage.handle)),
-                        "seconds": stage.record.map { .number($0.wallSeconds) } ?? .null,
-                        "inputs": .object((stage.record?.identity.inputs ?? [:]).mapValues { .string($0) }),
+                        "role": .string(stage.role), "id": .string(stage.entry.id), "state": .string(stage.state),
+                        "seconds": stage.entry.record.map { .number($0.wallSeconds) } ?? .null,
+                        "inputs": .object((stage.entry.record?.identity.inputs ?? [:]).mapValues { .string($0) }),
                     ]
                 }),
             "metrics": .array(

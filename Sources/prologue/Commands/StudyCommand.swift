@@ -29,12 +29,13 @@ struct StudyCommand: AsyncParsableCommand {
         var folder: String?
         @OptionGroup var workforce: WorkforceOptions
         @OptionGroup var store: StoreOptions
+        @OptionGroup var archive: ArchiveOptions
         @OptionGroup var output: TableOptions
 
         func run() async throws {
             let (file, studied) = (try sweep.load(leavingOut: "semantics"), try sweep.load(adding: ["semantics.enabled=true"]))
             Interruption.listen()
-            let context = try store.context(threads: workforce.choice.threads)
+            let context = try store.context(threads: workforce.choice.threads, archive: archive, beside: sweep.file)
             let outcome = try workforce.run(SweepRunner(file, context, studies: studied.cells.map(\.settings.semantics)), context)
             let results = try SweepResults(file, in: context.store)
             if let section = SemanticsSection(results, in: context.store) {

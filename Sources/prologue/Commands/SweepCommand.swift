@@ -62,11 +62,12 @@ struct SweepCommand: AsyncParsableCommand {
         @OptionGroup var sweep: FileOptions
         @OptionGroup var workforce: WorkforceOptions
         @OptionGroup var store: StoreOptions
+        @OptionGroup var archive: ArchiveOptions
 
         func run() async throws {
             let file = try sweep.load()
             Interruption.listen()
-            let context = try store.context(threads: workforce.choice.threads)
+            let context = try store.context(threads: workforce.choice.threads, archive: archive, beside: sweep.file)
             let outcome = try workforce.run(SweepRunner(file, context), context)
             if !outcome.done.isEmpty, !store.quiet {
                 let results = try SweepResults(file, in: context.store)
@@ -88,7 +89,8 @@ struct SweepCommand: AsyncParsableCommand {
 func report(_ outcome: SweepRunner.Outcome, isQuiet: Bool) throws {
     if !isQuiet {
         print(
-            "\(outcome.done.count) runs done, \(outcome.failed.count) failed; "
+            "\(outcome.done.count) runs done\(outcome.archived > 0 ? " (\(outcome.archived) of them in the archive)" : ""), "
+                + "\(outcome.failed.count) failed; "
                 + "\(outcome.worked) stages worked on, \(outcome.reused) reused")
         print("\(outcome.stagesDone) of \(outcome.stages) stages done, \(Units.time(outcome.seconds)) elapsed")
     }

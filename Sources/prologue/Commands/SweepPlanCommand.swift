@@ -22,10 +22,11 @@ extension SweepCommand {
         @OptionGroup var sweep: FileOptions
         @Flag(help: "A row for every stage of every cell, instead of one for every arm.") var stages = false
         @OptionGroup var store: StoreOptions
+        @OptionGroup var archive: ArchiveOptions
         @OptionGroup var output: TableOptions
 
         func run() throws {
-            let context = try store.context()
+            let context = try store.context(archive: archive, beside: sweep.file)
             let plan = try SweepRunner(sweep.load(), context).plan {
                 MachineRate(of: context.machine, in: context.store)
             }
@@ -50,7 +51,7 @@ extension SweepCommand {
                     let (cost, shared) = (stage.cost, stage.sharedWith.map { "as in \($0)" })
                     table.add([
                         .text(cell.name), .text(stage.role), .text(stage.id),
-                        .text(stage.state == .done ? "done" : shared ?? stage.state.rawValue),
+                        .text(stage.isThere ? stage.state.rawValue : shared ?? stage.state.rawValue),
                         .number(cost.map { Double($0.parameters) / 1e6 }), .number(stage.steps.map(Double.init)),
                         .number(cost?.tokens.map { Double($0) / 1e6 }), .number(cost.map { $0.flops / 1e12 }),
                         .number(cost.map { $0.memory / Self.mebibyte }), .number(cost.map { $0.disk / Self.mebibyte }),

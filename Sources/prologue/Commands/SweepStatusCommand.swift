@@ -23,6 +23,7 @@ extension SweepCommand {
         @Flag(help: "Show it again and again while somebody works on the sweep.") var watch = false
         @Option(help: "Seconds between two looks with --watch.") var every = 2.0
         @OptionGroup var store: StoreOptions
+        @OptionGroup var archive: ArchiveOptions
         @OptionGroup var output: TableOptions
 
         func validate() throws {
@@ -31,7 +32,7 @@ extension SweepCommand {
 
         func run() throws {
             let file = try sweep.load()
-            let store = try Store(directory: store.directory)
+            let store = try archive.attached(to: Store(directory: store.directory), beside: sweep.file)
             guard watch else { return show(try SweepStatus(of: file, in: store)) }
             var redraw = Redraw()
             while true {
@@ -89,6 +90,7 @@ extension SweepCommand {
             }
             table.add(footnote: counts.joined(separator: ", "))
             table.add(footnote: sentence(status.overall))
+            if let note = status.note { table.add(footnote: note) }
             return table
         }
 
@@ -114,7 +116,7 @@ extension SweepCommand {
 
         private static func json(_ status: SweepStatus) -> JSONValue {
             [
-                "sweep": .string(status.sweep),
+                "sweep": .string(status.sweep), "archive": status.note.map(JSONValue.string) ?? .null,
                 "cells": .array(
                     status.cells.map { cell in
                         var members: [String: JSONValue] = [
