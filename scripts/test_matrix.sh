@@ -94,13 +94,13 @@ for row in "${rows[@]}"; do
   : >"$log"
   start=$SECONDS ended=0
   run_row "$row" "$log" || ended=$?
-  passed=$(grep -cE '^✔ Test [^r].* passed after' "$log" || true)
-  failed=$(grep -cE '^✘ Test [^r].* failed after' "$log" || true)
+  passed=$(grep -cE '^✔ Test ([^ ]+\(|").* passed after' "$log" || true)
+  failed=$(grep -cE '^✘ Test ([^ ]+\(|").* failed after' "$log" || true)
   printf '%-10s %8s %8s %8s\n' "$row" "$passed" "$failed" $((SECONDS - start))
   # A crash ends the process without a test that failed.
   if [ $ended -ne 0 ]; then
     status=1
-    grep -E '^✘ Test [^r].* failed after' "$log" | sed 's/^/    /' || true
+    grep -E '^✘ Test ([^ ]+\(|").* failed after' "$log" | sed 's/^/    /' || true
     [ "$failed" -gt 0 ] || echo "    ended with code $ended: $log"
   elif [ "$passed" -eq 0 ]; then
     status=1
