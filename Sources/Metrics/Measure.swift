@@ -39,6 +39,9 @@ public struct Measure: Sendable {
     /// How people call the score of a way of sampling: `gfid.nocfg`.
     public func shortName(sampler: String) -> String { "\(id).\(sampler)" }
 
+    /// Whether some form of its names has this part.
+    public func varies(in field: MetricField) -> Bool { forms.contains { $0.fields.contains(field) } }
+
     /// The name under which a value is stored.
     ///
     /// - Parameter fields: what varies; the measure must have a form with exactly these.

@@ -59,16 +59,21 @@ extension Measure {
         completionSourceLikeness, completionVarianceWithin, completionPixelDistance, completionGFID,
     ]
 
-    /// The measure of completions that their stage calls `name`.
-    public static func completion(named name: String) -> Measure? { completions.first { $0.id == "completion_\(name)" } }
-
     // MARK: Information, costs, attention
 
-    /// Of a segment's positions; the title is what stands after the segment.
-    public static let information = [
-        "perplexity", "codes_used", "entropy", "aggregated_entropy", "joint_entropy", "distinct_share",
-        "class_information", "class_information_best",
-    ].map(ofSegment)
+    // Of a segment's positions; the title is what stands after the segment.
+    public static let perplexity = ofSegment("perplexity")
+    public static let codesUsed = ofSegment("codes_used")
+    public static let positionEntropy = ofSegment("entropy")
+    public static let aggregatedEntropy = ofSegment("aggregated_entropy")
+    public static let jointEntropy = ofSegment("joint_entropy")
+    public static let distinctShare = ofSegment("distinct_share")
+    public static let classInformation = ofSegment("class_information")
+    public static let classInformationBest = ofSegment("class_information_best")
+    static let information = [
+        perplexity, codesUsed, positionEntropy, aggregatedEntropy, jointEntropy, distinctShare, classInformation,
+        classInformationBest,
+    ]
     public static let factorInformation = Measure(
         "info.factor", "information", nil, decimals: 3, unit: "nat",
         ["info.{segment}.information.{factor}"])
@@ -83,13 +88,16 @@ extension Measure {
         "info.cost.reconstruction", "reconstruction cost", .lower, unit: "nat", ["info.cost.reconstruction{bound}"])
     public static let cost = Measure("info.cost", "cost", .lower, unit: "nat", ["info.cost.{segment}.{told}{bound}"])
 
+    public static let attentionPrologueShare = ofAttention("prologue_share")
+    public static let attentionBOSShare = ofAttention("bos_share")
+    public static let attentionVisualShare = ofAttention("visual_share")
+    public static let attentionDistance = ofAttention("distance")
+    public static let attentionDistanceEven = ofAttention("distance_even")
+    public static let attentionPrologueShareEven = ofAttention("prologue_share_even")
     public static let attention = [
-        "prologue_share", "bos_share", "visual_share", "distance", "distance_even", "prologue_share_even",
-    ].map { name in
-        Measure(
-            "attention.\(name)", "attention \(name.replacing("_", with: " "))", nil, decimals: 3,
-            ["attention.\(name)", "attention.\(name).layer{layer}"])
-    }
+        attentionPrologueShare, attentionBOSShare, attentionVisualShare, attentionDistance, attentionDistanceEven,
+        attentionPrologueShareEven,
+    ]
 
     /// Whether only the semantic studies measure it.
     public var isOfSemantics: Bool { id.hasPrefix("completion_") || id.hasPrefix("info.") || id.hasPrefix("attention.") }
@@ -143,6 +151,12 @@ extension Measure {
         Measure(
             "completion_\(name)", "completion \(name.replacing("_", with: " ").replacing("gfid", with: "gFID"))", better,
             ["completion_\(name){bound}\(ofPixels ? "" : "@{features}").{tokens}.{told}"])
+    }
+
+    private static func ofAttention(_ name: String) -> Measure {
+        Measure(
+            "attention.\(name)", "attention \(name.replacing("_", with: " "))", nil, decimals: 3,
+            ["attention.\(name)", "attention.\(name).layer{layer}"])
     }
 
     private static func ofSegment(_ name: String) -> Measure {

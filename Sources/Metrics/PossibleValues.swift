@@ -3,9 +3,9 @@ extension Measure {
     public var possible: ClosedRange<Double> {
         switch self {
         case .precision, .recall, .classAgreement, .classifierAccuracy, .probeTop1, .probeTop5, .probeChance, .probeMajority,
-            .completionAgreement, .completionVarianceWithin:
+            .completionAgreement, .completionVarianceWithin,
+            .attentionPrologueShare, .attentionPrologueShareEven, .attentionBOSShare, .attentionVisualShare:
             0...1
-        case _ where id.hasPrefix("attention.") && id.contains("_share"): 0...1
         case .ssim, .completionLikeness, .completionLikenessAcross, .completionLayout, .completionLayoutAcross,
             .completionSourceLikeness:
             -1...1

@@ -28,8 +28,8 @@ import Testing
         ("info.first.information.hue.best", .factorInformationBest, [.segment: "first", .factor: "hue"]),
         ("info.cost.total.noclass_high", .cost, [.segment: "total", .told: "noclass", .bound: "_high"]),
         ("info.cost.reconstruction", .reconstructionCost, [:]),
-        ("info.prologue.class_information_best", Measure.information[7], [.segment: "prologue"]),
-        ("attention.distance_even.layer11", Measure.attention[4], [.layer: "11"]),
+        ("info.prologue.class_information_best", Measure.classInformationBest, [.segment: "prologue"]),
+        ("attention.distance_even.layer11", Measure.attentionDistanceEven, [.layer: "11"]),
     ]
 
     @Test(arguments: names) func namesAreTakenApartAndPutTogether(_ text: String, _ measure: Measure, _ fields: [MetricField: String]) {

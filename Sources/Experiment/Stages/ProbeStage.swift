@@ -55,20 +55,17 @@ struct ProbeStage: Stage {
         for feature in settings.features {
             let vectors = try feature == .onehot ? nil : vectors(feature, indices, train, test, model, context)
             for set in sets where isRead(feature, of: set) {
-                let name = feature == .codes ? set.name : "\(set.name).\(feature.rawValue)"
-                if feature == .codes, let same = table.name(ofSameCells: set) {
-                    table.copy(same, to: name)
-                    continue
-                }
+                let probed = ProbedSet(tokens: set.name, reading: feature == .codes ? nil : feature)
+                if feature == .codes, table.addKnown(probed, cells: set.cells) { continue }
                 context.progress.note("probe: \(set.name), \(feature.rawValue), \(train.count) training images")
                 if let (fitted, held) = vectors {
                     let isMean = feature == .mean
                     try table.add(
-                        name, isMean ? fitted.mean(set) : fitted.concatenated(set),
+                        probed, isMean ? fitted.mean(set) : fitted.concatenated(set),
                         isMean ? held.mean(set) : held.concatenated(set), cells: feature == .codes ? set.cells : nil)
                 } else {
                     try table.add(
-                        name, OneHotMatrix(indices.0, layout, set), OneHotMatrix(indices.1, layout, set))
+                        probed, OneHotMatrix(indices.0, layout, set), OneHotMatrix(indices.1, layout, set))
                 }
                 try Interruption.check()
             }
@@ -162,7 +159,8 @@ struct ProbeStage: Stage {
                 TokenVectors(indices.1, layout, prologue: codes.prologue, visual: codes.visual)
             )
             for set in chosen {
-                try table.add("\(set.name).shuffled", fitted.concatenated(set), held.concatenated(set), shuffled: true)
+                try table.add(
+                    ProbedSet(tokens: set.name, control: .shuffled), fitted.concatenated(set), held.concatenated(set))
             }
         }
         if settings.controls.contains(.untrained) {
@@ -175,7 +173,10 @@ struct ProbeStage: Stage {
                 return TokenVectors(indices, layout, prologue: codes.prologue, visual: codes.visual)
             }
             let (fitted, held) = (try vectors(dataset.train, train), try vectors(dataset.test, test))
-            for set in chosen { try table.add("\(set.name).untrained", fitted.concatenated(set), held.concatenated(set)) }
+            for set in chosen {
+                try table.add(
+                    ProbedSet(tokens: set.name, control: .untrained), fitted.concatenated(set), held.concatenated(set))
+            }
         }
     }
 }

@@ -1,9 +1,26 @@
 import Evaluation
 import Files
 import Foundation
+import Metrics
 import RunStore
 import Settings
 import TensorCore
+
+/// What a probe reads, and what it is set against.
+struct ProbedSet: Hashable {
+    /// The name of a set of tokens.
+    let tokens: String
+    /// What is read of each token; nil: its code vector.
+    var reading: ProbedFeature?
+    var control: ProbeControl?
+
+    /// In the stage's file.
+    var name: String { [tokens, reading?.rawValue, control?.rawValue].compactMap { $0 }.joined(separator: ".") }
+
+    var fields: [MetricField: String] {
+        [.tokens: tokens, .reading: reading?.rawValue, .control: control?.rawValue].compactMapValues { $0 }
+    }
+}
 
 /// Accuracies of several probes of the same images.
 struct ProbeTable {
@@ -12,11 +29,11 @@ struct ProbeTable {
     let settings: ProbeSettings
     private(set) var values: [String: Double?]
     private var reports: [(name: String, report: ClassificationReport)] = []
-    private var names: [[[Int]]: String] = [:]
+    private var known: [[[Int]]: (report: ClassificationReport, interval: Interval?)] = [:]
 
     init(trainLabels: [Int], testLabels: [Int], classes: Int, settings: ProbeSettings) {
         (self.trainLabels, self.testLabels, self.classes, self.settings) = (trainLabels, testLabels, classes, settings)
-        values = ["probe.chance": 1 / Double(classes)]
+        values = [Measure.probeChance.name(): 1 / Double(classes)]
     }
 
     /// How accuracies come about, for the protocol.
@@ -30,23 +47,23 @@ struct ProbeTable {
     /// Fits on training features and notes the accuracies on test features.
     ///
     /// - Parameter cells: the tokens read, where another set of the same tokens need not be fitted again.
-    mutating func add<Rows: RegressionRows>(
-        _ name: String, _ train: Rows, _ test: Rows, shuffled: Bool = false, cells: [[Int]]? = nil
-    ) throws {
+    mutating func add<Rows: RegressionRows>(_ set: ProbedSet, _ train: Rows, _ test: Rows, cells: [[Int]]? = nil) throws {
         var labels = trainLabels
-        if shuffled {
+        if set.control == .shuffled {
             var stream = RandomStream(seed: settings.seed, "probe/shuffled-labels")
             labels = stream.permutation(labels.count).map { trainLabels[$0] }
         }
         let report = try ClassificationReport(scores: scores(train, labels, test), labels: testLabels)
         let interval = bootstrapInterval(
             of: report.hits.map { $0 ? 1 : 0 }, resamples: 500, seed: UInt64(settings.seed))
-        values["probe.\(name).top1"] = report.top1
-        values["probe.\(name).top1_low"] = interval?.low
-        values["probe.\(name).top1_high"] = interval?.high
-        values["probe.\(name).top5"] = report.top5
-        reports.append((name, report))
-        if let cells { names[cells] = name }
+        note(set, report, interval)
+        reports.append((set.name, report))
+        if let cells { known[cells] = (report, interval) }
+    }
+
+    private mutating func note(_ set: ProbedSet, _ report: ClassificationReport, _ interval: Interval?) {
+        values.note(.probeTop1, set.fields, report.top1, in: interval)
+        values.note(.probeTop5, set.fields, report.top5)
     }
 
     private func scores<Rows: RegressionRows>(_ train: Rows, _ labels: [Int], _ test: Rows) throws -> FeatureMatrix {
@@ -59,20 +76,17 @@ struct ProbeTable {
         }
     }
 
-    /// The probe of the same tokens under another name, if there was one.
-    func name(ofSameCells set: TokenSet) -> String? { names[set.cells] }
-
-    /// Notes the accuracies of `name` under another name too.
-    mutating func copy(_ name: String, to other: String) {
-        for measure in ["top1", "top1_low", "top1_high", "top5"] {
-            values["probe.\(other).\(measure)"] = values["probe.\(name).\(measure)"]
-        }
+    /// Notes the accuracies of a set whose tokens were read before under another name; false where they were not.
+    mutating func addKnown(_ set: ProbedSet, cells: [[Int]]) -> Bool {
+        guard let (report, interval) = known[cells] else { return false }
+        note(set, report, interval)
+        return true
     }
 
     mutating func addMajority() {
         let counts = Dictionary(trainLabels.map { ($0, 1) }, uniquingKeysWith: +)
         let most = counts.max { ($0.value, $1.key) < ($1.value, $0.key) }?.key
-        values["probe.majority.top1"] = Double(testLabels.count { $0 == most }) / Double(max(1, testLabels.count))
+        values.note(.probeMajority, Double(testLabels.count { $0 == most }) / Double(max(1, testLabels.count)))
     }
 
     func write(to url: URL) throws {

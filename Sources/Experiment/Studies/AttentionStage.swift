@@ -2,6 +2,7 @@ import Evaluation
 import Files
 import Foundation
 import ImageData
+import Metrics
 import Models
 import RunStore
 import Settings
@@ -40,16 +41,16 @@ struct AttentionStage: Stage {
                     "axes": ["layer", "head", "predicted token", "attended input"],
                     "content": "mean attention probability; input 0 is BOS, input j is token j - 1",
                 ])
-            for (name, values) in summary.perHead {
+            for (name, _, values) in summary.perHead {
                 try file.write(values, to: name, shape: [maps.shape[0], maps.shape[1]], attributes: ["axes": ["layer", "head"]])
             }
         }
         var values: [String: Double?] = [:]
-        for (name, heads) in summary.perHead {
-            values["attention.\(name)"] = heads.reduce(0, +) / Double(heads.count)
+        for (_, measure, heads) in summary.perHead {
+            values.note(measure, heads.reduce(0, +) / Double(heads.count))
             for layer in 0..<maps.shape[0] {
                 let own = heads[layer * maps.shape[1]..<(layer + 1) * maps.shape[1]]
-                values["attention.\(name).layer\(layer)"] = own.reduce(0, +) / Double(own.count)
+                values.note(measure, [.layer: "\(layer)"], own.reduce(0, +) / Double(own.count))
             }
         }
         try work.save(Scores(protocol: ["count": .int(count)], values: values), named: "attention")
@@ -88,8 +89,8 @@ struct AttentionStage: Stage {
 
 /// Attention maps in a few numbers per layer and head, averaged over the predictions of visual tokens.
 struct AttentionSummary {
-    /// By name, [layers · heads].
-    let perHead: [(name: String, values: [Double])]
+    /// By the name in the stage's file, [layers · heads].
+    let perHead: [(name: String, measure: Measure, values: [Double])]
 
     /// - Parameters:
     ///   - maps: [layers, heads, T, T], as `ARModel.attentionMaps` gives them.
@@ -126,18 +127,21 @@ struct AttentionSummary {
             return total > 0 ? sum / total : nil
         }
         perHead = [
-            ("prologue_share", mean { row, _ in (0..<layout.prologueTokens).reduce(0) { $0 + Double(row[$1 + 1]) } }),
-            ("bos_share", mean { row, _ in Double(row[0]) }),
             (
-                "visual_share",
+                "prologue_share", .attentionPrologueShare,
+                mean { row, _ in (0..<layout.prologueTokens).reduce(0) { $0 + Double(row[$1 + 1]) } }
+            ),
+            ("bos_share", .attentionBOSShare, mean { row, _ in Double(row[0]) }),
+            (
+                "visual_share", .attentionVisualShare,
                 mean { row, query in
                     query < firstVisualInput ? 0 : (firstVisualInput...query).reduce(0) { $0 + Double(row[$1]) }
                 }
             ),
-            ("distance", mean { row, query in distance(from: query) { Double(row[$0]) } }),
+            ("distance", .attentionDistance, mean { row, query in distance(from: query) { Double(row[$0]) } }),
             // The same for attention that is spread evenly over all that can be attended to.
-            ("distance_even", mean { _, query in distance(from: query) { _ in 1 } }),
-            ("prologue_share_even", mean { _, query in Double(layout.prologueTokens) / Double(query + 1) }),
+            ("distance_even", .attentionDistanceEven, mean { _, query in distance(from: query) { _ in 1 } }),
+            ("prologue_share_even", .attentionPrologueShareEven, mean { _, query in Double(layout.prologueTokens) / Double(query + 1) }),
         ]
     }
 }

@@ -1,15 +1,15 @@
 import Evaluation
 import Foundation
+import Metrics
 
 /// What completions of the same tokens have in common, and what they share with the image the tokens are from.
 struct CompletionMeasures {
-    /// By name, a value per group.
-    let perGroup: [(name: String, groups: [Double])]
+    /// By the name in the stage's file, a value per group.
+    let perGroup: [(name: String, measure: Measure, groups: [Double])]
     /// Means over pairs of different groups, and measures of all completions together.
-    let overall: [(name: String, value: Double?)]
-
-    /// Measures that no feature space enters.
-    static let ofPixels = ["layout", "pixel_distance"]
+    private let overall: [(measure: Measure, value: Double?)]
+    private let varianceWithin: Double?
+    private let varianceInterval: Interval?
 
     init(
         _ pixels: [UInt8], _ features: ExtractedFeatures, _ sources: CompletionSources, _ sourceFeatures: FeatureMatrix,
@@ -25,36 +25,43 @@ struct CompletionMeasures {
                 pixels, height: sources.height, width: sources.width, channels: sources.channels), groupSize: draws)
         let size = sources.pixels.count / groups
         perGroup = [
-            ("agreement", means { g, row in features.predictions[row] == sources.labels[g] ? 1 : 0 }),
-            ("likeness", likeness.perGroup),
-            ("layout", layout.perGroup),
-            ("source_likeness", Self.sourceLikeness(features.pooled, sourceFeatures, real.mean, draws: draws)),
+            ("agreement", .completionAgreement, means { g, row in features.predictions[row] == sources.labels[g] ? 1 : 0 }),
+            ("likeness", .completionLikeness, likeness.perGroup),
+            ("layout", .completionLayout, layout.perGroup),
             (
-                "pixel_distance",
+                "source_likeness", .completionSourceLikeness,
+                Self.sourceLikeness(features.pooled, sourceFeatures, real.mean, draws: draws)
+            ),
+            (
+                "pixel_distance", .completionPixelDistance,
                 means { g, row in
                     Double((0..<size).reduce(0) { $0 + abs(Int(pixels[row * size + $1]) - Int(sources.pixels[g * size + $1])) })
                         / Double(size)
                 }
             ),
         ]
-        let varianceWithin = Self.varianceInterval(features.pooled, draws: draws)
+        varianceWithin = GroupSimilarity.varianceWithin(features.pooled, groupSize: draws)
+        varianceInterval = Self.varianceInterval(features.pooled, draws: draws)
         overall = [
-            ("likeness_across", likeness.across), ("layout_across", layout.across),
-            ("variance_within", GroupSimilarity.varianceWithin(features.pooled, groupSize: draws)),
-            ("variance_within_low", varianceWithin?.low), ("variance_within_high", varianceWithin?.high),
-            ("gfid", try? frechetDistance(FeatureStatistics(of: features.pooled).gaussian(), real)),
+            (.completionLikenessAcross, likeness.across), (.completionLayoutAcross, layout.across),
+            (.completionGFID, try? frechetDistance(FeatureStatistics(of: features.pooled).gaussian(), real)),
         ]
     }
 
-    /// Means, 95 % bootstrap intervals over groups (`_low`, `_high`), and the overall measures.
-    func values(seed: Int) -> [(name: String, value: Double?)] {
-        perGroup.flatMap { name, groups -> [(name: String, value: Double?)] in
-            let interval = bootstrapInterval(of: groups, seed: UInt64(seed))
-            return [
-                (name, groups.reduce(0, +) / Double(groups.count)), ("\(name)_low", interval?.low),
-                ("\(name)_high", interval?.high),
-            ]
-        } + overall
+    /// Notes means with 95 % bootstrap intervals over groups, and the overall measures.
+    ///
+    /// - Parameter fields: the tokens given, and whether the class was told.
+    func note(in values: inout [String: Double?], _ fields: [MetricField: String], features: String, seed: Int) {
+        func all(_ measure: Measure) -> [MetricField: String] {
+            measure.varies(in: .features) ? fields.merging([.features: features]) { $1 } : fields
+        }
+        for (_, measure, groups) in perGroup {
+            values.note(
+                measure, all(measure), groups.reduce(0, +) / Double(groups.count),
+                in: bootstrapInterval(of: groups, seed: UInt64(seed)))
+        }
+        values.note(.completionVarianceWithin, all(.completionVarianceWithin), varianceWithin, in: varianceInterval)
+        for (measure, value) in overall { values.note(measure, all(measure), value) }
     }
 
     /// 95 % bootstrap interval over groups of the share of variance within them.

@@ -2,6 +2,7 @@ import Evaluation
 import Files
 import Foundation
 import ImageData
+import Metrics
 import Models
 import RunStore
 import Settings
@@ -48,7 +49,7 @@ struct CompletionStage: Stage {
         let sets = GivenTokens.sets(
             layout, prefixes: settings.prefixes, count: tokenCount,
             order: TokenSet.order(layout, seed: settings.seed, tokenizerSeed: tokenizer.seed))
-        var measured: [(suffix: String, measures: CompletionMeasures)] = []
+        var measured: [(set: String, mode: String, measures: CompletionMeasures)] = []
         var rows: [(set: GivenTokens, pixels: [UInt8])] = []
         for (place, set) in sets.enumerated() {
             for mode in ["class", "noclass"] {
@@ -56,26 +57,23 @@ struct CompletionStage: Stage {
                 let pixels = complete(set, sources, ar, model, isTold: mode == "class")
                 let measures = try CompletionMeasures(
                     pixels, extractor.features(pixels), sources, sourceFeatures, draws: settings.draws, real: real)
-                measured.append(("\(set.name).\(mode)", measures))
+                measured.append((set.name, mode, measures))
                 if mode == "noclass" { rows.append((set, pixels)) }
                 try Interruption.check()
             }
         }
         var values: [String: Double?] = [:]
-        for (suffix, measures) in measured {
-            for (name, value) in measures.values(seed: settings.seed) {
-                let space = CompletionMeasures.ofPixels.contains { name.hasPrefix($0) } ? "" : "@\(features.spaceName)"
-                values["completion_\(name)\(space).\(suffix)"] = value
-            }
+        for (set, mode, measures) in measured {
+            measures.note(in: &values, [.tokens: set, .told: mode], features: features.spaceName, seed: settings.seed)
         }
         try HDF5File.write(atomicallyTo: work.url(Self.file)) { file in
             try file.write(
                 sources.images.map(Int32.init), to: "sources", shape: [sources.images.count],
                 attributes: ["axes": ["group"], "content": "index among the held-out images"])
-            for (suffix, measures) in measured {
-                try file.makeGroup(suffix)
-                for (name, groups) in measures.perGroup {
-                    try file.write(groups, to: "\(suffix)/\(name)", shape: [groups.count], attributes: ["axes": ["group"]])
+            for (set, mode, measures) in measured {
+                try file.makeGroup("\(set).\(mode)")
+                for (name, _, groups) in measures.perGroup {
+                    try file.write(groups, to: "\(set).\(mode)/\(name)", shape: [groups.count], attributes: ["axes": ["group"]])
                 }
             }
         }

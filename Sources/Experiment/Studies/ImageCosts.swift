@@ -1,6 +1,7 @@
 import Evaluation
 import Foundation
 import ImageData
+import Metrics
 import Models
 import TensorCore
 
@@ -56,21 +57,19 @@ struct ImageCosts {
         return ImageCosts(self, reconstruction: errors.map { Double(size) * log(2 * scale) + Double($0) / scale })
     }
 
-    /// By name, means over images with 95 % bootstrap intervals (`_low`, `_high`).
-    var values: [(name: String, value: Double?)] {
-        var parts: [(name: String, images: [Double])] = []
-        if let reconstruction { parts.append(("reconstruction", reconstruction)) }
+    /// Notes means over images with 95 % bootstrap intervals.
+    func note(in values: inout [String: Double?]) {
+        func note(_ measure: Measure, _ fields: [MetricField: String], _ images: [Double]) {
+            values.note(
+                measure, fields, images.reduce(0, +) / Double(max(1, images.count)),
+                in: bootstrapInterval(of: images, resamples: 500))
+        }
+        if let reconstruction { note(.reconstructionCost, [:], reconstruction) }
         for (mode, prologue, visual) in prior {
             let tokens = zip(prologue, visual).map { $0 + $1 }
-            parts += [("prologue.\(mode)", prologue), ("visual.\(mode)", visual), ("tokens.\(mode)", tokens)]
-            if let reconstruction { parts.append(("total.\(mode)", zip(reconstruction, tokens).map { $0 + $1 })) }
-        }
-        return parts.flatMap { name, images -> [(name: String, value: Double?)] in
-            let interval = bootstrapInterval(of: images, resamples: 500)
-            return [
-                (name, images.reduce(0, +) / Double(max(1, images.count))), ("\(name)_low", interval?.low),
-                ("\(name)_high", interval?.high),
-            ]
+            var parts = [("prologue", prologue), ("visual", visual), ("tokens", tokens)]
+            if let reconstruction { parts.append(("total", zip(reconstruction, tokens).map { $0 + $1 })) }
+            for (segment, images) in parts { note(.cost, [.segment: segment, .told: mode], images) }
         }
     }
 }

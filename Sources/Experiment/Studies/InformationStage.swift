@@ -2,6 +2,7 @@ import Evaluation
 import Files
 import Foundation
 import ImageData
+import Metrics
 import Models
 import RunStore
 import Settings
@@ -35,22 +36,19 @@ struct InformationStage: Stage {
         let counts = TokenCounts(stored, dataset, layout, bins: settings.factorBins)
         context.progress.note("information: \(counts.count) images")
         var values: [String: Double?] = [:]
-        for (name, positions) in segments(layout) {
-            for (measure, value) in counts.values(positions) { values["\(name).\(measure)"] = value }
-        }
-        values["class_entropy"] = counts.labels.entropy.plugIn
-        for factor in counts.factors { values["factor_entropy.\(factor.name)"] = factor.entropy.plugIn }
-        values["images_log"] = log(Double(counts.count))
+        for (segment, positions) in segments(layout) { counts.note(in: &values, segment, positions) }
+        values.note(.classEntropy, counts.labels.entropy.plugIn)
+        for factor in counts.factors { values.note(.factorEntropy, [.factor: factor.name], factor.entropy.plugIn) }
+        values.note(.imagesLog, log(Double(counts.count)))
         let costs = try costs(stored.test, layout, context)
-        for (name, value) in costs.values { values["cost.\(name)"] = value }
+        costs.note(in: &values)
         try write(counts, costs, layout, to: work.url(Self.file))
         try work.save(
             Scores(
                 protocol: [
                     "count": .int(counts.count), "cost_count": .int(min(Self.costImages, stored.test.count)),
                     "factor_bins": .int(settings.factorBins), "unit": "nat", "estimator": "Miller-Madow",
-                ], values: Dictionary(uniqueKeysWithValues: values.map { ("info.\($0.key)", $0.value) })),
-            named: "information")
+                ], values: values), named: "information")
         return ["count": .int(counts.count)]
     }
 
@@ -142,24 +140,27 @@ struct TokenCounts {
         prefixes = prefixEntropies(tokens, length: width)
     }
 
-    /// Measures of a segment of positions, by name.
-    func values(_ positions: [Int]) -> [(name: String, value: Double?)] {
+    /// Notes the measures of a segment of positions.
+    func note(in values: inout [String: Double?], _ segment: String, _ positions: [Int]) {
         func mean(_ of: (Int) -> Double) -> Double { positions.reduce(0) { $0 + of($1) } / Double(positions.count) }
         // Tokens of one image together: with as many draws as images, this cannot exceed the logarithm of their number.
         let joint = prefixEntropies((0..<count).flatMap { row in positions.map { tokens[row * width + $0] } }, length: positions.count)
         let aggregated = EntropyEstimate(of: (0..<count).lazy.flatMap { row in positions.lazy.map { tokens[row * width + $0] } })
-        var values: [(name: String, value: Double?)] = [
-            ("perplexity", mean { exp(entropies[$0].plugIn) }), ("codes_used", mean { Double(entropies[$0].support) }),
-            ("entropy", mean { entropies[$0].corrected }), ("aggregated_entropy", aggregated.corrected),
-            ("joint_entropy", joint.last?.plugIn),
-            ("distinct_share", joint.last.map { Double($0.support) / Double($0.count) }),
+        let measured: [(Measure, Double?)] = [
+            (.perplexity, mean { exp(entropies[$0].plugIn) }), (.codesUsed, mean { Double(entropies[$0].support) }),
+            (.positionEntropy, mean { entropies[$0].corrected }), (.aggregatedEntropy, aggregated.corrected),
+            (.jointEntropy, joint.last?.plugIn),
+            (.distinctShare, joint.last.map { Double($0.support) / Double($0.count) }),
         ]
-        for variable in [labels] + factors {
-            let prefix = variable.name == labels.name ? "class_information" : "information.\(variable.name)"
-            let suffix = variable.name == labels.name ? "_best" : ".best"
-            values.append((prefix, mean { variable.information[$0].corrected }))
-            values.append((prefix + suffix, positions.map { variable.information[$0].corrected }.max()))
+        for (measure, value) in measured { values.note(measure, [.segment: segment], value) }
+        func note(_ measure: Measure, _ best: Measure, _ variable: Variable, _ fields: [MetricField: String]) {
+            let information = positions.map { variable.information[$0].corrected }
+            values.note(measure, fields, information.reduce(0, +) / Double(information.count))
+            values.note(best, fields, information.max())
         }
-        return values
+        note(.classInformation, .classInformationBest, labels, [.segment: segment])
+        for factor in factors {
+            note(.factorInformation, .factorInformationBest, factor, [.segment: segment, .factor: factor.name])
+        }
     }
 }

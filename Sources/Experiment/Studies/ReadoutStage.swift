@@ -2,6 +2,7 @@ import Evaluation
 import Files
 import Foundation
 import ImageData
+import Metrics
 import Models
 import RunStore
 import Settings
@@ -44,25 +45,30 @@ struct ReadoutStage: Stage {
         // Of both halves: a few held-out images may show no more than half of a circle.
         let circular = Set((dataset.train.factors + dataset.test.factors).filter(\.isCircular).map(\.name))
         let targets = try zip(targets(dataset.train, train, circular), targets(dataset.test, test, circular))
-            .map { ($0.name, $0.values, $1.values) }
+            .map { Target(factor: $0.factor, train: $0.values, test: $1.values) }
         let order = TokenSet.order(layout, seed: settings.seed, tokenizerSeed: tokenizer.seed)
         let kinds: [ProbedTokens] = [.prologue, .first, .random, .pooled, .all, .prefixes]
         let sets = kinds.flatMap { TokenSet.sets($0, layout, count: tokenCount, order: order) }
 
         var values: [String: Double?] = [:]
-        var known: [[[Int]]: [String: Double?]] = [:]
+        var known: [[[Int]]: [Explained]] = [:]
+        var names: [String] = []
         for set in sets {
             context.progress.note("readout: \(set.name)")
             let found =
                 try known[set.cells]
                 ?? explained(
                     work, fitted.concatenated(set), held.concatenated(set), set.isOnCurve ? Array(targets.prefix(1)) : targets)
-            for (target, value) in found { values["readout.\(target.replacing("SET", with: set.name))"] = value }
+            for result in found {
+                let (measure, fields) = result.target.score(tokens: set.name)
+                values.note(measure, fields, result.share, in: result.interval)
+                names.append(measure.name(fields))
+            }
             known[set.cells] = found
             try Interruption.check()
         }
         try HDF5File.write(atomicallyTo: work.url(Self.file)) { file in
-            let names = values.keys.filter { $0.hasSuffix(".r2") }.sorted()
+            let names = Set(names).sorted()
             try file.write(
                 names.map { (values[$0] ?? nil) ?? .nan }, to: "r2", shape: [names.count],
                 attributes: ["axes": ["measure"], "measures": .strings(names)])
@@ -76,44 +82,60 @@ struct ReadoutStage: Stage {
         return ["tokens": .int(tokenCount)]
     }
 
-    /// R² with its interval for each target, `SET` standing for the tokens' name.
+    /// R² with its interval for each target.
     private func explained(
-        _ work: StageWork, _ fitted: FeatureMatrix, _ held: FeatureMatrix, _ targets: [(String, FeatureMatrix, FeatureMatrix)]
-    ) throws -> [String: Double?] {
-        var values: [String: Double?] = [:]
-        for (name, train, test) in targets {
-            let seed = UInt64(settings.seed)
+        _ work: StageWork, _ fitted: FeatureMatrix, _ held: FeatureMatrix, _ targets: [Target]
+    ) throws -> [Explained] {
+        let seed = UInt64(settings.seed)
+        return try targets.map { target in
             var interval: Interval?
-            let share = try work.measured("readout of \(name)") {
-                let (share, found) = try RidgeRegression(fitting: fitted, to: train, seed: seed).explained(held, test, seed: seed)
+            let share = try work.measured("readout of \(target.name)") {
+                let (share, found) = try RidgeRegression(fitting: fitted, to: target.train, seed: seed)
+                    .explained(held, target.test, seed: seed)
                 interval = found
                 return share
             }
-            values["\(name).SET.r2"] = .some(share)
-            values["\(name).SET.r2_low"] = .some(interval?.low)
-            values["\(name).SET.r2_high"] = .some(interval?.high)
+            return Explained(target: target, share: share, interval: interval)
         }
-        return values
     }
 
     /// What is to be read: the thumbnail, then each factor; one that goes round in a circle as its cosine and sine.
     private func targets(
         _ set: ImageSet, _ rows: [Int], _ circular: Set<String>
-    ) throws -> [(name: String, values: FeatureMatrix)] {
+    ) throws -> [(factor: String?, values: FeatureMatrix)] {
         // With ten crops the tokens of all images' middles come first, then those of other crops.
         let images = rows.map { $0 % set.count }
         let thumbnails = Thumbnails.matrix(
             try set.pixels(of: images), height: set.height, width: set.width, channels: set.channels)
-        return [("thumbnail", thumbnails)]
+        return [(nil, thumbnails)]
             + set.factors.map { factor in
                 let values = images.map { factor.values[$0] }
                 guard circular.contains(factor.name) else {
-                    return ("factor.\(factor.name)", FeatureMatrix(rows: images.count, columns: 1, values: values))
+                    return (factor.name, FeatureMatrix(rows: images.count, columns: 1, values: values))
                 }
                 let points = values.flatMap { [cos($0 * .pi / 180), sin($0 * .pi / 180)] }
-                return ("factor.\(factor.name)", FeatureMatrix(rows: images.count, columns: 2, values: points))
+                return (factor.name, FeatureMatrix(rows: images.count, columns: 2, values: points))
             }
     }
+}
+
+/// What is read: a recorded factor, or without one the thumbnail; a row for each image.
+private struct Target {
+    let factor: String?
+    let train, test: FeatureMatrix
+
+    var name: String { factor.map { "factor.\($0)" } ?? "thumbnail" }
+
+    func score(tokens: String) -> (Measure, [MetricField: String]) {
+        factor.map { (.readoutFactor, [.factor: $0, .tokens: tokens]) } ?? (.readoutThumbnail, [.tokens: tokens])
+    }
+}
+
+/// How much of a target's variance was read; nil where that could not be measured.
+private struct Explained {
+    let target: Target
+    let share: Double?
+    let interval: Interval?
 }
 
 extension ImageSet.Factor {

@@ -9,9 +9,11 @@ struct SemanticsFigures {
     private let results: SweepResults
     private let store: Store
     private let names: Set<String>
+    private let scores: [MetricName]
 
     init(_ results: SweepResults, _ store: Store) {
         (self.results, self.store, names) = (results, store, Set(results.metricNames))
+        scores = results.scores
     }
 
     private static let overSeeds = "bands: 95 % intervals over seeds, or over held-out images where there is one seed"
@@ -19,31 +21,28 @@ struct SemanticsFigures {
     // MARK: Curves over the number of tokens
 
     var probes: [ReportDocument.Block] {
-        tokenCurves(
-            "probe", title: "Probe", yLabel: "top-1 accuracy", metric: { "probe.\($0).top1" })
+        tokenCurves("probe", title: "Probe", yLabel: "top-1 accuracy", .probeTop1)
     }
 
     var readouts: [ReportDocument.Block] {
-        let curves = tokenCurves("thumbnail", title: "8×8 thumbnail", yLabel: "R²", metric: { "readout.thumbnail.\($0).r2" })
+        let curves = tokenCurves("thumbnail", title: "8×8 thumbnail", yLabel: "R²", .readoutThumbnail)
         let maps = results.arms.compactMap(factorReadout)
         return curves + (maps.isEmpty ? [] : [.figures(maps)])
     }
 
     /// One plot of every arm's prologue against the baseline's visual tokens, and a plot for each arm.
-    private func tokenCurves(
-        _ name: String, title: String, yLabel: String, metric: (String) -> String
-    ) -> [ReportDocument.Block] {
+    private func tokenCurves(_ name: String, title: String, yLabel: String, _ measure: Measure) -> [ReportDocument.Block] {
         let kinds = ["prologue", "first", "random", "pooled"]
         func series(_ arm: SweepResults.Arm, _ kind: String, as label: String, colour: Int, isDashed: Bool) -> LinePlot.Series? {
-            let points = lengths(kind, metric).compactMap { k in
-                point(arm, metric("\(kind)-\(k)"), x: Double(k))
+            let points = lengths(kind, measure).compactMap { k in
+                point(arm, measure.name([.tokens: "\(kind)-\(k)"]), x: Double(k))
             }
             return points.isEmpty ? nil : LinePlot.Series(label, points: points, isDashed: isDashed, colour: colour)
         }
         func plot(_ title: String, _ series: [LinePlot.Series]) -> LinePlot {
             var plot = LinePlot(title: title, xLabel: "tokens", yLabel: yLabel, series: series)
             plot.xScale = .suiting(series.flatMap { $0.points.map(\.x) })
-            plot.possible = MetricName(metric("all")).measure.possible
+            plot.possible = measure.possible
             return plot
         }
         var plots: [(String, LinePlot)] = []
@@ -73,8 +72,8 @@ struct SemanticsFigures {
     }
 
     /// Numbers of tokens that a kind of set was read with.
-    private func lengths(_ kind: String, _ metric: (String) -> String) -> [Int] {
-        (1...4096).filter { names.contains(metric("\(kind)-\($0)")) }
+    private func lengths(_ kind: String, _ measure: Measure) -> [Int] {
+        Set(scores.filter { $0.measure == measure && $0.tokens?.kind.rawValue == kind }.compactMap(\.tokens?.count)).sorted()
     }
 
     /// What all plots show, so that they can be compared by eye.
@@ -87,25 +86,28 @@ struct SemanticsFigures {
     }
 
     func completions(_ mode: String) -> [ReportDocument.Block] {
-        let sets = GivenSets(results.scores, mode: mode)
+        let sets = GivenSets(scores, mode: mode)
         let measures =
-            SemanticsTables.completionMeasures.filter { !$0.name.hasSuffix("_across") }
-            + [("gfid", "gFID of completions", false), ("pixel_distance", "pixel distance to the source", true)]
+            SemanticsTables.completionMeasures.filter { ![.completionLikenessAcross, .completionLayoutAcross].contains($0.measure) }
+            + [
+                ("gfid", "gFID of completions", .completionGFID),
+                ("pixel_distance", "pixel distance to the source", .completionPixelDistance),
+            ]
         let told = mode == "class" ? ", class given" : ", no class given"
-        let figures = measures.compactMap { measure -> ReportDocument.Figure? in
+        let figures = measures.compactMap { key, title, measure -> ReportDocument.Figure? in
             let series = results.arms.enumerated().flatMap { place, arm in
                 ["first", "random"].compactMap { kind -> LinePlot.Series? in
                     let points = sets.lengths(kind).compactMap { k in
-                        point(arm, sets.metric(measure.name, of: "\(kind)-\(k)", ofPixels: measure.ofPixels), x: Double(k))
+                        point(arm, sets.metric(measure, of: "\(kind)-\(k)"), x: Double(k))
                     }
                     guard points.count > 2 else { return nil }
                     return LinePlot.Series("\(arm.label): \(kind)", points: points, isDashed: kind == "random", colour: place)
                 }
             }
             guard !series.isEmpty else { return nil }
-            var plot = LinePlot(title: measure.title + told, xLabel: "tokens given", yLabel: measure.title, series: series)
-            plot.possible = Measure.completion(named: measure.name)?.possible ?? plot.possible
-            return figure("completions-\(mode)-\(measure.name)", Self.overSeeds, plot.svg())
+            var plot = LinePlot(title: title + told, xLabel: "tokens given", yLabel: title, series: series)
+            plot.possible = measure.possible
+            return figure("completions-\(mode)-\(key)", Self.overSeeds, plot.svg())
         }
         let pictures = mode == "noclass" ? firstPictures("completions", of: "completions.png") : []
         return (figures.isEmpty ? [] : [.figures(figures)]) + (pictures.isEmpty ? [] : [.figures(pictures)])
@@ -167,10 +169,11 @@ struct SemanticsFigures {
     var costs: [ReportDocument.Block] {
         var figures: [ReportDocument.Figure] = []
         for (mode, spelt) in [("noclass", "no class given"), ("class", "class given")] {
-            let parts = ["prologue", "visual", "tokens"].filter { names.contains("info.cost.\($0).\(mode)") }
+            func cost(_ segment: String) -> String { Measure.cost.name([.segment: segment, .told: mode]) }
+            let parts = ["prologue", "visual", "tokens"].filter { names.contains(cost($0)) }
             guard !parts.isEmpty else { continue }
             let series = results.arms.enumerated().map { place, arm in
-                BarPlot.Series(arm.label, values: parts.map { bar(arm, "info.cost.\($0).\(mode)") }, colour: place)
+                BarPlot.Series(arm.label, values: parts.map { bar(arm, cost($0)) }, colour: place)
             }
             figures.append(
                 figure(
@@ -187,9 +190,10 @@ struct SemanticsFigures {
     /// −ELBO and its parts against the baseline, replicate by replicate.
     private var costDifferences: ReportDocument.Figure? {
         guard let baseline = results.arms.first(where: \.isBaseline), results.arms.count > 1 else { return nil }
+        func cost(_ segment: String) -> String { Measure.cost.name([.segment: segment, .told: "noclass"]) }
         let parts = [
-            ("reconstruction", "info.cost.reconstruction"), ("prologue", "info.cost.prologue.noclass"),
-            ("visual", "info.cost.visual.noclass"), ("−ELBO", "info.cost.total.noclass"),
+            ("reconstruction", Measure.reconstructionCost.name()), ("prologue", cost("prologue")), ("visual", cost("visual")),
+            ("−ELBO", cost("total")),
         ].filter { names.contains($0.1) }
         let series = results.arms.enumerated().filter { !$0.element.isBaseline }.map { place, arm in
             BarPlot.Series(
@@ -214,29 +218,32 @@ struct SemanticsFigures {
 
     var attention: [ReportDocument.Block] {
         let plots = [
-            layerPlot("distance", "Distance to visual tokens attended to", "patches"),
-            layerPlot("prologue_share", "Attention to the prologue", "share"),
+            layerPlot("distance", .attentionDistance, .attentionDistanceEven, "Distance to visual tokens attended to", "patches"),
+            layerPlot(
+                "prologue_share", .attentionPrologueShare, .attentionPrologueShareEven, "Attention to the prologue", "share"),
         ].compactMap { $0 }
         let pictures = firstPictures("attention", of: "attention.png")
         return (plots.isEmpty ? [] : [.figures(plots)]) + (pictures.isEmpty ? [] : [.figures(pictures)])
     }
 
     /// A measure of attention over layers, and what evenly spread attention would have.
-    private func layerPlot(_ name: String, _ title: String, _ yLabel: String) -> ReportDocument.Figure? {
-        let layers = (0..<256).filter { names.contains("attention.\(name).layer\($0)") }
-        func series(_ arm: SweepResults.Arm, _ measure: String, as label: String, colour: Int, isDashed: Bool) -> LinePlot.Series? {
-            let points = layers.compactMap { point(arm, "attention.\(measure).layer\($0)", x: Double($0)) }
+    private func layerPlot(
+        _ name: String, _ measure: Measure, _ ifEven: Measure, _ title: String, _ yLabel: String
+    ) -> ReportDocument.Figure? {
+        let layers = Set(scores.filter { $0.measure == measure }.compactMap { $0[.layer].flatMap { Int($0) } }).sorted()
+        func series(_ arm: SweepResults.Arm, _ measure: Measure, as label: String, colour: Int, isDashed: Bool) -> LinePlot.Series? {
+            let points = layers.compactMap { point(arm, measure.name([.layer: "\($0)"]), x: Double($0)) }
             guard points.contains(where: { $0.y != 0 }) else { return nil }
             return LinePlot.Series(label, points: points, isDashed: isDashed, colour: colour)
         }
         let measured = results.arms.enumerated().compactMap { place, arm in
-            series(arm, name, as: arm.label, colour: place, isDashed: false)
+            series(arm, measure, as: arm.label, colour: place, isDashed: false)
         }
         // It depends on the number of tokens alone, which is the same in all arms that have any of the kind.
-        let even = results.arms.lazy.compactMap { series($0, "\(name)_even", as: "if even", colour: 6, isDashed: true) }.first
+        let even = results.arms.lazy.compactMap { series($0, ifEven, as: "if even", colour: 6, isDashed: true) }.first
         guard !measured.isEmpty, layers.count > 1 else { return nil }
         var plot = LinePlot(title: title, xLabel: "layer", yLabel: yLabel, series: measured + (even.map { [$0] } ?? []))
-        plot.possible = MetricName("attention.\(name)").measure.possible
+        plot.possible = measure.possible
         return figure("attention-\(name)", "while visual tokens are predicted, mean over heads; " + Self.overSeeds, plot.svg())
     }
 
@@ -272,7 +279,7 @@ struct SemanticsFigures {
     /// R² of every factor from each set of tokens.
     private func factorReadout(_ arm: SweepResults.Arm) -> ReportDocument.Figure? {
         let sets = ["prologue", "first", "random", "pooled", "all"]
-        let factors = Set(results.scores.filter { $0.measure == .readoutFactor }.compactMap { $0[.factor] }).sorted()
+        let factors = Set(scores.filter { $0.measure == .readoutFactor }.compactMap { $0[.factor] }).sorted()
         let shown = sets.filter { set in factors.contains { !arm.values(Self.readout($0, set)).isEmpty } }
         guard !factors.isEmpty, !shown.isEmpty else { return nil }
         let map = HeatMap(

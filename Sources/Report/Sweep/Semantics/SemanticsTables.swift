@@ -47,10 +47,12 @@ struct SemanticsTables {
     /// Whether it is of all tokens of a set, and no end of an interval.
     private static func isOfWholeSet(_ name: MetricName) -> Bool { name.tokens != nil && name.tokens?.count == nil && name[.bound] == nil }
 
-    static let completionMeasures: [(name: String, title: String, ofPixels: Bool)] = [
-        ("agreement", "agreement", false), ("likeness", "likeness", false), ("likeness_across", "across", false),
-        ("layout", "layout", true), ("layout_across", "across", true), ("source_likeness", "source likeness", false),
-        ("variance_within", "variance within", false),
+    /// By what the keys of CSV and JSON call them.
+    static let completionMeasures: [(key: String, title: String, measure: Measure)] = [
+        ("agreement", "agreement", .completionAgreement), ("likeness", "likeness", .completionLikeness),
+        ("likeness_across", "across", .completionLikenessAcross), ("layout", "layout", .completionLayout),
+        ("layout_across", "across", .completionLayoutAcross), ("source_likeness", "source likeness", .completionSourceLikeness),
+        ("variance_within", "variance within", .completionVarianceWithin),
     ]
 
     /// A row for each arm and set of given tokens.
@@ -59,12 +61,10 @@ struct SemanticsTables {
         guard !sets.names.isEmpty else { return nil }
         var table = Table(
             columns: [.text("given"), .text("arm")]
-                + Self.completionMeasures.map { .number($0.title, key: $0.name, decimals: 2) })
+                + Self.completionMeasures.map { .number($0.title, key: $0.key, decimals: 2) })
         for set in sets.names {
             for arm in results.arms {
-                let row = Self.completionMeasures.map { measure in
-                    cell(arm, sets.metric(measure.name, of: set, ofPixels: measure.ofPixels))
-                }
+                let row = Self.completionMeasures.map { cell(arm, sets.metric($0.measure, of: set)) }
                 guard row.contains(where: { $0 != .missing }) else { continue }
                 table.add([.text(set), .text(arm.label)] + row)
             }
@@ -80,13 +80,12 @@ struct SemanticsTables {
             guard names.contains(name) else { return }
             table.add([.text(title)] + results.arms.map { cell($0, name) })
         }
-        add("reconstruction, L1 (levels of 0…255)", "l1@pixels")
-        add("reconstruction", "info.cost.reconstruction")
+        add("reconstruction, L1 (levels of 0…255)", Measure.l1.name([.features: "pixels"]))
+        add("reconstruction", Measure.reconstructionCost.name())
         for (mode, spelt) in [("class", "class given"), ("noclass", "no class")] {
-            add("prologue, \(spelt)", "info.cost.prologue.\(mode)")
-            add("visual, \(spelt)", "info.cost.visual.\(mode)")
-            add("all tokens, \(spelt)", "info.cost.tokens.\(mode)")
-            add("−ELBO, \(spelt)", "info.cost.total.\(mode)")
+            for (segment, title) in [("prologue", "prologue"), ("visual", "visual"), ("tokens", "all tokens"), ("total", "−ELBO")] {
+                add("\(title), \(spelt)", Measure.cost.name([.segment: segment, .told: mode]))
+            }
         }
         return table
     }
@@ -97,35 +96,35 @@ struct SemanticsTables {
         guard let baseline = results.arms.first(where: \.isBaseline) else { return nil }
         let k = scores.filter { $0.measure == .probeTop1 && $0.tokens?.kind == .prologue }.compactMap(\.tokens?.count).max() ?? 0
         let given = GivenSets(scores, mode: "noclass")
-        func completion(_ measure: String, _ set: String, ofPixels: Bool = false) -> String {
-            given.metric(measure, of: set, ofPixels: ofPixels)
+        func probe(_ tokens: String, _ reading: String? = nil) -> String {
+            Measure.probeTop1.name([.tokens: tokens, .reading: reading].compactMapValues { $0 })
         }
+        func thumbnail(_ tokens: String) -> String { Measure.readoutThumbnail.name([.tokens: tokens]) }
         var pairs: [(measure: String, against: String, own: String, other: String)] = []
         for set in ["first", "random", "pooled", "all"] {
-            pairs.append(("probe, codes", set, "probe.prologue.top1", "probe.\(set).top1"))
+            pairs.append(("probe, codes", set, probe("prologue"), probe(set)))
         }
         for feature in ["onehot", "mean"] {
             for set in ["first", "random"] {
-                pairs.append(("probe, \(feature)", set, "probe.prologue.\(feature).top1", "probe.\(set).\(feature).top1"))
+                pairs.append(("probe, \(feature)", set, probe("prologue", feature), probe(set, feature)))
             }
         }
         for set in ["first", "random", "pooled"] {
-            pairs.append(("thumbnail, R²", set, "readout.thumbnail.prologue.r2", "readout.thumbnail.\(set).r2"))
+            pairs.append(("thumbnail, R²", set, thumbnail("prologue"), thumbnail(set)))
         }
-        for (measure, ofPixels) in [("agreement", false), ("likeness", false), ("layout", true)] {
+        for (title, measure) in [
+            ("agreement", Measure.completionAgreement), ("likeness", .completionLikeness), ("layout", .completionLayout),
+        ] {
             for set in ["first-\(k)", "random-\(k)", "first-\(2 * k)"] {
-                pairs.append(
-                    (
-                        "completions, \(measure)", set, completion(measure, "first-\(k)", ofPixels: ofPixels),
-                        completion(measure, set, ofPixels: ofPixels)
-                    ))
+                let own = given.metric(measure, of: "first-\(k)")
+                pairs.append(("completions, \(title)", set, own, given.metric(measure, of: set)))
             }
         }
         var table = Table(columns: [
             .text("arm"), .text("measure"), .text("against"), .number("difference", decimals: 3),
             .number("lowest", decimals: 3), .number("highest", decimals: 3),
         ])
-        for arm in results.arms where !arm.values("probe.prologue.top1").isEmpty {
+        for arm in results.arms where !arm.values(probe("prologue")).isEmpty {
             for pair in pairs {
                 let other = Dictionary(baseline.values(pair.other).map { ($0.replicate, $0.value) }, uniquingKeysWith: { $1 })
                 let values = arm.values(pair.own).compactMap { own in other[own.replicate].map { own.value - $0 } }
@@ -171,10 +170,10 @@ struct GivenSets {
         }
     }
 
-    func metric(_ measure: String, of set: String, ofPixels: Bool) -> String {
+    func metric(_ measure: Measure, of set: String) -> String {
         var fields: [MetricField: String] = [.tokens: set, .told: mode]
-        if !ofPixels { fields[.features] = given.first?[.features] ?? "none" }
-        return Measure.completion(named: measure)?.name(fields) ?? ""
+        if measure.varies(in: .features) { fields[.features] = given.first?[.features] ?? "none" }
+        return measure.name(fields)
     }
 
     /// Numbers of tokens of the sets `kind-1`, `kind-2` …

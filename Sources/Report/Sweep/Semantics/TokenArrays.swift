@@ -1,6 +1,7 @@
 import Evaluation
 import Experiment
 import Foundation
+import Metrics
 import RunStore
 
 /// Numbers of each token position of an arm's runs, as the information stages stored them.
@@ -36,12 +37,12 @@ struct TokenArrays {
             return Run(seed: run.seed, prologueTokens: prologueTokens, values: values)
         }
         let named =
-            [("class", "info.class_entropy")]
+            [("class", Measure.classEntropy.name())]
             + (runs.first?.values.keys ?? [:].keys).filter {
                 $0.hasSuffix("_information") && $0 != "class_information"
             }.sorted().map { name in
                 let factor = String(name.dropLast("_information".count))
-                return (factor, "info.factor_entropy.\(factor)")
+                return (factor, Measure.factorEntropy.name([.factor: factor]))
             }
         variables = named.map { ($0.0, arm.values($0.1).map(\.value)) }
     }
