@@ -81,7 +81,7 @@ let package = Package(
 
         // What tests of several targets need: the Python that results are compared with, temporary folders.
         .target(name: "TestSupport", dependencies: ["Files", "PJRT"], path: "Tests/TestSupport"),
-        .testTarget(name: "TensorCoreTests", dependencies: ["CKernels", "Accelerators", "NN", "Files", "TestSupport"]),
+        .testTarget(name: "TensorCoreTests", dependencies: ["CKernels", "Accelerators", "NN", "Settings", "Files", "TestSupport"]),
         .testTarget(name: "ModelsTests", dependencies: ["Models", "Settings", "Files", "TestSupport"]),
         .testTarget(name: "VerificationTests", dependencies: ["Verification", "Models", "Files", "TestSupport"]),
         .testTarget(name: "ImageDataTests", dependencies: ["Archives", "ImageData", "Files", "TestSupport"]),

@@ -27,36 +27,6 @@ public struct Tokenizer {
     /// What step A trains.
     public var parameters: [Parameter] { encoder.parameters + decoder.parameters }
 
-    /// Weights of step A's terms.
-    public struct LossWeights: Equatable, Sendable {
-        public var l1 = 1.0
-        public var l2 = 1.0
-        public var quantizer = 1.0
-        /// Of a prologue quantizer that has a loss of its own.
-        public var prologueQuantizer = 1.0
-        /// Of sample minus batch entropy, where the configuration gives those a temperature.
-        public var visualEntropy = 0.0
-        public var prologueEntropy = 0.0
-        /// Weight of the prologue's and EOS's cross-entropy, and of the visual tokens'.
-        public var prologueCrossEntropy = 0.0
-        public var visualCrossEntropy = 0.0
-
-        public init() {}
-
-        public init(_ settings: TokenizerSettings) {
-            let loss = settings.loss
-            // On a frozen visual path, cross-entropy is all there is to train with.
-            if settings.variant.isFrozen {
-                (l1, l2, quantizer) = (0, 0, 0)
-            } else {
-                (l1, l2, quantizer, visualEntropy) = (loss.l1, loss.l2, loss.quantizer, loss.visualEntropy)
-            }
-            (prologueQuantizer, prologueEntropy) = (loss.prologueQuantizer, loss.prologueEntropy)
-            prologueCrossEntropy = loss.cePrologue
-            visualCrossEntropy = settings.variant.isCoupled ? loss.ceCoupled : loss.ceVisual
-        }
-    }
-
     /// Step A's forward pass: every term as a scalar on the tape.
     public struct StepA {
         public let encoding: Encoding
@@ -72,11 +42,11 @@ public struct Tokenizer {
 
     /// Reconstruction, quantizer and cross-entropy terms for patches [B, N, p·p·C] on a tape that differentiates
     /// `parameters`. `ar` is frozen: its cross-entropy reaches the encoder through the prologue's inputs only.
-    /// `labels` [B] and `visualDropped` are the AR model's, `noise` is the quantizers'; `step` tells which of the
+    /// `weights` are those of a variant (`TokenizerSettings.activeLoss`); `labels` [B] and `visualDropped` are the AR model's, `noise` is the quantizers'; `step` tells which of the
     /// `imageLosses` have begun. With `earlyBackward` the cross-entropy's gradient is taken before the decoder begins, so that the
     /// AR model's activations are not held beside the decoder's; nothing else may then be made of it.
     public func stepA(
-        patches: Tensor, weights: LossWeights, ar: ARModel? = nil, labels: TokenTensor? = nil,
+        patches: Tensor, weights: TokenizerLossSettings, ar: ARModel? = nil, labels: TokenTensor? = nil,
         visualDropped: [Bool] = [], noise: GumbelNoise? = nil, imageLosses: ImageLosses? = nil, step: Int = 0,
         earlyBackward: Bool = false
     ) -> StepA {
@@ -95,8 +65,8 @@ public struct Tokenizer {
                 visualProbabilities: encoding.visual.probabilities)
             var parts = SegmentedCrossEntropy(ar.crossEntropy(input, on: patches.tape), layout: config.layout)
             var term =
-                Float(weights.prologueCrossEntropy) * (parts.prologue + parts.eos)
-                + Float(weights.visualCrossEntropy) * parts.visual
+                Float(weights.cePrologue) * (parts.prologue + parts.eos)
+                + Float(weights.ceVisual) * parts.visual
             if earlyBackward, isDecoded, term.isDifferentiated, let tape = patches.tape, let encoded {
                 term = tape.playBack(to: encoded, from: term)
                 parts = parts.detached()

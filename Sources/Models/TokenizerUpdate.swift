@@ -1,11 +1,12 @@
 import NN
+import Settings
 import TensorCore
 
 /// Steps A and B on one batch (method §4.2, §4.3): A updates the autoencoder with the joint AR model and the discriminator frozen,
 /// B the joint AR model on step A's indices and the discriminator on step A's images.
 public struct TokenizerUpdate {
     public let tokenizer: Tokenizer
-    public let weights: Tokenizer.LossWeights
+    public let weights: TokenizerLossSettings
     public let autoencoder: AdamW
     /// The AR model that is trained beside the tokenizer, with its optimiser; nil for plain baselines.
     public let joint: (model: ARModel, optimizer: AdamW)?
@@ -13,7 +14,7 @@ public struct TokenizerUpdate {
     public let imageLosses: ImageLosses?
 
     public init(
-        _ tokenizer: Tokenizer, weights: Tokenizer.LossWeights, autoencoder: AdamW,
+        _ tokenizer: Tokenizer, weights: TokenizerLossSettings, autoencoder: AdamW,
         joint: (model: ARModel, optimizer: AdamW)?, imageLosses: ImageLosses? = nil
     ) {
         self.imageLosses = imageLosses
@@ -32,7 +33,7 @@ public struct TokenizerUpdate {
         public let gradientNorm: Double
     }
 
-    /// As `LossWeights.sharedCrossEntropy`.
+    /// As `TokenizerLossSettings.sharedCrossEntropy`.
     package var sharedWeight: Double? { weights.sharedCrossEntropy(in: tokenizer.config.layout) }
 
     /// One pair of updates at learning rate `rate`, the discriminator's at `adversaryRate`; patches [B, N, p·p·C], labels

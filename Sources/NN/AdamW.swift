@@ -4,40 +4,12 @@ import TensorCore
 
 /// AdamW with decoupled decay, global-norm clipping and an exponential moving average, in one pass (method §4.5).
 ///
-///     let optimizer = AdamW(model.parameters, .init(beta1: 0.9, beta2: 0.99, clip: 1, averageHalfLife: 2500))
+///     let optimizer = AdamW(model.parameters, settings.optimizer, averageHalfLife: 2500)
 ///     let tape = Tape(differentiating: model.parameters)
 ///     tape.backward(from: loss(of: model, on: tape))
 ///     optimizer.step(tape, rate: 1e-3)
 ///     optimizer.withAverages { sample(from: model) }
 public final class AdamW {
-    public struct Settings: Equatable, Sendable {
-        public var beta1, beta2, epsilon: Double
-        /// Decay of matrices; biases, norms, their affines and other vectors are exempt.
-        public var decay: Double
-        /// Largest global gradient norm; nil: no clipping.
-        public var clip: Double?
-        /// Half-life of the moving average in steps; nil: none is kept.
-        public var averageHalfLife: Double?
-
-        public init(
-            beta1: Double, beta2: Double, epsilon: Double = 1e-8, decay: Double = 0, clip: Double? = nil,
-            averageHalfLife: Double? = nil
-        ) {
-            self.beta1 = beta1
-            self.beta2 = beta2
-            self.epsilon = epsilon
-            self.decay = decay
-            self.clip = clip
-            self.averageHalfLife = averageHalfLife
-        }
-
-        public init(_ settings: OptimizerSettings, decay: Double, averageHalfLife: Double?) {
-            self.init(
-                beta1: settings.beta1, beta2: settings.beta2, epsilon: settings.epsilon, decay: decay, clip: settings.clip,
-                averageHalfLife: averageHalfLife)
-        }
-    }
-
     /// What one update saw.
     public struct Report {
         /// Global norm before clipping, non-finite entries replaced.
@@ -47,18 +19,22 @@ public final class AdamW {
     }
 
     public let parameters: [Parameter]
-    public let settings: Settings
+    public let settings: OptimizerSettings
+    /// Half-life of the moving average in steps; nil: none is kept.
+    public let averageHalfLife: Double?
     /// Updates done; steps skipped because their rate is 0 do not count.
     public private(set) var steps = 0
     private let moment1, moment2: [Tensor]
     private let average: [Tensor]?
 
-    public init(_ parameters: [Parameter], _ settings: Settings) {
+    /// - Parameter settings: its rate is not read here, since every step is told its own.
+    public init(_ parameters: [Parameter], _ settings: OptimizerSettings, averageHalfLife: Double? = nil) {
         self.parameters = parameters
         self.settings = settings
+        self.averageHalfLife = averageHalfLife
         moment1 = parameters.map { .zeros($0.shape) }
         moment2 = parameters.map { .zeros($0.shape) }
-        average = settings.averageHalfLife.map { _ in parameters.map { $0.value.copied() } }
+        average = averageHalfLife.map { _ in parameters.map { $0.value.copied() } }
     }
 
     /// Whether weight decay applies: matrices whose name has none of bias, norm, adaln.
@@ -83,7 +59,7 @@ public final class AdamW {
             gradientScale: gradientScale, averageRate: averageRate)
         if let clip = settings.clip { update.gradientScale *= min(1, clip / (report.gradientNorm + 1e-6)) }
         for (i, parameter) in parameters.enumerated() {
-            update.decay = Self.decays(parameter) ? settings.decay : 0
+            update.decay = Self.decays(parameter) ? settings.weightDecay : 0
             update.apply(
                 to: parameter.value, moments: (moment1[i], moment2[i]), average: average?[i], gradient: gradients[i])
         }
@@ -93,7 +69,7 @@ public final class AdamW {
 
     /// The average starts quickly: the share kept is min(2^(−1/half-life), (1+s)/(10+s)) at update s.
     private var averageRate: Double {
-        guard let halfLife = settings.averageHalfLife else { return 0 }
+        guard let halfLife = averageHalfLife else { return 0 }
         let s = Double(steps)
         return 1 - min(pow(0.5, 1 / halfLife), (1 + s) / (10 + s))
     }

@@ -34,19 +34,17 @@ public struct PriorSettings: SettingsSection {
     public var precision = Precision.float32
     public var dropout = 0.0
     public var labelDrop = 0.1
-    public var steps = 1000
-    public var batch = 64
-    public var optimizer = OptimizerSettings(beta2: 0.96, weightDecay: 0.03, clip: 1)
-    public var emaHalfLife = 200.0
     public var snapshots: [Int] = []
-    public var checkpointEvery = 200
-    public var keepCheckpoints = KeptCheckpoints.none
-    public var logEvery = 20
+    public var training = TrainingSettings(
+        steps: 1000, optimizer: OptimizerSettings(beta2: 0.96, weightDecay: 0.03, clip: 1))
 
     public init() {}
 
     public static let help = "Stage 3: the class-conditional AR model over the cached tokens."
-    public static let fields: [Field<Self>] = [
+    public static let fields =
+        network + Field.included(TrainingSettings.course, \.training) + saved + Field.included(TrainingSettings.records, \.training)
+
+    private static let network: [Field<Self>] = [
         .value(
             "from", \.from,
             "An AR model to take as it is: the id of a prior stage of this tokenizer (or its beginning), or the folder of a "
@@ -67,21 +65,13 @@ public struct PriorSettings: SettingsSection {
                 + "optimiser stay float32.", isLater: true),
         .value("dropout", \.dropout, "Dropout of embeddings, attention and feed-forward outputs.", .fractionBelowOne),
         .value("label_drop", \.labelDrop, "Share of training labels replaced by the unconditional one.", .fraction),
-        .value("steps", \.steps, "Training steps.", .atLeast(1), unit: "steps"),
-        .value("batch", \.batch, "Images in a training step.", .atLeast(1), unit: "images"),
-        .section("optimizer", \.optimizer),
-        .value("ema_half_life", \.emaHalfLife, "Half-life of the averaged weights.", .positive, unit: "steps"),
+    ]
+
+    private static let saved: [Field<Self>] = [
         .value(
             "snapshots", \.snapshots,
             "Steps after which the averaged weights are kept apart, so that scores over training can be measured.", .atLeast(1),
-            unit: "steps", isLater: true),
-        .value(
-            "checkpoint_every", \.checkpointEvery, "Steps between checkpoints.",
-            .atLeast(1), unit: "steps", affectsResults: false),
-        .value("keep_checkpoints", \.keepCheckpoints, KeptCheckpoints.help, affectsResults: false),
-        .value(
-            "log_every", \.logEvery, "Steps between rows of the metrics file.",
-            .atLeast(1), unit: "steps", affectsResults: false),
+            unit: "steps", isLater: true)
     ]
 }
 

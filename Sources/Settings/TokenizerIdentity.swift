@@ -22,6 +22,15 @@ extension TokenizerSettings {
         return .object(members)
     }
 
+    /// Weights of the terms that step A of this variant has. On a frozen visual path cross-entropy is all there is to train with;
+    /// where it reaches visual tokens directly, `ce_coupled` is their weight.
+    public var activeLoss: TokenizerLossSettings {
+        var active = loss
+        if variant.isFrozen { (active.l1, active.l2, active.quantizer, active.visualEntropy) = (0, 0, 0, 0) }
+        if variant.isCoupled { active.ceVisual = loss.ceCoupled }
+        return active
+    }
+
     /// Quantizers of both kinds of token; without a prologue, that of the image.
     var quantizers: [Quantizer] { [visualQuantizer] + (hasPrologue ? [prologueQuantizer] : []) }
 

@@ -36,17 +36,11 @@ public struct TokenizerSettings: SettingsSection {
     public var perceptual = PerceptualSettings()
     public var jointAr = JointARSettings()
     public var precision = Precision.float32
-    public var steps = 2000
-    public var batch = 64
-    public var optimizer = OptimizerSettings()
-    public var emaHalfLife = 200.0
     public var ema = true
     public var flip = false
     public var crop = Crop.centre
     public var cropMin = 0.8
-    public var checkpointEvery = 200
-    public var keepCheckpoints = KeptCheckpoints.none
-    public var logEvery = 20
+    public var training = TrainingSettings(steps: 2000)
 
     public init() {}
 
@@ -62,7 +56,11 @@ public struct TokenizerSettings: SettingsSection {
     public var resolvedPrologueEncoder: PrologueEncoder { prologueEncoder ?? (variant.isFrozen ? .separate : .shared) }
 
     public static let help = "Stage 1: the image tokenizer with its joint AR model."
-    public static let fields: [Field<Self>] = [
+    public static let fields =
+        networks + Field.included(TrainingSettings.course, \.training) + images
+        + Field.included(TrainingSettings.records, \.training)
+
+    private static let networks: [Field<Self>] = [
         .value(
             "from", \.from,
             "A tokenizer to take as it is: the id of a tokenizer stage (or its beginning), or the folder of a released "
@@ -161,10 +159,10 @@ public struct TokenizerSettings: SettingsSection {
             "precision", \.precision,
             "What the products of the transformer layers of encoder, decoder and joint AR model multiply, in training and "
                 + "afterwards; `bfloat16` is faster and takes less memory.", isLater: true),
-        .value("steps", \.steps, "Training steps, a pair of steps A and B counted once.", .atLeast(1), unit: "steps"),
-        .value("batch", \.batch, "Images in a training step.", .atLeast(1), unit: "images"),
-        .section("optimizer", \.optimizer),
-        .value("ema_half_life", \.emaHalfLife, "Half-life of the averaged weights.", .positive, unit: "steps"),
+    ]
+
+    /// What is read of the averages, and what training sees of pictures.
+    private static let images: [Field<Self>] = [
         .value(
             "ema", \.ema,
             "What follows (tokens, reconstructions, decoding, `prologue-post`) reads the averaged weights; false: the last "
@@ -179,12 +177,5 @@ public struct TokenizerSettings: SettingsSection {
             "crop_min", \.cropMin, "Smallest share of the shorter edge that a random crop covers.",
             Bounds(lower: 0.1, upper: 1), unit: "share",
             when: { $0.crop == .random }),
-        .value(
-            "checkpoint_every", \.checkpointEvery, "Steps between checkpoints.",
-            .atLeast(1), unit: "steps", affectsResults: false),
-        .value("keep_checkpoints", \.keepCheckpoints, KeptCheckpoints.help, affectsResults: false),
-        .value(
-            "log_every", \.logEvery, "Steps between rows of the metrics file.",
-            .atLeast(1), unit: "steps", affectsResults: false),
     ]
 }

@@ -12,12 +12,22 @@ public struct OptimizerSettings: SettingsSection {
 
     public init() {}
 
-    init(beta2: Double, weightDecay: Double, clip: Double?) {
-        (self.beta2, self.weightDecay, self.clip) = (beta2, weightDecay, clip)
+    public init(
+        beta1: Double = 0.9, beta2: Double = 0.99, epsilon: Double = 1e-8, weightDecay: Double = 0, clip: Double? = nil
+    ) {
+        (self.beta1, self.beta2, self.epsilon) = (beta1, beta2, epsilon)
+        (self.weightDecay, self.clip) = (weightDecay, clip)
     }
 
     /// The step where linear decay begins.
     public var firstDecayStep: Int { decayStart ?? warmup }
+
+    /// The same with another decay: networks that are trained together may differ in it.
+    public func with(weightDecay: Double) -> OptimizerSettings {
+        var settings = self
+        settings.weightDecay = weightDecay
+        return settings
+    }
 
     public static let help = "AdamW; its rate warms up linearly from 0, stays flat, then decays linearly."
     public static let fields: [Field<Self>] = [
@@ -34,6 +44,46 @@ public struct OptimizerSettings: SettingsSection {
             "weight_decay", \.weightDecay, "Decoupled decay of matrices; norms, biases and vectors are exempt.",
             .atLeast(0)),
         .value("clip", \.clip, "Largest norm of the gradient; null: no clipping.", .positive),
+    ]
+}
+
+/// What every training has: how long, by what optimiser, and what is saved on the way. Tokenizer and prior have these keys among
+/// their own.
+public struct TrainingSettings: SettingsSection {
+    public var steps = 1000
+    public var batch = 64
+    public var optimizer = OptimizerSettings()
+    public var emaHalfLife = 200.0
+    public var checkpointEvery = 200
+    public var keepCheckpoints = KeptCheckpoints.none
+    public var logEvery = 20
+
+    public init() {}
+
+    public init(steps: Int, batch: Int = 64, optimizer: OptimizerSettings = OptimizerSettings()) {
+        (self.steps, self.batch, self.optimizer) = (steps, batch, optimizer)
+    }
+
+    public static let help = "Steps, optimiser, averages, checkpoints."
+    public static let fields = course + records
+
+    /// How long, and by what optimiser.
+    static let course: [Field<Self>] = [
+        .value("steps", \.steps, "Training steps; of a tokenizer, a pair of steps A and B is one.", .atLeast(1), unit: "steps"),
+        .value("batch", \.batch, "Images in a training step.", .atLeast(1), unit: "images"),
+        .section("optimizer", \.optimizer),
+        .value("ema_half_life", \.emaHalfLife, "Half-life of the averaged weights.", .positive, unit: "steps"),
+    ]
+
+    /// What is saved on the way.
+    static let records: [Field<Self>] = [
+        .value(
+            "checkpoint_every", \.checkpointEvery, "Steps between checkpoints.",
+            .atLeast(1), unit: "steps", affectsResults: false),
+        .value("keep_checkpoints", \.keepCheckpoints, KeptCheckpoints.help, affectsResults: false),
+        .value(
+            "log_every", \.logEvery, "Steps between rows of the metrics file.",
+            .atLeast(1), unit: "steps", affectsResults: false),
     ]
 }
 

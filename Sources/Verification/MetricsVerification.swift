@@ -2,6 +2,7 @@ import Evaluation
 import Files
 import Foundation
 import NN
+import Settings
 
 extension PackVerifier {
     /// The measures of a metrics pack, and its learning-rate schedule.
@@ -35,9 +36,10 @@ extension LearningRateSchedule {
             else { throw InputError(file: file, "'\(key)' does not spell a schedule: no number after '\(word)'") }
             return value
         }
-        let warmup = Int(try number(after: "warmup"))
-        self.init(
-            base: try number(after: "base"), end: try number(after: "end"), warmup: warmup,
-            decayStart: warmup + Int(try number(after: "peak")), total: Int(try number(after: "total")))
+        var settings = OptimizerSettings()
+        (settings.lr, settings.endLr) = (try number(after: "base"), try number(after: "end"))
+        settings.warmup = Int(try number(after: "warmup"))
+        settings.decayStart = settings.warmup + Int(try number(after: "peak"))
+        self.init(settings, steps: Int(try number(after: "total")))
     }
 }

@@ -3,6 +3,7 @@ import Files
 import Foundation
 import Models
 import NN
+import Settings
 import TensorCore
 
 /// Recomputes what a reference pack holds and compares key by key: forward values, gradients, sampling, training.
@@ -67,10 +68,10 @@ public enum PackVerifier {
         }
     }
 
-    private static let weights: Tokenizer.LossWeights = {
-        var weights = Tokenizer.LossWeights()
-        weights.prologueCrossEntropy = 3
-        weights.visualCrossEntropy = 3
+    private static let weights: TokenizerLossSettings = {
+        var weights = TokenizerLossSettings()
+        weights.cePrologue = 3
+        weights.ceVisual = 3
         return weights
     }()
 
@@ -189,7 +190,7 @@ public enum PackVerifier {
         guard c.file.contains("train.losses") else { return }
         let alternates = model.tokenizer.config.layout.hasPrologue
         let autoencoder = AdamW(model.tokenizer.parameters, .init(beta1: 0, beta2: 0.99))
-        let prior = AdamW(model.ar.parameters, .init(beta1: 0.9, beta2: 0.99, decay: 1))
+        let prior = AdamW(model.ar.parameters, .init(beta1: 0.9, beta2: 0.99, weightDecay: 1))
         var losses: [Double] = []
         var indices: [Int32] = []
         var last: TokenTensor?

@@ -2,6 +2,7 @@ import Files
 import Foundation
 import Models
 import NN
+import Settings
 import TensorCore
 import TestSupport
 import Testing
@@ -134,8 +135,8 @@ import Testing
         try close(joint.cost.forward, theirs["prior"], "the AR model")
         try close(joint.trainingCost.flops, theirs["step b"], "step B")
         // Weights that differ, so that each step has a pass of its own.
-        var weights = Tokenizer.LossWeights()
-        (weights.prologueCrossEntropy, weights.visualCrossEntropy) = (1, 2)
+        var weights = TokenizerLossSettings()
+        (weights.cePrologue, weights.ceVisual) = (1, 2)
         let hasJoint = prologue != .none
         let both = config.trainingCost(
             weights: weights, isFrozen: false, joint: hasJoint ? joint : nil, imageLosses: ImageLossCost())

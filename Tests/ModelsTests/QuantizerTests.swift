@@ -149,7 +149,7 @@ import Testing
         let config = Self.config(.vq, codes: 16)
         let encoder = Encoder(config, stream: RandomStream(seed: 1, "encoder"))
         let codebook = try #require(encoder.codebooks.visual)
-        let optimizer = AdamW(encoder.parameters, .init(beta1: 0, beta2: 0.9, averageHalfLife: 10))
+        let optimizer = AdamW(encoder.parameters, .init(beta1: 0, beta2: 0.9), averageHalfLife: 10)
         let quantized = encoder(random([1, config.visualTokens, config.patchWidth])).visual
         let used = Set(quantized.indices.ids.map(Int.init))
         #expect(used.count < 16)

@@ -1,5 +1,6 @@
 import Models
 import NN
+import Settings
 import TensorCore
 import Testing
 
@@ -32,14 +33,14 @@ import Testing
             labels = TokenTensor([0, 1, 2, 3, 1], shape: [5])
         }
 
-        func weights(_ prologue: Double, _ visual: Double) -> Tokenizer.LossWeights {
-            var weights = Tokenizer.LossWeights()
-            weights.prologueCrossEntropy = prologue
-            weights.visualCrossEntropy = visual
+        func weights(_ prologue: Double, _ visual: Double) -> TokenizerLossSettings {
+            var weights = TokenizerLossSettings()
+            weights.cePrologue = prologue
+            weights.ceVisual = visual
             return weights
         }
 
-        func stepA(on tape: Tape, _ weights: Tokenizer.LossWeights) -> Tokenizer.StepA {
+        func stepA(on tape: Tape, _ weights: TokenizerLossSettings) -> Tokenizer.StepA {
             tokenizer.stepA(
                 patches: tape.constant(patches), weights: weights, ar: ar, labels: labels, visualDropped: dropped)
         }
@@ -89,7 +90,7 @@ import Testing
         func updated(_ weights: (Double, Double)) -> [Float] {
             let example = Example(prologue: true)
             // An epsilon above all gradients keeps an update proportional to the gradient, rounding included.
-            let settings = AdamW.Settings(beta1: 0, beta2: 0.9, epsilon: 10, clip: 0.5)
+            let settings = OptimizerSettings(beta1: 0, beta2: 0.9, epsilon: 10, clip: 0.5)
             let update = TokenizerUpdate(
                 example.tokenizer, weights: example.weights(weights.0, weights.1),
                 autoencoder: AdamW(example.tokenizer.parameters, settings),
@@ -104,8 +105,8 @@ import Testing
 
     /// Without any reconstruction, as `prologue-post` trains, and with it, an update is what a whole record gives.
     @Test(arguments: [true, false]) func updatesAreThoseOfAWholeRecord(reconstructs: Bool) {
-        let settings = AdamW.Settings(beta1: 0, beta2: 0.9, epsilon: 10)
-        func weights(_ example: Example) -> Tokenizer.LossWeights {
+        let settings = OptimizerSettings(beta1: 0, beta2: 0.9, epsilon: 10)
+        func weights(_ example: Example) -> TokenizerLossSettings {
             var weights = example.weights(0.25, 0.25)
             if !reconstructs { (weights.l1, weights.l2, weights.quantizer) = (0, 0, 0) }
             return weights
@@ -130,7 +131,7 @@ import Testing
     /// A's images as if there had been no step A.
     @Test(arguments: [true, false])
     func imageLossesTrainTheirOwnSideOnly(_ prologue: Bool) throws {
-        let settings = AdamW.Settings(beta1: 0, beta2: 0.9, epsilon: 10)
+        let settings = OptimizerSettings(beta1: 0, beta2: 0.9, epsilon: 10)
         let classifier = ImageClassifier(
             imageSize: 12, channels: 1, classes: 3, width: 4, features: 5, stream: RandomStream(seed: 6, "classifier"))
         func adversary() -> Adversary {

@@ -28,10 +28,10 @@ import Testing
         for cell in sweep.cells {
             #expect(cell.resolved == cell.settings.json)
             #expect(cell.settings.seed == cell.seed && cell.settings.seeds.sampler == cell.seed)
-            #expect(cell.overrides["prior.steps"] == .int(cell.settings.prior.steps))
+            #expect(cell.overrides["prior.steps"] == .int(cell.settings.prior.training.steps))
         }
         #expect(sweep.cells[0].settings.tokenizer.variant == .baseline2D)
-        #expect(sweep.cells[11].settings.prior.steps == 500)
+        #expect(sweep.cells[11].settings.prior.training.steps == 500)
     }
 
     /// The numbers of `range`, `linspace` and `logspace` against numpy.
@@ -69,7 +69,7 @@ import Testing
             axes: {tokenizer.codebook: {logspace: [16, 256, 5]}, prior.steps: {range: [300, 500, 100]}}
             """)
         #expect(sweep.cells.map(\.settings.tokenizer.codebook).uniqued() == [16, 32, 64, 128, 256])
-        #expect(sweep.cells.map(\.settings.prior.steps).uniqued() == [300, 400, 500])
+        #expect(sweep.cells.map(\.settings.prior.training.steps).uniqued() == [300, 400, 500])
         #expect(sweep.cells[0].label == "codebook=16,prior.steps=300")
     }
 
@@ -181,7 +181,7 @@ import Testing
         #expect(settings.tokenizer.dim == 64)
         #expect(settings.tokenizer.loss.l1 == 2 && settings.tokenizer.loss.l2 == 4 && settings.tokenizer.loss.ceVisual == 0)
         #expect(settings.tokenizer.loss.quantizer == 1)
-        #expect(settings.prior.optimizer.lr == 2e-3 && settings.prior.optimizer.beta2 == 0.96)
+        #expect(settings.prior.training.optimizer.lr == 2e-3 && settings.prior.training.optimizer.beta2 == 0.96)
         #expect(settings.sampling.settings.keys.sorted() == ["b"])
         #expect(settings.sampling.settings["b"]?.topK == 6 && settings.sampling.settings["b"]?.temperature == 0.6)
     }
@@ -196,7 +196,7 @@ import Testing
         #expect(sweep.name == "other")
         #expect(sweep.cells.map(\.seed) == [4, 5, 4, 5])
         for cell in sweep.cells {
-            #expect(cell.settings.prior.steps == 600)
+            #expect(cell.settings.prior.training.steps == 600)
             #expect(cell.settings.tokenizer.ropeAxes == [16, 8, 8])
             #expect(cell.settings.data.set == .shapes)
             #expect(cell.settings.sampling.settings["cfg"]?.guidance.scale == 2)
@@ -228,8 +228,8 @@ import Testing
             prior: {optimizer: *o}
             features:
             """)
-        #expect(sweep.cells[0].settings.prior.optimizer.lr == 2e-3)
-        #expect(sweep.cells[0].settings.tokenizer.optimizer.clip == 1)
+        #expect(sweep.cells[0].settings.prior.training.optimizer.lr == 2e-3)
+        #expect(sweep.cells[0].settings.tokenizer.training.optimizer.clip == 1)
         #expect(sweep.cells[0].settings.features == FeatureSettings())
     }
 }

@@ -18,9 +18,15 @@ import Testing
     }
 
     private func compare(_ value: any SettingsSection, with section: SchemaSection, at path: String) {
-        let properties = Mirror(reflecting: value).children.map { (name: $0.label ?? "", value: $0.value) }
-        #expect(properties.map { snakeCase($0.name) } == section.members.map(\.key), "in \(path)")
-        for (property, member) in zip(properties, section.members) {
+        // The keys of `training` are among those of the section that has it.
+        let properties = Mirror(reflecting: value).children.flatMap { child in
+            child.label == "training" ? Array(Mirror(reflecting: child.value).children) : [child]
+        }.map { (name: $0.label ?? "", value: $0.value) }
+        let members = Dictionary(uniqueKeysWithValues: section.members.map { ($0.key, $0) })
+        #expect(Set(properties.map { snakeCase($0.name) }) == Set(members.keys), "in \(path)")
+        #expect(properties.count == members.count, "in \(path)")
+        for property in properties {
+            guard let member = members[snakeCase(property.name)] else { continue }
             if let inner = property.value as? any SettingsSection, case .section(let section) = member.node {
                 compare(inner, with: section, at: "\(path).\(member.key)")
             }
@@ -37,7 +43,7 @@ import Testing
         settings.tokenizer.variant = .baseline2D
         settings.tokenizer.decoderDim = 64
         settings.tokenizer.ropeAxes = [4, 4, 8]
-        settings.prior.optimizer.clip = nil
+        settings.prior.training.optimizer.clip = nil
         settings.sampling.settings["split"] = SamplerSettings()
         settings.sampling.settings["split"]?.visualGuidance = SplitGuidanceSettings()
         settings.sampling.settings["split"]?.visualGuidance?.scale = 3.75
@@ -65,7 +71,9 @@ import Testing
         #expect(read.dim == 64)
         #expect(read.layers == PriorSettings().layers)
         // Of a section inside, those that the section around it has.
-        #expect(try PriorSettings(["optimizer": ["lr": 0.5]], from: "record").optimizer.beta2 == PriorSettings().optimizer.beta2)
+        #expect(
+            try PriorSettings(["optimizer": ["lr": 0.5]], from: "record").training.optimizer.beta2
+                == PriorSettings().training.optimizer.beta2)
         #expect(throws: InputError("run.json: dim is \"wide\", but must be of type int")) {
             try PriorSettings(["dim": "wide"], from: "run.json")
         }
@@ -74,8 +82,8 @@ import Testing
     @Test func identityLeavesBookkeepingOut() {
         var settings = TokenizerSettings()
         let before = settings.identity
-        settings.checkpointEvery += 1
-        settings.logEvery += 1
+        settings.training.checkpointEvery += 1
+        settings.training.logEvery += 1
         #expect(settings.identity == before)
         settings.loss.l1 += 1
         #expect(settings.identity != before)

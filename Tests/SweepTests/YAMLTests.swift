@@ -12,8 +12,8 @@ import Testing
         ] as [(String, Int?)])
     func numbers(_ text: String, _ value: Int?) throws {
         let yaml = "name: x\nprior.steps: 1000\nprior.optimizer.warmup: \(text)"
-        #expect(try load(yaml).cells[0].settings.prior.optimizer.warmup == value ?? 0)
-        #expect(try load(yaml).cells[0].settings.prior.optimizer.warmup == whole(text))
+        #expect(try load(yaml).cells[0].settings.prior.training.optimizer.warmup == value ?? 0)
+        #expect(try load(yaml).cells[0].settings.prior.training.optimizer.warmup == whole(text))
     }
 
     /// As Python reads the literal.

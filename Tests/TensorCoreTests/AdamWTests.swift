@@ -1,12 +1,14 @@
 import Foundation
 import NN
+import Settings
 import TensorCore
 import TestSupport
 import Testing
 
 /// A few steps of AdamW on four parameters, of which the decay's rules exempt three.
 private struct Problem {
-    static let settings = AdamW.Settings(beta1: 0.9, beta2: 0.96, decay: 0.3, clip: 1.5, averageHalfLife: 20)
+    static let settings = OptimizerSettings(beta1: 0.9, beta2: 0.96, weightDecay: 0.3, clip: 1.5)
+    static let averageHalfLife = 20.0
     static let shapes: [(name: String, shape: Shape)] = [
         ("layers.0.attn1.to_q.weight", [8, 6]), ("layers.0.adaln_1.affine.weight", [6, 4]),
         ("layers.0.ffn.fc1.bias", [1, 8]), ("enc.scale", [5]), ("large.weight", [301, 131]),
@@ -68,13 +70,13 @@ private struct Reference {
         steps += 1
         let clip = min(1, (s.clip ?? .infinity) / (norm + 1e-6))
         let t = Double(steps)
-        let kept = min(pow(2, -1 / (s.averageHalfLife ?? 1)), (1 + t) / (10 + t))
+        let kept = min(pow(2, -1 / Problem.averageHalfLife), (1 + t) / (10 + t))
         for i in values.indices {
             for j in values[i].indices {
                 let g = finite[i][j] * clip
                 m[i][j] = s.beta1 * m[i][j] + (1 - s.beta1) * g
                 v[i][j] = s.beta2 * v[i][j] + (1 - s.beta2) * g * g
-                if Problem.decays[i] { values[i][j] *= 1 - rate * s.decay }
+                if Problem.decays[i] { values[i][j] *= 1 - rate * s.weightDecay }
                 let (mean, square) = (m[i][j] / (1 - pow(s.beta1, t)), v[i][j] / (1 - pow(s.beta2, t)))
                 values[i][j] -= rate * mean / (square.squareRoot() + s.epsilon)
                 averages[i][j] = kept * averages[i][j] + (1 - kept) * values[i][j]
@@ -87,7 +89,7 @@ private struct Reference {
 @Suite struct AdamWTests {
     @Test func followsTheFormulaInDoublePrecision() {
         let problem = Problem()
-        let optimizer = AdamW(problem.parameters, Problem.settings)
+        let optimizer = AdamW(problem.parameters, Problem.settings, averageHalfLife: Problem.averageHalfLife)
         var reference = Reference(problem)
         for (step, rate) in Problem.rates.enumerated() {
             let gradients = Problem.gradients(step)
@@ -121,7 +123,7 @@ private struct Reference {
 
     @Test func rateZeroChangesNothing() {
         let problem = Problem()
-        let optimizer = AdamW(problem.parameters, Problem.settings)
+        let optimizer = AdamW(problem.parameters, Problem.settings, averageHalfLife: Problem.averageHalfLife)
         optimizer.step(problem.tape(Problem.gradients(1)), rate: 0.01)
         let before = optimizer.state.map { $0.tensor.values }
         let report = optimizer.step(problem.tape(Problem.gradients(2)), rate: 0)
@@ -133,7 +135,7 @@ private struct Reference {
     /// A parameter that no gradient reached decays and its moments shrink, as with a gradient of 0.
     @Test func missingGradientCountsAsZero() {
         let (missing, zero) = (Problem(), Problem())
-        let optimizers = [missing, zero].map { AdamW($0.parameters, Problem.settings) }
+        let optimizers = [missing, zero].map { AdamW($0.parameters, Problem.settings, averageHalfLife: Problem.averageHalfLife) }
         for (problem, optimizer) in zip([missing, zero], optimizers) {
             optimizer.step(problem.tape(Problem.gradients(1)), rate: 0.01)
         }
@@ -146,10 +148,10 @@ private struct Reference {
     /// Restored state goes on to the same bits.
     @Test func restoredStateContinuesExactly() {
         let (whole, resumed) = (Problem(), Problem())
-        let optimizer = AdamW(whole.parameters, Problem.settings)
+        let optimizer = AdamW(whole.parameters, Problem.settings, averageHalfLife: Problem.averageHalfLife)
         for step in 0..<4 { optimizer.step(whole.tape(Problem.gradients(step)), rate: 0.01) }
         let saved = Dictionary(uniqueKeysWithValues: optimizer.state.map { ($0.name, $0.tensor.values) })
-        let again = AdamW(resumed.parameters, Problem.settings)
+        let again = AdamW(resumed.parameters, Problem.settings, averageHalfLife: Problem.averageHalfLife)
         again.restore(steps: optimizer.steps) { name, _ in saved[name] ?? [] }
         for step in 4..<7 {
             optimizer.step(whole.tape(Problem.gradients(step)), rate: 0.01)
@@ -164,7 +166,7 @@ private struct Reference {
         // Without the large one, whose numbers would be a long script.
         let count = 4
         let problem = Problem(count)
-        let optimizer = AdamW(problem.parameters, Problem.settings)
+        let optimizer = AdamW(problem.parameters, Problem.settings, averageHalfLife: Problem.averageHalfLife)
         var lines: [String] = []
         for (step, rate) in Problem.rates.enumerated() where rate > 0 {
             optimizer.step(problem.tape(Problem.gradients(step, count)), rate: rate)
@@ -204,8 +206,14 @@ private struct Reference {
 }
 
 @Suite struct ScheduleTests {
+    private func schedule(peak: Double, end: Double, warmup: Int, decayStart: Int, steps: Int) -> LearningRateSchedule {
+        var settings = OptimizerSettings()
+        (settings.lr, settings.endLr, settings.warmup, settings.decayStart) = (peak, end, warmup, decayStart)
+        return LearningRateSchedule(settings, steps: steps)
+    }
+
     @Test func warmsUpStaysAndDecays() {
-        let schedule = LearningRateSchedule(base: 4e-4, end: 1e-5, warmup: 10, decayStart: 50, total: 90)
+        let schedule = schedule(peak: 4e-4, end: 1e-5, warmup: 10, decayStart: 50, steps: 90)
         #expect(schedule.rate(at: 0) == 0)
         #expect(abs(schedule.rate(at: 5) - 2e-4) < 1e-12)
         for step in [10, 30, 50] { #expect(abs(schedule.rate(at: step) - 4e-4) < 1e-12) }
@@ -215,7 +223,7 @@ private struct Reference {
     }
 
     @Test func partsMayBeEmpty() {
-        let schedule = LearningRateSchedule(base: 1, end: 0.5, warmup: 0, decayStart: 4, total: 4)
+        let schedule = schedule(peak: 1, end: 0.5, warmup: 0, decayStart: 4, steps: 4)
         #expect((0..<6).map { schedule.rate(at: $0) } == [1, 1, 1, 1, 0.5, 0.5])
     }
 }

@@ -102,7 +102,7 @@ struct TinyTraining {
             for threads in [1, 2, 5] {
                 Parallel.threads = threads
                 let parameter = Parameter(name: "w", value: random([401, 997]))
-                let optimizer = AdamW([parameter], .init(beta1: 0.9, beta2: 0.99, decay: 0.1, clip: 0.1))
+                let optimizer = AdamW([parameter], .init(beta1: 0.9, beta2: 0.99, weightDecay: 0.1, clip: 0.1))
                 for step in 0..<3 {
                     let tape = Tape(differentiating: [parameter])
                     let weights = random(parameter.shape, "gradient \(step)").values
@@ -122,7 +122,7 @@ struct TinyTraining {
             // With one thread the blocks in use at one moment are always the same; with more it depends on timing.
             Parallel.threads = 1
             let training = TinyTraining()
-            let optimizer = AdamW(training.parameters, .init(beta1: 0.9, beta2: 0.99, clip: 1, averageHalfLife: 10))
+            let optimizer = AdamW(training.parameters, .init(beta1: 0.9, beta2: 0.99, clip: 1), averageHalfLife: 10)
             func step() { optimizer.step(training.gradients().tape, rate: 0.001) }
             let pool = BufferPool.shared
             let before = pool.use

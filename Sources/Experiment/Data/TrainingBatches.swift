@@ -56,7 +56,7 @@ struct Augmentation: Sendable {
     let edges: ClosedRange<Int>?
 
     init(_ settings: TokenizerSettings, seed: Int, imageSize: Int) {
-        (self.seed, batch, flip) = (seed, settings.batch, settings.flip)
+        (self.seed, batch, flip) = (seed, settings.training.batch, settings.flip)
         edges = settings.crop == .random ? PictureView.edges(side: imageSize, smallest: settings.cropMin) : nil
     }
 

@@ -3,6 +3,7 @@ import Foundation
 import Models
 import NN
 import RunStore
+import Settings
 import TensorCore
 
 /// How many FLOPs a second (`ModelCost`) this machine does in training, for estimates where nothing alike has been done yet.
@@ -35,7 +36,7 @@ public struct MachineRate: Sendable {
         let config = ARConfig(
             layout: layout, network: .init(width: 384, layers: 3, heads: 6, axes: [24, 24, 16]), labels: 11)
         let model = ARModel(config, stream: RandomStream(seed: 0, "machine-rate"))
-        let optimizer = AdamW(model.parameters, AdamW.Settings(beta1: 0.9, beta2: 0.99))
+        let optimizer = AdamW(model.parameters, OptimizerSettings())
         let batch = 4
         let ids = (0..<batch * (layout.length - 1)).map { Int32($0 % 255) }
         let input = ARInput(

@@ -33,13 +33,13 @@ extension Stage {
     }
 }
 
-extension KeptCheckpoints {
+extension TrainingSettings {
     /// Checkpoints that stay.
-    func count(steps: Int, every: Int) -> Int {
-        switch self {
+    var keptCheckpoints: Int {
+        switch keepCheckpoints {
         case .none: 0
         case .last: 1
-        case .all: (steps + every - 1) / every
+        case .all: (steps + checkpointEvery - 1) / checkpointEvery
         }
     }
 }

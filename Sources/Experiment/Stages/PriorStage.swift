@@ -57,11 +57,11 @@ struct PriorStage: Stage {
     }
 
     /// Steps at which its averaged weights can be had: its snapshots, and the last.
-    var stepsKept: [Int] { settings.snapshots + [settings.steps] }
+    var stepsKept: [Int] { settings.snapshots + [settings.training.steps] }
 
     /// The AR model with the averaged weights it had after `step` steps, one of `stepsKept`.
     func load(afterStep step: Int, _ context: ExperimentContext) throws -> ARModel {
-        try load(step == settings.steps ? WeightFile.averaged : WeightFile.snapshot(step), of: identity, context)
+        try load(step == settings.training.steps ? WeightFile.averaged : WeightFile.snapshot(step), of: identity, context)
     }
 
     private func load(_ name: String, of holder: StageIdentity, _ context: ExperimentContext) throws -> ARModel {
@@ -98,13 +98,13 @@ extension PriorStage {
                 parameters: network.parameters, tokens: 2 * heldOut * config.layout.length, flops: measuring,
                 memory: weights + measured, disk: weights)
         }
-        let sequences = settings.steps * settings.batch
-        let kept = settings.keepCheckpoints.count(steps: settings.steps, every: settings.checkpointEvery)
+        let sequences = settings.training.steps * settings.training.batch
+        let kept = settings.training.keptCheckpoints
         return StageCost(
             parameters: network.parameters, tokens: sequences * config.layout.length,
             flops: Double(sequences) * training.flops + measuring,
             // Averages are measured while the trained values wait.
-            memory: max(training.memory(batch: settings.batch), 5 * weights + measured),
+            memory: max(training.memory(batch: settings.training.batch), 5 * weights + measured),
             disk: 2 * weights + Double(kept) * training.checkpoint,
             scratch: Double(kept > 0 ? 1 : 2) * training.checkpoint)
     }

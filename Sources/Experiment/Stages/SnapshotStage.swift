@@ -31,7 +31,7 @@ struct SnapshotStage: Stage {
         for (name, sampler) in [("nocfg", SamplerSettings()), ("uncond", unconditional)] {
             var values: [String: Double?] = [:]
             for step in steps {
-                context.progress.note("snapshots: \(count) samples after \(step) of \(prior.settings.steps) steps, \(name)")
+                context.progress.note("snapshots: \(count) samples after \(step) of \(prior.settings.training.steps) steps, \(name)")
                 let drawing = try SampleDrawing(
                     prior.load(afterStep: step, context), of: prior.tokenizer, seed: seed, context)
                 let drawn = try FeatureStatistics(of: drawing.features(count, sampler, extractor).pooled).gaussian()

@@ -209,23 +209,23 @@ extension TokenizerStage {
         if adopted != nil { return .taken(parameters: config.cost().parameters) }
         let joint = ARConfig(with: settings, prior: prior, layout: config.layout, classes: dataset.classes)
         func training(_ losses: ImageLossCost) -> TrainingCost {
-            config.trainingCost(weights: .init(settings), isFrozen: isFrozen, joint: joint, imageLosses: losses)
+            config.trainingCost(weights: settings.activeLoss, isFrozen: isFrozen, joint: joint, imageLosses: losses)
         }
         let whole = training(imageLosses)
         // Until a discriminator begins, there is none.
         var early = imageLosses
         (early.generator, early.discriminator) = (nil, nil)
-        let start = settings.usesAdversary ? min(settings.gan.startStep, settings.steps) : 0
-        let images = Double(settings.batch)
+        let start = settings.usesAdversary ? min(settings.gan.startStep, settings.training.steps) : 0
+        let images = Double(settings.training.batch)
         let flops =
-            images * (Double(start) * training(early).flops + Double(settings.steps - start) * whole.flops)
+            images * (Double(start) * training(early).flops + Double(settings.training.steps - start) * whole.flops)
         // Trained and averaged values of tokenizer and joint model; a discriminator has no averages.
         let own = config.cost().parameters + (joint?.cost.parameters ?? 0)
         let discriminator = imageLosses.discriminator?.parameters ?? 0
-        let kept = settings.keepCheckpoints.count(steps: settings.steps, every: settings.checkpointEvery)
+        let kept = settings.training.keptCheckpoints
         return StageCost(
-            parameters: whole.parameters, tokens: config.layout.length * settings.batch * settings.steps, flops: flops,
-            memory: whole.memory(batch: settings.batch),
+            parameters: whole.parameters, tokens: config.layout.length * settings.training.batch * settings.training.steps, flops: flops,
+            memory: whole.memory(batch: settings.training.batch),
             disk: 4 * Double(2 * own + discriminator) + Double(kept) * whole.checkpoint,
             scratch: Double(kept > 0 ? 1 : 2) * whole.checkpoint)
     }

@@ -23,19 +23,25 @@ struct ClassifierTraining {
             stream: RandomStream(seed: settings.seed, "classifier/initial"))
     }
 
+    private var training: TrainingSettings {
+        var optimizer = OptimizerSettings(beta2: 0.999, weightDecay: 0.01)
+        (optimizer.lr, optimizer.endLr, optimizer.warmup) = (settings.lr, settings.lr / 100, min(100, settings.steps / 10))
+        var training = TrainingSettings(steps: settings.steps, batch: settings.batch, optimizer: optimizer)
+        training.checkpointEvery = 500
+        return training
+    }
+
     func run(_ work: StageWork, _ context: ExperimentContext) throws -> JSONValue {
         let model = Self.model(settings, dataset)
-        let optimizer = AdamW(model.parameters, .init(beta1: 0.9, beta2: 0.999, decay: 0.01))
-        let schedule = LearningRateSchedule(
-            base: settings.lr, end: settings.lr / 100, warmup: min(100, settings.steps / 10),
-            decayStart: min(100, settings.steps / 10), total: settings.steps)
+        let training = training
+        let optimizer = AdamW(model.parameters, training.optimizer)
+        let schedule = LearningRateSchedule(training.optimizer, steps: training.steps)
         var orderStream = RandomStream(seed: settings.seed, "classifier/order")
         let batches = TrainingBatches(
-            dataset, order: BatchOrder(seed: orderStream.nextKey(), count: dataset.train.count), batch: settings.batch,
-            steps: settings.steps)
+            dataset, order: BatchOrder(seed: orderStream.nextKey(), count: dataset.train.count), batch: training.batch,
+            steps: training.steps)
         let loop = TrainingLoop(
-            name: "classifier", steps: settings.steps, checkpointEvery: 500, logEvery: 20, columns: Self.columns,
-            optimizers: [("classifier", optimizer)])
+            name: "classifier", settings: training, columns: Self.columns, optimizers: [("classifier", optimizer)])
         _ = try loop.run(work, context) { step, logs in
             let batch = try batches.batch(step)
             let labels = TokenTensor(batch.labels, shape: [batch.labels.count])

@@ -24,21 +24,19 @@ struct PriorTraining {
     func run(_ work: StageWork, _ context: ExperimentContext) throws -> JSONValue {
         let model = ARModel(
             ARConfig(settings, layout: layout, classes: classes), stream: RandomStream(seed: seed, "prior/initial"))
-        let schedule = LearningRateSchedule(settings.optimizer, steps: settings.steps)
-        let optimizer = AdamW(
-            model.parameters,
-            .init(settings.optimizer, decay: settings.optimizer.weightDecay, averageHalfLife: settings.emaHalfLife))
+        let training = settings.training
+        let schedule = LearningRateSchedule(training.optimizer, steps: training.steps)
+        let optimizer = AdamW(model.parameters, training.optimizer, averageHalfLife: training.emaHalfLife)
         var orderStream = RandomStream(seed: seed, "prior/order")
         var order = BatchOrder(seed: orderStream.nextKey(), count: tokens.train.count)
 
         let loop = TrainingLoop(
-            name: "prior", steps: settings.steps, checkpointEvery: settings.checkpointEvery,
-            logEvery: settings.logEvery, keeps: settings.keepCheckpoints, columns: Self.columns, optimizers: [("prior", optimizer)])
+            name: "prior", settings: training, columns: Self.columns, optimizers: [("prior", optimizer)])
         BufferPool.shared.resetPeak()
         var held: [String: Double] = [:]
         let last = try loop.run(work, context) { step, logs in
             let rate = schedule.rate(at: step)
-            let batch = tokens.train.batch(order.indices(step: step, batch: settings.batch))
+            let batch = tokens.train.batch(order.indices(step: step, batch: training.batch))
             let input = ARInput(
                 targets: layout.targets(batch.indices),
                 labels: dropLabels(batch.labels, unconditional: model.unconditionalLabel, step: step))
@@ -67,7 +65,7 @@ struct PriorTraining {
         }
         return [
             "parameters": .int(model.parameters.reduce(0) { $0 + $1.count }),
-            "steps": .int(settings.steps), "sequences_seen": .int(settings.steps * settings.batch),
+            "steps": .int(training.steps), "sequences_seen": .int(training.steps * training.batch),
             "peak_tensor_bytes": .int(BufferPool.shared.use.peak),
             "last": .object(last.mapValues { .number(Double($0)) }),
             "metrics": .object(held.mapValues { .number($0) }),

@@ -28,159 +28,94 @@ struct TokenizerTraining {
     let perceptual: PerceptualLoss?
 
     func run(_ work: StageWork, _ context: ExperimentContext) throws -> JSONValue {
-        // Models.
-        let config = TokenizerConfig(settings, for: dataset)
-        let tokenizer = Tokenizer(config, seed: seed)
-        let joint = jointModel(config.layout)
-        if let base { try loadFrozen(tokenizer, from: base) }
-
-        // Optimisers and schedule.
-        let optimizer = settings.optimizer
-        let schedule = LearningRateSchedule(optimizer, steps: settings.steps)
-        let trained = base == nil ? tokenizer.parameters : tokenizer.encoder.prologueParameters
-        let autoencoderStep = AdamW(
-            trained, .init(optimizer, decay: optimizer.weightDecay, averageHalfLife: settings.emaHalfLife))
-        let jointStep = joint.map {
-            AdamW(
-                $0.parameters,
-                .init(optimizer, decay: settings.jointAr.weightDecay, averageHalfLife: settings.emaHalfLife))
-        }
-
-        let adversary = self.adversary
+        let networks = try TokenizerNetworks(settings, prior: prior, dataset: dataset, base: base, seed: seed)
         let update = TokenizerUpdate(
-            tokenizer, weights: .init(settings), autoencoder: autoencoderStep,
-            joint: joint.flatMap { model in jointStep.map { (model, $0) } },
+            networks.tokenizer, weights: settings.activeLoss, autoencoder: networks.autoencoder, joint: networks.joint,
             imageLosses: ImageLosses(
-                adversary: adversary, perceptual: perceptual.map { ($0, settings.perceptual.weight) }))
+                adversary: networks.adversary, perceptual: perceptual.map { ($0, settings.perceptual.weight) }))
+        let (training, batches) = (settings.training, self.batches)
+        let schedule = LearningRateSchedule(training.optimizer, steps: training.steps)
         // The discriminator's rate follows the same schedule.
-        let adversaryRate = (settings.gan.learningRate ?? optimizer.lr) / optimizer.lr
-
-        // Codes that go out of use begin anew; those of a frozen visual path are left alone.
-        let (visualCodes, prologueCodes) = tokenizer.encoder.codebooks
-        func restart(_ codebook: Parameter?, _ patience: Int?) -> CodeRestart? {
-            codebook.flatMap { codebook in patience.map { CodeRestart(codebook, patience: $0) } }
-        }
-        let visualRestart = restart(base == nil ? visualCodes : nil, settings.visualRestart)
-        let prologueRestart = restart(prologueCodes, settings.prologueRestart)
-
-        // Data order.
-        let batch = settings.batch
-        var orderStream = RandomStream(seed: seed, "tokenizer/order")
-        let augmentation = Augmentation(settings, seed: seed, imageSize: dataset.imageSize)
-        let batches = TrainingBatches(
-            dataset, order: BatchOrder(seed: orderStream.nextKey(), count: dataset.train.count), batch: batch,
-            steps: settings.steps, views: { augmentation.views($0) })
-
+        let adversaryRate = (settings.gan.learningRate ?? training.optimizer.lr) / training.optimizer.lr
         let loop = TrainingLoop(
-            name: "tokenizer \(settings.variant.rawValue)", steps: settings.steps,
-            checkpointEvery: settings.checkpointEvery, logEvery: settings.logEvery, keeps: settings.keepCheckpoints,
-            columns: columns,
-            optimizers: [("autoencoder", autoencoderStep)] + (jointStep.map { [("joint", $0)] } ?? [])
-                + (adversary.map { [("discriminator", $0.optimizer)] } ?? []),
-            state: (adversary?.state ?? [])
-                + [("restart/visual", visualRestart), ("restart/prologue", prologueRestart)].compactMap { name, restart in
-                    restart.map { (name, $0.idle) }
-                })
+            name: "tokenizer \(settings.variant.rawValue)", settings: training, columns: columns,
+            optimizers: networks.optimizers, state: networks.state)
+
         BufferPool.shared.resetPeak()
         let last = try loop.run(work, context) { step, logs in
             let rate = schedule.rate(at: step)
             let images = try batches.batch(step)
-            let patches = dataset.patches(images.pixels, patch: settings.patch)
-            let dropped = config.layout.hasEOS ? droppedSequences(step) : []
-            let classes = joint.map { self.labels(images.labels, step, unconditional: $0.unconditionalLabel) }
-
             let report = update(
-                patches: patches, labels: classes, visualDropped: dropped, noise: noise(step), rate: rate,
+                patches: dataset.patches(images.pixels, patch: settings.patch),
+                labels: networks.joint.map { labels(images.labels, step, unconditional: $0.model.unconditionalLabel) },
+                visualDropped: networks.config.layout.hasEOS ? droppedSequences(step) : [], noise: noise(step), rate: rate,
                 adversaryRate: adversaryRate * rate, step: step)
-            let a = report.stepA
-            for (name, loss) in [("tokenizer", a.total.scalar), ("discriminator", report.adversary?.loss ?? 0)] {
-                guard loss.isFinite else {
-                    throw InputError("the \(name)'s loss became \(loss) at step \(step); lower the learning rate")
-                }
-            }
-
-            func restarts(_ restart: CodeRestart?, _ quantized: Quantized?, _ name: String) -> Float? {
-                guard let restart, let quantized else { return nil }
-                let stream = RandomStream(seed: seed, "tokenizer/restart-\(name)", step: step)
-                return Float(restart(quantized, autoencoderStep, stream: stream))
-            }
-            let restarted = (
-                restarts(visualRestart, a.encoding.visual, "visual"),
-                restarts(prologueRestart, a.encoding.prologue, "prologue")
-            )
-
+            try requireFinite(report, step)
+            let restarts = networks.restartCodes(report.stepA.encoding, seed: seed, step: step)
             guard logs else { return [:] }
-            var values: [String: Float] = [
-                "loss": a.total.scalar, "l1": a.l1.scalar, "l2": a.l2.scalar, "quantizer": a.quantizer.scalar,
-                "rate": Float(rate), "gradient_norm": Float(report.gradientNorm),
-                "visual_usage": usage(a.encoding.visual, of: config.codebook),
-            ]
-            values["visual_restarts"] = restarted.0
-            values["prologue_restarts"] = restarted.1
-            entropies(a.encoding.visual, "visual", &values)
-            entropies(a.encoding.prologue, "prologue", &values)
-            if let parts = a.crossEntropy, let jointLoss = report.jointLoss {
-                values["ce_visual"] = parts.visual.scalar
-                values["ce_joint"] = jointLoss
-                if let prologue = a.encoding.prologue {
-                    values["ce_prologue"] = parts.prologue.scalar
-                    values["ce_eos"] = parts.eos.scalar
-                    values["prologue_usage"] = usage(prologue, of: config.prologueCodebook)
-                }
-            }
-            values["perceptual"] = a.images?.perceptual?.scalar
-            if let generator = a.images?.generator, let discriminator = report.adversary {
-                values["gan_generator"] = generator.scalar
-                values["gan_discriminator"] = discriminator.loss
-                values["gan_real"] = discriminator.real
-                values["gan_rebuilt"] = discriminator.rebuilt
-            }
-            return values
+            return values(of: report, networks.config).merging(restarts) { $1 }.merging(["rate": Float(rate)]) { $1 }
         } save: {
-            // Trained values, and the averages that everything downstream reads.
-            let groups =
-                [("encoder.", tokenizer.encoder.parameters), ("decoder.", tokenizer.decoder.parameters)]
-                + (joint.map { [("ar.", $0.parameters)] } ?? [])
-            // A discriminator has no averages.
-            let discriminator = adversary.map { [("discriminator.", $0.discriminator.parameters + $0.discriminator.buffers)] } ?? []
-            try ParameterFiles.save(groups + discriminator, to: work.url(WeightFile.trained))
-            try autoencoderStep.withAverages {
-                try (jointStep?.withAverages ?? { try $0() }) {
-                    try ParameterFiles.save(groups, to: work.url(WeightFile.averaged))
-                }
-            }
+            try networks.save(to: work)
         }
         return [
-            "parameters": .int(tokenizer.parameters.reduce(0) { $0 + $1.count }),
-            "trained_parameters": .int(trained.reduce(0) { $0 + $1.count }),
-            "joint_parameters": .int(joint?.parameters.reduce(0) { $0 + $1.count } ?? 0),
-            "steps": .int(settings.steps), "images_seen": .int(settings.steps * batch),
+            "parameters": .int(networks.tokenizer.parameters.reduce(0) { $0 + $1.count }),
+            "trained_parameters": .int(networks.autoencoder.parameters.reduce(0) { $0 + $1.count }),
+            "joint_parameters": .int(networks.joint?.model.parameters.reduce(0) { $0 + $1.count } ?? 0),
+            "steps": .int(training.steps), "images_seen": .int(training.steps * training.batch),
             "peak_tensor_bytes": .int(BufferPool.shared.use.peak),
             "last": .object(last.mapValues { .number(Double($0)) }),
         ]
+    }
+
+    /// Which images each step sees, and how.
+    private var batches: TrainingBatches {
+        var orderStream = RandomStream(seed: seed, "tokenizer/order")
+        let augmentation = Augmentation(settings, seed: seed, imageSize: dataset.imageSize)
+        return TrainingBatches(
+            dataset, order: BatchOrder(seed: orderStream.nextKey(), count: dataset.train.count), batch: settings.training.batch,
+            steps: settings.training.steps, views: { augmentation.views($0) })
+    }
+
+    private func requireFinite(_ report: TokenizerUpdate.Report, _ step: Int) throws {
+        for (name, loss) in [("tokenizer", report.stepA.total.scalar), ("discriminator", report.adversary?.loss ?? 0)] {
+            guard loss.isFinite else {
+                throw InputError("the \(name)'s loss became \(loss) at step \(step); lower the learning rate")
+            }
+        }
+    }
+
+    /// What the metrics say of a pair of steps.
+    private func values(of report: TokenizerUpdate.Report, _ config: TokenizerConfig) -> [String: Float] {
+        let a = report.stepA
+        var values: [String: Float] = [
+            "loss": a.total.scalar, "l1": a.l1.scalar, "l2": a.l2.scalar, "quantizer": a.quantizer.scalar,
+            "gradient_norm": Float(report.gradientNorm), "visual_usage": usage(a.encoding.visual, of: config.codebook),
+        ]
+        entropies(a.encoding.visual, "visual", &values)
+        entropies(a.encoding.prologue, "prologue", &values)
+        if let parts = a.crossEntropy, let jointLoss = report.jointLoss {
+            values["ce_visual"] = parts.visual.scalar
+            values["ce_joint"] = jointLoss
+            if let prologue = a.encoding.prologue {
+                values["ce_prologue"] = parts.prologue.scalar
+                values["ce_eos"] = parts.eos.scalar
+                values["prologue_usage"] = usage(prologue, of: config.prologueCodebook)
+            }
+        }
+        values["perceptual"] = a.images?.perceptual?.scalar
+        if let generator = a.images?.generator, let discriminator = report.adversary {
+            values["gan_generator"] = generator.scalar
+            values["gan_discriminator"] = discriminator.loss
+            values["gan_real"] = discriminator.real
+            values["gan_rebuilt"] = discriminator.rebuilt
+        }
+        return values
     }
 
     /// Columns of the metrics: those of the terms that there are.
     private var columns: [String] {
         Self.columns + (perceptual == nil ? [] : ["perceptual"])
             + (settings.usesAdversary ? ["gan_generator", "gan_discriminator", "gan_real", "gan_rebuilt"] : [])
-    }
-
-    /// The discriminator with its optimiser: the tokenizer's, at a rate of its own and without averages.
-    private var adversary: Adversary? {
-        guard settings.usesAdversary else { return nil }
-        let discriminator = PatchDiscriminator(
-            channels: dataset.channels, width: settings.gan.width, layers: settings.gan.layers,
-            stream: RandomStream(seed: seed, "discriminator/initial"))
-        return Adversary(
-            discriminator, settings.gan,
-            optimizer: AdamW(discriminator.parameters, .init(settings.optimizer, decay: 0, averageHalfLife: nil)))
-    }
-
-    /// The AR model trained in step B.
-    private func jointModel(_ layout: SequenceLayout) -> ARModel? {
-        ARConfig(with: settings, prior: prior, layout: layout, classes: dataset.classes)
-            .map { ARModel($0, stream: RandomStream(seed: seed, "joint-ar/initial")) }
     }
 
     /// Classes of a batch for the joint AR model, some or all of them dropped; by the prior's share where it is the final
@@ -192,20 +127,12 @@ struct TokenizerTraining {
             classes.map { Double(stream.uniform()) < drop ? unconditional : $0 }, shape: [classes.count])
     }
 
-    /// Fills everything but the prologue's own parameters with the base tokenizer's.
-    private func loadFrozen(_ tokenizer: Tokenizer, from base: SafetensorsFile) throws {
-        let own = Set(tokenizer.encoder.prologueParameters.map(\.name))
-        let visual = tokenizer.encoder.parameters.filter { !own.contains($0.name) }
-        try ParameterFiles.load(visual, from: base, prefix: "encoder.")
-        try ParameterFiles.load(tokenizer.decoder.parameters, from: base, prefix: "decoder.")
-    }
-
     /// The share of sequences whose visual inputs become EOS: exactly `visualDropout` of the batch, drawn anew each step.
     private func droppedSequences(_ step: Int) -> [Bool] {
         var stream = RandomStream(seed: seed, "tokenizer/visual-dropout", step: step)
-        let count = Int((Double(settings.batch) * settings.visualDropout).rounded())
-        var dropped = [Bool](repeating: false, count: settings.batch)
-        for place in stream.permutation(settings.batch).prefix(count) { dropped[place] = true }
+        let count = Int((Double(settings.training.batch) * settings.visualDropout).rounded())
+        var dropped = [Bool](repeating: false, count: settings.training.batch)
+        for place in stream.permutation(settings.training.batch).prefix(count) { dropped[place] = true }
         return dropped
     }
 
@@ -228,12 +155,4 @@ struct TokenizerTraining {
     private func usage(_ quantized: Quantized, of codes: Int) -> Float {
         Float(Set(quantized.indices.ids).count) / Float(codes)
     }
-}
-
-/// Where a training stage leaves its weights.
-enum WeightFile {
-    static let trained = "model.safetensors"
-    static let averaged = "model_ema.safetensors"
-    /// Averaged weights as they were after so many steps.
-    static func snapshot(_ step: Int) -> String { "snapshot-\(step).safetensors" }
 }

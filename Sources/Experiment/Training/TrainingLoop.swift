@@ -11,14 +11,14 @@ import TensorCore
 /// and data order follow from seed and step. So a resumed training is the undisturbed one, bit for bit.
 struct TrainingLoop {
     let name: String
-    let steps: Int
-    let checkpointEvery, logEvery: Int
-    var keeps = KeptCheckpoints.none
+    let settings: TrainingSettings
     /// Names of the values a step reports, in the order of the columns of `metrics.h5`.
     let columns: [String]
     let optimizers: [(name: String, optimizer: AdamW)]
     /// What steps change beside what optimisers hold, such as running moments.
     var state: [(name: String, tensor: Tensor)] = []
+
+    private var steps: Int { settings.steps }
 
     static let checkpointFile = "checkpoint.h5"
     static let metricsFile = "metrics.h5"
@@ -40,7 +40,7 @@ struct TrainingLoop {
             try body()
         }
         for step in first..<steps {
-            let logs = step % logEvery == 0 || step == steps - 1
+            let logs = step % settings.logEvery == 0 || step == steps - 1
             let values = try body(step, logs)
             rate.tick()
             if logs {
@@ -64,7 +64,7 @@ struct TrainingLoop {
                 context.progress.finish()
             }
             if step + 1 < steps { try interrupted.get() }
-            if (step + 1) % checkpointEvery == 0, step + 1 < steps {
+            if (step + 1) % settings.checkpointEvery == 0, step + 1 < steps {
                 try store { try checkpoint(work, context, metrics: metrics, step: step + 1) }
             }
         }
@@ -83,7 +83,7 @@ struct TrainingLoop {
                     stored, 100 * stored / all))
         }
         try save()
-        if keeps == .none { work.discardWhenComplete(Self.checkpointFile) }
+        if settings.keepCheckpoints == .none { work.discardWhenComplete(Self.checkpointFile) }
         return last
     }
 
@@ -104,7 +104,7 @@ struct TrainingLoop {
             stateTensors.map { name, tensor in
                 Checkpoint.Entry(name, shape: tensor.shape) { write in try tensor.read { try write($0) } }
             }, counters: counters, metadata: ["threads": .int(Parallel.threads)], to: work.url(Self.checkpointFile))
-        if keeps == .all { try keep(work, step: step) }
+        if settings.keepCheckpoints == .all { try keep(work, step: step) }
         context.log.debug("checkpoint", metadata: ["stage": "\(work.stage.id)", "step": "\(step)", "sha256": "\(digest)"])
         var status = work.stage.status ?? Status(.running)
         (status.step, status.steps, status.updated) = (step, steps, Date())

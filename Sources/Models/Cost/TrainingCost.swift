@@ -1,3 +1,5 @@
+import Settings
+
 /// What one step of training costs, for each image or sequence of its batch, and what is held whatever the batch.
 public struct TrainingCost: Equatable, Sendable {
     /// FLOPs for one image or sequence.
@@ -57,7 +59,7 @@ extension TokenizerConfig {
     ///   - isFrozen: the prologue alone is trained (`prologue-post`).
     ///   - joint: the AR model that is trained beside the tokenizer.
     public func trainingCost(
-        weights: Tokenizer.LossWeights, isFrozen: Bool, joint: ARConfig?, imageLosses: ImageLossCost
+        weights: TokenizerLossSettings, isFrozen: Bool, joint: ARConfig?, imageLosses: ImageLossCost
     ) -> TrainingCost {
         let own = cost(isFrozen: isFrozen)
         var total = TrainingCost()
@@ -75,7 +77,7 @@ extension TokenizerConfig {
         return total
     }
 
-    private func add(_ joint: ARConfig, _ weights: Tokenizer.LossWeights, to total: inout TrainingCost) {
+    private func add(_ joint: ARConfig, _ weights: TokenizerLossSettings, to total: inout TrainingCost) {
         let cost = joint.cost
         let path =
             couplingTemperature != nil
@@ -109,13 +111,13 @@ extension TokenizerConfig {
     }
 }
 
-extension Tokenizer.LossWeights {
+extension TokenizerLossSettings {
     /// The one weight that all cross-entropy terms of step A have, if they share one and it is not 0.
     ///
     /// Then step A's cross-entropy is step B's loss times that weight, at the same parameters and the same tokens, and
     /// one pass through the AR model gives the gradients of both.
     package func sharedCrossEntropy(in layout: SequenceLayout) -> Double? {
-        let isShared = !layout.hasPrologue || prologueCrossEntropy == visualCrossEntropy
-        return isShared && visualCrossEntropy > 0 ? visualCrossEntropy : nil
+        let isShared = !layout.hasPrologue || cePrologue == ceVisual
+        return isShared && ceVisual > 0 ? ceVisual : nil
     }
 }

@@ -14,8 +14,8 @@ extension RunSettings {
         // What is taken as it is brings its own sizes and is not trained.
         let (isTrained, isPriorTrained) = (tokenizer.from == nil, prior.from == nil)
         return dataConflicts() + headConflicts()
-            + (isTrained ? scheduleConflicts("tokenizer", tokenizer.optimizer, steps: tokenizer.steps) : [])
-            + (isPriorTrained ? scheduleConflicts("prior", prior.optimizer, steps: prior.steps) : [])
+            + (isTrained ? scheduleConflicts("tokenizer", tokenizer.training) : [])
+            + (isPriorTrained ? scheduleConflicts("prior", prior.training) : [])
             + (isTrained ? tokenConflicts() + quantizerConflicts() + imageLossConflicts() : [])
             + positionConflicts() + samplingConflicts() + snapshotConflicts()
     }
@@ -29,12 +29,12 @@ extension RunSettings {
                 Conflict(
                     paths: ["prior.snapshots"], message: "prior.snapshots \(snapshots) must be in increasing order"))
         }
-        if prior.from == nil, let last = snapshots.last, last >= prior.steps {
+        if prior.from == nil, let last = snapshots.last, last >= prior.training.steps {
             found.append(
                 Conflict(
                     paths: ["prior.snapshots", "prior.steps"],
                     message: "prior.snapshots must be before the last step, whose weights are the prior's own: \(last) is not below "
-                        + "prior.steps \(prior.steps)"))
+                        + "prior.steps \(prior.training.steps)"))
         }
         return found
     }
@@ -100,8 +100,8 @@ extension RunSettings {
         }
     }
 
-    private func scheduleConflicts(_ stage: String, _ optimizer: OptimizerSettings, steps: Int) -> [Conflict] {
-        let path = "\(stage).optimizer"
+    private func scheduleConflicts(_ stage: String, _ training: TrainingSettings) -> [Conflict] {
+        let (path, optimizer, steps) = ("\(stage).optimizer", training.optimizer, training.steps)
         var found: [Conflict] = []
         if optimizer.warmup >= steps {
             found.append(
@@ -163,11 +163,11 @@ extension RunSettings {
                     message: "tokenizer.gan.layers \(gan.layers) leaves nothing of images of data.image_size \(data.imageSize); "
                         + "\(data.imageSize) >> layers must be at least 3"))
         }
-        if gan.weight > 0, gan.startStep >= tokenizer.steps {
+        if gan.weight > 0, gan.startStep >= tokenizer.training.steps {
             found.append(
                 Conflict(
                     paths: ["tokenizer.gan.start_step", "tokenizer.steps"],
-                    message: "tokenizer.gan.start_step \(gan.startStep) must be less than tokenizer.steps \(tokenizer.steps)"))
+                    message: "tokenizer.gan.start_step \(gan.startStep) must be less than tokenizer.steps \(tokenizer.training.steps)"))
         }
         if perceptual.weight > 0, perceptual.network == .lpips {
             if perceptual.weights == nil {

@@ -52,6 +52,18 @@ public struct Field<Root: SettingsSection>: Sendable {
             identity: { Value.identity(of: $0) }, isRead: isRead)
     }
 
+    /// Keys of another section, among those of this one.
+    static func included<Part: SettingsSection>(
+        _ fields: [Field<Part>], _ path: any WritableKeyPath<Root, Part> & Sendable
+    ) -> [Field] {
+        fields.map { field in
+            Field(
+                key: field.key, describe: { field.describe($0[keyPath: path]) },
+                read: { try field.read(&$0[keyPath: path], $1) }, write: { field.write($0[keyPath: path]) },
+                identity: field.identity, isRead: { field.isRead($0[keyPath: path]) })
+        }
+    }
+
     /// A section that is `null` unless given.
     static func section<Value: SettingsSection>(
         _ key: String, _ path: any WritableKeyPath<Root, Value?> & Sendable

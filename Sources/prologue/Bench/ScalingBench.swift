@@ -65,7 +65,7 @@ struct ScalingBench {
             labels: 11)
         config.precision = precision
         let model = ARModel(config, stream: RandomStream(seed: 0, "scaling"))
-        let optimizer = AdamW(model.parameters, .init(beta1: 0.9, beta2: 0.96, decay: 0.03, clip: 1, averageHalfLife: 2500))
+        let optimizer = AdamW(model.parameters, .init(beta1: 0.9, beta2: 0.96, weightDecay: 0.03, clip: 1), averageHalfLife: 2500)
         let ids = (0..<sizes.batch * sizes.tokens).map { Int32($0 % 251) }
         let input = ARInput(
             targets: TokenTensor(ids, shape: [sizes.batch, sizes.tokens]),

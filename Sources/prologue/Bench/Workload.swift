@@ -107,7 +107,7 @@ enum Workload: String, CaseIterable {
     private func arStep(_ precision: Precision) -> () -> Void {
         let model = arModel(precision)
         let optimizer = AdamW(
-            model.parameters, .init(beta1: 0.9, beta2: 0.96, decay: 0.03, clip: 1, averageHalfLife: 2500))
+            model.parameters, .init(beta1: 0.9, beta2: 0.96, weightDecay: 0.03, clip: 1), averageHalfLife: 2500)
         let input = ARInput(targets: layout.targets(indices()), labels: labels())
         return {
             let tape = Tape(differentiating: model.parameters)
@@ -120,11 +120,11 @@ enum Workload: String, CaseIterable {
         var config = Self.tokenizer
         config.precision = precision
         let (tokenizer, model) = (Tokenizer(config, seed: 0), arModel(precision))
-        let autoencoder = AdamW(tokenizer.parameters, .init(beta1: 0, beta2: 0.99, averageHalfLife: 1000))
-        let prior = AdamW(model.parameters, .init(beta1: 0.9, beta2: 0.99, decay: 0.03, averageHalfLife: 2500))
-        var weights = Tokenizer.LossWeights()
-        weights.prologueCrossEntropy = 3
-        weights.visualCrossEntropy = 3
+        let autoencoder = AdamW(tokenizer.parameters, .init(beta1: 0, beta2: 0.99), averageHalfLife: 1000)
+        let prior = AdamW(model.parameters, .init(beta1: 0.9, beta2: 0.99, weightDecay: 0.03), averageHalfLife: 2500)
+        var weights = TokenizerLossSettings()
+        weights.cePrologue = 3
+        weights.ceVisual = 3
         var stream = RandomStream(seed: 0, "bench/images")
         let patches = Tensor([batch, Self.tokenizer.visualTokens, Self.tokenizer.patchWidth]) { 2 * stream.uniform() - 1 }
         let dropped = (0..<batch).map { $0 % 2 == 0 }
