@@ -51,7 +51,7 @@ public struct SelfAttention {
         let mixed = selfAttention(
             q: toQueries(x, on: tape), kv: toKeysValues(x, on: tape), queryNorm: queryNorm(on: tape),
             keyNorm: keyNorm(on: tape), table: table, heads: shape.heads, causal: shape.causal,
-            dropout: dropout.nextKey().map { (dropout.p, $0) })
+            dropout: dropout.attentionMask())
         return dropout(projection(mixed, on: tape))
     }
 }
@@ -107,16 +107,16 @@ public struct TransformerLayer {
     private func inBFloat16(
         _ x: Tensor, condition c: Tensor, table: RotaryTable, on tape: Tape?, dropout: inout Dropout
     ) -> Tensor {
-        let (p, shape) = (dropout.p, attention.shape)
+        let shape = attention.shape
         let x = attentionBlock(
             x, scale: attentionNorm.affine(c, on: tape), gate: attentionGate(c, on: tape),
             queries: attention.toQueries.weight(on: tape), keysValues: attention.toKeysValues.weight(on: tape),
             queryNorm: attention.queryNorm(on: tape), keyNorm: attention.keyNorm(on: tape),
             projection: attention.projection.blockWeight(on: tape), table: table, heads: shape.heads,
-            causal: shape.causal, dropout: dropout.nextKey().map { (p, $0) }, outputDropout: dropout.nextKey().map { (p, $0) })
+            causal: shape.causal, dropout: dropout.attentionMask(), outputDropout: dropout.mask())
         return feedForwardBlock(
             x, scale: feedForwardNorm.affine(c, on: tape), gate: feedForwardGate(c, on: tape),
             up: feedForward.upProjection.blockWeight(on: tape), down: feedForward.downProjection.blockWeight(on: tape),
-            dropout: dropout.nextKey().map { (p, $0) })
+            dropout: dropout.mask())
     }
 }
