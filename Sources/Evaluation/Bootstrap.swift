@@ -1,3 +1,5 @@
+import Files
+
 /// Percentile bootstrap interval (Efron 1979) of a statistic of independent values.
 ///
 /// - Parameters:
@@ -10,7 +12,7 @@ public func bootstrapInterval(
 ) -> Interval? {
     precondition(resamples > 1 && confidence > 0 && confidence < 1, "\(resamples) resamples, confidence \(confidence)")
     guard !values.isEmpty else { return nil }
-    var generator = SeededGenerator(seed: seed)
+    var generator = SplitMix64(seed: seed)
     var resample = values
     var results: [Double] = []
     for _ in 0..<resamples {

@@ -62,7 +62,7 @@ public struct LinearProbe: Sendable {
 
     /// Row indices held out and kept, each ascending.
     static func stratifiedSplit(_ labels: [Int], classes: Int, share: Double, seed: UInt64) -> (held: [Int], rest: [Int]) {
-        var generator = SeededGenerator(seed: seed)
+        var generator = SplitMix64(seed: seed)
         var members = [[Int]](repeating: [], count: classes)
         for (row, label) in labels.enumerated() { members[label].append(row) }
         var isHeld = [Bool](repeating: false, count: labels.count)

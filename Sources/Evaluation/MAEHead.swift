@@ -51,7 +51,7 @@ public struct MAEHead: Sendable {
     public init(
         fitting rows: some FeatureRows, labels: [Int], classes: Int, options: Options = Options(), seed: UInt64 = 0
     ) throws {
-        var generator = SeededGenerator(seed: seed)
+        var generator = SplitMix64(seed: seed)
         let weights = (0..<classes * rows.columns).map { _ in Float(0.01 * generator.normal()) }
         let orders = (0..<options.epochs).map { _ in generator.permutation(of: rows.rows) }
         try self.init(fitting: rows, labels: labels, classes: classes, options: options, from: weights, orders: orders)
@@ -230,7 +230,7 @@ private struct HeadStep {
     }
 }
 
-extension SeededGenerator {
+extension SplitMix64 {
     /// Standard normal, by Box and Muller.
     fileprivate mutating func normal() -> Double {
         let (a, b) = (Double(next() >> 11) * 0x1p-53, Double(next() >> 11) * 0x1p-53)

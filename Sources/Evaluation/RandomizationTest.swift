@@ -1,3 +1,5 @@
+import Files
+
 /// A p-value from what the data would have been under every other assignment that was as likely: no distribution is
 /// assumed.
 public struct RandomizationTest: Sendable, Codable, Equatable {
@@ -36,7 +38,7 @@ public func signFlipTest(_ differences: [Double], seed: UInt64 = 0) -> Randomiza
             kind: .signFlips, pValue: Double(extreme) / Double(1 << n), isExact: true, smallest: 2 / Double(1 << max(n, 1)))
     }
     let draws = 100_000
-    var generator = SeededGenerator(seed: seed)
+    var generator = SplitMix64(seed: seed)
     var extreme = 1
     for _ in 0..<draws {
         var (sum, signs) = (0.0, UInt64(0))
@@ -84,7 +86,7 @@ public func permutationTest(_ a: [Double], _ b: [Double], seed: UInt64 = 0) -> R
             smallest: (a.count == b.count ? 2 : 1) / divisions.rounded())
     }
     let draws = 100_000
-    var generator = SeededGenerator(seed: seed)
+    var generator = SplitMix64(seed: seed)
     var (extreme, shuffled) = (1, values)
     for _ in 0..<draws {
         var sum = 0.0

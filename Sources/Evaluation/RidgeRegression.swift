@@ -28,7 +28,7 @@ public struct RidgeRegression: Sendable {
         precondition(features.rows == targets.rows, "\(features.rows) rows of features, \(targets.rows) of targets")
         try features.requireFinite()
         try targets.requireFinite()
-        var generator = SeededGenerator(seed: seed)
+        var generator = SplitMix64(seed: seed)
         let order = generator.permutation(of: features.rows)
         let held = order.prefix(Int((Double(features.rows) * validationShare).rounded())).sorted()
         let rest = order.dropFirst(held.count).sorted()

@@ -1,3 +1,5 @@
+import Files
+
 /// Which images a training step sees: epochs in shuffled order, one after the other, cut into full batches.
 ///
 /// The order is a function of seed, epoch and number of images alone, so a training that is resumed at any step needs no
@@ -28,8 +30,8 @@ public struct BatchOrder: Sendable {
 
     private mutating func order(epoch: Int) -> [Int] {
         if let cached, cached.epoch == epoch { return cached.order }
-        var random = SplitMix64(key: seed, SplitMix64.Purpose.order, UInt64(epoch))
-        let order = random.permutation(count)
+        var random = SplitMix64(key: seed, DrawPurpose.order, UInt64(epoch))
+        let order = random.permutation(of: count)
         cached = (epoch, order)
         return order
     }

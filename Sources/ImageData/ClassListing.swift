@@ -65,8 +65,8 @@ struct ClassListing {
 
     /// Which of the `count` images of a class are held out where a data set has no halves: a tenth, at least one.
     static func heldOut(_ count: Int, label: Int, seed: UInt64) -> Set<Int> {
-        var random = SplitMix64(key: seed, SplitMix64.Purpose.split, UInt64(label))
-        return Set(random.permutation(count).prefix(max(1, (count + 5) / 10)))
+        var random = SplitMix64(key: seed, DrawPurpose.split, UInt64(label))
+        return Set(random.permutation(of: count).prefix(max(1, (count + 5) / 10)))
     }
 
     /// Lists folders, and keeps what could not be used.

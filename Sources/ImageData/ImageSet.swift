@@ -177,8 +177,8 @@ public struct ImageSet: Sendable {
         guard count <= self.count else {
             throw InputError("\(name): \(count) images asked for, there are \(self.count)")
         }
-        var random = SplitMix64(key: seed, SplitMix64.Purpose.subset)
-        return subset(random.permutation(self.count).prefix(count).sorted())
+        var random = SplitMix64(key: seed, DrawPurpose.subset)
+        return subset(random.permutation(of: self.count).prefix(count).sorted())
     }
 
     /// Every image in the middle of a square of `size`, surrounded by zeros; an odd remainder goes to the right and bottom.

@@ -46,7 +46,7 @@ public enum Shapes {
         let bytes = imageSize * imageSize * 3
         let pixels = [UInt8](unsafeUninitializedCapacity: count * bytes) { pixels, written in
             for i in 0..<count {
-                var random = SplitMix64(key: seed, SplitMix64.Purpose.shapes, half, UInt64(i))
+                var random = SplitMix64(key: seed, DrawPurpose.shapes, half, UInt64(i))
                 for (f, factor) in factors.enumerated() { values[f][i] = random.uniform(factor.range) }
                 let scene = Scene(outline: outlines[i % outlines.count], factors: values.map { $0[i] })
                 scene.draw(into: UnsafeMutableBufferPointer(rebasing: pixels[i * bytes..<(i + 1) * bytes]), size: imageSize)

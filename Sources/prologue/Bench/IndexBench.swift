@@ -173,7 +173,7 @@ struct IndexBench {
         let (_, cell, seed) = place(number)
         let roles = roles(of: number)
         let firstOfTokenizer = cell < 4
-        var generator = SeededGenerator(seed: UInt64(number))
+        var generator = SplitMix64(seed: UInt64(number))
         func stage(_ role: String, _ inputs: [String], _ summary: JSONValue, _ scores: [String: Scores] = [:]) -> IndexedStage {
             let id = roles[role] ?? ""
             let kind = String(id.prefix { $0 != "-" })

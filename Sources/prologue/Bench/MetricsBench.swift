@@ -1,5 +1,6 @@
 import Evaluation
 import Experiment
+import Files
 import Foundation
 import Report
 import RunStore
@@ -50,7 +51,7 @@ struct MetricsBench {
     }
 
     private static func features(rows: Int, seed: UInt64) -> FeatureMatrix {
-        var generator = SeededGenerator(seed: seed)
+        var generator = SplitMix64(seed: seed)
         let spreads = (0..<dimensions).map { Float(pow(0.01, Double($0) / Double(dimensions - 1))) }
         let values = [Float](unsafeUninitializedCapacity: rows * dimensions) { buffer, count in
             for i in 0..<rows * dimensions {
