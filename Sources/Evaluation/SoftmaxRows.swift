@@ -1,6 +1,7 @@
 import Foundation
 
-/// Class probabilities of rows of logits, made as they are read.
+/// Class probabilities of rows of float64 logits, made as they are read. Features of images, and the fits of probes, have a softmax
+/// of their own: they subtract and sum in other precisions, on which the bits of stored scores depend.
 public struct SoftmaxRows<Logits: FeatureRows>: FeatureRows {
     private let logits: Logits
     public var rows: Int { logits.rows }

@@ -32,11 +32,11 @@ extension Table {
         func width(_ rows: [[String]]) -> Int {
             rows[0].indices.reduce(0) { width, c in width + 2 + (rows.map { $0[c].count }.max() ?? 0) }
         }
-        let turned = rows[0].indices.map { c in rows.map { $0[c] } }
-        let isTurned = width(rows) > page && width(turned) < width(rows)
-        let shown = isTurned ? turned : rows
+        let transposed = rows[0].indices.map { c in rows.map { $0[c] } }
+        let isTransposed = width(rows) > page && width(transposed) < width(rows)
+        let shown = isTransposed ? transposed : rows
         let form =
-            isTurned
+            isTransposed
             ? "l" + String(repeating: "r", count: rows.count - 1)
             : columns.map { $0.alignment == .left ? "l" : $0.alignment == .right ? "r" : "c" }.joined()
         // A bracket behind the end of a row would be read as a distance.

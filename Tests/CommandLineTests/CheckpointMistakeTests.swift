@@ -5,19 +5,8 @@ import Testing
 
 /// Checkpoints whose weights, metadata or options cannot be meant.
 @Suite struct CheckpointMistakeTests {
-    private static let sweep = """
-        name: tiny
-        data: {set: shapes, image_size: 16, train_count: 64, test_count: 32}
-        features: {width: 8, dim: 16, steps: 2, batch: 16}
-        tokenizer:
-          {patch: 4, dim: 32, layers: 1, heads: 1, codebook: 32, prologue_tokens: 2, prologue_codebook: 8,
-           joint_ar: {dim: 32, layers: 1, heads: 1}, steps: 2, batch: 16, optimizer: {warmup: 1}}
-        prior: {dim: 32, layers: 1, heads: 1, steps: 2, batch: 16, optimizer: {warmup: 1}}
-        sampling: {count: 10}
-        probe: {enabled: false}
-        resample: {enabled: false}
-
-        """
+    private static let sweep = tinyRun(
+        images: 64, steps: 2, samples: 10, "probe: {enabled: false}\nresample: {enabled: false}")
 
     /// One exported run, from which each test makes the folder that it spoils.
     private static let released = Result {

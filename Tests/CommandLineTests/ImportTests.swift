@@ -4,19 +4,9 @@ import Testing
 
 /// Checkpoints that leave the store and come back, and those that must not come in.
 @Suite struct ImportTests {
-    private static let sweep = """
-        name: tiny
-        data: {set: shapes, image_size: 16, train_count: 320, test_count: 160}
-        features: {width: 8, dim: 16, steps: 10, batch: 16}
-        tokenizer:
-          {patch: 4, dim: 32, layers: 1, heads: 1, codebook: 32, prologue_tokens: 2, prologue_codebook: 8,
-           joint_ar: {dim: 32, layers: 1, heads: 1}, steps: 10, batch: 16, optimizer: {warmup: 5}}
-        prior: {dim: 32, layers: 1, heads: 1, steps: 10, batch: 16, optimizer: {warmup: 5}}
-        sampling: {count: 20}
-        probe: {train_count: 160, l2_grid: [0.001, 0.1]}
-        resample: {rows: 2, columns: 2}
-
-        """
+    private static let sweep = tinyRun(
+        images: 320, steps: 10, samples: 20,
+        "probe: {train_count: 160, l2_grid: [0.001, 0.1]}\nresample: {rows: 2, columns: 2}")
 
     /// Every tensor of every kind of tokenizer and of its AR model is the same bytes after export and import.
     @Test func importAfterExportIsTheIdentity() throws {

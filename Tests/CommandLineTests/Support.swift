@@ -32,6 +32,22 @@ let tinySweep = """
 
     """
 
+/// A sweep of one run that ends in no time, and needs no files.
+func tinyRun(images: Int, steps: Int, samples: Int, _ more: String) -> String {
+    """
+    name: tiny
+    data: {set: shapes, image_size: 16, train_count: \(images), test_count: \(images / 2)}
+    features: {width: 8, dim: 16, steps: \(steps), batch: 16}
+    tokenizer:
+      {patch: 4, dim: 32, layers: 1, heads: 1, codebook: 32, prologue_tokens: 2, prologue_codebook: 8,
+       joint_ar: {dim: 32, layers: 1, heads: 1}, steps: \(steps), batch: 16, optimizer: {warmup: \(steps / 2)}}
+    prior: {dim: 32, layers: 1, heads: 1, steps: \(steps), batch: 16, optimizer: {warmup: \(steps / 2)}}
+    sampling: {count: \(samples)}
+    \(more)
+
+    """
+}
+
 /// A folder with a sweep file in it and room for a store; removed when the object goes.
 final class Workplace: Sendable {
     let folder: URL

@@ -7,16 +7,9 @@ import Testing
 /// The linear heads beside logistic regression: that of masked autoencoders, ridge regression, one-hot features.
 @Suite struct LinearHeadTests {
     private func classes(rows: Int, columns: Int, classes: Int, seed: UInt64) -> (FeatureMatrix, [Int]) {
-        var centres = RandomData(seed: 98)
-        let means = centres.normals(classes * columns)
-        var data = RandomData(seed: seed)
-        var labels: [Int] = [], values: [Float] = []
-        for _ in 0..<rows {
-            let label = data.generator.index(below: classes)
-            labels.append(label)
-            for c in 0..<columns { values.append(Float((0.4 * means[label * columns + c] + data.normal()) * (c % 2 == 0 ? 5 : 0.2) + 3)) }
+        RandomData.classes(rows: rows, columns: columns, classes: classes, seed: seed, centres: 98, distance: 0.4) {
+            ($0 % 2 == 0 ? 5 : 0.2, 3)
         }
-        return (FeatureMatrix(rows: rows, columns: columns, values: values), labels)
     }
 
     /// The same initial weights and batches; LARS as in the published code, written here with torch's tensors.

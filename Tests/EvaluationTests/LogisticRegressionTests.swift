@@ -5,21 +5,10 @@ import TestSupport
 import Testing
 
 @Suite struct LogisticRegressionTests {
-    /// Overlapping classes: a random direction per class in noise, columns of different scale and offset.
     private func classes(rows: Int, columns: Int, classes: Int, seed: UInt64) -> (FeatureMatrix, [Int]) {
-        var centres = RandomData(seed: 99)
-        let means = centres.normals(classes * columns)
-        var data = RandomData(seed: seed)
-        var labels: [Int] = [], values: [Float] = []
-        for _ in 0..<rows {
-            let label = data.generator.index(below: classes)
-            labels.append(label)
-            for c in 0..<columns {
-                let value = 0.25 * means[label * columns + c] + data.normal()
-                values.append(Float(value * (c % 3 == 0 ? 4 : 0.5) + Double(c % 5)))
-            }
+        RandomData.classes(rows: rows, columns: columns, classes: classes, seed: seed, centres: 99, distance: 0.25) {
+            ($0 % 3 == 0 ? 4 : 0.5, Double($0 % 5))
         }
-        return (FeatureMatrix(rows: rows, columns: columns, values: values), labels)
     }
 
     @Test(arguments: [true, false])

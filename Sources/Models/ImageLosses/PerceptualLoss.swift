@@ -49,8 +49,6 @@ public struct LPIPS {
     /// ImageNet's means and deviations for images in [−1, 1].
     private static let shift: [Float] = [-0.030, -0.088, -0.188]
     private static let scale: [Float] = [0.458, 0.448, 0.450]
-    /// Images of a smaller side have nothing left after four halvings.
-    public static let smallestImage = 16
 
     /// Loads `features.N.weight` [out, in, 3, 3] and `.bias` as torchvision's vgg16 has them, and `linK.model.1.weight`
     /// [1, c, 1, 1] as lpips has them; anything else in the file is left alone.
