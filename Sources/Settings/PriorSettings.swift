@@ -33,6 +33,7 @@ public struct PriorSettings: SettingsSection {
     public var positions = ARPositions.sequence
     public var precision = Precision.float32
     public var dropout = 0.0
+    public var attentionDropout: Double?
     public var labelDrop = 0.1
     public var snapshots: [Int] = []
     public var training = TrainingSettings(
@@ -64,6 +65,9 @@ public struct PriorSettings: SettingsSection {
             "What the products of layers and head multiply; `bfloat16` is faster and takes less memory. Weights and their "
                 + "optimiser stay float32.", isLater: true),
         .value("dropout", \.dropout, "Dropout of embeddings, attention and feed-forward outputs.", .fractionBelowOne),
+        .value(
+            "attention_dropout", \.attentionDropout,
+            "Dropout of attention weights, 0 in the released models; null: as `dropout`.", .fractionBelowOne, isLater: true),
         .value("label_drop", \.labelDrop, "Share of training labels replaced by the unconditional one.", .fraction),
     ]
 

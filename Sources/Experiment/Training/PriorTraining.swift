@@ -42,7 +42,8 @@ struct PriorTraining {
                 labels: dropLabels(batch.labels, unconditional: model.unconditionalLabel, step: step))
             let tape = Tape(differentiating: model.parameters)
             let dropout = Dropout(
-                p: Float(settings.dropout), stream: RandomStream(seed: seed, "prior/dropout", step: step))
+                p: Float(settings.dropout), attention: settings.attentionDropout.map(Float.init),
+                stream: RandomStream(seed: seed, "prior/dropout", step: step))
             let loss = model.meanCrossEntropy(input, on: tape, dropout: dropout)
             tape.backward(from: loss)
             let report = optimizer.step(tape, rate: rate)
