@@ -12,11 +12,11 @@ public struct Measure: Sendable {
 
     /// What its names begin with, such as `gfid` or `probe.top1`; different for every measure.
     public let id: String
-    /// What people call it.
+    /// Its title in tables and plots.
     public let title: String
     /// Nil where neither end is good, as of a noise or of a control.
     public let better: Better?
-    /// How many people get to see.
+    /// How many tables show.
     public let decimals: Int
     public let unit: String?
     /// The settings that enter the protocol of its values, and those that begin like them.
@@ -36,7 +36,7 @@ public struct Measure: Sendable {
     /// A score that this version does not know: it can be shown, but nothing is said to be good about it.
     init(unknown text: String) { self.init(text, text, nil, decimals: 3, []) }
 
-    /// How people call the score of a way of sampling: `gfid.nocfg`.
+    /// The short name of the score of a way of sampling: `gfid.nocfg`.
     public func shortName(sampler: String) -> String { "\(id).\(sampler)" }
 
     /// Whether some form of its names has this part.

@@ -42,9 +42,14 @@ public struct Tokenizer {
 
     /// Reconstruction, quantizer and cross-entropy terms for patches [B, N, p·p·C] on a tape that differentiates
     /// `parameters`. `ar` is frozen: its cross-entropy reaches the encoder through the prologue's inputs only.
-    /// `weights` are those of a variant (`TokenizerSettings.activeLoss`); `labels` [B] and `visualDropped` are the AR model's, `noise` is the quantizers'; `step` tells which of the
-    /// `imageLosses` have begun. With `earlyBackward` the cross-entropy's gradient is taken before the decoder begins, so that the
-    /// AR model's activations are not held beside the decoder's; nothing else may then be made of it.
+    ///
+    /// - Parameters:
+    ///   - weights: of the terms that the variant has (`TokenizerSettings.activeLoss`).
+    ///   - labels: [B], of the AR model, as is `visualDropped`.
+    ///   - noise: of the quantizers.
+    ///   - step: tells which of the `imageLosses` have begun.
+    ///   - earlyBackward: takes the cross-entropy's gradient before the decoder begins, so that the AR model's activations are
+    ///     not held beside the decoder's; nothing else may then be computed from it.
     public func stepA(
         patches: Tensor, weights: TokenizerLossSettings, ar: ARModel? = nil, labels: TokenTensor? = nil,
         visualDropped: [Bool] = [], noise: GumbelNoise? = nil, imageLosses: ImageLosses? = nil, step: Int = 0,

@@ -11,7 +11,7 @@ public struct Checkpoint: Equatable, Sendable {
     public var tensors: [String: HDF5Array<Float>]
     /// Steps, positions and random stream states (bit patterns): by name.
     public var counters: [String: Int64]
-    /// What else there is to say: settings, format, best score so far.
+    /// Everything else: settings, format, best score so far.
     public var metadata: JSONValue
 
     public init(tensors: [String: HDF5Array<Float>] = [:], counters: [String: Int64] = [:], metadata: JSONValue = [:]) {

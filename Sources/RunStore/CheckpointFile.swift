@@ -1,7 +1,7 @@
 import Files
 import Foundation
 
-/// A checkpoint on the disk, found whole: its tensors are read one by one as they are asked for.
+/// A checkpoint on the disk whose checksum was compared: its tensors are read one by one as they are asked for.
 public final class CheckpointFile {
     public let counters: [String: Int64]
     public let metadata: JSONValue

@@ -38,7 +38,7 @@ extension Store {
         var garbage = Garbage()
         for id in try stageIDs() {
             let stage = stage(id: id)
-            // A process that works on it sees to its own rubbish.
+            // A process that works on it removes its own temporary files.
             if stage.owner != nil || FileLock.isHeld(stage.url(StageHandle.lockFile)) { continue }
             if needed.contains(id) {
                 garbage.items += try leftovers(in: stage, checkpoints: checkpoints)
@@ -121,7 +121,7 @@ extension Store {
         }
         let lock = stage.url(StageHandle.lockFile)
         if try isPresent(lock) { add(.lock, lock, "its owner is no more", to: &garbage) }
-        // Of a stage with a damaged file, the checkpoint saves its training.
+        // Where a file of the stage is damaged, its checkpoint saves training it again.
         if checkpoints, try stage.record != nil, try stage.damage() == nil {
             for file in [StageHandle.checkpointFile, StageHandle.checkpointsFolder].map(stage.url) where try isPresent(file) {
                 add(.checkpoint, file, "the stage is finished", to: &garbage)

@@ -37,7 +37,7 @@ public final class Dataset {
     }
 
     /// - Parameters:
-    ///   - kept: folder that keeps what looking at files has found; nil: they are looked at anew.
+    ///   - kept: folder that caches what was found in files; nil: nothing is cached.
     ///   - progress: is told how many pictures have been read, and of how many; may throw to cancel.
     package init(_ settings: DataSettings, kept: URL?, progress: (Int, Int) throws -> Void = { _, _ in }) throws {
         name = settings.set.rawValue
@@ -165,7 +165,7 @@ final class DatasetCache {
 
     /// Files that were left out are counted and named to `progress` when they are first met.
     ///
-    /// - Parameter kept: folder that keeps what looking at files has found.
+    /// - Parameter kept: folder that caches what was found in files.
     func dataset(_ settings: DataSettings, kept: URL?, _ progress: any ProgressReporter) throws -> Dataset {
         if let found = loaded.first(where: { $0.settings == settings }) { return found.dataset }
         let dataset = try Dataset(settings, kept: kept) { done, all in

@@ -98,7 +98,7 @@ struct HDF5Images {
         guard shape[0] == labels.count, !labels.isEmpty else {
             throw InputError(file: path, "'\(name)' has \(shape[0]) images, but there are \(labels.count) labels")
         }
-        // The type, before a training step trips over it.
+        // Checked here rather than in the middle of a training.
         _ = try file.read(rows: 0..<1, of: name, as: UInt8.self)
         return ImageSet(
             name: "image-hdf5/\(name)", size: settings.imageSize, channels: settings.channels,

@@ -14,7 +14,7 @@ public enum Interruption {
     ///
     /// - Parameter asWorker: Ctrl-C reaches every process at a terminal; a worker leaves it to its coordinator.
     public static func listen(asWorker: Bool = false) {
-        // A pipe whose reader is gone, and a file that may not grow, are errors to handle, not ends.
+        // Writing to a closed pipe, or beyond the limit of a file's size, is to be an error and not to end the process.
         signal(SIGPIPE, SIG_IGN)
         signal(SIGXFSZ, SIG_IGN)
         for number in [SIGTERM, SIGUSR1, SIGUSR2] { signal(number) { _ in Interruption.request() } }

@@ -83,7 +83,7 @@ public final class ProcessPool: WorkerPool {
         guard let id = worker.stage else { return }
         let stage = context.store.stage(id: id)
         let story = ([end.description] + worker.errors).joined(separator: "\n")
-        // The outcome is reported in any case; a disk too full to log it is not what went wrong.
+        // The outcome is reported even where the log cannot be written.
         try? stage.log(story)
         if end.isFromOutside {
             ended.append((id, .killed(end.description)))

@@ -75,7 +75,7 @@ public struct SweepRunner {
         let records = try plans.map { try record(of: $0.cell, $0.plan) }
         let archived = try archivedRuns(plans, asked)
         let ledger = RunLedger(plans, records, archived: archived, context)
-        // Only for those who ask how far it is: without it they know less.
+        // Read by `sweep status` alone, so a failure to write it stops nothing.
         var estimator = estimator(for: plans, leastFlops: Self.worthMeasuring) {
             MachineRate(of: context.machine, in: context.store)
         }

@@ -3,7 +3,7 @@ import Foundation
 import RunStore
 import Sweep
 
-/// How far the runs of a sweep are, as their status files say. Reads no data, no index, and disturbs nobody.
+/// How far the runs of a sweep are, as their status files say. Reads neither data nor index, and takes no lock.
 public struct SweepStatus: Sendable {
     /// How far one stage of a run is.
     public struct Work: Sendable {
@@ -17,7 +17,7 @@ public struct SweepStatus: Sendable {
         /// The last losses and the like.
         public let values: [String: Double]
         public let message: String
-        /// Who works on the stage; nil where somebody did.
+        /// The process that works on the stage now; nil where there is none.
         public let owner: StageOwner?
 
         public var secondsLeft: Double? {

@@ -86,7 +86,7 @@ private final class MessageReporter: ProgressReporter {
 
     init(_ descriptor: Int32) { self.descriptor = descriptor }
 
-    /// A coordinator that is gone is noticed elsewhere.
+    /// That the coordinator is gone is noticed where its messages are read.
     func send(_ message: WorkerMessage) {
         guard let line = try? MessageLine.encode(message) else { return }
         _ = MessageLine.write(line, to: descriptor)

@@ -16,7 +16,7 @@ extension Store {
         let shorter = id(digits: RunRecord.earlierDigits)
         let recorded: RunRecord?
         do { recorded = try recordedRun(shorter) } catch let error as InputError where error.isDamage {
-            // It is written anew where it is; that it was another cell's is as good as impossible.
+            // The damaged record is written anew; that it was another cell's is next to impossible.
             return shorter
         }
         guard let record = recorded else { return id(digits: RunRecord.digits) }

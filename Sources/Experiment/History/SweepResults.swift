@@ -46,7 +46,7 @@ public struct SweepResults: Sendable {
         /// Of its matrix products and convolutions, where the stage noted them.
         public var flops: Double? { summary["flops"]?.doubleValue }
 
-        /// What whoever reads its scores should know.
+        /// Warnings for readers of its scores.
         public var warnings: [String] { summary["warnings"]?.arrayValue?.compactMap(\.stringValue) ?? [] }
     }
 

@@ -18,7 +18,7 @@ public struct RunPlan {
         var settings = adopted?.adopted(by: given) ?? given
         let dataset = try Self.dataset(settings, adopted, context)
         try adopted?.require(dataset)
-        // What is taken is not trained, and no loss looks at its images.
+        // An adopted tokenizer is not trained, so it needs no network for a loss.
         let perceptual = try adopted == nil ? PerceptualNetwork(settings, dataset: dataset, context.assumptions) : nil
         let tokenizer = TokenizerStage(
             settings: settings.tokenizer.named, prior: settings.prior, seed: settings.seeds.tokenizer, dataset: dataset,
@@ -102,7 +102,7 @@ public struct RunPlan {
         return stages
     }
 
-    /// Models that are there already can be sampled; whatever else there is reads images.
+    /// Adopted models can be sampled without images; all other stages read some.
     private static func stagesWithoutImages(
         _ settings: RunSettings, _ tokenizer: TokenizerStage, _ prior: PriorStage
     ) -> [any Stage] {

@@ -2,7 +2,7 @@ import Files
 import Models
 import Settings
 
-/// What a stage asks of a machine, worked out from its settings without building a model.
+/// What a stage needs of a machine, worked out from its settings without building a model.
 public struct StageCost: Equatable, Sendable {
     /// Numbers in the parameters of the networks it works with.
     public var parameters: Int

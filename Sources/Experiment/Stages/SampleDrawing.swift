@@ -11,7 +11,7 @@ struct SampleDrawing {
     let layout: SequenceLayout
     let classes: Int
     let seed: Int
-    /// Sequences drawn between two looks at the clock.
+    /// Sequences drawn at once, between two reports of progress.
     var batch = FeatureExtractor.batch
 
     init(_ ar: ARModel, of stage: TokenizerStage, seed: Int, _ context: ExperimentContext) throws {

@@ -11,7 +11,7 @@ struct SampleStage: Stage {
     let name: String
     let settings: SamplerSettings
     let count: Int
-    /// Sequences drawn between two looks at the clock; no result depends on it.
+    /// Sequences drawn at once, between two reports of progress; no result depends on it.
     let batch: Int
     let seed: Int
     let prior: PriorStage

@@ -7,7 +7,7 @@ protocol Stage {
     /// What it is to the run: `tokenizer`, `samples.nocfg`, …
     var role: String { get }
     var identity: StageIdentity { get }
-    /// What it asks of a machine, as far as that follows from its settings; nil: it is not worked out.
+    /// What it needs of a machine, as far as that follows from its settings; nil: it is not worked out.
     var cost: StageCost? { get }
     /// The picture it leaves for people: its file, and what is to be seen on it.
     var picture: (file: String, description: String)? { get }

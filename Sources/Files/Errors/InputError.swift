@@ -7,7 +7,7 @@ import Foundation
 public struct InputError: Error, CustomStringConvertible, Equatable {
     public let message: String
     /// The file could be read and is proven not to hold what was written. Only then may it be replaced: a file that is
-    /// locked, forbidden or on a failing disk may be perfectly well.
+    /// locked, forbidden or on a failing disk may be intact.
     public let isDamage: Bool
 
     public init(_ message: String, isDamage: Bool = false) { (self.message, self.isDamage) = (message, isDamage) }

@@ -2,7 +2,7 @@ import Foundation
 
 /// Memory that is needed because a file says so, asked for before it is taken: a small file can claim to hold anything.
 public enum MemoryClaim {
-    /// What is asked for in smaller pieces is not looked at.
+    /// Smaller claims are not checked.
     private static let piece = 1 << 26
 
     /// Throws an `InputError` that names `file` and `what` unless this process can have `bytes` more.

@@ -56,7 +56,7 @@ public struct RunArchive: Sendable {
         guard zip.names.contains(Self.head) else {
             throw InputError(file: url.path, "is no archive of runs: it has no member '\(Self.head)'; 'prologue runs archive' makes one")
         }
-        // The format first: what else a newer one has is not ours to judge.
+        // The format first: nothing else can be checked in a newer one.
         let text = Data(try zip.content(of: Self.head))
         guard let format = (try? JSONValue(parsing: text))?["format"]?.intValue else {
             throw Self.damage(url, "its member '\(Self.head)' says no format")

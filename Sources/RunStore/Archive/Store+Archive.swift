@@ -5,7 +5,7 @@ import Foundation
 public enum TrustedRecords: String, CaseIterable, Sendable { case archive, store }
 
 /// A store with an archive beside it: runs and stages that only the archive has are known by their records and scores.
-/// Whoever needs their files (weights, tokens, samples) does not find them.
+/// Their files (weights, tokens, samples) are not there.
 extension Store {
     /// The same store with `archive` beside it.
     ///

@@ -47,7 +47,7 @@ enum FileSeal {
             : InputError(file: url.path, isDamage: true, "\(verdict): its content does not match its checksum")
     }
 
-    /// Throws an `InputError` if the file is sealed and is not what was sealed. What is not there, the library names better.
+    /// Throws an `InputError` if the file is sealed and is not what was sealed. A missing file is left to the library, whose message is better.
     static func check(_ url: URL) throws {
         guard try isPresent(url), let seal = try read(url) else { return }
         guard try FileDigests.shared.digest(of: url) == seal.digest else {

@@ -70,7 +70,7 @@ extension HDF5File {
         let found = min(Int(clamping: stored), Int(clamping: file))
         // Files are far smaller than what overflows here.
         let most = min(found, Int.max >> 12) * (chunk.isEmpty ? 1 : Self.mostUnfolded) + Self.unwritten
-        // A chunk is unfolded as a whole, however little of it is in the dataset.
+        // A chunk is decompressed as a whole, however little of it is in the dataset.
         for (what, extents) in [("has shape", shape), ("has chunks of", chunk.map { Int(clamping: $0) })] {
             guard let bytes = product(extents + [valueBytes]), bytes <= most else {
                 throw InputError(

@@ -58,8 +58,8 @@ public final class HDF5File {
         }
     }
 
-    /// Never closes the file: for one that could not be written. With the disk full the library does not survive closing
-    /// what it has not got rid of.
+    /// Never closes the file: for one that could not be written. On a full disk the library
+    /// crashes when it closes what it could not write.
     func abandon() { handle.abandon() }
 
     private static func newReadingList() -> HDF5Identifier {

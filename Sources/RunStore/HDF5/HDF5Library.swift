@@ -8,8 +8,8 @@ import Foundation
 /// The lock is recursive: a call may be made inside the closure of another.
 enum HDF5Library {
     private static let lock = NSRecursiveLock()
-    /// At the end of the process the library would close what has been left open because it could not be written. To be said
-    /// before anything else is asked of it.
+    /// At the end of the process the library would close what has been left open because it could not be written. Must be
+    /// set before any other call.
     private static let staysAtExit: Void = { _ = H5dont_atexit() }()
     /// Where the library says why a call failed; guarded by `lock`, never freed.
     private nonisolated(unsafe) static let message = UnsafeMutablePointer<CChar>.allocate(capacity: H5_MESSAGE_SIZE)
@@ -43,7 +43,7 @@ enum HDF5Library {
     }
 
     /// Only what the library says of the content is proof of damage. Where a system call failed (its text has `errno`), memory
-    /// was short, or the file is marked as open in another program, the file may be perfectly well.
+    /// was short, or the file is marked as open in another program, the file may be intact.
     private static func failure(_ file: String, _ action: String, _ message: String) -> InputError {
         if message.contains("No space left") || message.contains("Disk quota") {
             return InputError(file: file, "cannot \(action): the disk is full")

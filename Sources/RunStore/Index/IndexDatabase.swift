@@ -2,7 +2,7 @@ internal import GRDB
 import Files
 import Foundation
 
-/// The SQLite file of an index, opened, replaced when it is damaged, and spoken about in the user's words.
+/// The SQLite file of an index, opened, replaced when it is damaged, with errors in the user's words.
 final class IndexDatabase: @unchecked Sendable {
     private let store: Store
     private let warning: @Sendable (String) -> Void

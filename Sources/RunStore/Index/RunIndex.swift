@@ -4,7 +4,7 @@ import Foundation
 
 /// A quick answer to questions about a store: an SQLite file that says again what the store's files say.
 ///
-/// Whoever changes files tells the index with `refresh`, which reads them again; nothing is in the index that is not
+/// Code that changes files tells the index with `refresh`, which reads them again; nothing is in the index that is not
 /// in a file. A missing, incomplete or damaged index is made again by itself. Several processes may use one store.
 public final class RunIndex: Sendable {
     public let store: Store

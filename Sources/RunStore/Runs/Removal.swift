@@ -44,7 +44,7 @@ public struct Removal: Sendable {
             }
     }
 
-    /// Removes what is shown, as far as nobody has begun to work on it or to need it since; returns what was removed.
+    /// Removes what is shown, except what is worked on or needed by now; returns what was removed.
     ///
     /// Each folder is first put aside in one step, so that a process that is killed meanwhile leaves no half of one.
     public func perform() throws -> Removal {
