@@ -1,13 +1,13 @@
 import Files
 
-/// How well class scores name the labels.
+/// How well class scores predict the labels.
 public struct ClassificationReport: Sendable, Codable, Equatable {
     public let rows: Int
     /// Share of rows whose label has the largest score.
     public let top1: Double
     /// Share of rows whose label is among the five largest scores.
     public let top5: Double
-    /// Share of each class's rows named right; nil for a class without rows.
+    /// Accuracy on the rows of each class (recall); nil for a class without rows.
     public let perClass: [Double?]
     /// Label and predicted class of each row.
     private let labels, predictions: [Int]

@@ -62,7 +62,7 @@ private func semidefiniteFactor(_ matrix: [Double], dimensions d: Int) throws ->
     let trace = (0..<d).reduce(0) { $0 + matrix[$1 * d + $1] }
     let (factor, rank) = pivotedCholesky(matrix, dimensions: d)
     let explained = factor.reduce(0) { $0 + $1 * $1 }
-    // What was gathered in float64 is explained to its last digits.
+    // Of a covariance summed in float64 the factor explains the whole trace; one rounded to float32 may have negative eigenvalues.
     return abs(trace - explained) <= 1e-9 * abs(trace) ? (factor, rank) : try spectralFactor(matrix, dimensions: d)
 }
 

@@ -3,7 +3,7 @@ struct LBFGS {
     /// Pairs of steps and gradient differences kept.
     var memory = 10
     var maximumIterations = 1000
-    /// A minimum is reached when no entry of the gradient is larger.
+    /// Converged when no entry of the gradient is larger than this.
     var gradientTolerance: Double
     /// Rounding error of the objective, relative: differences below it cannot reject a step.
     var valueNoise = 1e-9

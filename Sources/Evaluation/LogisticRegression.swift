@@ -11,7 +11,7 @@ public struct LogisticRegression: Sendable {
         public var penalty: Double
         /// Shift and scale each feature to mean 0 and deviation 1 over the rows fitted; constant features are only shifted.
         public var standardised: Bool
-        /// Fitted until no entry of the objective's gradient is larger.
+        /// The fit stops when no entry of the objective's gradient is larger than this.
         public var gradientTolerance: Double
         public var maximumIterations: Int
 

@@ -38,7 +38,7 @@ public struct MAEHead: Sendable {
     /// Running moments of the features, which are used where images are classified.
     public private(set) var runningMean, runningVariance: [Double]
 
-    /// LARS's trust in the rate of a layer, and what batch norm adds to a variance, both as published.
+    /// LARS's trust coefficient and batch norm's epsilon, both as published.
     private static let trust = 0.001, epsilon = 1e-6
     private static let runningMomentum = 0.1
 

@@ -26,7 +26,7 @@ public struct OneHotMatrix: RegressionRows, Equatable {
         }
     }
 
-    /// Ones and zeros are.
+    /// Always finite: the entries are ones and zeros.
     public func requireFinite() {}
 
     public func selecting(_ indices: [Int]) -> OneHotMatrix {

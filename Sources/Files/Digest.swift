@@ -13,14 +13,18 @@ public func sha256(_ bytes: UnsafeRawBufferPointer) -> String {
 
 /// SHA-256 of a file's content, read a piece at a time.
 ///
-/// - Parameter count: how many bytes from the beginning; nil for all of them.
+/// - Parameters:
+///   - count: how many bytes from the beginning; nil for all of them.
+///   - head: what stands for as many bytes at the beginning.
 /// - Throws: `InputError` where it cannot be read, or ends before that.
-public func sha256(file url: URL, first count: Int? = nil) throws -> String {
+public func sha256(file url: URL, first count: Int? = nil, head: Data = Data()) throws -> String {
     let descriptor = open(url.path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw InputError(file: url.path, cannot: "open") }
     defer { close(descriptor) }
     var digest = SHA256Digest()
-    var left = count ?? Int.max
+    head.withUnsafeBytes { digest.update($0) }
+    lseek(descriptor, off_t(head.count), SEEK_SET)
+    var left = (count ?? Int.max) - head.count
     let piece = UnsafeMutableRawBufferPointer.allocate(byteCount: min(left, 1 << 20), alignment: 64)
     defer { piece.deallocate() }
     while left > 0 {

@@ -13,6 +13,8 @@ public struct ImageFolder: Sendable {
     public let data: LabelledData
     /// Why each skipped file was skipped, in order; empty where broken files are refused.
     public let skipped: [String]
+    /// What was wrong with the file that keeps the findings.
+    public let remarks: [String]
 
     /// - Parameters:
     ///   - url: a folder, or a zip file.
@@ -67,6 +69,7 @@ public struct ImageFolder: Sendable {
         }
         data = LabelledData(train: try half("train", listing.train), test: try half("test", listing.test))
         self.skipped = skipped
+        remarks = [survey.damage].compactMap(\.self)
     }
 }
 

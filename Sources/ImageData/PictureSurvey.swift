@@ -13,7 +13,12 @@ struct PictureSurvey {
     }
 
     private(set) var findings: [ExactName: Finding] = [:]
-    private static let heading = "prologue picture survey 1"
+    /// What was wrong with the file that kept the findings of last time; nil: nothing.
+    private(set) var damage: String?
+    private static let heading = "prologue picture survey 2"
+    /// Without a checksum.
+    private static let earlierHeading = "prologue picture survey 1"
+    private static let checksum = "sha256\t"
     /// Pictures between two calls of `progress`, which may cancel.
     private static let block = 512
 
@@ -21,7 +26,8 @@ struct PictureSurvey {
     ///   - kept: where the findings are kept; nil: nowhere.
     ///   - progress: is told how many pictures have been read; may throw to cancel.
     init(_ paths: [String], of files: any PictureFiles, kept: URL?, progress: (Int, Int) throws -> Void) throws {
-        let known = kept.map(Self.read) ?? [:]
+        var known: [ExactName: Finding] = [:]
+        do { if let kept { known = try Self.read(kept) } } catch { damage = "\(error); every picture is looked at again" }
         var open: [(path: String, stamp: String)] = []
         for path in paths {
             let (name, stamp) = (ExactName(path), try files.stamp(of: path))
@@ -34,7 +40,7 @@ struct PictureSurvey {
             try progress(lower + some.count, open.count)
         }
         // Kept for speed alone: where nothing can be written, pictures are read again next time.
-        if let kept, !open.isEmpty { try? write(paths, to: kept) }
+        if let kept, !open.isEmpty || damage != nil { try? write(paths, to: kept) }
     }
 
     private static func look(_ path: String, _ stamp: String, _ files: any PictureFiles) throws -> Finding {
@@ -47,17 +53,27 @@ struct PictureSurvey {
         return Finding(stamp: stamp, digest: sha256(content), problem: problem)
     }
 
-    /// A line each: path, stamp, digest and problem, between tabs. A file that is not as expected is taken as none.
-    private static func read(_ url: URL) -> [ExactName: Finding] {
-        guard let content = try? Data(contentsOf: url) else { return [:] }
+    /// A line each: path, stamp, digest and problem, between tabs; at the end the checksum of all before it.
+    private static func read(_ url: URL) throws -> [ExactName: Finding] {
+        guard try isPresent(url) else { return [:] }
+        let content: Data
+        do { content = try Data(contentsOf: url) } catch { throw InputError(file: url.path, cannot: "read", because: error) }
+        let damage = InputError(file: url.path, isDamage: true, "is damaged: its content does not match its checksum")
         // By bytes: an accent at the start of a name would join the tab or the newline before it.
-        let lines = content.split(separator: UInt8(ascii: "\n"))
-        guard let first = lines.first, first.elementsEqual(heading.utf8) else { return [:] }
+        var lines = content.split(separator: UInt8(ascii: "\n"))
+        if lines.first?.elementsEqual(heading.utf8) == true {
+            let length = checksum.utf8.count + 65
+            let text = content.dropLast(length)
+            guard content.suffix(length).elementsEqual((checksum + sha256(text) + "\n").utf8) else { throw damage }
+            lines.removeLast()
+        } else if lines.first?.elementsEqual(earlierHeading.utf8) != true {
+            throw damage
+        }
         var known: [ExactName: Finding] = [:]
         for line in lines.dropFirst() {
             let parts = line.split(separator: UInt8(ascii: "\t"), omittingEmptySubsequences: false)
                 .map { String(decoding: $0, as: UTF8.self) }
-            guard parts.count == 4 else { return [:] }
+            guard parts.count == 4 else { throw damage }
             known[ExactName(parts[0])] = Finding(stamp: parts[1], digest: parts[2], problem: parts[3].isEmpty ? nil : parts[3])
         }
         return known
@@ -74,6 +90,7 @@ struct PictureSurvey {
             text += "\(path)\t\(found.stamp)\t\(found.digest)\t\(problem)\n"
         }
         try FileManager.default.createDirectory(at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+        text += Self.checksum + sha256(Data(text.utf8)) + "\n"
         try AtomicFile.write(Data(text.utf8), to: url)
     }
 }

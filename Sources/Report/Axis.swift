@@ -16,11 +16,14 @@ struct Axis {
         self.scale = scale
         switch scale {
         case .linear:
+            // Of whole numbers, such as counts of layers, there is nothing between two.
+            let isWhole = high - low != 1 && !usable.isEmpty && usable.allSatisfy { $0 == $0.rounded() }
             if low == high {
-                let room = low == 0 ? 1 : abs(low) * 0.1
+                let room = low == 0 || isWhole ? max(1, (abs(low) * 0.1).rounded()) : abs(low) * 0.1
                 (low, high) = (low - room, high + room)
             }
-            let step = Self.roundStep((high - low) / Double(wanted))
+            var step = Self.roundStep((high - low) / Double(wanted))
+            if isWhole, step != step.rounded() { step = step < 1 ? 1 : 5 * (step / 2.5).rounded() }
             if range == nil {
                 // Whole steps, unless that would leave much of the plot empty.
                 low = (low / step + 1e-9).rounded(.down) * step
@@ -60,7 +63,9 @@ struct Axis {
 
     private static func label(_ value: Double, step: Double) -> String {
         if abs(value) >= 1e7 || step < 1e-4 {
-            return value == 0 ? "0" : String(format: "%.3g", value)
+            // As many digits as tell it from its neighbours.
+            let digits = max(3, Int(log10(max(abs(value), step)).rounded(.down) - log10(step).rounded(.down)) + 2)
+            return abs(value) < step / 2 ? "0" : String(format: "%.*g", min(digits, 16), value)
         }
         let decimals = (0...6).first { abs(step * pow(10, Double($0)) - (step * pow(10, Double($0))).rounded()) < 1e-6 } ?? 6
         let text = NumberFormat.fixed(value, decimals: decimals)

@@ -78,14 +78,17 @@ struct ComparisonDifferences {
     private static func shown(_ pairs: [Pair]) -> Table {
         let hasSeeds = pairs.contains { $0.comparison?.difference.interval != nil }
         let hasUnequal = pairs.contains { !$0.unequal.isEmpty }
+        // What all rows share is said once, below the table.
+        let ways = pairs.compactMap { $0.comparison.map(how) }.uniqued()
         var columns: [Table.Column] = [
             .text("arm"), .text("baseline"), .text("score", key: "metric"), .text("difference", alignment: .right),
         ]
         if hasSeeds {
             columns += [
                 .text("95 % interval", key: "interval"), .number("p", decimals: 4), .number("smallest p", key: "smallest_p", decimals: 4),
-                .number("n", decimals: 0), .text("how", key: "test"),
+                .number("n", decimals: 0),
             ]
+            if ways.count > 1 { columns.append(.text("how", key: "test")) }
         }
         if hasUnequal { columns.append(.text("NO FAIR PAIR", key: "unequal")) }
         var table = Table(columns: columns)
@@ -104,13 +107,16 @@ struct ComparisonDifferences {
                 cells += [
                     difference?.interval.map { .text("\(text($0.low)) to \(text($0.high))") } ?? .missing, .number(test?.pValue),
                     .number(test?.smallest), difference.map { .number($0.count) } ?? .missing,
-                    pair.comparison.map { .text(how($0)) } ?? .missing,
                 ]
+                if ways.count > 1 { cells.append(pair.comparison.map { .text(how($0)) } ?? .missing) }
             }
             if hasUnequal { cells.append(.text(pair.unequal)) }
             table.add(cells)
         }
-        if hasSeeds { for note in footnotes(pairs) { table.add(footnote: note) } }
+        if hasSeeds {
+            for note in footnotes(pairs) { table.add(footnote: note) }
+            if ways.count == 1 { table.add(footnote: "every p: \(ways[0])") }
+        }
         return table
     }
 

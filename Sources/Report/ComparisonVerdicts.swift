@@ -2,17 +2,20 @@ import Evaluation
 import Experiment
 import Metrics
 
-/// What a comparison comes to, a sentence for each score: "gFID nocfg: prologue is better than baseline-2d by 26 (18 to 34)".
+/// What a comparison comes to, a sentence for each score: "gFID nocfg against baseline-2d: prologue is better by 26 (18 to 34)".
 struct ComparisonVerdicts {
     let sentences: [String]
 
     init(_ pairs: [ComparisonDifferences.Pair]) {
         let compared = pairs.filter { $0.comparison != nil }
-        var titles: [String] = []
-        for pair in compared where !titles.contains(Self.title(pair)) { titles.append(Self.title(pair)) }
-        var sentences = titles.map { title in
+        var sentences = compared.map(Self.title).uniqued().map { title in
             let own = compared.filter { Self.title($0) == title }
-            return "\(title): \(own.map(Self.clause).joined(separator: "; "))."
+            let baselines = own.map(\.baseline.label).uniqued()
+            let parts = baselines.map { baseline in
+                own.filter { $0.baseline.label == baseline }.map(Self.clause).joined(separator: "; ")
+            }
+            if parts.count == 1 { return "\(title) against \(baselines[0]): \(parts[0])." }
+            return "\(title): " + zip(baselines, parts).map { "against \($0), \($1)" }.joined(separator: "; ") + "."
         }
         let comparisons = compared.compactMap(\.comparison)
         if !comparisons.isEmpty, comparisons.allSatisfy({ $0.difference.interval == nil }) {
@@ -34,25 +37,25 @@ struct ComparisonVerdicts {
             ?? pair.score.measure.decimals
         func text(_ value: Double) -> String { NumberFormat.fixed(value, decimals: decimals) }
         let caveat = pair.unequal.isEmpty ? "" : ", but the two are no fair pair (\(pair.unequal))"
-        let (arm, baseline) = (pair.arm.label, pair.baseline.label)
+        let arm = pair.arm.label
         // Signs are turned so that the number is how much better or worse the arm is.
         func size(_ interval: Interval?) -> String {
             let turned = interval.map { difference.mean < 0 ? Interval(low: -$0.high, high: -$0.low) : $0 }
             return text(abs(difference.mean)) + (turned.map { " (\(text($0.low)) to \(text($0.high)))" } ?? "")
         }
         if let interval = difference.interval, interval.low <= 0, interval.high >= 0 {
-            if interval.low == interval.high { return "\(arm) is equal to \(baseline)\(caveat)" }
-            return "\(arm) is not told apart from \(baseline) (difference \(text(difference.mean)), \(text(interval.low)) to "
+            if interval.low == interval.high { return "\(arm) is equal\(caveat)" }
+            return "\(arm) is not told apart (difference \(text(difference.mean)), \(text(interval.low)) to "
                 + "\(text(interval.high)))\(caveat)"
         }
-        if difference.mean == 0 { return "\(arm) is equal to \(baseline)\(caveat)" }
+        if difference.mean == 0 { return "\(arm) is equal\(caveat)" }
         let word =
             switch pair.score.measure.better {
             case .lower: difference.mean < 0 ? "better" : "worse"
             case .higher: difference.mean > 0 ? "better" : "worse"
             case nil: difference.mean < 0 ? "lower" : "higher"
             }
-        return "\(arm) is \(word) than \(baseline) by \(size(difference.interval))\(caveat)"
+        return "\(arm) is \(word) by \(size(difference.interval))\(caveat)"
     }
 
     /// Why an interval and its p-value may seem to say different things.

@@ -99,6 +99,8 @@ public struct Table: Sendable, Equatable {
     public private(set) var rows: [[Cell]] = []
     /// Lines below the table, such as what makes arms not quite comparable.
     public private(set) var footnotes: [String] = []
+    /// How many values are behind every mean, where a footnote says so and cells need not.
+    var countBelow: Int?
 
     public init(columns: [Column]) {
         precondition(

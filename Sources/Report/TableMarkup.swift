@@ -24,16 +24,16 @@ extension Table {
     }
 
     /// A LaTeX `tabular` with booktabs rules, no wider than the text; the best values bold. A table of more columns than a
-    /// page holds is set on its side, and what is still too wide is scaled down.
-    public func latex() -> String {
-        // Characters that a line of text in a common class holds.
-        let page = 90
+    /// page holds is set on its side, what is still too wide is scaled down, and what is too long goes on in a second one.
+    public func latex() -> String { withoutSharedCount.tabular() }
+
+    private func tabular() -> String {
         let rows = latexRows
         func width(_ rows: [[String]]) -> Int {
             rows[0].indices.reduce(0) { width, c in width + 2 + (rows.map { $0[c].count }.max() ?? 0) }
         }
         let transposed = rows[0].indices.map { c in rows.map { $0[c] } }
-        let isTransposed = width(rows) > page && width(transposed) < width(rows)
+        let isTransposed = width(rows) > Self.pageWidth && width(transposed) < width(rows)
         let shown = isTransposed ? transposed : rows
         let form =
             isTransposed
@@ -42,59 +42,47 @@ extension Table {
         // A bracket behind the end of a row would be read as a distance.
         let lines = shown.map { ($0[0].hasPrefix("[") ? "{}" : "") + $0.joined(separator: " & ") + " \\\\" }
         var parts = ["% needs \\usepackage{booktabs,graphicx}"]
-        parts.append("\\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{%")
-        parts += ["\\begin{tabular}{\(form)}", "\\toprule", lines[0], "\\midrule"] + lines.dropFirst()
-        parts += ["\\bottomrule", "\\end{tabular}}"]
-        for footnote in footnotes + [sharedCount.map { "n = \($0) for every value" }].compactMap(\.self) {
-            parts += ["", "{\\footnotesize \(Self.escapeLatex(footnote))\\par}"]
+        let bodies = lines.dropFirst()
+        let starts = bodies.isEmpty ? [1] : Array(stride(from: 1, to: lines.count, by: Self.pageLength))
+        for start in starts {
+            if start > 1 { parts.append("\n\\medskip") }
+            parts.append("\\noindent\\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{%")
+            parts += ["\\begin{tabular}{\(form)}", "\\toprule", lines[0], "\\midrule"]
+            parts += lines[start..<min(lines.count, start + Self.pageLength)]
+            parts += ["\\bottomrule", "\\end{tabular}}"]
         }
+        for footnote in footnotes { parts += ["", latexNote(footnote)] }
         return parts.joined(separator: "\n") + "\n"
     }
 
+    /// Characters that a line of text in a common class holds, and rows that fit below each other on a page of one.
+    private static let pageWidth = 90, pageLength = 40
+
     /// The headings and all cells, escaped.
     private var latexRows: [[String]] {
-        let suffix = sharedCount.map { " (n=\($0))" }
-        return [columns.map { Self.escapeLatex($0.heading) }]
+        [columns.map { escapedForLatex($0.heading) }]
             + rows.indices.map { row in
                 columns.indices.map { column in
-                    var text = shown(row, column)
-                    if let suffix, text.hasSuffix(suffix) { text.removeLast(suffix.count) }
-                    let escaped = Self.escapeLatex(text)
+                    let escaped = escapedForLatex(shown(row, column))
                     return isBest(row: row, column: column) ? "\\textbf{\(escaped)}" : escaped
                 }
             }
     }
 
-    /// The number of values behind every estimate, if there are estimates and it is the same for all.
-    private var sharedCount: Int? {
+    /// The same with the number of values behind every mean in a footnote, where it is the same for all.
+    var withoutSharedCount: Table {
         let counts = Set(rows.joined().compactMap { if case .estimate(let value) = $0 { value.count } else { nil } })
-        return counts.count == 1 ? counts.first : nil
+        guard let count = counts.first, counts.count == 1 else { return self }
+        var table = self
+        table.countBelow = count
+        table.add(footnote: "n = \(count) for every value")
+        return table
     }
 
-    func shown(_ row: Int, _ column: Int) -> String { rows[row][column].shown(decimals: columns[column].decimals) }
-
-    private static func escapeLatex(_ text: String) -> String {
-        var result = ""
-        for character in text {
-            switch character {
-            case "\\": result += "\\textbackslash{}"
-            case "&", "%", "$", "#", "_", "{", "}": result += "\\\(character)"
-            case "~": result += "\\textasciitilde{}"
-            case "^": result += "\\textasciicircum{}"
-            case "±": result += "$\\pm$"
-            case "−": result += "$-$"
-            case "∞": result += "$\\infty$"
-            case "–": result += "--"
-            case "…": result += "\\dots{}"
-            case "·": result += "$\\cdot$"
-            case "²": result += "$^2$"
-            case "×": result += "$\\times$"
-            case "<": result += "\\textless{}"
-            case ">": result += "\\textgreater{}"
-            case "|": result += "\\textbar{}"
-            default: result.append(character)
-            }
-        }
-        return result
+    func shown(_ row: Int, _ column: Int) -> String {
+        let text = rows[row][column].shown(decimals: columns[column].decimals)
+        guard let countBelow, case .estimate = rows[row][column] else { return text }
+        let suffix = " (n=\(countBelow))"
+        return text.hasSuffix(suffix) ? String(text.dropLast(suffix.count)) : text
     }
 }

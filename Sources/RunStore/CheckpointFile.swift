@@ -15,6 +15,8 @@ public final class CheckpointFile {
         guard try isPresent(url) else {
             throw InputError(file: url.path, "there is no such checkpoint")
         }
+        // Whether the content is whole is what the checksums tell.
+        try OpenMark.clear(url)
         let file = try HDF5File(reading: url)
         guard let recorded = try file.attribute(Checkpoint.digestKey)?.stringValue,
             let text = try file.attribute(Checkpoint.metadataKey)?.stringValue,

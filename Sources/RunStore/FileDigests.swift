@@ -17,12 +17,13 @@ final class FileDigests: Sendable {
 
     private let known = Mutex<[String: (stamp: Stamp, digest: String)]>([:])
 
-    /// SHA-256 of the file's content; of a sealed HDF5 file, of what is before the seal.
+    /// SHA-256 of the file's content; of an HDF5 file, of what is before the seal, without the mark of a program that has it open.
     func digest(of url: URL) throws -> String {
         let stamp = try stamp(of: url)
         if let known = known.withLock({ $0[url.path] }), known.stamp == stamp { return known.digest }
-        let content = url.pathExtension == "h5" ? try FileSeal.read(url)?.content : nil
-        let digest = try sha256(file: url, first: content)
+        let isHDF5 = url.pathExtension == "h5"
+        let digest = try sha256(
+            file: url, first: isHDF5 ? FileSeal.read(url)?.content : nil, head: isHDF5 ? OpenMark.superblockWithout(url) ?? Data() : Data())
         // Times are coarse: a file that has only just been written may change again without a trace.
         if stamp.isSettled { known.withLock { $0[url.path] = (stamp, digest) } }
         return digest

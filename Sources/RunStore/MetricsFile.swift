@@ -68,6 +68,7 @@ public final class MetricsFile {
     /// Throws an `InputError` if the file is damaged or cannot be read.
     public static func resume(at url: URL, through step: Int, columns: [String]) throws -> MetricsFile {
         guard try isPresent(url) else { return try create(at: url, columns: columns) }
+        try OpenMark.clear(url)
         var table = try read(url)
         let kept = table.steps.firstIndex { $0 > step } ?? table.steps.count
         table.steps.removeSubrange(kept...)

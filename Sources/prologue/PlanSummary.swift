@@ -44,7 +44,7 @@ struct PlanSummary {
         return table
     }
 
-    /// What is to be said below the table, the whole last.
+    /// The notes below the table; the sentence on the whole sweep comes last.
     private var remarks: [String] {
         let total = plan.total
         var remarks: [String] = []

@@ -61,5 +61,5 @@ func print(_ text: some CustomStringConvertible, terminator: String = "\n") {
     StandardOutput.write(text.description + terminator)
 }
 
-/// Text for standard error. If even that cannot be written, there is nobody left to tell.
+/// Prints text to standard error. A failure to write it is ignored: there is no other place to report it.
 func complain(_ text: String, terminator: String = "\n") { _ = StandardOutput.write(text + terminator, to: STDERR_FILENO) }

@@ -1,6 +1,6 @@
 import Foundation
 
-/// What is known of the terminal that a command prints to.
+/// Properties of the terminal that a command prints to.
 enum Terminal {
     /// Characters in a line: what `COLUMNS` says, else the terminal's own width; nil in a pipe or file, where lines may be
     /// as long as they like.
@@ -30,14 +30,14 @@ enum Terminal {
 struct Redraw {
     private var drawn = 0
 
-    /// - Parameter text: lines; those that do not fit below each other on the terminal are left out, the first of them last.
+    /// - Parameter text: lines; of more than the terminal is high, the first ones, and how many were left out.
     mutating func show(_ text: String) {
         var lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
         if lines.last == "" { lines.removeLast() }
         if let height = Terminal.height, lines.count >= height {
             lines = lines.prefix(height - 2) + ["… \(lines.count - height + 2) more lines"]
         }
-        // Up to the first line of the last time; each line then clears what it had, and the end what is below it.
+        // Moves up to the first line drawn last time. Each line is cleared behind its new text, and so is all below the block.
         let up = drawn > 0 ? "\u{1B}[\(drawn)A" : ""
         print("\r" + up + lines.map { $0 + "\u{1B}[K\n" }.joined() + "\u{1B}[J", terminator: "")
         drawn = lines.count

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Experiment
 
-/// Options of the commands that make stages: by whom.
+/// Options of the commands that make stages: how many workers and threads.
 struct WorkforceOptions: ParsableArguments {
     @Option(help: "Processes that work side by side (default: cores / threads).") var workers: Int?
     @Option(help: "Threads of each (default: cores / workers, at most 4 unless --workers is given; $PROLOGUE_THREADS).")

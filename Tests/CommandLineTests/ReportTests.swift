@@ -55,9 +55,9 @@ import Testing
                 row.objectValue?.first { $0.key.hasPrefix("rfid@") }?.value.doubleValue
             })
         #expect(rfid.count == 2)
-        for (row, value) in zip(main.dropFirst(), rfid) {
-            #expect(row.arrayValue?[2] == .string(String(format: "%.2f", value)))
-        }
+        // Arms are rows or columns, as the page has room.
+        let cells = main.flatMap { $0.arrayValue ?? [] }.compactMap(\.stringValue)
+        for value in rfid { #expect(cells.contains { $0.hasPrefix(String(format: "%.2f", value)) }, "\(cells)") }
         // Every measured number is listed with the stage that measured it.
         let sources = try #require(report["tables"]?.arrayValue?.first { $0.arrayValue?.first?.arrayValue?.last == "protocol" })
         let stages = Set(sources.arrayValue?.dropFirst().compactMap { $0.arrayValue?[5].stringValue } ?? [])
@@ -73,6 +73,16 @@ import Testing
         let text = try String(contentsOf: folder.appendingPathComponent("report.md"), encoding: .utf8)
         let pictures = text.matches(of: /\]\((pictures\/[^)]+)\)/).map { String($0.1) }
         #expect(pictures.count >= 12)
+        // Called by what they show and by the arm's short name.
+        #expect(pictures.contains("pictures/samples-nocfg-prologue-s0.png") && pictures.contains("pictures/reconstructions-baseline-s0.png"))
+        #expect(Set(pictures).count == pictures.count)
+        // What an earlier report showed and this one does not is taken away; other files stay.
+        let other = folder.appendingPathComponent("pictures/mine.png")
+        try Data("mine".utf8).write(to: other)
+        #expect(try place.run("report", place.sweep, "--pictures", "none", "--output", folder.path).code == 0)
+        #expect(!FileManager.default.fileExists(atPath: folder.appendingPathComponent("pictures/samples-nocfg-prologue-s0.png").path))
+        #expect(FileManager.default.fileExists(atPath: other.path))
+        #expect(try place.run("report", place.sweep, "--output", folder.path).code == 0)
         for picture in pictures {
             #expect(FileManager.default.fileExists(atPath: folder.appendingPathComponent(picture).path), "\(picture)")
         }

@@ -94,6 +94,28 @@ import Testing
         #expect(lines.first?["counts"] == ["running": 2] && lines.last?["counts"] == ["interrupted": 2], "\(lines)")
     }
 
+    /// The coordinator is killed outright: each worker notices, stops at its next step with a checkpoint, and ends by itself.
+    @Test func orphansWriteACheckpoint() throws {
+        let place = try Workplace()
+        let long = ["--set", "tokenizer.steps=100000", "--set", "tokenizer.checkpoint_every=100000", "--workers", "2"]
+        let program = try place.start(["train", place.sweep, "--stage", "tokenizer"] + long)
+        #expect(program.waits { place.stages("tokenizer").count == 2 && place.stages("tokenizer").allSatisfy { Self.step(of: $0) > 5 } })
+        let workers = children(of: program.identifier).filter(isWorker)
+        #expect(workers.count == 2)
+        program.send(SIGKILL)
+        #expect(try program.wait().wasKilled)
+        #expect(vanish(workers), "workers outlive their coordinator")
+        // What the last checkpoint says is where the status says that the stage is: nothing was lost.
+        let steps = try place.python(
+            """
+            import glob, h5py, json, sys
+            for path in sorted(glob.glob(sys.argv[1] + "/stages/tokenizer-*/")):
+                status = json.load(open(path + "status.json"))
+                print(status["state"], int(h5py.File(path + "checkpoint.h5")["counters/step"][()]) == status["step"] > 5)
+            """)
+        #expect(steps == "interrupted True\ninterrupted True")
+    }
+
     /// A worker that crashes fails its stage, which keeps what it said last; the other arm goes on to its end.
     @Test func aCrashFailsItsStageAlone() throws {
         let place = try Workplace()

@@ -104,7 +104,8 @@ import Testing
 
     @Test(arguments: [
         ("metrics.gfd.nocfg < 12", "unknown key metrics.gfd.nocfg; did you mean metrics.gfid.nocfg?", 0),
-        ("seed = 0 and x.a = 1", "unknown key x.a; did you mean config.x.a?", 13),
+        ("seed = 0 and x.aa = 1", "unknown key x.aa; did you mean x.a?", 13),
+        ("a = 1", "unknown key a; did you mean x.a?", 0), ("config.a = 1", "unknown key config.a; did you mean x.a?", 0),
         ("gfid.nocfg < 3", "unknown key gfid.nocfg; did you mean metrics.gfid.nocfg?", 0),
         ("seed = 0 order by stats", "unknown key stats; did you mean status?", 18),
         ("status = 'finished'", "status is one of planned, running, interrupted, done, failed", 0),
@@ -126,6 +127,34 @@ import Testing
             let lines = error.message.components(separatedBy: "\n")
             #expect(lines.first?.hasPrefix(complaint) == true, "\(error.message)")
             #expect(lines.last == "  " + String(repeating: " ", count: offset) + "^", "\(error.message)")
+        }
+    }
+
+    /// A setting is called what sweep files call it, or with `config.` before that.
+    @Test func settingsHaveTheNamesOfSweepFiles() throws {
+        try withTemporaryFolder { folder in
+            let index = try RunIndex(Store(directory: folder))
+            try index.fill(
+                stages: [],
+                runs: (0..<4).map { run($0, config: ["prior": ["dim": .int($0)], "tokenizer": ["dim": 8, "variant": "prologue"]]) })
+            let keys = try HistoryKeys(index)
+            func seeds(_ text: String) throws -> [JSONValue] {
+                try HistoryQuery(parsing: text, keys).rows(of: index, columns: ["seed"]).map { $0[0] }
+            }
+            for text in [
+                "PRIOR.dim in (1, 3) order by PRIOR.dim desc", "PRIOR.dim > 1 and tokenizer.variant = 'prologue' and PRIOR.dim != 2",
+            ] {
+                let plain = try seeds(text.replacing("PRIOR", with: "prior"))
+                #expect(try plain.first == 3 && plain == seeds(text.replacing("PRIOR", with: "config.prior")))
+            }
+            #expect(try HistoryQuery(parsing: "seed = 2", keys).rows(of: index, columns: ["prior.dim", "config.prior.dim"]) == [[2, 2]])
+            func told(_ text: String) throws -> String {
+                try #require(throws: InputError.self) { _ = try HistoryQuery(parsing: text, keys) }.message
+            }
+            #expect(
+                try told("dim = 1").contains(
+                    "unknown key dim; settings that end so are prior.dim, tokenizer.dim: write one of them in full"))
+            #expect(try told("prior.dim = '128'").contains("prior.dim is a number"))
         }
     }
 

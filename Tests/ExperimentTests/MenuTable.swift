@@ -288,7 +288,7 @@ enum MenuTable {
             prior("precision", "bfloat16", changes: [.prior], keeps: [.priorShapes]),
             prior("dropout", "0.3", changes: [.prior], keeps: [.priorShapes]),
             prior("attention_dropout", "0.3", changes: [.prior], keeps: [.priorShapes]),
-            prior("label_drop", "1", changes: [.prior], keeps: [.priorShapes]),
+            prior("label_drop", "0.5", changes: [.prior], keeps: [.priorShapes]),
             prior("batch", "4", changes: [.priorLoss, .prior], keeps: [.priorShapes]),
         ]
         + optimizer(

@@ -13,6 +13,23 @@ import Testing
 
         """
 
+    /// A few held-out images show no more than half a circle of a factor, or have nothing of it that varies: what cannot be read off
+    /// them is missing, and the rest is there.
+    @Test(arguments: [1, 2, 3]) func readoutsOfFewHeldOutImages(_ count: Int) throws {
+        let place = try Place()
+        let few = ["data.test_count=\(count)", "semantics.enabled=true", "semantics.groups=2", "semantics.prefixes=[0, 2]"]
+        let outcome = try place.runner(set: few).run(upTo: "readout")
+        // Other stages that want an image of every class may say so.
+        let run = try place.store.run(try #require((outcome.done + outcome.failed.map { $0.0 }).first))
+        let scores = try #require(try place.store.stage(id: run.stages["readout"] ?? "").scores()["readout"]).values
+        let r2 = scores.filter { $0.key.hasSuffix(".r2") }
+        #expect(!r2.isEmpty && r2.values.allSatisfy { $0.map { $0 <= 1 } ?? true })
+        #expect(r2.keys.contains("readout.factor.hue.all.r2") && r2.keys.contains("readout.thumbnail.all.r2"))
+        // Of a single image nothing varies.
+        #expect(count > 1 || r2.values.allSatisfy { $0 == nil })
+        #expect(count == 1 || (r2["readout.thumbnail.all.r2"] ?? nil) != nil)
+    }
+
     @Test func studiesAreMadeOnceAndSayWhatMustBeSo() throws {
         let place = try Place()
         let runner = try place.runner(Self.settings)

@@ -260,8 +260,10 @@ import Testing
         #expect(rows.map { $0["unequal"] } == ["", "prior steps 900 against 600"])
         #expect(shown.shownDifferences.text().contains("NO FAIR PAIR"))
         #expect(
-            shown.verdicts[0].contains("b900 is better than a600 by 4.5")
-                && shown.verdicts[0].contains("no fair pair (prior steps 900 against 600)"))
+            shown.verdicts.contains {
+                $0.hasPrefix("gFID nocfg against a600: ") && $0.contains("b900 is better by 4.5")
+                    && $0.contains("no fair pair (prior steps 900 against 600)")
+            })
     }
 
     @Test func aSentenceSaysWhatCameOut() throws {
@@ -272,19 +274,42 @@ import Testing
         }
         // As scipy has it above: 25.6 − 30.06.
         let clear = try verdicts(arm("new", prologue))
-        #expect(clear[0].hasPrefix("gFID nocfg: new is better than base by 4.5 (3.1 to 5.9)."))
+        #expect(clear[0].hasPrefix("gFID nocfg against base: new is better by 4.5 (3.1 to 5.9)."))
         // Five pairs can give no p below 0.0625: the interval leaves out 0 all the same.
         #expect(clear[1].contains("no contradiction") && clear[1].contains("p cannot be below 0.0625"))
-        #expect(try verdicts(arm("same", [30.2, 28.5, 30.1, 31.0, 30.5]))[0].contains("same is not told apart from base"))
-        #expect(try verdicts(arm("worse", baseline.map { $0 + 10 }))[0].contains("worse is worse than base by 10"))
+        #expect(try verdicts(arm("same", [30.2, 28.5, 30.1, 31.0, 30.5]))[0].contains("same is not told apart (difference"))
+        #expect(try verdicts(arm("worse", baseline.map { $0 + 10 }))[0].contains("worse is worse by 10"))
         let one = try ComparisonTable(
             SweepResults(name: "s", arms: [arm("a", [3], isBaseline: true), arm("b", [2])]), .init(metrics: ["gfid.nocfg"]))
         #expect(
             one.verdicts == [
-                "gFID nocfg: b is better than a by 1.00.",
+                "gFID nocfg against a: b is better by 1.00.",
                 "With one seed nothing can be significant: any of these differences may be chance.",
             ])
         #expect(!one.shownDifferences.columns.map(\.key).contains("p") && one.differences.columns.map(\.key).contains("p"))
+    }
+
+    /// However many arms there are, their baseline is named once in a sentence.
+    @Test func theBaselineIsNamedOnce() throws {
+        let arms =
+            [arm("base", baseline, isBaseline: true)] + (0..<5).map { shift in arm("arm\(shift)", prologue.map { $0 + Double(shift) }) }
+        let verdicts = try ComparisonTable(SweepResults(name: "s", arms: arms), .init(metrics: ["gfid.nocfg"])).verdicts
+        #expect(verdicts[0].ranges(of: "base").count == 1, "\(verdicts[0])")
+        #expect((0..<5).allSatisfy { verdicts[0].contains("arm\($0) is ") })
+        // Two baselines, each with the arm that is nearest to it.
+        let two = try ComparisonTable(
+            SweepResults(
+                name: "s",
+                arms: [
+                    arm("base,64", baseline, isBaseline: true, settings: ["prior": ["dim": 64]]),
+                    arm("new,64", prologue, settings: ["prior": ["dim": 64]]),
+                    arm("base,32", baseline, isBaseline: true, settings: ["prior": ["dim": 32]]),
+                    arm("new,32", prologue, settings: ["prior": ["dim": 32]]),
+                ]), .init(metrics: ["gfid.nocfg"])
+        ).verdicts
+        #expect(
+            two[0].hasPrefix("gFID nocfg: against base,64, new,64 is better by")
+                && two[0].contains("; against base,32, new,32 is better by"))
     }
 
     /// No more digits than the interval gives meaning to.

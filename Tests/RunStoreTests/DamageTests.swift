@@ -170,6 +170,91 @@ import Testing
         }
     }
 
+    /// Lists have a checksum like other records, and those of earlier versions, which stand by themselves, are read.
+    @Test func listsOfPicturesAreChecked() throws {
+        try withTemporaryFolder { folder in
+            let store = try Store(directory: folder)
+            let run = RunRecord(sweep: "s", cell: "c", seed: 0, config: ["a": 1], codeVersion: .unknown, machine: .current())
+            try store.save(run)
+            let file = store.directory(ofRun: run.id).appendingPathComponent("artifacts.json")
+            let pictures = [Artifact(kind: "picture", path: "stages/samples-1/samples.png", description: "samples")]
+            try store.setArtifacts(pictures, ofRun: run.id)
+            #expect(try store.artifacts(ofRun: run.id) == pictures)
+            let sealed = try String(contentsOf: file, encoding: .utf8)
+            try Data(sealed.replacing("samples-1", with: "samples-2").utf8).write(to: file)
+            let error = try #require(throws: InputError.self) { try store.artifacts(ofRun: run.id) }
+            #expect(error.isDamage && error.message.contains("artifacts.json") && error.message.contains("checksum"))
+            // No score depends on it: the run is there, without pictures, and that is said.
+            let entry = try #require(try store.entry(ofRun: run.id))
+            #expect(entry.run.id == run.id && entry.artifacts.isEmpty && entry.damage?.contains("artifacts.json") == true)
+            let plain = try JSONValue(parsing: Data(sealed.utf8))["entries"]
+            try Data(try #require(plain).canonical.utf8).write(to: file)
+            #expect(try store.artifacts(ofRun: run.id) == pictures && store.entry(ofRun: run.id)?.damage == nil)
+            try store.setArtifacts([], ofRun: run.id)
+            #expect(try store.artifacts(ofRun: run.id).isEmpty)
+        }
+    }
+
+    /// A program is killed while it has the file open for writing. HDF5's mark of that stays, and the library refuses the file;
+    /// whether its content is whole is another question.
+    @Test(arguments: ["", "f.flush()", "f.attrs['seen'] = 1", "f.attrs['seen'] = 1; f.flush()", "f['tensors/w'][0] = 7; f.flush()"])
+    func aKilledWriterIsNoDamage(_ deed: String) throws {
+        try withTemporaryFolder { folder in
+            let url = folder.appendingPathComponent("checkpoint.h5")
+            let whole = Checkpoint(tensors: ["w": HDF5Array(shape: [200], values: (0..<200).map(Float.init))], counters: ["step": 7])
+            try whole.write(to: url)
+            let mark = try python(
+                """
+                import h5py, os, signal, subprocess, sys
+                if len(sys.argv) > 2:
+                    f = h5py.File(sys.argv[1], "r+")
+                    exec(sys.argv[2])
+                    os.kill(os.getpid(), signal.SIGKILL)
+                child = subprocess.run([sys.executable, __file__, sys.argv[1], DEED])
+                print(-child.returncode, open(sys.argv[1], "rb").read(12)[11])
+                try: h5py.File(sys.argv[1])
+                except OSError as error: print("refused" if "already open" in str(error) else error)
+                """.replacing("DEED", with: "\"\(deed) \""), url.path)
+            #expect(mark == "9 1\nrefused", "h5py or HDF5 no longer leaves a mark")
+            if deed.contains("tensors") {
+                #expect(try #require(throws: InputError.self) { try Checkpoint(reading: url) }.isDamage)
+            } else {
+                #expect(try Checkpoint(reading: url) == whole)
+                #expect(try python("import h5py, sys; print(h5py.File(sys.argv[1])['counters/step'][()])", url.path) == "7")
+            }
+        }
+    }
+
+    /// The same of a finished stage's file and of growing metrics.
+    @Test func aKilledWriterOfAStagesFilesIsNoDamage() throws {
+        try withTemporaryFolder { folder in
+            let store = try Store(directory: folder)
+            let stage = try make(in: store)
+            func killed(_ name: String) throws {
+                _ = try python(
+                    """
+                    import os, signal, subprocess, sys
+                    code = "import h5py, os, sys; f = h5py.File(sys.argv[1], 'r+'); os.kill(os.getpid(), 9)"
+                    assert subprocess.run([sys.executable, "-c", code, sys.argv[1]]).returncode == -9
+                    """, stage.url(name).path)
+            }
+            try killed("samples.h5")
+            #expect(try stage.damage() == nil)
+            _ = try HDF5File(reading: stage.verified("samples.h5"))
+            let metrics = folder.appendingPathComponent("growing.h5")
+            let file = try MetricsFile.create(at: metrics, columns: ["loss"])
+            try file.append(step: 0, wallSeconds: 1, ["loss": 2])
+            try file.close()
+            _ = try python(
+                "import h5py, os, subprocess, sys\nif len(sys.argv) > 2: f = h5py.File(sys.argv[1], 'r+'); os.kill(os.getpid(), 9)\n"
+                    + "subprocess.run([sys.executable, __file__, sys.argv[1], 'x'])", metrics.path)
+            #expect(throws: InputError.self) { try MetricsFile.read(metrics) }
+            let resumed = try MetricsFile.resume(at: metrics, through: 0, columns: ["loss"])
+            try resumed.close()
+            #expect(try MetricsFile.read(metrics).values["loss"] == [2])
+        }
+    }
+
     /// A run's id stands for its settings. Two of one id are an error, and the first stays.
     @Test func aRunIsNotOverwrittenByAnother() throws {
         try withTemporaryFolder { folder in

@@ -68,6 +68,20 @@ import Testing
         #expect(!error.contains("\n"))
     }
 
+    /// With no label ever trained nothing can be drawn with the class, not even by the samplers that are the default.
+    @Test(arguments: [
+        "tuning.enabled: true", "prior.snapshots: [100]", "semantics.enabled: true", "resample.unconditional: false",
+        "sampling.settings: {b: {}}", "sampling.settings: {b: {guidance.scale: 2}}",
+    ])
+    func theClassMustBeTrained(_ line: String) throws {
+        let settings = "prior.label_drop: 1\nsampling.settings: {a: {unconditional: true}}\nresample.unconditional: true\n"
+        #expect(try loadingError("name: x\n\(settings)") == nil)
+        let lines = settings.split(separator: "\n").filter { !line.hasPrefix(String($0.prefix { $0 != ":" })) }
+        let error = try #require(try loadingError("name: x\n\(lines.joined(separator: "\n"))\n\(line)"))
+        #expect(error.contains("draws with the class, which is never trained with prior.label_drop 1"), "\(error)")
+        #expect(try loadingError("name: x\n\(line)") == nil)
+    }
+
     /// Tuning that tries no guidance needs none.
     @Test func plainCandidatesNeedNoLabel() throws {
         #expect(try loadingError("name: x\nprior.label_drop: 0\ntuning: {enabled: true, scales: [0, 1]}") == nil)

@@ -27,3 +27,7 @@ public func runProgram(_ program: String, _ arguments: [String], in folder: URL?
     }
     return printed.trimmingCharacters(in: .whitespacesAndNewlines)
 }
+
+/// Whether there is a LaTeX that sets our tables: `pdflatex`, and the packages booktabs and graphicx.
+public let hasLatex =
+    (try? runProgram("sh", ["-c", "command -v pdflatex && kpsewhich booktabs.sty && kpsewhich graphicx.sty"])) != nil

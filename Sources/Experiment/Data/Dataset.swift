@@ -43,6 +43,7 @@ public final class Dataset {
         name = settings.set.rawValue
         prefetch = settings.prefetch
         var skipped: [String] = []
+        var remarks: [String] = []
         let data: LabelledData
         switch settings.set {
         case .fashionMNIST:
@@ -59,9 +60,10 @@ public final class Dataset {
                 survey: kept?.appendingPathComponent("survey-\(sha256(Data(place.standardizedFileURL.path.utf8)).prefix(12)).tsv"),
                 progress: progress)
             skipped = folder.skipped
+            remarks += folder.remarks
             data = try Self.limited(folder.data, settings)
         case .imageHDF5:
-            data = try Self.limited(HDF5Images(opening: Self.place(settings), settings, kept: kept).load(), settings)
+            data = try Self.limited(HDF5Images(opening: Self.place(settings), settings, kept: kept) { remarks.append($0) }.load(), settings)
         case .none: throw InputError("data.set none has no images to train or test on")
         case .shapes:
             data = try Shapes.generate(
@@ -70,7 +72,7 @@ public final class Dataset {
         }
         (train, test) = (data.train, data.test)
         self.skipped = skipped
-        notes = try Self.checkClasses(data, settings)
+        notes = try remarks + Self.checkClasses(data, settings)
         identity = [
             "set": .string(name), "train": .string(train.fingerprint), "test": .string(test.fingerprint),
         ]

@@ -20,15 +20,17 @@ struct HDF5Images {
     private static let layout =
         "expected 'train_images', 'train_labels', 'test_images' and 'test_labels', or 'images' and 'labels'"
 
-    /// - Parameter kept: folder that keeps the file's digest.
+    /// - Parameters:
+    ///   - kept: folder that keeps the file's digest.
+    ///   - say: is told where that cannot be read.
     /// - Throws: `InputError` naming the file.
-    init(opening url: URL, _ settings: DataSettings, kept: URL?) throws {
+    init(opening url: URL, _ settings: DataSettings, kept: URL?, say: (String) -> Void) throws {
         guard FileManager.default.fileExists(atPath: url.path) else {
             throw InputError(file: url.path, "no such file; data.path should name an HDF5 file of images")
         }
         file = try HDF5File(reading: url)
         (path, names, self.settings) = (url.path, try file.datasets(), settings)
-        digest = try FileDigest.sha256(of: url, kept: kept)
+        digest = try FileDigest.sha256(of: url, kept: kept, say: say)
     }
 
     /// - Throws: `InputError` naming the file and the dataset that is not as expected.
@@ -128,11 +130,16 @@ struct HDF5Images {
 /// Digests of large files, computed once: size and time say whether a file is still the one that was read.
 enum FileDigest {
     private struct Kept: Codable {
-        let path, stamp, sha256: String
+        let path, stamp: String
+        let digest: String?
+        /// What earlier versions called it; now the checksum of the record itself.
+        var sha256: String?
     }
 
-    /// - Parameter folder: where digests are kept; nil: nowhere.
-    static func sha256(of url: URL, kept folder: URL?) throws -> String {
+    /// - Parameters:
+    ///   - folder: where digests are kept; nil: nowhere.
+    ///   - say: is told of a digest that was kept and cannot be read.
+    static func sha256(of url: URL, kept folder: URL?, say: (String) -> Void) throws -> String {
         var status = stat()
         guard stat(url.path, &status) == 0 else {
             throw InputError(file: url.path, "cannot be read: \(String(cString: strerror(errno)))")
@@ -140,20 +147,17 @@ enum FileDigest {
         let path = url.standardizedFileURL.path
         let stamp = "\(status.st_size) \(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec)"
         let place = folder?.appendingPathComponent("digest-\(Files.sha256(Data(path.utf8)).prefix(12)).json")
-        if let place, let data = try? Data(contentsOf: place), let kept = try? JSONDecoder().decode(Kept.self, from: data),
-            kept.path == path, kept.stamp == stamp
+        if let place, let kept = RecordFile.readCache(place, as: Kept.self, say: say), kept.path == path, kept.stamp == stamp,
+            let digest = kept.digest ?? kept.sha256
         {
-            return kept.sha256
+            return digest
         }
         let digest: String
         do { digest = Files.sha256(try Data(contentsOf: url, options: .alwaysMapped)) } catch {
             throw InputError(file: url.path, "cannot be read: \(systemReason(for: error))")
         }
         // Kept for speed alone: where nothing can be written, it is computed again.
-        if let place, let folder, let kept = try? JSONEncoder().encode(Kept(path: path, stamp: stamp, sha256: digest)) {
-            try? FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-            try? AtomicFile.write(kept, to: place)
-        }
+        if let place { RecordFile.writeCache(Kept(path: path, stamp: stamp, digest: digest), to: place) }
         return digest
     }
 }

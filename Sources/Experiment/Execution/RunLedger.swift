@@ -63,7 +63,7 @@ final class RunLedger {
                 write(status(isWhole ? .done : .planned, of: run, graph, message: isWhole ? "" : "done up to \(last)"), run)
                 outcome.done.append(id)
             }
-            try? context.store.setArtifacts(plans[run].plan.pictures(in: context.store), ofRun: id)
+            listPictures(run)
             refreshIndex(run)
         }
     }
@@ -79,9 +79,18 @@ final class RunLedger {
                 let open = graph.runs[run].first { !graph.isSettled($0) }
                 write(status(.interrupted, of: run, graph, message: open.map { graph.nodes[$0].stage.role } ?? ""), run)
             }
-            try? context.store.setArtifacts(plans[run].plan.pictures(in: context.store), ofRun: records[run].id)
+            listPictures(run)
             refreshIndex(run)
         }
+    }
+
+    /// Notes the pictures that there are by now with the run.
+    private func listPictures(_ run: Int) {
+        let id = records[run].id
+        do { _ = try context.store.artifacts(ofRun: id) } catch let error as InputError where error.isDamage {
+            context.progress.note("\(error); it is written anew")
+        } catch {}
+        try? context.store.setArtifacts(plans[run].plan.pictures(in: context.store), ofRun: id)
     }
 
     private func failure(of run: Int, _ graph: StageGraph) -> String? {

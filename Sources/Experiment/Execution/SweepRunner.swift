@@ -77,7 +77,7 @@ public struct SweepRunner {
         let ledger = RunLedger(plans, records, archived: archived, context)
         // Read by `sweep status` alone, so a failure to write it stops nothing.
         var estimator = estimator(for: plans, leastFlops: Self.worthMeasuring) {
-            MachineRate(of: context.machine, in: context.store)
+            MachineRate(of: context.machine, in: context.store) { self.context.progress.note("note: \($0)") }
         }
         announce(try plan(plans, upTo: lastRole, estimator: &estimator))
         do { try outlook(plans, estimator: &estimator).write(sweep.name, in: context.store) } catch {

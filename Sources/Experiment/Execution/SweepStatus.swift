@@ -27,7 +27,8 @@ public struct SweepStatus: Sendable {
     }
 
     public struct Cell: Sendable {
-        public let name, run: String
+        /// In full, and what sets it apart from the other cells.
+        public let name, shortName, run: String
         public let state: Status.State
         /// Stages that are complete, and how many the run has; nil before it is first begun.
         public let stagesDone, stages: Int?
@@ -44,18 +45,27 @@ public struct SweepStatus: Sendable {
     public let overall: SweepProgress
     /// What is to be said of the archive beside the store; nil where it has none of the runs.
     public let note: String?
+    /// What could not be read.
+    public let notes: [String]
 
     public init(of sweep: SweepFile, in store: Store) throws {
         self.sweep = sweep.name
         let known = Set(try store.knownRunIDs())
         note = try store.archiveNote(for: sweep.cells.map { try store.runID(of: $0, in: sweep.name) })
-        let cells = try sweep.cells.map { try Self.status(of: $0, sweep: sweep.name, known, in: store) }
+        let shortNames = ArmLabels.short(sweep.cells)
+        let cells = try sweep.cells.map { cell in
+            let short = "\(shortNames[cell.label] ?? cell.label),seed=\(cell.seed)"
+            return try Self.status(of: cell, called: short, sweep: sweep.name, known, in: store)
+        }
         self.cells = cells
         var live: [String: Double?] = [:]
         for cell in cells { for work in cell.work where work.owner != nil { live[work.stage] = .some(work.secondsLeft) } }
         let begun = try cells.map(\.run).filter { try known.contains($0) && !store.isOnlyArchived(run: $0) }
+        var notes: [String] = []
+        let outlook = SweepOutlook(of: sweep.name, in: store) { notes.append($0) }
+        self.notes = notes
         overall = try SweepProgress(
-            runs: cells.map(\.run), SweepOutlook(of: sweep.name, in: store), live: live,
+            runs: cells.map(\.run), outlook, live: live,
             ended: cells.contains { $0.state == .running } ? nil : begun.compactMap { try? store.status(ofRun: $0).updated }.max(),
             stagesOfRun: { known.contains($0) ? (try? store.run($0)).map { Array($0.stages.values) } : nil }, in: store)
     }
@@ -66,16 +76,19 @@ public struct SweepStatus: Sendable {
     /// Whether someone works on it.
     public var isUnderWay: Bool { cells.contains { $0.state == .running } }
 
-    private static func status(of cell: Sweep.Cell, sweep: String, _ known: Set<String>, in store: Store) throws -> Cell {
+    private static func status(
+        of cell: Sweep.Cell, called shortName: String, sweep: String, _ known: Set<String>, in store: Store
+    ) throws -> Cell {
         let id = try store.runID(of: cell, in: sweep)
         guard known.contains(id) else {
             return Cell(
-                name: cell.name, run: id, state: .planned, stagesDone: nil, stages: nil, work: [], message: "", skipped: [:])
+                name: cell.name, shortName: shortName, run: id, state: .planned, stagesDone: nil, stages: nil, work: [], message: "",
+                skipped: [:])
         }
         let run = try store.run(id)
         if try store.isOnlyArchived(run: id) {
             return Cell(
-                name: cell.name, run: id, state: .done, stagesDone: run.stages.count, stages: run.stages.count, work: [],
+                name: cell.name, shortName: shortName, run: id, state: .done, stagesDone: run.stages.count, stages: run.stages.count, work: [],
                 message: "in the archive", skipped: [:])
         }
         let status = try store.status(ofRun: id)
@@ -83,8 +96,8 @@ public struct SweepStatus: Sendable {
         let work = status.state == .done ? [] : Self.work(on: run, status, in: store)
         let message = run.stages[status.message] == nil ? status.message : work.first?.message ?? ""
         return Cell(
-            name: cell.name, run: id, state: status.state, stagesDone: done, stages: run.stages.count, work: work,
-            message: message, skipped: status.skipped ?? [:])
+            name: cell.name, shortName: shortName, run: id, state: status.state, stagesDone: done, stages: run.stages.count,
+            work: work, message: message, skipped: status.skipped ?? [:])
     }
 
     private static func work(on run: RunRecord, _ status: Status, in store: Store) -> [Work] {

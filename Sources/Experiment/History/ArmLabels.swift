@@ -1,4 +1,5 @@
 import Files
+import Sweep
 
 /// Short names for arms: what sets them apart from those that are shown beside them, and nothing else.
 public enum ArmLabels {
@@ -8,6 +9,14 @@ public enum ArmLabels {
         let value: JSONValue
 
         public init(key: String, label: String, value: JSONValue) { (self.key, self.label, self.value) = (key, label, value) }
+    }
+
+    /// Short names for the arms of cells, by what they are called in full.
+    static func short(_ cells: [Cell]) -> [String: String] {
+        let arms = Dictionary(cells.map { ($0.label, $0.choices) }, uniquingKeysWith: { first, _ in first })
+        let names = cells.map(\.label).uniqued()
+        let labels = short(names.map { (arms[$0] ?? []).map { Part(key: $0.axis, label: $0.label, value: $0.value) } })
+        return Dictionary(uniqueKeysWithValues: zip(names, labels).map { ($0, $1.isEmpty ? $0 : $1) })
     }
 
     /// A label for each arm. Words stand by themselves, numbers with their key; where that would call two arms alike, all parts

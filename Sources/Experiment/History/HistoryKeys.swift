@@ -27,7 +27,7 @@ struct HistoryColumn {
     var isDate = false
 }
 
-/// The keys that queries may use: `config.KEY`, `metrics.NAME`, `seeds.NAME`, `stages.ROLE`, `tags.TAG`, `machine.KEY` and
+/// The keys that queries may use: settings as sweep files have them or as `config.KEY`, `metrics.NAME`, `seeds.NAME`, `stages.ROLE`, `tags.TAG`, `machine.KEY` and
 /// what a run has but once, such as `status`.
 public struct HistoryKeys {
     private let configKeys: [String: JSONValue]
@@ -53,10 +53,13 @@ public struct HistoryKeys {
     /// The type of a setting's values; those of other keys are told by their columns. Choices there once were may have been
     /// renamed, so any text is one.
     static func type(_ key: String) -> ValueType? {
-        guard key.hasPrefix("config."), let setting = Schema.setting(at: String(key.dropFirst(7))) else { return nil }
+        guard columns[key] == nil, let setting = Schema.setting(at: plain(key)) else { return nil }
         if case .choice = setting.kind { return .text(choices: []) }
         return ValueType(setting.kind)
     }
+
+    /// A setting's key as sweep files have it.
+    private static func plain(_ key: String) -> String { key.hasPrefix("config.") ? String(key.dropFirst(7)) : key }
 
     private static let columns: [String: HistoryColumn] = [
         "run": HistoryColumn(kind: .text, sql: "runs.id"), "id": HistoryColumn(kind: .text, sql: "runs.id"),
@@ -95,6 +98,7 @@ public struct HistoryKeys {
         if parts.count == 2 {
             switch parts[0] {
             case "config": if let column = config(parts[1]) { return column }
+            case _ where configKeys[key] != nil: if let column = config(key) { return column }
             case "metrics": return try metric(parts[1])
             case "tags":
                 return HistoryColumn(
@@ -152,13 +156,20 @@ public struct HistoryKeys {
     private func unknown(_ key: String) -> InputError {
         let names = metricNames
         let all =
-            Self.columns.keys.sorted() + settings.map { "config.\($0)" } + names.map { "metrics.\($0)" }
+            Self.columns.keys.sorted() + settings + settings.map { "config.\($0)" } + names.map { "metrics.\($0)" }
             + names.map { "metrics.\(MetricName($0).short)" } + roles.map { "stages.\($0)" }
+        // The end of a setting's key may be that of several.
+        let ends = settings.filter { $0.hasSuffix(".\(Self.plain(key))") }
+        if ends.count > 1 {
+            let some = ends.prefix(8).joined(separator: ", ") + (ends.count > 8 ? ", …" : "")
+            return InputError("unknown key \(key); settings that end so are \(some): write one of them in full")
+        }
+        if let only = ends.first { return InputError("unknown key \(key); did you mean \(only)?") }
         // A key whose first word was left out comes before one that is spelt alike.
         let meant = ["config.", "metrics.", "stages."].map { $0 + key }.first(where: all.contains) ?? nearest(to: key, among: all)
         let hint =
             meant.map { "; did you mean \($0)?" }
-            ?? "; keys are \(Self.columns.keys.sorted().joined(separator: ", ")), config.…, metrics.…, stages.…, tags.…"
+            ?? "; keys are \(Self.columns.keys.sorted().joined(separator: ", ")), settings such as prior.dim, metrics.…, stages.…, tags.…"
         return InputError("unknown key \(key)\(hint)")
     }
 }

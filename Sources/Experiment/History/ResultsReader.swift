@@ -25,6 +25,8 @@ final class ResultsReader {
             }
     }
 
+    func note(_ problem: String) { problems.append(problem) }
+
     /// What `read` gives; where a file is damaged, nothing, and a note of it.
     func attempt<Value>(_ read: () throws -> Value?) -> Value? {
         do { return try read() } catch {

@@ -36,6 +36,7 @@ extension ResultsReader {
     fileprivate func run(of cell: Cell, in sweep: SweepFile, over: [String]) throws -> SweepResults.Run {
         let id = try store.runID(of: cell, in: sweep.name)
         let entry = attempt { try store.entry(ofRun: id) }
+        if let damage = entry?.damage { note(damage) }
         // The record of a run with adopted models has their settings in place of the file's.
         let settings = FlatSettings(entry.map { cell.resolved.overlaid(with: $0.run.config) } ?? cell.resolved)
         var names = Dictionary(cell.choices.map { ($0.axis, $0.value) }, uniquingKeysWith: { first, _ in first })

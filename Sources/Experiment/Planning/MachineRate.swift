@@ -13,21 +13,21 @@ public struct MachineRate: Sendable {
     private static let file = "machine-rate.json"
 
     /// Measured once for a processor and a number of threads, and kept with the store's `data/`; measured again where that
-    /// cannot be read.
-    public init(of machine: Machine, in store: Store) {
-        let place = store.directory.appendingPathComponent("data")
-        let file = place.appendingPathComponent(Self.file)
+    /// cannot be read, which `say` is told of.
+    public init(of machine: Machine, in store: Store, say: (String) -> Void) {
+        let file = store.directory.appendingPathComponent("data").appendingPathComponent(Self.file)
         let key = "\(machine.processor), \(machine.blasCore), \(Parallel.threads) threads"
-        var known = (try? JSONValue(parsing: Data(contentsOf: file)))?.objectValue ?? [:]
-        if let rate = known[key]?.doubleValue, rate > 0 {
+        var known = RecordFile.readCache(file, as: [String: JSONValue].self, say: say) ?? [:]
+        // The checksum is a member beside the rates.
+        known["sha256"] = nil
+        if let rate = known[key]?.doubleValue, rate > 0, rate.isFinite {
             flopsPerSecond = rate
             return
         }
         flopsPerSecond = Self.measured().rounded()
         known[key] = .number(flopsPerSecond)
         // A store that cannot be written can still be planned on.
-        try? FileManager.default.createDirectory(at: place, withIntermediateDirectories: true)
-        try? AtomicFile.write(Data(JSONValue.object(known).pretty.utf8), to: file)
+        RecordFile.writeCache(known, to: file)
     }
 
     /// The best of some training steps of an AR model that keeps the caches busy and ends within a second or so.

@@ -16,14 +16,15 @@ struct SweepOutlook: Codable {
         store.directory.appendingPathComponent("sweeps").appendingPathComponent("\(sweep).json")
     }
 
-    /// Nil where there is none, or none that can be read.
-    init?(of sweep: String, in store: Store) {
-        let decoder = JSONDecoder()
-        decoder.dateDecodingStrategy = .iso8601
-        guard let data = try? Data(contentsOf: Self.file(sweep, in: store)),
-            let read = try? decoder.decode(SweepOutlook.self, from: data)
-        else { return nil }
-        self = read
+    /// Nil where there is none, or none that can be read, which `say` is told of.
+    init?(of sweep: String, in store: Store, say: (String) -> Void) {
+        do {
+            guard let read: SweepOutlook = try RecordFile.read(Self.file(sweep, in: store)) else { return nil }
+            self = read
+        } catch {
+            say("\(error); 'prologue sweep run' writes it anew")
+            return nil
+        }
     }
 
     init(begun: Date, runs: [String: [String]], seconds: [String: Double]) {
@@ -32,11 +33,8 @@ struct SweepOutlook: Codable {
 
     func write(_ sweep: String, in store: Store) throws {
         let file = Self.file(sweep, in: store)
-        try FileManager.default.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
-        let encoder = JSONEncoder()
-        encoder.dateEncodingStrategy = .iso8601
-        encoder.outputFormatting = [.sortedKeys]
-        try AtomicFile.write(encoder.encode(self), to: file)
+        try RecordFile.makeDirectory(file.deletingLastPathComponent())
+        try RecordFile.write(self, to: file)
     }
 }
 

@@ -47,8 +47,8 @@ public struct SweepPlan: Sendable {
     }
 
     public struct Cell: Sendable {
-        /// The cell's name with its seed, and that of its arm.
-        public let name, arm, run: String
+        /// The cell's name with its seed, and that of its arm, in full and short.
+        public let name, arm, shortArm, run: String
         public let seed: Int
         public let stages: [Stage]
     }
@@ -100,6 +100,7 @@ public struct SweepPlan: Sendable {
 
     /// A sweep's arm: its cells are those of its seeds.
     public struct Arm: Sendable {
+        /// What sets it apart from the other arms, in few words.
         public let name: String
         public let seeds: [Int]
         /// Stages of its cells, those that they share with each other or with an earlier arm counted there.
@@ -117,7 +118,7 @@ public struct SweepPlan: Sendable {
             let own = stages.filter { $0.sharedWith == nil }
             let sizes = stages.compactMap { stage in stage.cost.map { (stage.role, $0.parameters) } }
             return Arm(
-                name: arm, seeds: cells.map(\.seed), stages: Set(own.map(\.id)).count,
+                name: cells[0].shortArm, seeds: cells.map(\.seed), stages: Set(own.map(\.id)).count,
                 parameters: Dictionary(sizes, uniquingKeysWith: max), total: Total(arm, own.filter(\.isWork)))
         }
     }
@@ -170,6 +171,7 @@ extension SweepRunner {
         let (spared, archived) = try (context.store.sparedStages(asked), archivedRuns(plans, asked))
         var firstCell: [String: String] = [:]
         var cells: [SweepPlan.Cell] = []
+        let shortNames = ArmLabels.short(plans.map(\.cell))
         for (run, cell) in plans.map(\.cell).enumerated() {
             var stages: [SweepPlan.Stage] = []
             for stage in asked[run] {
@@ -188,7 +190,8 @@ extension SweepRunner {
             }
             cells.append(
                 SweepPlan.Cell(
-                    name: cell.name, arm: cell.label, run: try context.store.runID(of: cell, in: sweep.name), seed: cell.seed,
+                    name: cell.name, arm: cell.label, shortArm: shortNames[cell.label] ?? cell.label,
+                    run: try context.store.runID(of: cell, in: sweep.name), seed: cell.seed,
                     stages: stages))
         }
         let note = try context.store.archiveNote(for: cells.map(\.run)).map { [$0] } ?? []

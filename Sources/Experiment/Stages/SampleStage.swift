@@ -96,10 +96,9 @@ struct SampleStage: Stage {
     /// Eight samples a class, a row each; unconditional samples in the order drawn.
     private func picture(_ pixels: [UInt8], to url: URL) throws {
         let dataset = tokenizer.dataset
-        let (classes, columns) = (dataset.classes, min(8, max(1, count / dataset.classes)))
-        let size = dataset.train.pixelsPerImage
+        let (classes, size) = (dataset.classes, dataset.train.pixelsPerImage)
+        let (shown, columns) = ImageGrid.sheet(of: count, like: dataset.train)
         var chosen: [UInt8] = []
-        let shown = min(classes, count, max(1, ImageGrid.capacity(of: dataset.train) / columns))
         for label in 0..<shown {
             for column in 0..<columns {
                 let index = column * classes + label

@@ -1,15 +1,18 @@
 extension Table {
     /// A `<table>` that can be read at every width; the best values are bold.
     ///
-    /// One with many columns and few rows is set on its side. Where a table is still wider than the page, which the page's
-    /// own width decides, its rows become lists of "heading: value".
+    /// One with many columns and few rows is set on its side where that fits a page; what does not fit is cut into several,
+    /// each with the first column. Where one is still wider than the page, which the page's own width decides, its rows
+    /// become lists of "heading: value".
     public func html() -> String {
-        if width > Self.page, let turned = transposed, turned.width < width { return turned.upright() }
-        return upright()
+        let plain = withoutSharedCount
+        if plain.width <= Self.page { return plain.upright() }
+        if let turned = plain.transposed, turned.width <= Self.page { return turned.upright() }
+        return plain.parts.map { $0.upright() }.joined(separator: "\n")
     }
 
-    /// About as wide as a page's text on a common screen, in pixels.
-    private static let page = 1200
+    /// What a page has room for on a common screen of 1400 pixels.
+    private static let page = 1340
 
     private func upright() -> String {
         // Two columns need no list: their texts are broken.
@@ -21,7 +24,7 @@ extension Table {
             return all.isEmpty ? "" : " class=\"\(all)\""
         }
         let head = columns.indices.map { c -> String in
-            "<th\(classes(c, ""))>" + columns[c].headingLines.map(escapedForXML).joined(separator: "<br>") + "</th>"
+            "<th\(classes(c, ""))>" + Self.lines(columns[c]).map(escapedForXML).joined(separator: "<br>") + "</th>"
         }
         let body = rows.indices.map { row -> String in
             columns.indices.map { column -> String in
@@ -46,10 +49,42 @@ extension Table {
     }
 
     /// Pixels that it takes side by side, estimated from its letters.
-    private var width: Int {
-        columns.indices.reduce(0) { width, c in
-            let cells = rows.indices.map { min(shown($0, c).count, Self.longest) }
-            return width + 26 + 15 * max(cells.max() ?? 0, columns[c].headingLines.map(\.count).max() ?? 0) / 2
+    private var width: Int { columns.indices.map(width).reduce(0, +) }
+
+    /// Of one column; letters are taken to be as wide as in the widest of the fonts that a page may be shown in.
+    private func width(_ column: Int) -> Int {
+        let cells = rows.indices.map { min(shown($0, column).count, Self.longest) }
+        let heading = Self.lines(columns[column]).map(\.count).max() ?? 0
+        return 26 + max(cells.max() ?? 0, (heading * 23 + 19) / 20) * 77 / 10
+    }
+
+    /// A heading, broken where its parts end.
+    private static func lines(_ column: Column) -> [String] {
+        column.headingLines.flatMap { line -> [String] in
+            guard line.count > 16 else { return [line] }
+            let parts = line.split(separator: ",")
+            return parts.enumerated().map { $0 < parts.count - 1 ? "\($1)," : String($1) }
+        }
+    }
+
+    /// Tables that fit a page, each with the first column and as many of the others as there is room for.
+    private var parts: [Table] {
+        var groups: [[Int]] = []
+        var used = 0
+        for c in columns.indices.dropFirst() {
+            if groups.isEmpty || used + width(c) > Self.page {
+                groups.append([0])
+                used = width(0)
+            }
+            groups[groups.count - 1].append(c)
+            used += width(c)
+        }
+        return groups.enumerated().map { place, group in
+            var table = Table(columns: group.map { columns[$0] })
+            table.countBelow = countBelow
+            for row in rows { table.add(group.map { row[$0] }) }
+            if place == groups.count - 1 { for footnote in footnotes { table.add(footnote: footnote) } }
+            return table
         }
     }
 
@@ -72,7 +107,7 @@ extension Table {
     /// Texts longer than so many letters are broken.
     private static let longest = 44
     /// Widths of a page below which a table is no longer shown side by side; a table takes the nearest above its own.
-    fileprivate static let limits = [320, 400, 480, 560, 640, 720, 800, 900, 1000, 1100, 1250, 1400, 1600, 1900, 2300]
+    fileprivate static let limits = [320, 400, 480, 560, 640, 720, 800, 900, 1000, 1100, 1220, 1340, 1600, 1900, 2300]
 }
 
 enum StyleSheet {

@@ -7,6 +7,7 @@ extension ReportDocument {
     public func writeMarkdown(to file: URL) throws {
         let pictures = file.deletingLastPathComponent().appendingPathComponent("pictures", isDirectory: true)
         try FileManager.default.createDirectory(at: pictures, withIntermediateDirectories: true)
+        let earlier = (try? String(contentsOf: file, encoding: .utf8)).map(Self.pictures) ?? []
         for figure in figures {
             let bytes =
                 switch figure.content {
@@ -16,6 +17,13 @@ extension ReportDocument {
             try AtomicFile.write(bytes, to: pictures.appendingPathComponent(figure.fileName))
         }
         try AtomicFile.write(Data(markdown(pictures: "pictures").utf8), to: file)
+        // Pictures of the last time that are not shown any more; files that are not ours stay.
+        for name in earlier.subtracting(figures.map(\.fileName)) { unlink(pictures.appendingPathComponent(name).path) }
+    }
+
+    /// The files in `pictures/` that a Markdown text of ours shows.
+    private static func pictures(in text: String) -> Set<String> {
+        Set(text.matches(of: /\]\(pictures\/([^\/()]+\.(?:svg|png))\)/).map { String($0.1) })
     }
 
     /// - Parameter pictures: folder of the figures' files, relative to the Markdown file.

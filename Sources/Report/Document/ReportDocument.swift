@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// A report as a list of blocks, to be written as one self-contained HTML file or as Markdown beside its pictures.
@@ -26,16 +27,22 @@ public struct ReportDocument: Sendable {
             case png(Data)
         }
 
-        /// The file's name in a folder, without extension; unique within a document.
-        public let name: String
+        /// The file's name in a folder, without extension. Other characters than letters, digits and a few signs become dashes.
+        public internal(set) var name: String
         /// Empty where the picture says all itself.
         public let caption: String
         public let content: Content
 
         public init(name: String, caption: String, content: Content) {
-            self.name = name
+            self.name = Self.fileName(for: name)
             self.caption = caption
             self.content = content
+        }
+
+        /// What a file may be called on every system, and in a link without quotation; short enough for one.
+        private static func fileName(for text: String) -> String {
+            let plain = String(text.map { $0.isASCII && ($0.isLetter || $0.isNumber) || "-_.=@,".contains($0) ? $0 : "-" })
+            return plain.count <= 120 ? plain : plain.prefix(60) + "-" + sha256(Data(text.utf8)).prefix(8) + "-" + plain.suffix(50)
         }
 
         var fileName: String {
@@ -47,12 +54,34 @@ public struct ReportDocument: Sendable {
     }
 
     public let title: String
-    public var blocks: [Block] = []
+    public private(set) var blocks: [Block] = []
 
     public init(title: String) { self.title = title }
 
-    public mutating func add(_ block: Block) { blocks.append(block) }
-    public mutating func add(_ more: [Block]) { blocks += more }
+    public mutating func add(_ block: Block) { add([block]) }
+    public mutating func add(_ more: [Block]) { blocks += more.map { named($0) } }
+
+    /// Names of files that are taken.
+    private var taken: Set<String> = []
+
+    /// The block with a number behind the names of its figures that are taken already, in whatever letters.
+    private mutating func named(_ block: Block) -> Block {
+        switch block {
+        case .figures(let figures):
+            return .figures(
+                figures.map { figure in
+                    var (figure, number) = (figure, 1)
+                    let name = figure.name
+                    while !taken.insert(figure.fileName.lowercased()).inserted {
+                        number += 1
+                        figure.name = "\(name)-\(number)"
+                    }
+                    return figure
+                })
+        case .details(let summary, let inner): return .details(summary, inner.map { named($0) })
+        default: return block
+        }
+    }
 
     /// All figures, those within details included.
     public var figures: [Figure] { Self.figures(blocks) }

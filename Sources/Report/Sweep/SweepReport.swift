@@ -107,6 +107,7 @@ public struct SweepReport {
     private static func pictures(
         _ results: SweepResults, in store: Store, besides others: Set<String>, ofAllSeeds: Bool
     ) -> [ReportDocument.Block] {
+        var problems: [String] = []
         func figures(ofRun place: Int) -> [ReportDocument.Figure] {
             let perArm = results.arms.map { arm in
                 arm.runs.indices.contains(place)
@@ -118,20 +119,22 @@ public struct SweepReport {
                 perArm.compactMap { pictures -> ReportDocument.Figure? in
                     guard i < pictures.count else { return nil }
                     let (arm, run, picture) = pictures[i]
-                    guard let bytes = try? Data(contentsOf: store.directory.appendingPathComponent(picture.path)) else {
+                    let bytes: Data
+                    do { bytes = try store.content(of: picture) } catch {
+                        problems.append("\(arm.label), seed \(run.seed): \(error)")
                         return nil
                     }
                     return ReportDocument.Figure(
-                        name: "\(run.id)-\(i)", caption: "\(arm.label), seed \(run.seed): \(picture.description)",
-                        content: .png(bytes))
+                        name: "\(picture.subject)-\(arm.label)-s\(run.seed)",
+                        caption: "\(arm.label), seed \(run.seed): \(picture.description)", content: .png(bytes))
                 }
             }
         }
         let first = figures(ofRun: 0)
-        guard !first.isEmpty else { return [] }
-        guard ofAllSeeds else { return [.heading("Pictures"), .figures(first)] }
-        let moreSeeds = (1..<max(1, results.arms.map(\.runs.count).max() ?? 1)).flatMap(figures)
-        return [.heading("Pictures"), .figures(first)] + (moreSeeds.isEmpty ? [] : [.details("Other seeds", [.figures(moreSeeds)])])
+        let moreSeeds = ofAllSeeds ? (1..<max(1, results.arms.map(\.runs.count).max() ?? 1)).flatMap(figures) : []
+        guard !(first + moreSeeds).isEmpty || !problems.isEmpty else { return [] }
+        return [.heading("Pictures"), .figures(first)] + (problems.isEmpty ? [] : [.paragraph("Left out:"), .list(problems)])
+            + (moreSeeds.isEmpty ? [] : [.details("Other seeds", [.figures(moreSeeds)])])
     }
 
     private static func allScores(_ results: SweepResults) -> Table {
@@ -145,6 +148,15 @@ public struct SweepReport {
                     })
         }
         return table
+    }
+}
+
+extension Artifact {
+    /// What it shows, in a word or two: "samples nocfg" of one described as "samples under 'nocfg'", else its file's name.
+    var subject: String {
+        let stem = URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
+        let quoted = description.split(separator: "'", omittingEmptySubsequences: false)
+        return quoted.count == 3 ? "\(stem)-\(quoted[1])" : stem
     }
 }
 

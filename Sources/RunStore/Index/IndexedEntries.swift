@@ -7,6 +7,8 @@ public struct IndexedRun: Sendable {
     public var status: Status
     public var artifacts: [Artifact]
     public var annotations: Annotations
+    /// What is wrong with the list of artifacts, which is empty then; nil: nothing.
+    public var damage: String?
 
     public init(run: RunRecord, status: Status, artifacts: [Artifact] = [], annotations: Annotations = Annotations()) {
         self.run = run
@@ -37,8 +39,12 @@ extension Store {
     /// The files of a run, or what the archive beside the store says of it; nil where there is no such run.
     public func entry(ofRun id: String) throws -> IndexedRun? {
         guard try isPresent(directory(ofRun: id)) else { return try archive?.run(id) }
-        return try IndexedRun(
-            run: run(id), status: status(ofRun: id), artifacts: artifacts(ofRun: id), annotations: annotations(ofRun: id))
+        var entry = try IndexedRun(run: run(id), status: status(ofRun: id), annotations: annotations(ofRun: id))
+        // No score depends on it, and the next `sweep run` writes it anew.
+        do { entry.artifacts = try artifacts(ofRun: id) } catch let error as InputError where error.isDamage {
+            entry.damage = "no pictures: \(error.message); 'prologue sweep run' writes it anew"
+        }
+        return entry
     }
 
     /// The files of a stage, or what the archive says of one that is not complete here; nil where there is no such stage.

@@ -134,6 +134,16 @@ extension Store {
         try RecordFile.read(file(Self.artifactsFile, id)) ?? []
     }
 
+    /// The bytes of a stage's picture. An `InputError` where it is not what the stage wrote.
+    public func content(of artifact: Artifact) throws -> Data {
+        let parts = artifact.path.split(separator: "/", maxSplits: 2).map(String.init)
+        guard parts.count == 3, parts[0] == "stages", !artifact.path.contains("..") else {
+            throw InputError(file: artifact.path, "is no file of a stage")
+        }
+        let file = try stage(id: parts[1]).verified(parts[2])
+        do { return try Data(contentsOf: file) } catch { throw InputError(file: file.path, cannot: "read", because: error) }
+    }
+
     public func setArtifacts(_ artifacts: [Artifact], ofRun id: String) throws {
         try RecordFile.write(artifacts, to: file(Self.artifactsFile, id))
     }

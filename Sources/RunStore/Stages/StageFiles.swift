@@ -83,6 +83,7 @@ extension StageHandle {
         guard try FileDigests.shared.digest(of: url) == expected else {
             throw FileSeal.mismatch(in: url, "is not what was written")
         }
+        if url.pathExtension == "h5" { try OpenMark.clear(url) }
     }
 
     private static func length(of url: URL) throws -> Int? {

@@ -217,6 +217,19 @@ extension RunSettings {
             if sampler.unconditional || guided, prior.labelDrop == 0 {
                 found.append(Conflict(paths: ["prior.label_drop", path], message: Self.untrained(path)))
             }
+            if !sampler.unconditional, prior.labelDrop == 1 {
+                found.append(Conflict(paths: ["prior.label_drop", path], message: Self.classless(path)))
+            }
+        }
+        if prior.labelDrop == 1 {
+            let others = [
+                (resample.enabled && !resample.unconditional, "resample.unconditional"), (tuning.enabled, "tuning.enabled"),
+                (!prior.snapshots.isEmpty && prior.from == nil && tokenizer.variant.joint != .prior, "prior.snapshots"),
+                (semantics.enabled, "semantics.enabled"),
+            ]
+            for (isUsed, path) in others where isUsed {
+                found.append(Conflict(paths: ["prior.label_drop", path], message: Self.classless(path)))
+            }
         }
         if prior.labelDrop == 0 {
             // Candidates of scale 0 and 1 are drawn without guidance.
@@ -235,5 +248,9 @@ extension RunSettings {
 
     private static func untrained(_ path: String) -> String {
         "\(path) needs the unconditional label, which is never trained with prior.label_drop 0"
+    }
+
+    private static func classless(_ path: String) -> String {
+        "\(path) draws with the class, which is never trained with prior.label_drop 1; unconditional: true draws without it"
     }
 }

@@ -34,7 +34,7 @@ struct YAMLReader {
         let file = shownPath(url)
         let data: Data
         do {
-            // Nothing is read of an empty file.
+            // The parser gives no document for an empty file.
             data = try FileHandle(forReadingFrom: url).read(upToCount: mostBytes + 1) ?? Data()
         } catch {
             throw InputError(file: file, "cannot be read: no such file, or no permission")
@@ -48,11 +48,11 @@ struct YAMLReader {
 
     /// An empty text is null.
     static func parse(_ text: String, source: Source) throws -> SourceValue {
-        // A mark of the byte order says nothing in UTF-8.
+        // UTF-8 needs no byte order mark; one is skipped.
         let text = text.hasPrefix("\u{FEFF}") ? String(text.dropFirst()) : text
         try refuseAliasKeys(text, source)
         do {
-            // Scalars are told apart here, not there.
+            // The parser would use YAML 1.1's types; `YAMLScalar` decides instead.
             guard let root = try Yams.compose(yaml: text, .basic) else { return .plain(.null, at: source.place(nil)) }
             var reader = YAMLReader(source: source)
             return try reader.convert(root)

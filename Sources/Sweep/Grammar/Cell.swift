@@ -30,7 +30,7 @@ public struct Cell: Sendable, Equatable {
 }
 
 /// An axis and one of its values.
-public struct Choice: Sendable, Equatable {
+public struct Choice: Sendable, Hashable {
     /// A dotted path, or the name of a named axis (`arm` for `arms`).
     public let axis: String
     public let value: JSONValue

@@ -58,7 +58,7 @@ struct SweepDocument {
         try self.init(loading: url, below: [], FileBudget())
     }
 
-    /// Files that are based on files that are based on files are read as often as they are named.
+    /// A limit on bases of bases: each file is read as often as it is named, which can grow exponentially.
     private final class FileBudget {
         var left = 200
     }

@@ -52,7 +52,7 @@ struct IndexBench {
 
     private struct Question {
         let name: String
-        /// The same for the program.
+        /// The command that answers the same question.
         let arguments: [String]
         /// Returns how many were found.
         let ask: (RunIndex) throws -> Int
@@ -109,7 +109,7 @@ struct IndexBench {
         process.executableURL = Bundle.main.executableURL
         process.arguments = arguments + ["--store", folder.path]
         process.standardOutput = FileHandle.nullDevice
-        // It says there that it shows the newest 100.
+        // Its note that only the newest 100 runs are shown.
         process.standardError = FileHandle.nullDevice
         try process.run()
         process.waitUntilExit()

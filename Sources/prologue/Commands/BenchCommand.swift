@@ -108,7 +108,7 @@ struct BenchCommand: ParsableCommand {
         let folder =
             keep.map { URL(fileURLWithPath: $0, isDirectory: true) }
             ?? FileManager.default.temporaryDirectory.appendingPathComponent("index-bench-\(UUID().uuidString)")
-        // It would be filled over what is there.
+        // An existing folder would be overwritten.
         guard !FileManager.default.fileExists(atPath: folder.path) else {
             throw InputError(file: folder.path, "is there already; --keep wants a new folder")
         }

@@ -17,6 +17,7 @@ struct CompareCommand: AsyncParsableCommand {
               prologue compare Experiments/01-quickstart/sweep.yaml
               prologue compare sweep.yaml --metric gfid.nocfg --metric probe.top1 --markdown
               prologue compare sweep.yaml --rows tokenizer.variant --columns seed --latex
+              prologue compare sweep.yaml --latex --differences
               prologue compare --where "tags.paper" --metric gfid.nocfg
             """)
 
@@ -36,7 +37,8 @@ struct CompareCommand: AsyncParsableCommand {
     var select: String?
     @Flag(help: "Put values measured under different protocols in one column; which is which is said below.")
     var mixProtocols = false
-    @Flag(help: "With --csv: the differences to the baseline instead of the scores.") var differences = false
+    @Flag(help: "With --csv: the differences to the baseline instead of the scores; with --latex: as a second table.")
+    var differences = false
     @OptionGroup var store: StoreOptions
     @OptionGroup var archive: ArchiveOptions
     @OptionGroup var output: TableOptions
@@ -49,7 +51,9 @@ struct CompareCommand: AsyncParsableCommand {
             throw ValidationError("--only and --set are for sweep files; write conditions into --where")
         }
         if file != nil, baseline != nil { throw ValidationError("--baseline is for --where; a sweep file has compare.baseline") }
-        if differences, output.format != .csv { throw ValidationError("--differences is for --csv; other formats show both") }
+        if differences, output.format != .csv, output.format != .latex {
+            throw ValidationError("--differences is for --csv and --latex; other formats show both tables")
+        }
     }
 
     func run() async throws {
@@ -92,22 +96,31 @@ struct CompareCommand: AsyncParsableCommand {
             print(JSONValue.object(members).pretty, terminator: "")
         case .csv:
             output.show(differences ? comparison.differences : comparison.table)
-        default:
+        case .latex:
+            output.show(comparison.table)
+            if differences, !comparison.differences.rows.isEmpty {
+                print("\n\\bigskip\n")
+                output.show(comparison.shownDifferences)
+                for sentence in comparison.verdicts { print("\n" + latexNote(sentence)) }
+            }
+            print("\n" + latexNote(comparison.noise))
+        case .markdown:
+            output.show(comparison.table)
+            if !comparison.shownDifferences.rows.isEmpty {
+                print()
+                output.show(comparison.shownDifferences)
+            }
+            for sentence in comparison.verdicts + [comparison.noise] { print("\n" + escapedForMarkdown(sentence)) }
+        case nil:
             output.show(comparison.table)
             print()
             if !comparison.shownDifferences.rows.isEmpty {
                 output.show(comparison.shownDifferences)
                 print()
             }
-            for sentence in comparison.verdicts { print(plain(sentence)) }
-            // In Markdown and LaTeX the sentence goes below the table it belongs to as it is.
-            print(plain(comparison.noise))
-            if output.format == nil, file != nil { SweepCommand.printPictures(results, in: try Store(directory: store.directory)) }
+            for sentence in comparison.verdicts { print(sentence.printable()) }
+            print(comparison.noise)
+            if file != nil { SweepCommand.printPictures(results, in: try Store(directory: store.directory)) }
         }
-    }
-
-    private func plain(_ sentence: String) -> String {
-        guard output.format == .latex else { return sentence }
-        return sentence.replacing("%", with: "\\%").replacing("_", with: "\\_").replacing("±", with: "$\\pm$") + "\n"
     }
 }

@@ -43,7 +43,7 @@ extension RunsCommand {
             output.show(table, json: json(difference))
         }
 
-        /// Values as what they are, which a table of texts cannot say.
+        /// Values with their JSON types; the table shows all of them as texts.
         private func json(_ difference: RunDifference) -> JSONValue {
             .array(
                 difference.rows.map { row in

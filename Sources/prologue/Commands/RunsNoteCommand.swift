@@ -51,7 +51,7 @@ extension RunsCommand {
             show(sweep, try store.notes(ofSweep: sweep))
         }
 
-        /// Adds or takes away what was asked for; whether anything was.
+        /// Adds and removes tags and notes as asked; returns whether anything was asked for.
         private func edit(
             called name: String, notes: [Annotations.Note], _ write: (@escaping (inout [Annotations.Note]) -> Void) throws -> Void
         ) throws -> Bool {

@@ -69,7 +69,7 @@ extension RunsCommand {
 }
 
 extension Table {
-    /// The answer to a question that was asked in words: columns are numbers where all their values are.
+    /// The result of a query as a table: a column whose values are all numbers is a column of numbers.
     init(columns: [String], rows: [[JSONValue]]) {
         var names: [String] = []
         for name in columns {

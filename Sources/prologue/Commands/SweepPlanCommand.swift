@@ -28,7 +28,7 @@ extension SweepCommand {
         func run() throws {
             let context = try store.context(archive: archive, beside: sweep.file)
             let plan = try SweepRunner(sweep.load(), context).plan {
-                MachineRate(of: context.machine, in: context.store)
+                MachineRate(of: context.machine, in: context.store) { complain("note: \($0)") }
             }
             let summary = PlanSummary(plan)
             if output.format == nil, !stages, store.quiet || plan.total.count == 0 {

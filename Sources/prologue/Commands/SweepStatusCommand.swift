@@ -68,7 +68,7 @@ extension SweepCommand {
                 let stages = cell.stages.map { "\(cell.stagesDone ?? 0)/\($0)" }
                 if cell.work.isEmpty {
                     table.add([
-                        .text(cell.name), .text(cell.state.rawValue), text(stages), .missing, .missing, .missing, .missing,
+                        .text(cell.shortName), .text(cell.state.rawValue), text(stages), .missing, .missing, .missing, .missing,
                         .text(words(of: cell)),
                     ])
                 }
@@ -78,7 +78,7 @@ extension SweepCommand {
                     let values = names.prefix(4)
                         .map { "\($0) \(String(format: "%.4g", work.values[$0] ?? .nan))" }.joined(separator: ", ")
                     table.add([
-                        .text(line == 0 ? cell.name : ""), .text(line == 0 ? cell.state.rawValue : ""),
+                        .text(line == 0 ? cell.shortName : ""), .text(line == 0 ? cell.state.rawValue : ""),
                         text(line == 0 ? stages : nil), .text(work.role),
                         .text(work.steps.map { "\(work.step)/\($0)" } ?? "\(work.step)"), .number(work.rate),
                         text(work.secondsLeft.map(Units.time)), .text(values.isEmpty ? words(of: cell) : values),
@@ -88,6 +88,7 @@ extension SweepCommand {
             let counts = RunStore.Status.State.allCases.compactMap { state in
                 status.counts[state].map { "\($0) \(state.rawValue)" }
             }
+            for note in status.notes { table.add(footnote: note) }
             table.add(footnote: counts.joined(separator: ", "))
             table.add(footnote: sentence(status.overall))
             if let note = status.note { table.add(footnote: note) }
@@ -117,6 +118,7 @@ extension SweepCommand {
         private static func json(_ status: SweepStatus) -> JSONValue {
             [
                 "sweep": .string(status.sweep), "archive": status.note.map(JSONValue.string) ?? .null,
+                "notes": .array(status.notes.map { .string($0) }),
                 "cells": .array(
                     status.cells.map { cell in
                         var members: [String: JSONValue] = [

@@ -295,7 +295,7 @@ struct SemanticsFigures {
     private func firstPictures(_ name: String, of file: String) -> [ReportDocument.Figure] {
         results.arms.compactMap { arm in
             guard let run = arm.runs.first, let picture = run.pictures.first(where: { $0.path.hasSuffix("/\(file)") }),
-                let bytes = try? Data(contentsOf: store.directory.appendingPathComponent(picture.path))
+                let bytes = try? store.content(of: picture)
             else { return nil }
             return ReportDocument.Figure(
                 name: "semantics-\(name)-\(arm.label)", caption: "\(arm.label), seed \(run.seed): \(picture.description)",

@@ -1,30 +1,31 @@
-import Files
 import Foundation
 
 /// The store's JSON files: readable, in key order, written atomically, dates as `2026-11-21T15:30:12Z`.
 ///
 /// The last member of a record is the SHA-256 of the text without it, so that a changed digit is noticed when the record is
 /// read. A record that another program has written anew has no such line, and is taken as it is.
-enum RecordFile {
-    static var encoder: JSONEncoder {
+public enum RecordFile {
+    public static var encoder: JSONEncoder {
         let encoder = JSONEncoder()
         encoder.dateEncodingStrategy = .iso8601
         return encoder
     }
 
-    static var decoder: JSONDecoder {
+    public static var decoder: JSONDecoder {
         let decoder = JSONDecoder()
         decoder.dateDecodingStrategy = .iso8601
         return decoder
     }
 
-    static func write(_ value: some Encodable, to url: URL) throws {
-        let text = try JSONValue(parsing: encoder.encode(value)).pretty
-        try AtomicFile.write(sealed(Data(text.utf8)), to: url)
+    /// Lists are written as the member `entries` of an object, which has a place for the checksum.
+    public static func write(_ value: some Encodable, to url: URL) throws {
+        var json = try JSONValue(parsing: encoder.encode(value))
+        if case .array = json { json = ["entries": json] }
+        try AtomicFile.write(sealed(Data(json.pretty.utf8)), to: url)
     }
 
     /// The record at `url`, nil where there is no file. An `InputError` says whether it is damaged or cannot be read.
-    static func read<Value: Decodable>(_ url: URL, as type: Value.Type = Value.self) throws -> Value? {
+    public static func read<Value: Decodable>(_ url: URL, as type: Value.Type = Value.self) throws -> Value? {
         let data: Data
         do { data = try Data(contentsOf: url) } catch {
             guard try isPresent(url) else { return nil }
@@ -34,7 +35,9 @@ enum RecordFile {
             throw InputError(file: url.path, isDamage: true, "is damaged: its content does not match its checksum")
         }
         do {
-            return try decoder.decode(type, from: data)
+            // Lists of earlier versions stand by themselves.
+            let isWrapped = type is any List.Type && data.first { !" \n\r\t".utf8.contains($0) } == UInt8(ascii: "{")
+            return isWrapped ? try decoder.decode(Entries<Value>.self, from: data).entries : try decoder.decode(type, from: data)
         } catch let DecodingError.keyNotFound(key, _) {
             throw InputError(file: url.path, isDamage: true, "lacks the key '\(key.stringValue)'")
         } catch let DecodingError.typeMismatch(expected, context), let DecodingError.valueNotFound(expected, context) {
@@ -45,7 +48,21 @@ enum RecordFile {
         }
     }
 
-    static func makeDirectory(_ url: URL) throws {
+    /// What a cache keeps; nil where there is nothing, or nothing that can be read, which `say` is told of.
+    public static func readCache<Value: Decodable>(_ url: URL, as type: Value.Type = Value.self, say: (String) -> Void) -> Value? {
+        do { return try read(url) } catch {
+            say("\(error); it is made again")
+            return nil
+        }
+    }
+
+    /// Keeps what can be made again. Where nothing can be written it is made again next time.
+    public static func writeCache(_ value: some Encodable, to url: URL) {
+        try? FileManager.default.createDirectory(at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+        try? write(value, to: url)
+    }
+
+    public static func makeDirectory(_ url: URL) throws {
         do {
             try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
         } catch {
@@ -54,7 +71,10 @@ enum RecordFile {
     }
 
     /// The names in a folder, sorted, hidden ones left out; empty where there is no folder.
-    static func names(in folder: URL) throws -> [String] { try Files.names(in: folder).filter { !$0.hasPrefix(".") } }
+    public static func names(in folder: URL) throws -> [String] { try Files.names(in: folder).filter { !$0.hasPrefix(".") } }
+
+    /// `entries` of a list that was written with its checksum.
+    private struct Entries<Value: Decodable>: Decodable { let entries: Value }
 
     // MARK: Checksum
 
@@ -79,3 +99,6 @@ enum RecordFile {
         return Data(sha256(content + end).utf8) == line.dropFirst(mark.count).prefix(64)
     }
 }
+
+private protocol List {}
+extension Array: List {}
