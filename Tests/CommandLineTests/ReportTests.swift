@@ -74,7 +74,8 @@ import Testing
         let pictures = text.matches(of: /\]\((pictures\/[^)]+)\)/).map { String($0.1) }
         #expect(pictures.count >= 12)
         // Called by what they show and by the arm's short name.
-        #expect(pictures.contains("pictures/samples-nocfg-prologue-s0.png") && pictures.contains("pictures/reconstructions-baseline-s0.png"))
+        #expect(
+            pictures.contains("pictures/samples-nocfg-prologue-s0.png") && pictures.contains("pictures/reconstructions-baseline-s0.png"))
         #expect(Set(pictures).count == pictures.count)
         // What an earlier report showed and this one does not is taken away; other files stay.
         let other = folder.appendingPathComponent("pictures/mine.png")

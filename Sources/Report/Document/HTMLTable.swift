@@ -1,14 +1,16 @@
 extension Table {
     /// A `<table>` that can be read at every width; the best values are bold.
     ///
-    /// One with many columns and few rows is set on its side where that fits a page; what does not fit is cut into several,
-    /// each with the first column. Where one is still wider than the page, which the page's own width decides, its rows
+    /// One with many columns and few rows is set on its side where that fits a page; numbers that do not fit are cut into several
+    /// tables, each with the first column. Where one is still wider than the page, which the page's own width decides, its rows
     /// become lists of "heading: value".
     public func html() -> String {
         let plain = withoutSharedCount
         if plain.width <= Self.page { return plain.upright() }
         if let turned = plain.transposed, turned.width <= Self.page { return turned.upright() }
-        return plain.parts.map { $0.upright() }.joined(separator: "\n")
+        // Texts of a row belong together.
+        let isNumeric = columns.count { $0.alignment == .right } * 3 > columns.count * 2
+        return isNumeric ? plain.parts.map { $0.upright() }.joined(separator: "\n") : plain.upright()
     }
 
     /// What a page has room for on a common screen of 1400 pixels.
