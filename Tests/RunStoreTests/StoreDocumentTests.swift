@@ -14,11 +14,14 @@ import Testing
         try withTemporaryFolder { folder in
             let example = try ExampleStore(in: folder.appendingPathComponent("results/store"))
             _ = try RunIndex(example.store)
+            try RunArchive.write(
+                example.runs.map(\.id), of: "sweep", in: example.store, to: folder.appendingPathComponent("sweep.runs.zip"))
             let outputs = try blocks("python").map { try python("import os, sys\nos.chdir(sys.argv[1])\n" + $0, folder.path) }
-            #expect(outputs.count == 2)
+            #expect(outputs.count == 3)
             let last = outputs[0].split(separator: "\n").last?.split(separator: " ").compactMap { Double($0) }
             #expect(outputs[0].hasPrefix("step") && last == [5, 5, 0.2])
             #expect(outputs[1].contains("13.0") && outputs[1].contains("gfid.nocfg"))
+            #expect(outputs[2].contains("fashion-cnn") && outputs[2].contains("'gfid.nocfg': 13.5"))
         }
     }
 
