@@ -59,7 +59,8 @@ let package = Package(
             ]),
         .target(name: "Sweep", dependencies: ["Files", "Metrics", "Settings", .product(name: "Yams", package: "Yams")]),
 
-        .target(name: "Verification", dependencies: ["TensorCore", "NN", "Models", "Settings", "Files", "Evaluation"]),
+        .target(
+            name: "Verification", dependencies: ["TensorCore", "Accelerators", "PJRT", "NN", "Models", "Settings", "Files", "Evaluation"]),
 
         // The experiments.
         .target(
@@ -73,7 +74,8 @@ let package = Package(
         .executableTarget(
             name: "prologue",
             dependencies: [
-                "Files", "Metrics", "TensorCore", "NN", "Models", "Evaluation", "RunStore", "Settings", "Sweep", "Experiment",
+                "Files", "Metrics", "TensorCore", "Accelerators", "NN", "Models", "Evaluation", "RunStore", "Settings", "Sweep",
+                "Experiment",
                 "Report", "Verification",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -82,8 +84,8 @@ let package = Package(
         // What tests of several targets need: the Python that results are compared with, temporary folders.
         .target(name: "TestSupport", dependencies: ["Files", "PJRT"], path: "Tests/TestSupport"),
         .testTarget(name: "TensorCoreTests", dependencies: ["CKernels", "Accelerators", "NN", "Settings", "Files", "TestSupport"]),
-        .testTarget(name: "ModelsTests", dependencies: ["Models", "Settings", "Files", "TestSupport"]),
-        .testTarget(name: "VerificationTests", dependencies: ["Verification", "Models", "Files", "TestSupport"]),
+        .testTarget(name: "ModelsTests", dependencies: ["Accelerators", "Models", "Settings", "Files", "TestSupport"]),
+        .testTarget(name: "VerificationTests", dependencies: ["Verification", "Accelerators", "Models", "Files", "TestSupport"]),
         .testTarget(name: "ImageDataTests", dependencies: ["Archives", "ImageData", "Files", "TestSupport"]),
         .testTarget(name: "ArchivesTests", dependencies: ["Archives", "Files", "TestSupport"]),
         .testTarget(name: "FilesTests", dependencies: ["Files", "TestSupport"]),

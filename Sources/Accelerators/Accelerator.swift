@@ -27,7 +27,7 @@ public final class Accelerator {
     }
 
     public func compile(_ program: TracedProgram) throws -> CompiledProgram {
-        try CompiledProgram(program, client.compile(program.text))
+        try CompiledProgram(program, client.compile(program.text(for: client.platform)))
     }
 
     // MARK: Values to the device
@@ -42,8 +42,12 @@ public final class Accelerator {
 
     /// What a program's stream is to draw as.
     public func copy(_ stream: RandomStream) throws -> Buffer {
-        let words = TracedStream.words(of: stream)
-        return try .of(words, .uint32, shape: [words.count], on: device, of: client)
+        try copy(words: TracedStream.words(of: stream))
+    }
+
+    /// Key or steps of streams.
+    public func copy(words: [UInt32]) throws -> Buffer {
+        try .of(words, .uint32, shape: [words.count], on: device, of: client)
     }
 }
 

@@ -60,8 +60,8 @@ public struct ARInput {
     public let targets: TokenTensor
     /// BOS labels, [B].
     public let labels: TokenTensor
-    /// For each sequence, whether all its visual inputs become EOS (visual dropout); empty: none.
-    public var visualDropped: [Bool] = []
+    /// For each sequence, [B], whether all its visual inputs become EOS (visual dropout), 0 or 1; nil: none.
+    public var visualDropped: TokenTensor?
     /// P of the prologue quantizer, [B, K, codes]: prologue inputs become straight-through lookups (step A).
     public var prologueProbabilities: Tensor?
     /// P of a coupled visual quantizer, [B, N, codes]: visual inputs become straight-through lookups (method §3.10,
@@ -74,7 +74,8 @@ public struct ARInput {
     ) {
         self.targets = targets
         self.labels = labels
-        self.visualDropped = visualDropped
+        self.visualDropped =
+            visualDropped.isEmpty ? nil : TokenTensor(visualDropped.map { $0 ? 1 : 0 }, shape: [visualDropped.count])
         self.prologueProbabilities = prologueProbabilities
         self.visualProbabilities = visualProbabilities
     }
@@ -87,32 +88,17 @@ extension SequenceLayout {
             indices.shape.last == prologueTokens + visualTokens,
             "indices \(indices.shape) are not [batch, \(prologueTokens) + \(visualTokens)]")
         guard hasPrologue else { return indices }
-        let (batch, k, width) = (indices.shape[0], prologueTokens, prologueTokens + visualTokens)
-        let between = hasEOS ? [Int32(eos)] : []
-        var ids: [Int32] = []
-        ids.reserveCapacity(batch * length)
-        for b in 0..<batch {
-            ids += indices.ids[b * width..<b * width + k].map { $0 + Int32(visualCodes) }
-            ids += between
-            ids += indices.ids[b * width + k..<(b + 1) * width]
-        }
-        return TokenTensor(ids, shape: [batch, length])
+        let (k, width) = (prologueTokens, prologueTokens + visualTokens)
+        let between = hasEOS ? [TokenTensor(repeating: Int32(eos), shape: [indices.shape[0], 1])] : []
+        return concatTokens([sliceTokens(indices, 0..<k) + visualCodes] + between + [sliceTokens(indices, k..<width)])
     }
 
     /// Visual indices [B, N] of id sequences [B, T].
-    public func visualIndices(_ ids: TokenTensor) -> TokenTensor { slice(ids, visualStart..<length, minus: 0) }
+    public func visualIndices(_ ids: TokenTensor) -> TokenTensor { sliceTokens(ids, visualStart..<length) }
 
     /// Prologue indices [B, K] of id sequences [B, T].
     public func prologueIndices(_ ids: TokenTensor) -> TokenTensor {
-        slice(ids, 0..<prologueTokens, minus: visualCodes)
-    }
-
-    private func slice(_ ids: TokenTensor, _ range: Range<Int>, minus offset: Int) -> TokenTensor {
-        let batch = ids.shape[0]
-        let kept = (0..<batch).flatMap { b in
-            ids.ids[b * length + range.lowerBound..<b * length + range.upperBound].map { $0 - Int32(offset) }
-        }
-        return TokenTensor(kept, shape: [batch, range.count])
+        sliceTokens(ids, 0..<prologueTokens) + -visualCodes
     }
 }
 
@@ -203,31 +189,25 @@ public struct ARModel {
             input.targets.shape == [batch, length] && input.labels.shape == [batch],
             "targets \(input.targets.shape) and labels \(input.labels.shape) do not fit a sequence of \(length)")
         require(
-            input.visualDropped.isEmpty || layout.hasEOS && input.visualDropped.count == batch,
-            "visual dropout of \(input.visualDropped.count) sequences needs an EOS token and a batch of as many")
+            input.visualDropped.map { layout.hasEOS && $0.count == batch } ?? true,
+            "visual dropout of \(input.visualDropped?.count ?? 0) sequences needs an EOS token and a batch of as many")
         let table = table(on: tape)
         let start = embedding(input.labels.reshaped([batch, 1]), table: bos(on: tape))
         if let probabilities = input.visualProbabilities {
             require(!layout.hasPrologue, "visual tokens are coupled only where there is no prologue")
-            let ids = TokenTensor(
-                (0..<batch).flatMap { input.targets.ids[$0 * length..<($0 + 1) * length - 1] },
-                shape: [batch, length - 1])
             return concatTokens([
                 start,
-                straightThroughEmbedding(sliceTokens(probabilities, 0..<length - 1), ids: ids, table: table),
+                straightThroughEmbedding(
+                    sliceTokens(probabilities, 0..<length - 1), ids: sliceTokens(input.targets, 0..<length - 1), table: table),
             ])
         }
         // With P, the prologue's inputs are looked up apart so that their gradient goes to P.
         let plainStart = input.prologueProbabilities == nil ? 0 : layout.prologueTokens
-        var ids: [Int32] = []
-        ids.reserveCapacity(batch * (length - 1 - plainStart))
-        for b in 0..<batch {
-            let dropped = !input.visualDropped.isEmpty && input.visualDropped[b]
-            for i in plainStart..<length - 1 {
-                ids.append(dropped && i >= layout.visualStart ? Int32(layout.eos) : input.targets.ids[b * length + i])
-            }
+        var ids = sliceTokens(input.targets, plainStart..<length - 1)
+        if let dropped = input.visualDropped {
+            ids = ids.replacing(where: dropped, from: layout.visualStart - plainStart, by: layout.eos)
         }
-        let plain = embedding(TokenTensor(ids, shape: [batch, length - 1 - plainStart]), table: table)
+        let plain = embedding(ids, table: table)
         guard let probabilities = input.prologueProbabilities else { return concatTokens([start, plain]) }
         let prologue = straightThroughEmbedding(
             probabilities, ids: layout.prologueIndices(input.targets),

@@ -10,14 +10,7 @@ public struct Encoding {
     /// Prologue then visual indices, each in its own codebook, [B, K + N].
     public var indices: TokenTensor {
         guard let prologue else { return visual.indices }
-        let (batch, k, n) = (visual.indices.shape[0], prologue.indices.shape[1], visual.indices.shape[1])
-        var ids: [Int32] = []
-        ids.reserveCapacity(batch * (k + n))
-        for b in 0..<batch {
-            ids += prologue.indices.ids[b * k..<(b + 1) * k]
-            ids += visual.indices.ids[b * n..<(b + 1) * n]
-        }
-        return TokenTensor(ids, shape: [batch, k + n])
+        return concatTokens([prologue.indices, visual.indices])
     }
 }
 

@@ -67,6 +67,44 @@ public final class AdamW {
         return report
     }
 
+    /// What a program that `trace` has made is told about its next update, which is counted here.
+    public func numbers(rate: Double) -> Tensor {
+        // With a rate of 0 nothing changes, whatever the other numbers are.
+        if rate > 0 { steps += 1 }
+        let n = Double(max(1, steps))
+        let numbers = [rate, 1 - pow(settings.beta1, n), 1 - pow(settings.beta2, n), averageRate]
+        return Tensor(numbers.map(Float.init), shape: [TracedAdamW.numberCount])
+    }
+
+    /// Makes one update a part of a program: `parameters` are its inputs `NAME/value/…`, as `ParameterSource.program` makes them,
+    /// and what is in `state` comes in and goes out under the names there, after `NAME/`. The input `NAME/numbers` is given
+    /// `numbers(rate:)`.
+    ///
+    /// - Returns: the global norm of the gradients and how many entries of them were not finite, [1] each.
+    public static func trace(
+        _ parameters: [Parameter], _ settings: OptimizerSettings, averageHalfLife: Double? = nil, _ tape: Tape, in program: Program,
+        name: String, gradientScale: Double = 1
+    ) -> (norm: Tensor, replaced: Tensor) {
+        let gradients = parameters.map { tape.gradient(of: $0) }
+        let (whole, replaced) = program.gradientNorm(of: gradients.compactMap { $0 })
+        let norm = Float(gradientScale) * whole
+        let update = TracedAdamW(
+            program, beta1: settings.beta1, beta2: settings.beta2, epsilon: settings.epsilon,
+            numbers: program.input("\(name)/numbers", [TracedAdamW.numberCount]), norm: norm, clip: settings.clip, scale: gradientScale)
+        for (parameter, gradient) in zip(parameters, gradients) {
+            func input(_ kind: String) -> Tensor { program.input("\(name)/\(kind)/\(parameter.name)", parameter.shape) }
+            let next = update(
+                parameter.value, moments: (input("moment1"), input("moment2")),
+                average: averageHalfLife.map { _ in input("average") }, gradient: gradient,
+                decay: decays(parameter) ? settings.weightDecay : 0)
+            let outputs = [("value", next.value), ("moment1", next.moments.0), ("moment2", next.moments.1)]
+            for (kind, tensor) in outputs + (next.average.map { [("average", $0)] } ?? []) {
+                program.output("\(name)/\(kind)/\(parameter.name)", tensor)
+            }
+        }
+        return (norm, replaced)
+    }
+
     /// The average starts quickly: the share kept is min(2^(−1/half-life), (1+s)/(10+s)) at update s.
     private var averageRate: Double {
         guard let halfLife = averageHalfLife else { return 0 }

@@ -8,6 +8,8 @@ public enum ParameterSource {
     case unfilled
     /// Names and shapes alone, without memory: models of any size can be counted and compared with files.
     case meta
+    /// Inputs of a program, named as the parameters with a prefix: what the model computes becomes a part of that program.
+    case program(Program, prefix: String)
 }
 
 /// Makes the parameters of a model under their released names, in order.
@@ -31,7 +33,7 @@ public final class ParameterBuilder {
     public func normal(
         _ name: String, _ shape: Shape, mean: Float = 0, deviation: Float = deviation, scale: Float = 1
     ) -> Parameter {
-        guard case .random(var stream) = source else { return add(name, withoutValues(shape)) }
+        guard case .random(var stream) = source else { return add(name, withoutValues(name, shape)) }
         let value = Tensor(shape) { (mean + max(-2, min(2, stream.normal() * deviation))) * scale }
         source = .random(stream)
         return add(name, value)
@@ -39,7 +41,7 @@ public final class ParameterBuilder {
 
     public func zeros(_ name: String, _ shape: Shape) -> Parameter {
         if case .random = source { return add(name, .zeros(shape)) }
-        return add(name, withoutValues(shape))
+        return add(name, withoutValues(name, shape))
     }
 
     /// Values of `shape` that belong to the model and are not learned: made where the model has values.
@@ -47,8 +49,12 @@ public final class ParameterBuilder {
         if case .meta = source { Tensor(meta: shape) } else { make() }
     }
 
-    private func withoutValues(_ shape: Shape) -> Tensor {
-        if case .meta = source { Tensor(meta: shape) } else { Tensor(uninitialized: shape) }
+    private func withoutValues(_ name: String, _ shape: Shape) -> Tensor {
+        switch source {
+        case .meta: Tensor(meta: shape)
+        case .program(let program, let prefix): program.input(prefix + name, shape)
+        case .random, .unfilled: Tensor(uninitialized: shape)
+        }
     }
 
     private func add(_ name: String, _ value: Tensor) -> Parameter {

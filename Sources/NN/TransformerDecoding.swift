@@ -43,11 +43,9 @@ public struct TransformerDecoder: StepDecoder {
     }
 
     /// The next token's x [rows, 1, D] → its output [rows, 1, D]; the cache grows by one.
-    fileprivate func step(_ x: Tensor, cache: KeyValueCache) -> Tensor {
-        require(
-            x.shape == [cache.rows, 1, shape.width] && cache.length < cache.capacity,
-            "decoding \(x.shape) at \(cache.length) does not fit a cache of \(cache.rows) rows, \(cache.capacity) tokens")
-        let position = table.token(cache.length)
+    package func step(_ x: Tensor, cache: any DecodingCache) -> Tensor {
+        require(x.shape == [cache.rows, 1, shape.width], "decoding \(x.shape) does not fit a cache of \(cache.rows) rows")
+        let position = cache.position(in: table)
         var x = x
         for (index, layer) in layers.enumerated() {
             let mixed = attend(
@@ -62,7 +60,7 @@ public struct TransformerDecoder: StepDecoder {
     }
 
     private func attend(
-        _ x: Tensor, _ attention: SelfAttention, _ position: RotaryTable, _ cache: KeyValueCache, _ layer: Int
+        _ x: Tensor, _ attention: SelfAttention, _ position: RotaryTable, _ cache: any DecodingCache, _ layer: Int
     ) -> Tensor {
         let q = rotaryNorm(
             attention.toQueries(x, on: nil), weight: attention.queryNorm.value, table: position, heads: shape.heads)

@@ -1,6 +1,7 @@
 import Files
 import Foundation
 import Models
+import NN
 import Settings
 import TensorCore
 
@@ -85,7 +86,8 @@ struct PackModel {
     let tokenizer: Tokenizer
     let ar: ARModel
 
-    init(_ description: PackDescription, _ file: SafetensorsFile) throws {
+    /// - Parameter program: whose inputs the parameters are, instead of having the values of the file.
+    init(_ description: PackDescription, _ file: SafetensorsFile, in program: Program? = nil) throws {
         func layers(_ prefix: String) -> Int {
             Set(file.names.filter { $0.hasPrefix(prefix) }.map { $0.dropFirst(prefix.count).prefix { $0 != "." } }).count
         }
@@ -106,7 +108,8 @@ struct PackModel {
             decoder: decoder, codeWidth: description.zdim, codebook: description.vis,
             prologueTokens: description.zlen, prologueCodebook: description.sem, labels: description.classes)
         config.condDim = try file.shape("encoder.enc.cond_proj.1.weight")[0]
-        tokenizer = Tokenizer(config, seed: 0)
+        func source(_ name: String) -> ParameterSource { program.map { .program($0, prefix: "\(name)/value/") } ?? .unfilled }
+        tokenizer = Tokenizer(config, parameters: source("autoencoder"))
         var arConfig = ARConfig(
             layout: config.layout,
             network: .init(
@@ -115,8 +118,8 @@ struct PackModel {
             labels: description.classes)
         arConfig.tied = !file.contains("ar.ar_model.out.weight")
         arConfig.conditionWidth = try file.shape("ar.ar_model.cond_proj.1.weight")[0]
-        ar = ARModel(arConfig, stream: RandomStream(seed: 0, "ar/initial"))
-        try load(file)
+        ar = ARModel(arConfig, parameters: source("prior"))
+        if program == nil { try load(file) }
     }
 
     /// All parameters with the prefixes of the pack's keys.
@@ -125,6 +128,11 @@ struct PackModel {
             ("encoder.", tokenizer.encoder.parameters), ("decoder.", tokenizer.decoder.parameters),
             ("ar.", ar.parameters),
         ]
+    }
+
+    /// What each optimiser trains, by its name.
+    var optimized: [(name: String, parameters: [Parameter])] {
+        [("autoencoder", tokenizer.parameters), ("prior", ar.parameters)]
     }
 
     func load(_ file: SafetensorsFile) throws {

@@ -144,7 +144,7 @@ extension BFloat16Tests {
             }
         }
 
-        private static func valueAndGradients(
+        static func valueAndGradients(
             _ op: ([Tensor]) -> Tensor, _ values: [Tensor], wanted: Int? = nil
         ) -> [[Float]] {
             let tape = Tape()
@@ -155,7 +155,7 @@ extension BFloat16Tests {
         }
 
         /// Root mean square of the difference over that of the values.
-        private static func distance(_ a: [Float], _ b: [Float]) -> Double {
+        static func distance(_ a: [Float], _ b: [Float]) -> Double {
             guard a.count == b.count, !a.isEmpty else { return .infinity }
             return rootMeanSquare(zip(a, b).map { $0 - $1 }) / max(rootMeanSquare(b), 1e-6)
         }

@@ -1,3 +1,4 @@
+import Accelerators
 import Files
 import Foundation
 import Models
@@ -39,6 +40,15 @@ private enum Packs {
     func everyKeyOfAPublishedPackAgrees(_ url: URL) throws {
         let failed = try PackVerifier.verify(url).filter { !$0.passed }.map { "\($0.key): \($0.detail)" }
         #expect(failed.isEmpty)
+    }
+
+    /// The same on a device: values, gradients, greedy samples token by token, and the short training.
+    @Test(.enabled(if: testPlugin != nil, "needs the CPU plugin of Tests/reference/requirements.txt"), arguments: ["2d", "prologue"])
+    func everyKeyOfAFixtureAgreesOnADevice(_ name: String) throws {
+        let url = Packs.root.appendingPathComponent("Tests/Fixtures/\(name).safetensors")
+        let onDevice = try PackVerifier.verify(url, on: .device(Accelerator(testClient(devices: 1))))
+        #expect(onDevice.filter { !$0.passed }.map { "\($0.key): \($0.detail)" } == [])
+        #expect(try onDevice.map(\.key).sorted() == PackVerifier.verify(url).map(\.key).sorted())
     }
 
     /// A pack whose value was changed must fail at that key and at no other.

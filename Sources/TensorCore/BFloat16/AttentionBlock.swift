@@ -18,6 +18,11 @@ public func attentionBlock(
             && projection.weight.shape == [width, width],
         "attentionBlock: x \(x.shape), \(heads) heads, weights \(queries.shape), \(keysValues.shape) and \(projection.weight.shape) do not fit"
     )
+    if let program = Program.tracing(x, scale, gate, queries, keysValues) {
+        return program.attentionBlock(
+            x, scale: scale, gate: gate, queries: queries, keysValues: keysValues, queryNorm: queryNorm, keyNorm: keyNorm,
+            projection: projection, table: table, heads: heads, causal: causal, dropout: dropout, outputDropout: outputDropout)
+    }
     let job = AttentionBlockJob(
         scale: scale.detached(), gate: gate.detached(), queries: queries.detached(),
         keysValues: keysValues.detached(), projection: projection.detached(), outputDropout: outputDropout,

@@ -27,7 +27,9 @@ struct BFloat16Attention {
     var count: Int { batch * heads }
 
     /// Query rows handled at once: where causal, few enough to skip many keys that they cannot see.
-    private var blockRows: Int { causal ? 48 : 96 }
+    static func blockRows(causal: Bool) -> Int { causal ? 48 : 96 }
+
+    private var blockRows: Int { Self.blockRows(causal: causal) }
 
     /// Calls `body` with ranges of heads, each of which one thread works through with memory of its own.
     private func forEachRange(_ body: (Range<Int>) -> Void) { Parallel.ranges(count, grain: 4, body) }

@@ -39,6 +39,10 @@ public func feedForwardBlock(
     _ x: Tensor, scale: Tensor, gate: Tensor, up: BlockWeight, down: BlockWeight,
     dropout: (p: Float, key: MaskKey)? = nil
 ) -> Tensor {
+    FeedForwardJob.requireFitting(x, scale, gate, up, down)
+    if let program = Program.tracing(x, scale, gate, up.weight, down.weight) {
+        return program.feedForwardBlock(x, scale: scale, gate: gate, up: up, down: down, dropout: dropout)
+    }
     let job = FeedForwardJob(rows: x.rows, width: x.width, scale, gate, up.detached(), down.detached(), dropout)
     let inputs = [x, scale, gate] + up.inputs + down.inputs
     let isRecorded = inputs.contains { $0.slot != nil }
@@ -71,16 +75,20 @@ private struct FeedForwardJob {
     private let width, hidden, padded: Int
     private let tiles: Tiles
 
-    init(
-        rows: Int, width: Int, _ scale: Tensor, _ gate: Tensor, _ up: BlockWeight, _ down: BlockWeight,
-        _ dropout: (p: Float, key: MaskKey)?
-    ) {
-        (self.width, hidden) = (width, down.weight.width)
+    static func requireFitting(_ x: Tensor, _ scale: Tensor, _ gate: Tensor, _ up: BlockWeight, _ down: BlockWeight) {
+        let (width, hidden) = (x.width, down.weight.width)
         require(
             scale.count == width && gate.count == width && width % 2 == 0 && up.weight.shape == [2 * hidden, width]
                 && down.weight.shape == [width, hidden],
             "feedForwardBlock: x of width \(width), scale \(scale.shape), gate \(gate.shape), weights \(up.weight.shape) and \(down.weight.shape) do not fit"
         )
+    }
+
+    init(
+        rows: Int, width: Int, _ scale: Tensor, _ gate: Tensor, _ up: BlockWeight, _ down: BlockWeight,
+        _ dropout: (p: Float, key: MaskKey)?
+    ) {
+        (self.width, hidden) = (width, down.weight.width)
         (self.scale, self.gate) = (scale.detached(), gate.detached())
         (self.up, self.down, self.dropout) = (up, down, dropout)
         padded = BFloat16Matrix.even(hidden)

@@ -9,8 +9,9 @@ public func headCrossEntropy(_ x: Tensor, scale: Tensor, weight: Tensor, targets
     require(
         scale.count == width && weight.width == width && width % 2 == 0 && Array(x.shape.dropLast()) == targets.shape,
         "headCrossEntropy: x \(x.shape), scale \(scale.shape), weight \(weight.shape), targets \(targets.shape) do not fit")
-    for id in targets.ids {
-        require(id >= 0 && id < vocabulary, "headCrossEntropy: target \(id) is not in 0..<\(vocabulary)")
+    targets.requireBelow(vocabulary, "headCrossEntropy")
+    if let program = Program.tracing(x, scale, weight, tokens: targets) {
+        return program.headCrossEntropy(x, scale: scale, weight: weight, targets: targets)
     }
     let (x0, scale0, weight0) = (x.detached(), scale.detached(), weight.detached())
     let tiles = Tiles(rows: rows)

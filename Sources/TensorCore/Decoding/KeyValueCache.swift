@@ -1,8 +1,20 @@
 import CKernels
 
+/// What decoding one token at a time has seen, and where it stands.
+public protocol DecodingCache: AnyObject {
+    var rows: Int { get }
+    /// The angles of the next token, of a table of all.
+    func position(in table: RotaryTable) -> RotaryTable
+    /// Attention of the next token's queries to all tokens so far and itself. q and k [rows, 1, D], normalised and rotated,
+    /// and the values in the second half of kv [rows, 1, 2D] → [rows, 1, D]. Key and value enter the cache; `advance` goes on
+    /// to the next token when all layers have done so.
+    func attend(layer: Int, q: Tensor, k: Tensor, kv: Tensor) -> Tensor
+    func advance()
+}
+
 /// Keys and values that one-token-at-a-time decoding in float32 has seen, per layer: values [rows, heads, capacity, head width],
 /// keys transposed, [rows, heads, head width, capacity].
-public final class KeyValueCache {
+public final class KeyValueCache: DecodingCache {
     private let keys, values: [Tensor]
     private let heads, headWidth: Int
     public let rows, capacity: Int
@@ -25,10 +37,13 @@ public final class KeyValueCache {
         values = (0..<layers).map { _ in Tensor(uninitialized: extent) }
     }
 
-    /// Attention of the next token's queries to all tokens so far and itself. q and k [rows, 1, D], normalised and rotated,
-    /// and the values in the second half of kv [rows, 1, 2D] → [rows, 1, D]. Key and value enter the cache; `advance` goes on
-    /// to the next token when all layers have done so.
+    public func position(in table: RotaryTable) -> RotaryTable {
+        require(length < capacity && length < table.tokens, "decoding token \(length) of \(table.tokens) with room for \(capacity)")
+        return table.token(length)
+    }
+
     public func attend(layer: Int, q: Tensor, k: Tensor, kv: Tensor) -> Tensor {
+        requireValues(q, k, kv)
         let (d, width) = (headWidth, heads * headWidth)
         require(
             q.shape == [rows, 1, width] && k.shape == q.shape && kv.shape == [rows, 1, 2 * width] && length < capacity,

@@ -15,6 +15,7 @@ public struct TokenDraw: Sendable {
     /// A token for each row of logits [..., V]: the one whose share of the cumulative probability holds the row's number in
     /// `uniforms`, from 0 to below 1.
     public func callAsFunction(_ logits: Tensor, uniforms: [Double]) -> [Int] {
+        requireValues(logits)
         require(uniforms.count == logits.rows, "\(uniforms.count) numbers do not choose from \(logits.shape)")
         var tokens = [Int](repeating: 0, count: uniforms.count)
         tokens.withUnsafeMutableBufferPointer { buffer in

@@ -14,6 +14,7 @@ public struct AssignmentEntropy {
     let means, ofRows: [Double]
 
     public init(_ x: Tensor, scale: Float) {
+        requireValues(x)
         let (rows, width) = (x.rows, x.width)
         let logits = scaled(x, by: scale)
         let (p, logP) = (Tensor(uninitialized: [rows, width]), Tensor(uninitialized: [rows, width]))

@@ -46,7 +46,7 @@ public struct RotaryTable {
         }
     }
 
-    private init(cosine: Tensor, sine: Tensor) {
+    init(cosine: Tensor, sine: Tensor) {
         self.cosine = cosine
         self.sine = sine
     }

@@ -131,14 +131,16 @@ struct Node: Equatable, Sendable {
     /// Sums of products over the `contracting` axes; axes of the result: batch, the rest of this, the rest of `other`.
     ///
     /// Numbers of bfloat16 are summed in float32; those of float32 are multiplied as such.
-    func dot(_ other: Node, _ contracting: ([Int], [Int]), batch: ([Int], [Int]) = ([], [])) -> Node {
-        with(f.dot(value, other.value, contracting: contracting, batch: batch, result: .f32))
+    func dot(
+        _ other: Node, _ contracting: ([Int], [Int]), batch: ([Int], [Int]) = ([], []), _ result: Element = .f32
+    ) -> Node {
+        with(f.dot(value, other.value, contracting: contracting, batch: batch, result: result))
     }
 
     /// this·otherᵀ over the last axes of both; `other` is [out, in].
-    func timesRows(of other: Node) -> Node { dot(other, ([rank - 1], [1])) }
+    func timesRows(of other: Node, _ result: Element = .f32) -> Node { dot(other, ([rank - 1], [1]), result) }
     /// this·other; `other` is [in, out].
-    func times(_ other: Node) -> Node { dot(other, ([rank - 1], [0])) }
+    func times(_ other: Node, _ result: Element = .f32) -> Node { dot(other, ([rank - 1], [0]), result) }
     /// thisᵀ·other over all axes but the last: [this.width, other.width].
     func outer(_ other: Node) -> Node { dot(other, (leading, other.leading)) }
 

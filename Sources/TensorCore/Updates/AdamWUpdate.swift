@@ -20,6 +20,7 @@ public struct AdamWUpdate {
 
     /// Changes a parameter, its moments and its average in one pass; all have the gradient's shape.
     public func apply(to value: Tensor, moments: (Tensor, Tensor), average: Tensor?, gradient: Tensor) {
+        requireValues(value, moments.0, moments.1, gradient)
         let settings = adamw_settings(
             rate: Float(rate), beta1: Float(beta1), beta2: Float(beta2), epsilon: Float(epsilon), decay: Float(decay),
             correction1: Float(corrections.0), correction2: Float(corrections.1), gradient_scale: Float(gradientScale),
@@ -38,6 +39,7 @@ public struct AdamWUpdate {
 public func gradientNorm(of gradients: [Tensor]) -> (norm: Double, replaced: Int) {
     var (sum, replaced) = (0.0, 0)
     for gradient in gradients {
+        requireValues(gradient)
         // Fixed chunks: the sum does not depend on the number of threads.
         let chunk = 1 << 17
         let parts = (gradient.count + chunk - 1) / chunk

@@ -2,12 +2,14 @@
 extension Tensor {
     /// Moves an average: self += rate·(scale·value − self).
     public func moveAverage(towards value: Tensor, times scale: Float = 1, rate: Float) {
+        requireValues(self, value)
         require(value.count == count, "moveAverage: shapes \(shape) and \(value.shape) differ")
         for i in 0..<count { pointer[i] += rate * (scale * value.pointer[i] - pointer[i]) }
     }
 
     /// Exchanges the values of both, so that nothing is held twice.
     public func exchange(with other: Tensor) {
+        requireValues(self, other)
         require(other.count == count, "exchange: shapes \(shape) and \(other.shape) differ")
         let (a, b) = (pointer, other.pointer)
         for i in 0..<count { (a[i], b[i]) = (b[i], a[i]) }
@@ -15,6 +17,7 @@ extension Tensor {
 
     /// Row `targets[i]` of the first axis becomes row `sources[i]` of `other`, which is [rows, width]; zeros if there is none.
     public func overwriteRows(_ targets: [Int], with other: Tensor?, rows sources: [Int]) {
+        requireValues(self)
         let size = count / max(1, shape[0])
         require(
             targets.count == sources.count && targets.allSatisfy { (0..<shape[0]).contains($0) },

@@ -1,3 +1,4 @@
+import Accelerators
 import ArgumentParser
 import Experiment
 import Report
@@ -7,7 +8,7 @@ struct DoctorCommand: ParsableCommand {
         commandName: "doctor",
         abstract: "Show what this program finds on this machine, and warn of what is wrong.",
         discussion: """
-            Libraries, processor, threads, data sets, store and disk. Warnings do not make it fail.
+            Libraries, processor, threads, data sets, store, disk, and PJRT plugins with their devices. Warnings do not make it fail.
 
               prologue doctor
               prologue doctor --json
@@ -26,7 +27,13 @@ struct DoctorCommand: ParsableCommand {
         }
         add("prologue", Prologue.version, nil)
         for finding in findings { add(finding.topic, finding.found, finding.warning) }
-        let warnings = findings.compactMap { finding in finding.warning.map { "warning: \(finding.topic): \($0)" } }
+        var warnings = findings.compactMap { finding in finding.warning.map { "warning: \(finding.topic): \($0)" } }
+        let plugins = PluginCheck.all()
+        for plugin in plugins {
+            add("device xla:\(plugin.name)", plugin.found, plugin.problem)
+            if let problem = plugin.problem { warnings.append("warning: xla:\(plugin.name): \(problem)") }
+        }
+        if plugins.isEmpty { add("devices", "the processor only; \(PluginCheck.advice())", nil) }
         if isForPeople {
             for line in warnings.isEmpty ? ["nothing to complain about"] : warnings { table.add(footnote: line) }
         }

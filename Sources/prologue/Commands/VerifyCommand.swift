@@ -12,16 +12,19 @@ struct VerifyCommand: ParsableCommand {
             Prints a line per key with its largest error, then 'N passed, N failed'; exits 1 if a key failed.
 
               prologue verify reference/2d.safetensors reference/prologue.safetensors
+              prologue verify --device xla reference/*.safetensors
             """)
 
     @Argument(help: "Pack files (.safetensors).") var packs: [String]
+    @OptionGroup var device: DeviceOptions
     @Flag(name: .shortAndLong, help: "Print failed keys and totals only.") var quiet = false
 
     func run() throws {
         var passed = 0
         var failed = 0
+        let accelerator = try device.choice.open()
         for path in packs {
-            let checks = try PackVerifier.verify(URL(fileURLWithPath: path))
+            let checks = try PackVerifier.verify(URL(fileURLWithPath: path), on: accelerator.map { .device($0) } ?? .kernels)
             for check in checks {
                 if check.passed { passed += 1 } else { failed += 1 }
                 if !quiet || !check.passed {

@@ -1,0 +1,14 @@
+import Accelerators
+import ArgumentParser
+
+/// Where models run.
+struct DeviceOptions: ParsableArguments {
+    @Option(
+        name: .customLong("device"),
+        help: ArgumentHelp(
+            "Where models run: cpu (this program's own kernels), xla (the first PJRT plugin of this machine), or xla:NAME (prologue doctor lists them).",
+            valueName: "device"))
+    var name = "cpu"
+
+    var choice: DeviceChoice { get throws { try DeviceChoice(name) } }
+}

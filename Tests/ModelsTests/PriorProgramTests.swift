@@ -1,0 +1,163 @@
+import Accelerators
+import Foundation
+import Models
+import NN
+import PJRT
+import Settings
+import TensorCore
+import TestSupport
+import Testing
+
+/// Programs of AR models on the CPU plugin, against the engine that computes.
+@Suite(.enabled(if: testPlugin != nil, "needs the CPU plugin of Tests/reference/requirements.txt"))
+struct PriorProgramTests {
+    private func config(precision: Precision = .float32, tied: Bool = false) -> ARConfig {
+        var tokenizer = TokenizerConfig(
+            visual: .grid, prologue: .shared, imageSize: 16, channels: 1, patch: 4,
+            encoder: .init(width: 16, layers: 1, heads: 2, axes: [4, 4, 0]),
+            decoder: .init(width: 16, layers: 1, heads: 2, axes: [4, 4, 0]),
+            codeWidth: 4, codebook: 40, prologueTokens: 5, prologueCodebook: 30, labels: 5)
+        tokenizer.condDim = 8
+        var config = ARConfig(
+            layout: tokenizer.layout, network: .init(width: 24, layers: 2, heads: 2, axes: [12, 0, 0]), labels: 5)
+        (config.precision, config.tied, config.conditionWidth) = (precision, tied, 8)
+        return config
+    }
+
+    private func batch(_ config: ARConfig, step: Int, count: Int) -> (targets: TokenTensor, labels: TokenTensor) {
+        var stream = RandomStream(seed: 5, "batch", step: step)
+        let segments = (0..<config.layout.length).map(config.layout.segment)
+        let ids = (0..<count).flatMap { _ in segments.map { Int32($0.lowerBound + stream.integer(below: $0.count)) } }
+        return (
+            TokenTensor(ids, shape: [count, segments.count]),
+            TokenTensor((0..<count).map { _ in Int32(stream.integer(below: config.labels)) }, shape: [count])
+        )
+    }
+
+    /// Ten steps: losses, gradient norms, parameters, moments and averages.
+    @Test(arguments: [(Precision.float32, Float(0), false), (.float32, 0.2, true), (.bfloat16, 0, false)])
+    func trainingSteps(precision: Precision, p: Float, tied: Bool) throws {
+        let (config, count) = (config(precision: precision, tied: tied), 6)
+        let settings = OptimizerSettings(beta1: 0.9, beta2: 0.96, weightDecay: 0.03, clip: 0.5)
+        func model() -> ARModel { ARModel(config, stream: RandomStream(seed: 1, "initial")) }
+        let (here, there) = (model(), model())
+        let (optimizer, mirror) = (
+            AdamW(here.parameters, settings, averageHalfLife: 20), AdamW(there.parameters, settings, averageHalfLife: 20)
+        )
+        let accelerator = try Accelerator(testClient(devices: 1))
+        let program = try accelerator.compile(PriorProgram.step(config, settings, averageHalfLife: 20, batch: count, dropout: (p, attention: p / 2)))
+        var state: [String: Buffer] = [:]
+        for (name, tensor) in mirror.state { state["prior/\(name)"] = try accelerator.copy(tensor) }
+        let tolerance: Float = precision == .float32 ? 2e-4 : 0.03
+
+        for step in 0..<10 {
+            let (targets, labels) = batch(config, step: step, count: count)
+            // The first step of a warm-up changes nothing.
+            let rate = 1e-3 * Double(step)
+            let tape = Tape(differentiating: here.parameters)
+            let stream = RandomStream(seed: 2, "dropout", step: step)
+            let loss = here.meanCrossEntropy(
+                ARInput(targets: targets, labels: labels), on: tape, dropout: Dropout(p: p, attention: p / 2, stream: stream))
+            tape.backward(from: loss)
+            let report = optimizer.step(tape, rate: rate)
+
+            let inputs = [
+                "targets": try accelerator.copy(targets), "labels": try accelerator.copy(labels), "dropout": try accelerator.copy(stream),
+                "prior/numbers": try accelerator.copy(mirror.numbers(rate: rate)),
+            ]
+            let values = try program.run(inputs, updating: &state)
+            #expect(abs(try values.tensor("loss").scalar - loss.scalar) < tolerance / 10 * loss.scalar, "step \(step)")
+            let norm = try values.tensor("gradient_norm").scalar
+            #expect(abs(norm - Float(report.gradientNorm)) < tolerance * Float(report.gradientNorm))
+            #expect(try values.tensor("replaced").scalar == 0)
+        }
+        guard precision == .float32 else { return }
+        for (name, tensor) in optimizer.state {
+            let values = try #require(state["prior/\(name)"]).tensor().values
+            // Where a gradient is nearly 0, its sign may differ, and with it AdamW's step.
+            let near = zip(values, tensor.values).count { abs($0 - $1) <= 1e-3 * (tensor.values.map(abs).max() ?? 0) }
+            #expect(Double(near) >= 0.99 * Double(tensor.count), "\(name)")
+        }
+        #expect(optimizer.steps == 9 && mirror.steps == 9)
+    }
+
+    @Test func crossEntropyOfEveryToken() throws {
+        let config = config()
+        let model = ARModel(config, stream: RandomStream(seed: 1, "initial"))
+        let (targets, labels) = batch(config, step: 0, count: 4)
+        let accelerator = try Accelerator(testClient(devices: 1))
+        var inputs = ["targets": try accelerator.copy(targets), "labels": try accelerator.copy(labels)]
+        for parameter in model.parameters { inputs["prior/value/\(parameter.name)"] = try accelerator.copy(parameter.value) }
+        let nats = try accelerator.compile(PriorProgram.crossEntropy(config, batch: 4)).run(inputs).tensor("nats").values
+        let expected = model.crossEntropy(ARInput(targets: targets, labels: labels), on: nil).values
+        #expect(zip(nats, expected).allSatisfy { abs($0 - $1) < 1e-5 * $1 })
+    }
+
+    struct Way: Sendable, CustomTestStringConvertible {
+        var topK = 0
+        var topP = 1.0
+        var temperature = 1.0
+        var prologueTemperature: Double?
+        var scale = 0.0
+        var isSplit = false
+        var takesGiven = false
+        var testDescription: String {
+            "top-k \(topK), top-p \(topP), temperature \(temperature), guidance \(scale)\(isSplit ? " by segment" : ""), given \(takesGiven)"
+        }
+        var settings: SamplerSettings {
+            var settings = SamplerSettings()
+            (settings.topK, settings.topP, settings.temperature) = (topK, topP, temperature)
+            settings.prologueTemperature = prologueTemperature
+            (settings.guidance.scale, settings.guidance.schedule) = (scale, .cosine)
+            if isSplit {
+                var segment = SplitGuidanceSettings()
+                (segment.schedule, segment.scale) = (.linear, scale)
+                settings.visualGuidance = segment
+            }
+            return settings
+        }
+    }
+
+    static let ways = [
+        Way(topK: 1, scale: 2.5), Way(temperature: 0.7, prologueTemperature: 0, scale: 1.5, isSplit: true), Way(topK: 7),
+        Way(topP: 0.6, takesGiven: true), Way(topK: 12, topP: 0.8, temperature: 1.3, scale: 3),
+    ]
+
+    /// Token by token the sequences that the computing sampler draws.
+    @Test(arguments: ways) func samples(way: Way) throws {
+        let (config, count) = (config(), 5)
+        let model = ARModel(config, stream: RandomStream(seed: 1, "initial"))
+        // Weights with more to say than those of a new model.
+        for parameter in model.parameters { parameter.value.overwrite(with: parameter.value.values.map { $0 * 6 }) }
+        let labels = TokenTensor([0, 3, 1, 4, 2], shape: [count])
+        var given: TokenTensor?
+        if way.takesGiven {
+            let ids = batch(config, step: 1, count: count).targets
+            given = TokenTensor(ids.ids.enumerated().map { $0 % 3 == 0 ? $1 : -1 }, shape: ids.shape)
+        }
+        let expected = Sampler(model, way.settings).sample(labels: labels.ids, seed: 9, first: 1000, given: given)
+
+        let accelerator = try Accelerator(testClient(devices: 1))
+        func sample(_ range: Range<Int>) throws -> [Int32] {
+            let length = config.layout.length
+            let program = SamplingProgram(config, way.settings, count: range.count, given: given != nil)
+            let streams = program.streams(seed: 9, first: 1000 + range.lowerBound)
+            var inputs = [
+                "labels": try accelerator.copy(TokenTensor(Array(labels.ids[range]), shape: [range.count])),
+                "scales": try accelerator.copy(program.scales), "temperatures": try accelerator.copy(program.temperatures),
+                "sampler/key": try accelerator.copy(words: streams.key), "sampler/steps": try accelerator.copy(words: streams.steps),
+            ]
+            if let given {
+                let ids = Array(given.ids[range.lowerBound * length..<range.upperBound * length])
+                inputs["given"] = try accelerator.copy(TokenTensor(ids, shape: [range.count, length]))
+            }
+            for parameter in model.parameters { inputs["prior/value/\(parameter.name)"] = try accelerator.copy(parameter.value) }
+            return try accelerator.compile(program.traced).run(inputs).tokens("ids").ids
+        }
+        let whole = try sample(0..<count)
+        #expect(whole == expected.ids)
+        #expect(Set(whole).count > 5, "a model that says one thing only tests nothing")
+        // The same sequences in another batch.
+        #expect(try sample(2..<count) == Array(whole[(2 * config.layout.length)...]))
+    }
+}
