@@ -66,7 +66,8 @@ let package = Package(
         .target(
             name: "Experiment",
             dependencies: [
-                "TensorCore", "NN", "Models", "Archives", "Evaluation", "RunStore", "Settings", "Sweep", "ImageData",
+                "TensorCore", "Accelerators", "PJRT", "NN", "Models", "Archives", "Evaluation", "RunStore", "Settings", "Sweep",
+                "ImageData",
                 "Files", "Metrics",
                 .product(name: "Logging", package: "swift-log"),
             ]),

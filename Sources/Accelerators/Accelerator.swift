@@ -1,4 +1,5 @@
 import Files
+import Foundation
 import PJRT
 import StableHLO
 import TensorCore
@@ -14,6 +15,8 @@ import TensorCore
 public final class Accelerator {
     public let client: Client
     public let device: Device
+    /// Folder that compiled programs are kept in, if they are.
+    public var programs: URL?
 
     /// - Parameter number: which of the client's devices.
     public init(_ client: Client, device number: Int = 0) throws {
@@ -26,8 +29,39 @@ public final class Accelerator {
         try self.init(Client(Plugin(path: PluginSearch().plugin(named: name).path)), device: device)
     }
 
+    /// What records say of it: platform, kind of device, version of the interface.
+    public var description: String {
+        "xla:\(client.platform), \(device.kind), PJRT \(client.plugin.version.major).\(client.plugin.version.minor)"
+    }
+
+    /// Compiles a program, or takes it from the folder of kept ones.
     public func compile(_ program: TracedProgram) throws -> CompiledProgram {
-        try CompiledProgram(program, client.compile(program.text(for: client.platform)))
+        let text = program.text(for: client.platform)
+        guard let programs else { return try CompiledProgram(program, client.compile(text)) }
+        let file = programs.appendingPathComponent("\(program.name)-\(key(of: text)).pjrt")
+        // One that cannot be loaded is made again.
+        if let kept = try? Data(contentsOf: file), let loaded = try? client.load([UInt8](kept)) {
+            return CompiledProgram(program, loaded)
+        }
+        let compiled = try client.compile(text)
+        // Without the copy, as on a full disk or where a plugin makes none, the next process compiles again.
+        if let bytes = try? compiled.executable.serialized() {
+            try? FileManager.default.createDirectory(at: programs, withIntermediateDirectories: true)
+            try? Data(bytes).write(to: file, options: .atomic)
+        }
+        return CompiledProgram(program, compiled)
+    }
+
+    /// Of the text and all that an executable depends on beside it.
+    private func key(of text: String) -> String {
+        // Executables for processors use the instructions of the one they were made on.
+        let processor =
+            client.platform == "cpu"
+            ? (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8))?.split(separator: "\n").filter {
+                $0.hasPrefix("model name") || $0.hasPrefix("flags")
+            }.prefix(2).joined() ?? "" : ""
+        let parts = [text, client.platformVersion, client.plugin.path, description, processor]
+        return String(sha256(Data(parts.joined(separator: "\u{0}").utf8)).prefix(32))
     }
 
     // MARK: Values to the device

@@ -2,7 +2,7 @@ import Files
 import PJRT
 
 /// Where models run, as `--device` says.
-public enum DeviceChoice: Equatable, Sendable {
+public enum DeviceChoice: Equatable, Sendable, CustomStringConvertible {
     /// On this program's own kernels.
     case cpu
     /// On the device of a PJRT plugin: the one of that name, or the most wanted one of this machine.
@@ -18,6 +18,19 @@ public enum DeviceChoice: Equatable, Sendable {
             let hint = nearest(to: text, among: ["cpu", "xla"]).map { "; did you mean '\($0)'?" } ?? ""
             throw InputError("device '\(text)' is none of cpu, xla, xla:NAME with the name of a plugin (prologue doctor lists them)\(hint)")
         }
+    }
+
+    /// As `--device` has it.
+    public var description: String {
+        switch self {
+        case .cpu: "cpu"
+        case .xla(let name): name.map { "xla:\($0)" } ?? "xla"
+        }
+    }
+
+    /// Throws where there is no such plugin; opens nothing.
+    public func check() throws {
+        if case .xla(let name) = self { _ = try PluginSearch().plugin(named: name) }
     }
 
     /// The device, opened; nil for this program's own kernels.

@@ -1,3 +1,4 @@
+import Accelerators
 import Foundation
 import Logging
 import RunStore
@@ -10,6 +11,8 @@ public struct ExperimentContext {
     public let code: CodeVersion
     public let machine: Machine
     public let progress: any ProgressReporter
+    /// Where models run that have programs.
+    public let device: ModelDevice
     /// Diagnostics: what was saved, resumed, repaired. Silent below warnings unless asked for.
     let log = Logger(label: "prologue")
     let datasets = DatasetCache()
@@ -23,11 +26,13 @@ public struct ExperimentContext {
         return try datasets.dataset(settings, kept: store.directory.appendingPathComponent("data"), progress)
     }
 
-    public init(store: Store, code: CodeVersion, machine: Machine, progress: any ProgressReporter) {
+    public init(store: Store, code: CodeVersion, machine: Machine, progress: any ProgressReporter, device: ModelDevice = ModelDevice(.cpu))
+    {
         self.store = store
         self.code = code
         self.machine = machine
         self.progress = progress
+        self.device = device
     }
 }
 

@@ -53,16 +53,20 @@ public struct Machine: Codable, Hashable, Sendable {
     public var blasThreads: String
     /// The instructions that the engine's own kernels use; nil in records made before it was written down.
     public var kernels: String?
+    /// What was asked for with `--device`, where that is not this program's own kernels; a stage that ran there says so itself.
+    public var device: String?
 
     /// This machine; what the linear algebra library says of itself is the caller's to give.
-    public static func current(blasCore: String = "unknown", blasThreads: String = "unknown", kernels: String? = nil) -> Machine {
+    public static func current(blasCore: String = "unknown", blasThreads: String = "unknown", kernels: String? = nil, device: String? = nil)
+        -> Machine
+    {
         let cpuInfo = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
         let model = cpuInfo.split(separator: "\n").first { $0.hasPrefix("model name") }?
             .split(separator: ":").last.map { $0.trimmingCharacters(in: .whitespaces) }
         return Machine(
             host: hostName, processor: model ?? "unknown", cores: ProcessInfo.processInfo.activeProcessorCount,
             memoryBytes: Int(ProcessInfo.processInfo.physicalMemory), blasCore: blasCore, blasThreads: blasThreads,
-            kernels: kernels)
+            kernels: kernels, device: device)
     }
 
     /// The kernel's name for this host. (`ProcessInfo.hostName` asks the network.)
@@ -73,7 +77,7 @@ public struct Machine: Codable, Hashable, Sendable {
     }
 
     enum CodingKeys: String, CodingKey {
-        case host, processor, cores, kernels
+        case host, processor, cores, kernels, device
         case memoryBytes = "memory_bytes"
         case blasCore = "blas_core"
         case blasThreads = "blas_threads"

@@ -1,5 +1,6 @@
 import Accelerators
 import ArgumentParser
+import Files
 
 /// Where models run.
 struct DeviceOptions: ParsableArguments {
@@ -9,6 +10,10 @@ struct DeviceOptions: ParsableArguments {
             "Where models run: cpu (this program's own kernels), xla (the first PJRT plugin of this machine), or xla:NAME (prologue doctor lists them).",
             valueName: "device"))
     var name = "cpu"
+
+    func validate() throws {
+        do { _ = try choice } catch let error as InputError { throw ValidationError(error.message) }
+    }
 
     var choice: DeviceChoice { get throws { try DeviceChoice(name) } }
 }

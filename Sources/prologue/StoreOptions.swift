@@ -1,3 +1,4 @@
+import Accelerators
 import ArgumentParser
 import Experiment
 import Files
@@ -35,20 +36,33 @@ struct StoreOptions: ParsableArguments {
     ///
     /// - Parameters:
     ///   - threads: that each stage is made with, here or in a worker.
+    ///   - device: where models run that have programs.
     ///   - archive: what is read beside the store.
     ///   - sweep: the file beside which an archive may lie.
-    func context(threads: Int? = nil, archive: ArchiveOptions? = nil, beside sweep: String? = nil) throws -> ExperimentContext {
+    func context(
+        threads: Int? = nil, device: DeviceChoice = .cpu, archive: ArchiveOptions? = nil, beside sweep: String? = nil
+    ) throws -> ExperimentContext {
         if let threads { Parallel.threads = threads }
+        try device.check()
         return ExperimentContext(
             store: try archive?.attached(to: Store(directory: directory), beside: sweep) ?? Store(directory: directory),
-            code: Self.code, machine: Self.machine, progress: ConsoleProgress(isQuiet: quiet))
+            code: Self.code, machine: Self.machine(device), progress: ConsoleProgress(isQuiet: quiet), device: modelDevice(device))
     }
 
     /// This process as a worker on the store.
-    func worker() throws -> Worker { Worker(store: try Store(directory: directory), code: Self.code, machine: Self.machine) }
+    func worker(device: DeviceChoice) throws -> Worker {
+        Worker(
+            store: try Store(directory: directory), code: Self.code, machine: Self.machine(device), device: modelDevice(device))
+    }
 
-    private static var machine: Machine {
+    /// Compiled programs are kept with the store's data.
+    private func modelDevice(_ choice: DeviceChoice) -> ModelDevice {
+        ModelDevice(choice, programs: directory.appendingPathComponent("data/programs"))
+    }
+
+    private static func machine(_ device: DeviceChoice) -> Machine {
         Machine.current(
-            blasCore: BLAS.core, blasThreads: String(Parallel.threads), kernels: "\(InstructionSet.current)")
+            blasCore: BLAS.core, blasThreads: String(Parallel.threads), kernels: "\(InstructionSet.current)",
+            device: device == .cpu ? nil : device.description)
     }
 }

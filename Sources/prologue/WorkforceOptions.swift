@@ -6,6 +6,7 @@ struct WorkforceOptions: ParsableArguments {
     @Option(help: "Processes that work side by side (default: cores / threads).") var workers: Int?
     @Option(help: "Threads of each (default: cores / workers, at most 4 unless --workers is given; $PROLOGUE_THREADS).")
     var threads: Int?
+    @OptionGroup var device: DeviceOptions
     @Flag(help: "Stop everything at the first failure.") var failFast = false
 
     func validate() throws {
@@ -26,7 +27,7 @@ struct WorkforceOptions: ParsableArguments {
         }
         guard choice.workers > 1 else { return try runner.run(upTo: stage, failsFast: failFast, announcing: announce) }
         context.progress.note("\(choice.workers) workers with \(choice.threads) threads each")
-        let pool = ProcessPool(choice, arguments: ["worker", "--store", context.store.directory.path], context)
+        let pool = ProcessPool(choice, arguments: ["worker", "--store", context.store.directory.path, "--device", device.name], context)
         return try runner.run(pool, upTo: stage, failsFast: failFast, announcing: announce)
     }
 }

@@ -45,7 +45,8 @@ struct PriorProgramTests {
             AdamW(here.parameters, settings, averageHalfLife: 20), AdamW(there.parameters, settings, averageHalfLife: 20)
         )
         let accelerator = try Accelerator(testClient(devices: 1))
-        let program = try accelerator.compile(PriorProgram.step(config, settings, averageHalfLife: 20, batch: count, dropout: (p, attention: p / 2)))
+        let program = try accelerator.compile(
+            PriorProgram.step(config, settings, averageHalfLife: 20, batch: count, dropout: (p, attention: p / 2)))
         var state: [String: Buffer] = [:]
         for (name, tensor) in mirror.state { state["prior/\(name)"] = try accelerator.copy(tensor) }
         let tolerance: Float = precision == .float32 ? 2e-4 : 0.03

@@ -88,7 +88,8 @@ public struct SweepStatus: Sendable {
         let run = try store.run(id)
         if try store.isOnlyArchived(run: id) {
             return Cell(
-                name: cell.name, shortName: shortName, run: id, state: .done, stagesDone: run.stages.count, stages: run.stages.count, work: [],
+                name: cell.name, shortName: shortName, run: id, state: .done, stagesDone: run.stages.count, stages: run.stages.count,
+                work: [],
                 message: "in the archive", skipped: [:])
         }
         let status = try store.status(ofRun: id)

@@ -1,3 +1,4 @@
+import Accelerators
 import Files
 import Foundation
 import RunStore
@@ -12,12 +13,13 @@ public struct Worker {
     private let store: Store
     private let code: CodeVersion
     private let machine: Machine
+    private let device: ModelDevice
 
     /// Seconds in which a stage has to come to its next step.
     private static let grace: UInt32 = 60
 
-    public init(store: Store, code: CodeVersion, machine: Machine) {
-        (self.store, self.code, self.machine) = (store, code, machine)
+    public init(store: Store, code: CodeVersion, machine: Machine, device: ModelDevice = ModelDevice(.cpu)) {
+        (self.store, self.code, self.machine, self.device) = (store, code, machine, device)
     }
 
     /// Reads orders from standard input and writes messages to standard output until the input ends.
@@ -26,7 +28,7 @@ public struct Worker {
         let output = dup(STDOUT_FILENO)
         dup2(STDERR_FILENO, STDOUT_FILENO)
         let reporter = MessageReporter(output)
-        let context = ExperimentContext(store: store, code: code, machine: machine, progress: reporter)
+        let context = ExperimentContext(store: store, code: code, machine: machine, progress: reporter, device: device)
         let orders = OrderQueue()
         Thread.detachNewThread {
             while let line = readLine() { orders.put(Data(line.utf8)) }

@@ -1,3 +1,4 @@
+import Accelerators
 import Evaluation
 import Models
 import Settings
@@ -11,12 +12,15 @@ struct SampleDrawing {
     let layout: SequenceLayout
     let classes: Int
     let seed: Int
+    /// Where sequences are drawn; nil: on this program's own kernels.
+    let accelerator: Accelerator?
     /// Sequences drawn at once, between two reports of progress.
     var batch = FeatureExtractor.batch
 
     init(_ ar: ARModel, of stage: TokenizerStage, seed: Int, _ context: ExperimentContext) throws {
         (self.ar, tokenizer, self.seed) = (ar, try stage.load(context), seed)
         (layout, classes) = (stage.layout, stage.dataset.classes)
+        accelerator = try context.device.accelerator()
     }
 
     /// The class asked for at each of the first `count` places.
@@ -27,11 +31,18 @@ struct SampleDrawing {
         _ count: Int, _ settings: SamplerSettings,
         _ body: (_ drawn: Int, _ ids: [Int32], _ pixels: [UInt8]) throws -> Void
     ) throws {
-        let sampler = Sampler(ar, settings)
+        let draw: (_ labels: [Int32], _ first: Int) throws -> TokenTensor
+        if let accelerator {
+            let sampler = try DeviceSampler(accelerator, ar, settings, count: min(batch, count))
+            draw = { try sampler.sample(labels: $0, seed: seed, first: $1) }
+        } else {
+            let sampler = Sampler(ar, settings)
+            draw = { sampler.sample(labels: $0, seed: seed, first: $1) }
+        }
         let asked = settings.unconditional ? [Int32](repeating: ar.unconditionalLabel, count: count) : labels(count)
         for lower in stride(from: 0, to: count, by: batch) {
             let upper = min(count, lower + batch)
-            let drawn = sampler.sample(labels: Array(asked[lower..<upper]), seed: seed, first: lower)
+            let drawn = try draw(Array(asked[lower..<upper]), lower)
             try body(upper, drawn.ids, tokenizer.decode(layout.visualIndices(drawn)))
             try Interruption.check()
         }

@@ -62,7 +62,9 @@ struct SampleStage: Stage {
             try file.setAttribute("seed", .int(seed))
         }
         try picture(pixels, to: work.url(Self.pictureFile))
-        return ["count": .int(count)]
+        var summary: [String: JSONValue] = ["count": .int(count)]
+        summary["device"] = drawing.accelerator.map { .string($0.description) }
+        return .object(summary)
     }
 
     /// Hands over the pixels of all samples in order, at most `size` images at a time; returns their labels.

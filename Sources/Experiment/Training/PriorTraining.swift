@@ -1,3 +1,4 @@
+import Accelerators
 import Files
 import Foundation
 import ImageData
@@ -30,47 +31,64 @@ struct PriorTraining {
         var orderStream = RandomStream(seed: seed, "prior/order")
         var order = BatchOrder(seed: orderStream.nextKey(), count: tokens.train.count)
 
+        let accelerator = try context.device.accelerator()
+        let device = try accelerator.map {
+            try DevicePrior(
+                $0, model.config, optimizer, batch: training.batch,
+                dropout: (Float(settings.dropout), attention: Float(settings.attentionDropout ?? settings.dropout)))
+        }
         let loop = TrainingLoop(
-            name: "prior", settings: training, columns: Self.columns, optimizers: [("prior", optimizer)])
+            name: "prior", settings: training, columns: Self.columns, optimizers: [("prior", optimizer)],
+            device: device.flatMap { device in accelerator.map { ($0.description, device.bringBack) } })
         BufferPool.shared.resetPeak()
         var held: [String: Double] = [:]
         let last = try loop.run(work, context) { step, logs in
             let rate = schedule.rate(at: step)
             let batch = tokens.train.batch(order.indices(step: step, batch: training.batch))
-            let input = ARInput(
-                targets: layout.targets(batch.indices),
-                labels: dropLabels(batch.labels, unconditional: model.unconditionalLabel, step: step))
-            let tape = Tape(differentiating: model.parameters)
-            let dropout = Dropout(
-                p: Float(settings.dropout), attention: settings.attentionDropout.map(Float.init),
-                stream: RandomStream(seed: seed, "prior/dropout", step: step))
-            let loss = model.meanCrossEntropy(input, on: tape, dropout: dropout)
-            tape.backward(from: loss)
-            let report = optimizer.step(tape, rate: rate)
-            guard loss.scalar.isFinite else {
-                throw InputError("the prior's loss became \(loss.scalar) at step \(step); lower the learning rate")
+            let (targets, labels) = (
+                layout.targets(batch.indices), dropLabels(batch.labels, unconditional: model.unconditionalLabel, step: step)
+            )
+            let masks = RandomStream(seed: seed, "prior/dropout", step: step)
+            let report: (loss: Float, gradientNorm: Float)?
+            if let device {
+                // What a checkpoint keeps must be sound.
+                let reads = logs || (step + 1) % training.checkpointEvery == 0
+                report = try device.step(targets: targets, labels: labels, masks: masks, rate: rate, reads: reads)
+            } else {
+                let tape = Tape(differentiating: model.parameters)
+                let dropout = Dropout(
+                    p: Float(settings.dropout), attention: settings.attentionDropout.map(Float.init), stream: masks)
+                let loss = model.meanCrossEntropy(ARInput(targets: targets, labels: labels), on: tape, dropout: dropout)
+                tape.backward(from: loss)
+                report = (loss.scalar, Float(optimizer.step(tape, rate: rate).gradientNorm))
+            }
+            if let loss = report?.loss, !loss.isFinite {
+                throw InputError("the prior's loss became \(loss) at step \(step); lower the learning rate")
             }
             if settings.snapshots.contains(step + 1) {
+                try device?.bringBack()
                 try optimizer.withAverages {
                     try ParameterFiles.save([("ar.", model.parameters)], to: work.url(WeightFile.snapshot(step + 1)))
                 }
             }
-            return logs
-                ? ["loss": loss.scalar, "rate": Float(rate), "gradient_norm": Float(report.gradientNorm)] : [:]
+            guard logs, let report else { return [:] }
+            return ["loss": report.loss, "rate": Float(rate), "gradient_norm": report.gradientNorm]
         } save: {
             try ParameterFiles.save([("ar.", model.parameters)], to: work.url(WeightFile.trained))
             try optimizer.withAverages {
                 try ParameterFiles.save([("ar.", model.parameters)], to: work.url(WeightFile.averaged))
-                held = heldOutBits(model)
+                held = try heldOutBits(model, accelerator)
             }
         }
-        return [
+        var summary: [String: JSONValue] = [
             "parameters": .int(model.parameters.reduce(0) { $0 + $1.count }),
             "steps": .int(training.steps), "sequences_seen": .int(training.steps * training.batch),
             "peak_tensor_bytes": .int(BufferPool.shared.use.peak),
             "last": .object(last.mapValues { .number(Double($0)) }),
             "metrics": .object(held.mapValues { .number($0) }),
         ]
+        summary["device"] = accelerator.map { .string($0.description) }
+        return .object(summary)
     }
 
     /// Takes over the joint AR model of `prologue-onestage` as it is, and measures it as a trained one is.
@@ -81,7 +99,7 @@ struct PriorTraining {
         try ParameterFiles.save([("ar.", model.parameters)], to: work.url(WeightFile.averaged))
         return [
             "parameters": .int(model.parameters.reduce(0) { $0 + $1.count }), "steps": 0,
-            "metrics": .object(heldOutBits(model).mapValues { .number($0) }),
+            "metrics": .object(try heldOutBits(model, nil).mapValues { .number($0) }),
         ]
     }
 
@@ -93,7 +111,8 @@ struct PriorTraining {
     }
 
     /// Bits per held-out image, prologue (with EOS) and visual apart, with the class given and without.
-    private func heldOutBits(_ model: ARModel) -> [String: Double] {
+    private func heldOutBits(_ model: ARModel, _ accelerator: Accelerator?) throws -> [String: Double] {
+        let device = try accelerator.map { try DeviceCrossEntropy($0, model) }
         let count = min(Self.heldOutCount, tokens.test.count)
         var sums = [String: Double]()
         for lower in stride(from: 0, to: count, by: Self.heldOutBatch) {
@@ -101,7 +120,9 @@ struct PriorTraining {
             let targets = layout.targets(batch.indices)
             let unconditional = TokenTensor(repeating: model.unconditionalLabel, shape: batch.labels.shape)
             for (name, labels) in [("conditional", batch.labels), ("unconditional", unconditional)] {
-                let nats = model.crossEntropy(ARInput(targets: targets, labels: labels), on: nil)
+                let nats =
+                    try device?(targets: targets, labels: labels)
+                    ?? model.crossEntropy(ARInput(targets: targets, labels: labels), on: nil)
                 for (i, value) in nats.values.enumerated() {
                     let part = i % layout.length < layout.visualStart ? "prologue" : "visual"
                     sums[Measure.bits.name([.condition: name, .segment: part]), default: 0] += Double(value)

@@ -17,6 +17,9 @@ struct TrainingLoop {
     let optimizers: [(name: String, optimizer: AdamW)]
     /// What steps change beside what optimisers hold, such as running moments.
     var state: [(name: String, tensor: Tensor)] = []
+    /// Where the steps run, if not on this program's own kernels, and what brings that which they have changed there to the
+    /// tensors of `optimizers` and `state`.
+    var device: (name: String, bringBack: () throws -> Void)?
 
     private var steps: Int { settings.steps }
 
@@ -82,6 +85,7 @@ struct TrainingLoop {
                     format: "%d steps in %.1f s, %.2f s of it (%.2f %%) for metrics, status and checkpoints", steps - first, all,
                     stored, 100 * stored / all))
         }
+        try device?.bringBack()
         try save()
         if settings.keepCheckpoints == .none { work.discardWhenComplete(Self.checkpointFile) }
         return last
@@ -96,6 +100,7 @@ struct TrainingLoop {
     private func checkpoint(
         _ work: StageWork, _ context: ExperimentContext, metrics: MetricsFile?, step: Int
     ) throws {
+        try device?.bringBack()
         // A checkpoint must not be younger than the rows that it continues.
         try metrics?.sync()
         var counters = ["step": Int64(step)]
@@ -103,13 +108,17 @@ struct TrainingLoop {
         let digest = try Checkpoint.write(
             stateTensors.map { name, tensor in
                 Checkpoint.Entry(name, shape: tensor.shape) { write in try tensor.read { try write($0) } }
-            }, counters: counters, metadata: ["threads": .int(Parallel.threads)], to: work.url(Self.checkpointFile))
+            }, counters: counters, metadata: ["threads": .int(Parallel.threads), "device": .string(deviceName)],
+            to: work.url(Self.checkpointFile))
         if settings.keepCheckpoints == .all { try keep(work, step: step) }
         context.log.debug("checkpoint", metadata: ["stage": "\(work.stage.id)", "step": "\(step)", "sha256": "\(digest)"])
         var status = work.stage.status ?? Status(.running)
         (status.step, status.steps, status.updated) = (step, steps, Date())
         try work.report(status)
     }
+
+    private static let ownKernels = "cpu"
+    private var deviceName: String { device?.name ?? Self.ownKernels }
 
     /// Gives the checkpoint a second name, under which the next one does not replace it.
     private func keep(_ work: StageWork, step: Int) throws {
@@ -160,7 +169,9 @@ struct TrainingLoop {
         let step = Int(checkpoint.counters["step"] ?? 0)
         let threads = checkpoint.metadata["threads"]?.intValue ?? Parallel.threads
         let other = threads == Parallel.threads ? "" : ", made with \(threads) threads, with \(Parallel.threads): equal to rounding only"
-        try work.log("resuming at step \(step)\(other)")
+        let device = checkpoint.metadata["device"]?.stringValue ?? Self.ownKernels
+        let moved = device == deviceName ? "" : ", made on \(device), on \(deviceName): equal to rounding only"
+        try work.log("resuming at step \(step)\(other)\(moved)")
         context.log.info("resuming", metadata: ["stage": "\(work.stage.id)", "step": "\(step)"])
         return (step, metrics)
     }

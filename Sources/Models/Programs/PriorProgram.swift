@@ -21,7 +21,8 @@ public enum PriorProgram {
             targets: program.tokens("targets", [batch, config.layout.length]), labels: program.tokens("labels", [batch]))
         let tape = Tape(differentiating: model.parameters)
         let loss = model.meanCrossEntropy(
-            input, on: tape, dropout: max(p.0, p.attention) > 0
+            input, on: tape,
+            dropout: max(p.0, p.attention) > 0
                 ? Dropout(p: p.0, attention: p.attention, stream: program.stream("dropout")) : .none)
         tape.backward(from: loss)
         let (norm, replaced) = AdamW.trace(

@@ -25,6 +25,7 @@ struct SampleCommand: AsyncParsableCommand {
     @Option(help: "Power of the cosine schedule.") var power = 1.0
     @Flag(help: "Without a class.") var unconditional = false
     @Option(help: "Seed of the draws.") var seed = 0
+    @OptionGroup var device: DeviceOptions
     @OptionGroup var store: StoreOptions
 
     func validate() throws {
@@ -57,7 +58,7 @@ struct SampleCommand: AsyncParsableCommand {
 
     func run() async throws {
         Interruption.listen()
-        let context = try store.context()
+        let context = try store.context(device: device.choice)
         let files = try context.plan(of: context.run(run)).sample(sampler, count: count, seed: seed, context)
         print("picture: \(files.picture.path)")
         print("samples: \(files.samples.path)")

@@ -35,7 +35,8 @@ struct StudyCommand: AsyncParsableCommand {
         func run() async throws {
             let (file, studied) = (try sweep.load(leavingOut: "semantics"), try sweep.load(adding: ["semantics.enabled=true"]))
             Interruption.listen()
-            let context = try store.context(threads: workforce.choice.threads, archive: archive, beside: sweep.file)
+            let context = try store.context(
+                threads: workforce.choice.threads, device: workforce.device.choice, archive: archive, beside: sweep.file)
             let outcome = try workforce.run(SweepRunner(file, context, studies: studied.cells.map(\.settings.semantics)), context)
             let results = try SweepResults(file, in: context.store)
             if let section = SemanticsSection(results, in: context.store) {

@@ -67,7 +67,8 @@ struct SweepCommand: AsyncParsableCommand {
         func run() async throws {
             let file = try sweep.load()
             Interruption.listen()
-            let context = try store.context(threads: workforce.choice.threads, archive: archive, beside: sweep.file)
+            let context = try store.context(
+                threads: workforce.choice.threads, device: workforce.device.choice, archive: archive, beside: sweep.file)
             let outcome = try workforce.run(SweepRunner(file, context), context)
             if !outcome.done.isEmpty, !store.quiet {
                 let results = try SweepResults(file, in: context.store)

@@ -22,7 +22,7 @@ struct TrainCommand: AsyncParsableCommand {
     func run() async throws {
         let file = try sweep.load()
         Interruption.listen()
-        let context = try store.context(threads: workforce.choice.threads)
+        let context = try store.context(threads: workforce.choice.threads, device: workforce.device.choice)
         try report(workforce.run(SweepRunner(file, context), context, upTo: stage), isQuiet: store.quiet)
     }
 }

@@ -13,9 +13,10 @@ struct WorkerCommand: ParsableCommand {
         shouldDisplay: false)
 
     @OptionGroup var store: StoreOptions
+    @OptionGroup var device: DeviceOptions
 
     func run() throws {
         Interruption.listen(asWorker: true)
-        try store.worker().run()
+        try store.worker(device: device.choice).run()
     }
 }

@@ -1,0 +1,24 @@
+import Files
+import Foundation
+import PJRT
+
+/// The device that models run on, opened when the first of them does: a process that only plans takes none of its memory.
+public final class ModelDevice {
+    public let choice: DeviceChoice
+    private let programs: URL?
+    private var opened: Accelerator?
+
+    /// - Parameter programs: folder that compiled programs are kept in, for the next process that needs them.
+    public init(_ choice: DeviceChoice, programs: URL? = nil) {
+        (self.choice, self.programs) = (choice, programs)
+    }
+
+    /// Nil where models run on this program's own kernels.
+    public func accelerator() throws -> Accelerator? {
+        if opened == nil {
+            opened = try choice.open()
+            opened?.programs = programs
+        }
+        return opened
+    }
+}
