@@ -98,7 +98,10 @@ let package = Package(
             name: "ReportTests", dependencies: ["Report", "Experiment", "Evaluation", "Files", "Metrics", "RunStore", "TestSupport"]),
         .testTarget(
             name: "ExperimentTests",
-            dependencies: ["Experiment", "Evaluation", "Files", "ImageData", "Metrics", "RunStore", "Settings", "Sweep", "TestSupport"]),
+            dependencies: [
+                "Experiment", "Evaluation", "Files", "ImageData", "Metrics", "Models", "RunStore", "Settings", "Sweep", "TensorCore",
+                "TestSupport",
+            ]),
         .testTarget(name: "CommandLineTests", dependencies: ["prologue", "Files", "TestSupport"]),
         .testTarget(name: "PJRTTests", dependencies: ["PJRT", "StableHLO", "Files", "TestSupport"]),
     ],

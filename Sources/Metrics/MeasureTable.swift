@@ -88,6 +88,15 @@ extension Measure {
         "info.cost.reconstruction", "reconstruction cost", .lower, unit: "nat", ["info.cost.reconstruction{bound}"])
     public static let cost = Measure("info.cost", "cost", .lower, unit: "nat", ["info.cost.{segment}.{told}{bound}"])
 
+    /// Of the visual tokens alone, summed over prologues.
+    public static let marginalBits = marginal("bits", "marginal bits", .lower, decimals: 2, unit: "bit")
+    public static let marginalJointBits = marginal("joint_bits", "joint bits", .lower, decimals: 2, unit: "bit")
+    /// Of drawing other prologues.
+    public static let marginalError = marginal("error", "error of marginal bits", nil, unit: "bit")
+    public static let marginalEffectiveDraws = marginal("effective_draws", "effective draws", nil, decimals: 1)
+    public static let marginalOwnShare = marginal("own_share", "share of the own prologue", nil)
+    public static let marginals = [marginalBits, marginalJointBits, marginalError, marginalEffectiveDraws, marginalOwnShare]
+
     public static let attentionPrologueShare = ofAttention("prologue_share")
     public static let attentionBOSShare = ofAttention("bos_share")
     public static let attentionVisualShare = ofAttention("visual_share")
@@ -100,7 +109,10 @@ extension Measure {
     ]
 
     /// Whether only the semantic studies measure it.
-    public var isOfSemantics: Bool { id.hasPrefix("completion_") || id.hasPrefix("info.") || id.hasPrefix("attention.") }
+    public var isOfSemantics: Bool {
+        id.hasPrefix("completion_") || id.hasPrefix("info.") || id.hasPrefix("attention.")
+            || id.hasPrefix("marginal.")
+    }
 
     /// Whether it says in nats or numbers of codes what tokens hold, and not what they cost.
     public var isInformation: Bool { id.hasPrefix("info.") && self != .cost && self != .reconstructionCost }
@@ -112,7 +124,7 @@ extension Measure {
             tunedTemperature, rfid, rsfid, l1, psnr, ssim, fidFloor, isReal, classifierAccuracy, bits, probeTop1, probeTop5,
             probeChance, probeMajority, readoutThumbnail, readoutFactor, factorInformation, factorInformationBest, classEntropy,
             factorEntropy, imagesLog, reconstructionCost, cost,
-        ] + completions + information + attention
+        ] + completions + information + attention + marginals
 
     /// What people say, and which measure they mean.
     static let colloquial = [
@@ -157,6 +169,12 @@ extension Measure {
         Measure(
             "attention.\(name)", "attention \(name.replacing("_", with: " "))", nil, decimals: 3,
             ["attention.\(name)", "attention.\(name).layer{layer}"])
+    }
+
+    private static func marginal(
+        _ name: String, _ title: String, _ better: Better?, decimals: Int = 3, unit: String? = nil
+    ) -> Measure {
+        Measure("marginal.\(name)", title, better, decimals: decimals, unit: unit, ["marginal.\(name).{told}{bound}"])
     }
 
     private static func ofSegment(_ name: String) -> Measure {

@@ -7,6 +7,8 @@ public struct SemanticsSettings: SettingsSection {
     public var temperature = 1.0
     public var factorBins = 8
     public var attentionImages = 64
+    public var marginalDraws = 0
+    public var marginalImages = 200
     public var seed = 0
 
     public init() {}
@@ -24,6 +26,13 @@ public struct SemanticsSettings: SettingsSection {
         .value(
             "attention_images", \.attentionImages, "Held-out images over which attention maps are averaged.",
             .atLeast(1), unit: "images"),
+        .value(
+            "marginal_draws", \.marginalDraws,
+            "Prologues that are drawn for each image to sum the probability of its visual tokens over; 0: off, else 6 or more.",
+            .atLeast(0), isLater: true),
+        .value(
+            "marginal_images", \.marginalImages, "Held-out images whose visual tokens are summed over prologues.", .atLeast(1),
+            unit: "images", isLater: true),
         .value("seed", \.seed, "Seed of the choice of random tokens and of completions.", .atLeast(0)),
     ]
 }

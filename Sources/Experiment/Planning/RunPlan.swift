@@ -99,6 +99,7 @@ public struct RunPlan {
                 AttentionStage(settings: semantics, prior: prior),
             ]
         }
+        if settings.semantics.marginalDraws > 0 { stages.append(MarginalStage(settings: settings.semantics, prior: prior)) }
         return stages
     }
 

@@ -231,6 +231,12 @@ extension RunSettings {
                 found.append(Conflict(paths: ["prior.label_drop", path], message: Self.classless(path)))
             }
         }
+        if (1..<6).contains(semantics.marginalDraws) {
+            found.append(
+                Conflict(
+                    paths: ["semantics.marginal_draws"],
+                    message: "semantics.marginal_draws \(semantics.marginalDraws) is too few to estimate anything from; 0 is off, else 6 or more"))
+        }
         if prior.labelDrop == 0 {
             // Candidates of scale 0 and 1 are drawn without guidance.
             let tunes = tuning.enabled && tuning.scales.contains { $0 != 0 && $0 != 1 }

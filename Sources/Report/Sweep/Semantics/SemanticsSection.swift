@@ -57,6 +57,12 @@ public struct SemanticsSection {
                     + "visual tokens given it; and what reconstructions leave to be said, under a Laplace distribution around them "
                     + "with the scale that suits best.", tables.costs, figures.costs),
             Part(
+                "What the visual tokens cost by themselves",
+                "Bits per held-out image, the sum over all prologues: comparable between arms with a prologue and without. joint bits: with "
+                    + "the prologue that the encoder chose, an upper bound; error: of the mean, by drawing other prologues; effective "
+                    + "draws: so many equally heavy ones would tell as much; share of the own prologue: p(its prologue | visual tokens).",
+                tables.marginals, []),
+            Part(
                 "Where the prior looks",
                 "Shares of attention while visual tokens are predicted, mean over layers and heads; distance in patches between the "
                     + "predicted place and the visual tokens attended to; even: for attention spread evenly over all earlier inputs.",

@@ -40,6 +40,12 @@ struct SemanticsTables {
         }
     }
 
+    var marginals: Table? {
+        table(scores.filter { Measure.marginals.contains($0.measure) && $0[.bound] == nil }, heading: "measure") { name in
+            "\(name.measure.title), \(name[.told] == "class" ? "class given" : "no class")"
+        }
+    }
+
     var attention: Table? {
         table(scores.filter { Measure.attention.contains($0.measure) && $0[.layer] == nil }, heading: "measure", title: \.measure.title)
     }
