@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// log Σ p(s, v) over all s, for a v whose s is not looked at: a probability that a model gives only jointly.
@@ -47,7 +48,7 @@ public struct MarginalLikelihood: Sendable, Equatable {
             (logMarginal, standardError, effectiveDraws, self.draws) = (ownJoint, 0, 0, 0)
             return
         }
-        var generator = SeededGenerator(seed: seed)
+        var generator = SplitMix64(seed: seed)
         let general = frequencies.map { row in row.map { $0 / row.reduce(0, +) } }
         let near = Proposal.product(changing: own, share: min(0.5, 1 / Double(own.count)), general)
         let first = Proposal([
@@ -107,7 +108,7 @@ private struct Proposal {
     }
 
     /// Draws that differ from `own`.
-    func draw(_ count: Int, besides own: [Int], _ generator: inout SeededGenerator) -> [[Int]] {
+    func draw(_ count: Int, besides own: [Int], _ generator: inout SplitMix64) -> [[Int]] {
         func index(_ shares: some Collection<Double>) -> Int {
             var left = Double(generator.next() >> 11) * 0x1p-53
             for (place, share) in shares.enumerated() {

@@ -97,6 +97,44 @@ extension Measure {
     public static let marginalOwnShare = marginal("own_share", "share of the own prologue", nil)
     public static let marginals = [marginalBits, marginalJointBits, marginalError, marginalEffectiveDraws, marginalOwnShare]
 
+    // MARK: Rates
+
+    public static let rateBits = rate("bits", "bits of tokens", decimals: 2, unit: "bit")
+    /// Plug-in, of all tokens of a set as one variable; at most the logarithm of the number of images.
+    public static let rateEntropy = rate("entropy", "plug-in entropy", decimals: 2, unit: "bit")
+    public static let rateLabelBits = rate("label_bits", "label bits", .lower, unit: "bit")
+    /// At the bits that are asked for.
+    public static let rateMatched = rate("matched", "top-1 at equal bits", .higher)
+    public static let modularity = rate("modularity", "modularity", .higher)
+    public static let compactness = rate("compactness", "compactness", .higher)
+    public static let rateTop1 = Measure(
+        "rates.top1", "top-1", .higher, decimals: 3, ["rates.{tokens}.{head}.top1{bound}"])
+    public static let rates = [rateBits, rateEntropy, rateTop1, rateLabelBits, rateMatched, modularity, compactness]
+
+    // MARK: Interventions
+
+    public static let interventions = [
+        ("swap_class", "named like the other"), ("swap_layout", "layout towards the other"), ("swap_colour", "colour towards the other"),
+        ("token_class", "class changed by one token"), ("token_layout", "layout changed by one token"),
+        ("token_colour", "colour changed by one token"), ("redraw_class", "class changed by drawing again"),
+        ("redraw_layout", "layout changed by drawing again"), ("redraw_colour", "colour changed by drawing again"),
+        ("conflict_tokens", "named like the tokens' image"), ("conflict_label", "named like the class told"),
+        ("selectivity", "selectivity of tokens"),
+    ].map { name, title in
+        Measure("intervene.\(name)", title, nil, decimals: 3, ["intervene.\(name).{tokens}.{pair}", "intervene.\(name).{tokens}"])
+    }
+    /// Of an image's visual tokens after a prologue.
+    public static let interventionBits = Measure(
+        "intervene.visual_bits", "bits of visual tokens", nil, decimals: 2, unit: "bit", ["intervene.visual_bits.{pair}"])
+
+    /// The measure of interventions that their stage calls `name`.
+    public static func intervention(_ name: String) -> Measure {
+        guard let measure = interventions.first(where: { $0.id == "intervene.\(name)" }) else {
+            preconditionFailure("no measure of interventions is called \(name)")
+        }
+        return measure
+    }
+
     public static let attentionPrologueShare = ofAttention("prologue_share")
     public static let attentionBOSShare = ofAttention("bos_share")
     public static let attentionVisualShare = ofAttention("visual_share")
@@ -110,8 +148,8 @@ extension Measure {
 
     /// Whether only the semantic studies measure it.
     public var isOfSemantics: Bool {
-        id.hasPrefix("completion_") || id.hasPrefix("info.") || id.hasPrefix("attention.")
-            || id.hasPrefix("marginal.")
+        id.hasPrefix("completion_") || id.hasPrefix("info.") || id.hasPrefix("attention.") || id.hasPrefix("marginal.")
+            || id.hasPrefix("rates.") || id.hasPrefix("intervene.")
     }
 
     /// Whether it says in nats or numbers of codes what tokens hold, and not what they cost.
@@ -124,7 +162,7 @@ extension Measure {
             tunedTemperature, rfid, rsfid, l1, psnr, ssim, fidFloor, isReal, classifierAccuracy, bits, probeTop1, probeTop5,
             probeChance, probeMajority, readoutThumbnail, readoutFactor, factorInformation, factorInformationBest, classEntropy,
             factorEntropy, imagesLog, reconstructionCost, cost,
-        ] + completions + information + attention + marginals
+        ] + completions + information + attention + marginals + rates + interventions + [interventionBits]
 
     /// What people say, and which measure they mean.
     static let colloquial = [
@@ -175,6 +213,12 @@ extension Measure {
         _ name: String, _ title: String, _ better: Better?, decimals: Int = 3, unit: String? = nil
     ) -> Measure {
         Measure("marginal.\(name)", title, better, decimals: decimals, unit: unit, ["marginal.\(name).{told}{bound}"])
+    }
+
+    private static func rate(
+        _ name: String, _ title: String, _ better: Better? = nil, decimals: Int = 3, unit: String? = nil
+    ) -> Measure {
+        Measure("rates.\(name)", title, better, decimals: decimals, unit: unit, ["rates.{tokens}.\(name)"])
     }
 
     private static func ofSegment(_ name: String) -> Measure {

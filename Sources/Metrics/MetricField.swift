@@ -23,6 +23,10 @@ public enum MetricField: String, Sendable, CaseIterable {
     /// The same of bits: `conditional`, `unconditional`.
     case condition
     case layer
+    /// A classifier of sets of tokens.
+    case head
+    /// Whose tokens stand in for an image's own: those of another of its class, of another class.
+    case pair
     /// An end of an interval within one run: `_low` or `_high`; empty for the value itself.
     case bound
 
@@ -40,6 +44,8 @@ public enum MetricField: String, Sendable, CaseIterable {
         case .segment: ["prologue", "first", "visual", "tokens", "total"].contains(text)
         case .told: ["class", "noclass"].contains(text)
         case .condition: ["conditional", "unconditional"].contains(text)
+        case .head: ["linear", "knn", "mlp", "attentive"].contains(text)
+        case .pair: ["own", "same", "other", "shuffled"].contains(text)
         case .bound: ["", "_low", "_high"].contains(text)
         }
     }
@@ -54,6 +60,14 @@ public struct TokenSetName: Hashable, Sendable {
         case prologue, first, random, pooled, all
         /// The first visual tokens, given instead of a prologue.
         case visualFirst = "visual-first"
+        /// The visual tokens that tell most of the class together.
+        case best
+        /// No tokens of the tokenizer: an image is the nearest of many.
+        case pixels
+        /// A prologue whose tokens are from different images.
+        case shuffled
+        /// Nothing.
+        case none
     }
 
     public let kind: Kind

@@ -31,6 +31,7 @@ public struct PriorSettings: SettingsSection {
     public var condDim = 32
     public var tied = false
     public var positions = ARPositions.sequence
+    public var prologueOrder = PrologueOrder.forward
     public var precision = Precision.float32
     public var dropout = 0.0
     public var attentionDropout: Double?
@@ -60,6 +61,7 @@ public struct PriorSettings: SettingsSection {
         .value("cond_dim", \.condDim, "Width of the condition embedding.", .atLeast(1), unit: "channels"),
         .value("tied", \.tied, "The head shares its weights with the embedding table."),
         .value("positions", \.positions, ARPositions.help, isLater: true),
+        .value("prologue_order", \.prologueOrder, PrologueOrder.help, isLater: true),
         .value(
             "precision", \.precision,
             "What the products of layers and head multiply; `bfloat16` is faster and takes less memory. Weights and their "
@@ -85,6 +87,19 @@ extension PriorSettings {
         let keys = ["dim", "layers", "heads", "rope_axes", "cond_dim", "tied", "positions", "label_drop"]
         return .object((identity.objectValue ?? [:]).filter { keys.contains($0.key) })
     }
+}
+
+/// In which order a prior is given the tokens of a prologue.
+public enum PrologueOrder: String, ChoiceSetting {
+    /// That of the encoder's queries.
+    case forward
+    case backward
+    /// One random order, the same for every seed.
+    case shuffled
+
+    static let help =
+        "Order in which the prior is trained on the prologue's tokens and draws them: the encoder's, the other way round, or one "
+        + "random order that all seeds share."
 }
 
 /// Where the tokens of an AR model stand for its rotary embedding.

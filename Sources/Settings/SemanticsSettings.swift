@@ -9,6 +9,9 @@ public struct SemanticsSettings: SettingsSection {
     public var attentionImages = 64
     public var marginalDraws = 0
     public var marginalImages = 200
+    public var interventions = 0
+    public var rates = false
+    public var rateBits = 9.0
     public var seed = 0
 
     public init() {}
@@ -33,6 +36,14 @@ public struct SemanticsSettings: SettingsSection {
         .value(
             "marginal_images", \.marginalImages, "Held-out images whose visual tokens are summed over prologues.", .atLeast(1),
             unit: "images", isLater: true),
+        .value(
+            "interventions", \.interventions, "Held-out images whose tokens are changed to see what they do; 0: off.", .atLeast(0),
+            unit: "images", isLater: true),
+        .value(
+            "rates", \.rates, "Measure accuracy against bits: sets of tokens of each length, several classifiers.", isLater: true),
+        .value(
+            "rate_bits", \.rateBits, "Bits at which accuracies of different kinds of tokens are compared.", .positive, unit: "bits",
+            isLater: true),
         .value("seed", \.seed, "Seed of the choice of random tokens and of completions.", .atLeast(0)),
     ]
 }

@@ -285,6 +285,7 @@ enum MenuTable {
             prior("cond_dim", "16", changes: [.priorShapes], keeps: [.vocabulary]),
             prior("tied", "true", changes: [.priorShapes], keeps: [.vocabulary]),
             prior("positions", "hybrid", changes: [.prior], keeps: [.priorShapes]),
+            prior("prologue_order", "backward", changes: [.prior], keeps: [.priorShapes, .tokens]),
             prior("precision", "bfloat16", changes: [.prior], keeps: [.priorShapes]),
             prior("dropout", "0.3", changes: [.prior], keeps: [.priorShapes]),
             prior("attention_dropout", "0.3", changes: [.prior], keeps: [.priorShapes]),

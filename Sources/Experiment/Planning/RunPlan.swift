@@ -99,7 +99,12 @@ public struct RunPlan {
                 AttentionStage(settings: semantics, prior: prior),
             ]
         }
-        if settings.semantics.marginalDraws > 0 { stages.append(MarginalStage(settings: settings.semantics, prior: prior)) }
+        let (asked, count) = (settings.semantics, settings.tokenizer.prologueTokens)
+        if asked.rates { stages.append(RateStage(settings: asked, probe: settings.probe, tokenCount: count, tokens: tokens)) }
+        if asked.interventions > 0 {
+            stages.append(InterventionStage(settings: asked, tokenCount: count, prior: prior, features: features))
+        }
+        if asked.marginalDraws > 0 { stages.append(MarginalStage(settings: asked, prior: prior)) }
         return stages
     }
 

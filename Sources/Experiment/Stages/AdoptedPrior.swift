@@ -94,7 +94,7 @@ public struct AdoptedPrior {
         let own = self.settings
         (result.prior.dim, result.prior.layers, result.prior.heads) = (own.dim, own.layers, own.heads)
         (result.prior.ropeAxes, result.prior.tied, result.prior.condDim) = (own.ropeAxes, own.tied, own.condDim)
-        result.prior.positions = own.positions
+        (result.prior.positions, result.prior.prologueOrder) = (own.positions, own.prologueOrder)
         result.prior.from = own.from
         return result
     }

@@ -43,10 +43,22 @@ struct PriorStage: Stage {
         if let adopted { return try adopted.perform(work, context) }
         let training = PriorTraining(
             settings: settings, seed: seed, layout: tokenizer.layout, classes: tokenizer.dataset.classes,
-            tokens: tokenizer.dataset.isEmpty ? .empty(width: tokenizer.layout) : try tokens.load(context))
+            tokens: tokenizer.dataset.isEmpty ? .empty(width: tokenizer.layout) : try sequences(context))
         guard isJoint else { return try training.run(work, context) }
         let weights = try context.store.stage(tokenizer.identity).verified(tokenizer.adopted?.weightFile ?? WeightFile.averaged)
         return try training.adopt(SafetensorsFile(reading: weights), work)
+    }
+
+    /// The tokens that it is trained on, the prologue's in the order in which it knows them.
+    func sequences(_ context: ExperimentContext) throws -> TokenFile {
+        let (stored, k) = (try tokens.load(context), tokenizer.layout.prologueTokens)
+        switch settings.prologueOrder {
+        case .forward: return stored
+        case .backward: return stored.reordered((0..<k).reversed())
+        case .shuffled:
+            var stream = RandomStream(seed: 0, "prior/prologue-order")
+            return stored.reordered(stream.permutation(k))
+        }
     }
 
     /// The AR model with its averaged weights, or those last trained; of an imported one, those that were asked for then.

@@ -30,7 +30,7 @@ struct ResampleStage: Stage {
 
     func perform(_ work: StageWork, _ context: ExperimentContext) throws -> JSONValue {
         let dataset = tokenizer.dataset
-        let (layout, file) = (tokenizer.layout, try prior.tokens.load(context))
+        let (layout, file) = (tokenizer.layout, try prior.sequences(context))
         let (model, ar) = (try tokenizer.load(context), try prior.load(context))
         context.progress.note("resample: \(settings.rows) rows of \(settings.columns)")
 

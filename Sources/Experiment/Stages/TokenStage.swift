@@ -93,6 +93,19 @@ struct TokenFile {
         return TokenFile(train: none, test: none)
     }
 
+    /// With the prologue's tokens in another order: `order` says which stands at each place.
+    func reordered(_ order: [Int]) -> TokenFile {
+        func half(_ half: Half) -> Half {
+            let width = half.indices.shape[1]
+            var ids = half.indices.ids
+            for row in stride(from: 0, to: ids.count, by: width) {
+                for (place, position) in order.enumerated() { ids[row + place] = half.indices.ids[row + position] }
+            }
+            return Half(indices: TokenTensor(ids, shape: half.indices.shape), labels: half.labels)
+        }
+        return TokenFile(train: half(train), test: half(test))
+    }
+
     private init(train: Half, test: Half) { (self.train, self.test) = (train, test) }
 
     init(reading url: URL) throws {

@@ -27,7 +27,7 @@ struct AttentionStage: Stage {
 
     func perform(_ work: StageWork, _ context: ExperimentContext) throws -> JSONValue {
         let layout = tokenizer.layout
-        let half = try prior.tokens.load(context).test
+        let half = try prior.sequences(context).test
         let count = min(settings.attentionImages, half.count)
         context.progress.note("attention: \(count) held-out images")
         let model = try prior.load(context)

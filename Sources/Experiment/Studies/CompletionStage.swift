@@ -44,7 +44,7 @@ struct CompletionStage: Stage {
         let extractor = try features.extractor(context)
         let real = try reconstructions.reference(context).images.pooled
         let sources = try CompletionSources(
-            tokenizer.dataset.test, tokens: prior.tokens.load(context).test, layout, count: settings.groups)
+            tokenizer.dataset.test, tokens: prior.sequences(context).test, layout, count: settings.groups)
         let sourceFeatures = extractor.features(sources.pixels).pooled
         let sets = GivenTokens.sets(
             layout, prefixes: settings.prefixes, count: tokenCount,

@@ -32,7 +32,7 @@ struct InformationStage: Stage {
 
     func perform(_ work: StageWork, _ context: ExperimentContext) throws -> JSONValue {
         let (dataset, layout) = (tokenizer.dataset, tokenizer.layout)
-        let stored = try prior.tokens.load(context)
+        let stored = try prior.sequences(context)
         let counts = TokenCounts(stored, dataset, layout, bins: settings.factorBins)
         context.progress.note("information: \(counts.count) images")
         var values: [String: Double?] = [:]

@@ -28,7 +28,7 @@ struct MarginalStage: Stage {
     static let file = "marginal.h5"
 
     func perform(_ work: StageWork, _ context: ExperimentContext) throws -> JSONValue {
-        let stored = try prior.tokens.load(context)
+        let stored = try prior.sequences(context)
         let images = stored.test.balanced(settings.marginalImages, classes: prior.tokenizer.dataset.classes)
         let visual = VisualMarginals(
             try prior.load(context), frequencies: VisualMarginals.frequencies(stored.train.indices, prior.tokenizer.layout))

@@ -231,11 +231,20 @@ extension RunSettings {
                 found.append(Conflict(paths: ["prior.label_drop", path], message: Self.classless(path)))
             }
         }
+        if prior.prologueOrder != .forward, tokenizer.variant.joint == .prior {
+            found.append(
+                Conflict(
+                    paths: ["prior.prologue_order", "tokenizer.variant"],
+                    message: "prior.prologue_order \(prior.prologueOrder.rawValue) needs a prior of its own; "
+                        + "\(tokenizer.variant.rawValue) keeps the joint AR model, which knows the encoder's order"))
+        }
         if (1..<6).contains(semantics.marginalDraws) {
             found.append(
                 Conflict(
                     paths: ["semantics.marginal_draws"],
-                    message: "semantics.marginal_draws \(semantics.marginalDraws) is too few to estimate anything from; 0 is off, else 6 or more"))
+                    message:
+                        "semantics.marginal_draws \(semantics.marginalDraws) is too few to estimate anything from; 0 is off, else 6 or more"
+                ))
         }
         if prior.labelDrop == 0 {
             // Candidates of scale 0 and 1 are drawn without guidance.

@@ -57,6 +57,28 @@ public struct SemanticsSection {
                     + "visual tokens given it; and what reconstructions leave to be said, under a Laplace distribution around them "
                     + "with the scale that suits best.", tables.costs, figures.costs),
             Part(
+                "Accuracy at equal bits",
+                "Top-1 of the linear classifier at the bits that the sweep names (9 unless it says otherwise), on straight lines between "
+                    + "the lengths below; – beyond the longest set.", tables.matchedRates, []),
+            Part(
+                "Accuracy against bits",
+                "bits: what held-out tokens of the set cost in a code made from training tokens (each given one other, along a "
+                    + "Chow–Liu tree). Classifiers of one-hot codes: linear, 20 nearest neighbours, a hidden layer (mlp), attention by one "
+                    + "query. label bits: online code of the class, bits a label. best: visual tokens chosen by the class; pixels: the "
+                    + "nearest of 512 k-means centres. modularity, compactness: of tokens and recorded factors (InfoMEC).",
+                tables.rates, []),
+            Part(
+                "What tokens do",
+                "Tokens of held-out images are given, the rest is drawn without the class; then with the tokens of another image, by the "
+                    + "same random numbers. named like the other, layout and colour towards the other: how far images go to where the "
+                    + "tokens are from. changed by one token: one token replaced, against drawing again with other random numbers. "
+                    + "named like the tokens' image, like the class told: the prior is told the class of another image. shuffled: "
+                    + "prologues put together from many images.", tables.interventions, []),
+            Part(
+                "Whether seeds agree on tokens",
+                "Adjusted mutual information of tokens of two seeds on the held-out images, positions paired as suits best: 1 for the "
+                    + "same partition of images, 0 for chance.", TokenAgreement.table(results, in: store), []),
+            Part(
                 "What the visual tokens cost by themselves",
                 "Bits per held-out image, the sum over all prologues: comparable between arms with a prologue and without. joint bits: with "
                     + "the prologue that the encoder chose, an upper bound; error: of the mean, by drawing other prologues; effective "

@@ -46,6 +46,39 @@ struct SemanticsTables {
         }
     }
 
+    /// A row for each arm and set of tokens.
+    var rates: Table? {
+        let sets = scores.filter { $0.measure == .rateBits }.compactMap { $0[.tokens] }
+        let heads = scores.filter { $0.measure == .rateTop1 && $0[.bound] == nil }.compactMap { $0[.head] }.uniqued()
+        guard !sets.isEmpty else { return nil }
+        var table = Table(
+            columns: [.text("tokens"), .text("arm"), .number("bits", decimals: 2)] + heads.map { .number($0, decimals: 3) }
+                + [.number("label bits", decimals: 3), .number("modularity", decimals: 3), .number("compactness", decimals: 3)])
+        for set in sets {
+            for arm in results.arms {
+                let names =
+                    [Measure.rateBits.name([.tokens: set])]
+                    + heads.map { Measure.rateTop1.name([.tokens: set, .head: $0, .bound: ""]) }
+                    + [Measure.rateLabelBits, .modularity, .compactness].map { $0.name([.tokens: set]) }
+                let row = names.map { cell(arm, $0) }
+                if row[0] != .missing { table.add([.text(set), .text(arm.label)] + row) }
+            }
+        }
+        return table
+    }
+
+    var matchedRates: Table? {
+        table(scores.filter { $0.measure == .rateMatched }, heading: "tokens") { $0[.tokens] ?? "" }
+    }
+
+    var interventions: Table? {
+        let found = scores.filter { Measure.interventions.contains($0.measure) || $0.measure == .interventionBits }
+        return table(found, heading: "measure, tokens") { name in
+            [name.measure.title, name[.tokens], name[.pair].map { $0 == "same" || $0 == "other" ? "\($0) class" : $0 }]
+                .compactMap { $0 }.joined(separator: ", ")
+        }
+    }
+
     var attention: Table? {
         table(scores.filter { Measure.attention.contains($0.measure) && $0[.layer] == nil }, heading: "measure", title: \.measure.title)
     }
