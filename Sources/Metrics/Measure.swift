@@ -19,16 +19,18 @@ public struct Measure: Sendable {
     /// How many tables show.
     public let decimals: Int
     public let unit: String?
+    /// What its values can be at all. Intervals over few seeds reach further than that, and plots cut them off there.
+    public let possible: ClosedRange<Double>
     /// The settings that enter the protocol of its values, and those that begin like them.
     let protocolSettings: [String]
     /// All forms that its names may have, the more specific first.
     let forms: [MetricPattern]
 
     init(
-        _ id: String, _ title: String, _ better: Better?, decimals: Int = 2, unit: String? = nil, _ forms: [String],
-        dependingOn settings: [String] = []
+        _ id: String, _ title: String, _ better: Better?, decimals: Int = 2, unit: String? = nil,
+        possible: ClosedRange<Double> = .positive, _ forms: [String], dependingOn settings: [String] = []
     ) {
-        protocolSettings = settings
+        (protocolSettings, self.possible) = (settings, possible)
         (self.id, self.title, self.better, self.decimals, self.unit) = (id, title, better, decimals, unit)
         self.forms = forms.map(MetricPattern.init)
     }
@@ -56,4 +58,15 @@ public struct Measure: Sendable {
 extension Measure: Hashable {
     public static func == (left: Measure, right: Measure) -> Bool { left.id == right.id }
     public func hash(into hasher: inout Hasher) { hasher.combine(id) }
+}
+
+extension ClosedRange<Double> {
+    /// Of distances, errors, decibels, scores of what is generated, nats.
+    static let positive = 0...Double.infinity
+    static let share = 0...1.0
+    static let correlation = -1...1.0
+    /// Of R², the share of the variance that is explained: negative for what is worse than the mean.
+    static let upToOne = -Double.infinity...1
+    /// Of estimates without bias of what is at least 0.
+    static let any = -Double.infinity...Double.infinity
 }

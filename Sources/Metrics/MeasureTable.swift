@@ -10,9 +10,9 @@ extension Measure {
     /// On the half of the held-out images that guidance was chosen by.
     public static let gfidTuning = ofSamples("gfid_tuning", "gFID tuning", nil)
     public static let inceptionScore = ofSamples("is", "IS", .higher)
-    public static let precision = ofSamples("precision", "precision", .higher, decimals: 3)
-    public static let recall = ofSamples("recall", "recall", .higher, decimals: 3)
-    public static let classAgreement = ofSamples("class_agreement", "class agreement", .higher, decimals: 3)
+    public static let precision = ofSamples("precision", "precision", .higher, decimals: 3, possible: .share)
+    public static let recall = ofSamples("recall", "recall", .higher, decimals: 3, possible: .share)
+    public static let classAgreement = ofSamples("class_agreement", "class agreement", .higher, decimals: 3, possible: .share)
     public static let tunedScale = Measure("tuned.scale", "tuned scale", nil, ["tuned.scale"])
     public static let tunedTemperature = Measure("tuned.temperature", "tuned temperature", nil, ["tuned.temperature"])
 
@@ -22,11 +22,11 @@ extension Measure {
     public static let rsfid = ofImages("rsfid", "rsFID", .lower)
     public static let l1 = ofImages("l1", "L1", .lower)
     public static let psnr = ofImages("psnr", "PSNR", .higher, unit: "dB")
-    public static let ssim = ofImages("ssim", "SSIM", .higher, decimals: 3)
+    public static let ssim = ofImages("ssim", "SSIM", .higher, decimals: 3, possible: .correlation)
     public static let fidFloor = ofImages("fid_floor", "FID floor", nil)
     public static let isReal = ofImages("is_real", "IS real", nil)
     public static let classifierAccuracy = Measure(
-        "classifier.accuracy", "classifier accuracy", .higher, decimals: 3, ["classifier.accuracy"])
+        "classifier.accuracy", "classifier accuracy", .higher, decimals: 3, possible: .share, ["classifier.accuracy"])
 
     // MARK: Priors
 
@@ -36,22 +36,24 @@ extension Measure {
 
     public static let probeTop1 = probe("top1", "probe top-1", more: ["probe.top1"])
     public static let probeTop5 = probe("top5", "probe top-5")
-    public static let probeChance = Measure("probe.chance", "chance", nil, decimals: 3, ["probe.chance"])
-    public static let probeMajority = Measure("probe.majority", "majority", nil, decimals: 3, ["probe.majority.top1"])
+    public static let probeChance = Measure(
+        "probe.chance", "chance", nil, decimals: 3, possible: .share, ["probe.chance"])
+    public static let probeMajority = Measure(
+        "probe.majority", "majority", nil, decimals: 3, possible: .share, ["probe.majority.top1"])
     public static let readoutThumbnail = Measure(
-        "readout.thumbnail", "R² thumbnail", .higher, decimals: 3, ["readout.thumbnail.{tokens}.r2{bound}"])
+        "readout.thumbnail", "R² thumbnail", .higher, decimals: 3, possible: .upToOne, ["readout.thumbnail.{tokens}.r2{bound}"])
     public static let readoutFactor = Measure(
-        "readout.factor", "R²", .higher, decimals: 3, ["readout.factor.{factor}.{tokens}.r2{bound}"])
+        "readout.factor", "R²", .higher, decimals: 3, possible: .upToOne, ["readout.factor.{factor}.{tokens}.r2{bound}"])
 
     // MARK: Completions
 
-    public static let completionAgreement = completion("agreement", .higher)
-    public static let completionLikeness = completion("likeness", nil)
-    public static let completionLikenessAcross = completion("likeness_across", nil)
-    public static let completionLayout = completion("layout", nil, ofPixels: true)
-    public static let completionLayoutAcross = completion("layout_across", nil, ofPixels: true)
-    public static let completionSourceLikeness = completion("source_likeness", .higher)
-    public static let completionVarianceWithin = completion("variance_within", nil)
+    public static let completionAgreement = completion("agreement", .higher, possible: .share)
+    public static let completionLikeness = completion("likeness", nil, possible: .correlation)
+    public static let completionLikenessAcross = completion("likeness_across", nil, possible: .correlation)
+    public static let completionLayout = completion("layout", nil, possible: .correlation, ofPixels: true)
+    public static let completionLayoutAcross = completion("layout_across", nil, possible: .correlation, ofPixels: true)
+    public static let completionSourceLikeness = completion("source_likeness", .higher, possible: .correlation)
+    public static let completionVarianceWithin = completion("variance_within", nil, possible: .share)
     public static let completionPixelDistance = completion("pixel_distance", .lower, ofPixels: true)
     public static let completionGFID = completion("gfid", .lower)
     static let completions = [
@@ -171,9 +173,11 @@ extension Measure {
 
     // MARK: Forms
 
-    private static func ofSamples(_ id: String, _ title: String, _ better: Better?, decimals: Int = 2) -> Measure {
+    private static func ofSamples(
+        _ id: String, _ title: String, _ better: Better?, decimals: Int = 2, possible: ClosedRange<Double> = .positive
+    ) -> Measure {
         Measure(
-            id, title, better, decimals: decimals,
+            id, title, better, decimals: decimals, possible: possible,
             [
                 "\(id)@{features}.guidance-{guidance}.temperature-{temperature}", "\(id)@{features}.guidance-{guidance}",
                 "\(id)@{features}.{sampler}.step-{step}", "\(id)@{features}.{sampler}",
@@ -181,32 +185,35 @@ extension Measure {
     }
 
     private static func ofImages(
-        _ id: String, _ title: String, _ better: Better?, decimals: Int = 2, unit: String? = nil
+        _ id: String, _ title: String, _ better: Better?, decimals: Int = 2, unit: String? = nil,
+        possible: ClosedRange<Double> = .positive
     ) -> Measure {
         Measure(
-            id, title, better, decimals: decimals, unit: unit, ["\(id)@{features}"],
+            id, title, better, decimals: decimals, unit: unit, possible: possible, ["\(id)@{features}"],
             dependingOn: ["data", "features", "scores.reference_count"])
     }
 
     private static func probe(_ accuracy: String, _ title: String, more: [String] = []) -> Measure {
         Measure(
-            "probe.\(accuracy)", title, .higher, decimals: 3,
+            "probe.\(accuracy)", title, .higher, decimals: 3, possible: .share,
             more + [
                 "probe.{tokens}.\(accuracy){bound}", "probe.{tokens}.{reading}.\(accuracy){bound}",
                 "probe.{tokens}.{control}.\(accuracy){bound}",
             ], dependingOn: ["tokenizer.prologue_tokens", "probe.classifier", "probe.train_count", "probe.test_count"])
     }
 
-    private static func completion(_ name: String, _ better: Better?, ofPixels: Bool = false) -> Measure {
+    private static func completion(
+        _ name: String, _ better: Better?, possible: ClosedRange<Double> = .positive, ofPixels: Bool = false
+    ) -> Measure {
         Measure(
-            "completion_\(name)", "completion \(name.replacing("_", with: " ").replacing("gfid", with: "gFID"))", better,
+            "completion_\(name)", "completion \(name.replacing("_", with: " ").replacing("gfid", with: "gFID"))", better, possible: possible,
             ["completion_\(name){bound}\(ofPixels ? "" : "@{features}").{tokens}.{told}"])
     }
 
     private static func ofAttention(_ name: String) -> Measure {
         Measure(
             "attention.\(name)", "attention \(name.replacing("_", with: " "))", nil, decimals: 3,
-            ["attention.\(name)", "attention.\(name).layer{layer}"])
+            possible: name.contains("_share") ? .share : .positive, ["attention.\(name)", "attention.\(name).layer{layer}"])
     }
 
     private static func marginal(
