@@ -7,6 +7,10 @@ extension Measure {
     public static let priorGap = ofSamples("prior_gap", "prior gap", .lower)
     /// Of drawing other samples from the same models.
     public static let gfidNoise = ofSamples("gfid_noise", "gFID noise", nil)
+    /// Kernel distances to held-out images and to their reconstructions.
+    public static let kid = ofSamples("kid", "KID", .lower, decimals: 3, possible: .any)
+    public static let kidGap = ofSamples("kid_gap", "KID gap", .lower, decimals: 3, possible: .any)
+    public static let kidNoise = ofSamples("kid_noise", "KID noise", nil, decimals: 3)
     /// On the half of the held-out images that guidance was chosen by.
     public static let gfidTuning = ofSamples("gfid_tuning", "gFID tuning", nil)
     public static let inceptionScore = ofSamples("is", "IS", .higher)
@@ -160,7 +164,7 @@ extension Measure {
     /// All of them.
     public static let all: [Measure] =
         [
-            gfid, sfid, priorGap, gfidNoise, gfidTuning, inceptionScore, precision, recall, classAgreement, tunedScale,
+            gfid, sfid, priorGap, gfidNoise, kid, kidGap, kidNoise, gfidTuning, inceptionScore, precision, recall, classAgreement, tunedScale,
             tunedTemperature, rfid, rsfid, l1, psnr, ssim, fidFloor, isReal, classifierAccuracy, bits, probeTop1, probeTop5,
             probeChance, probeMajority, readoutThumbnail, readoutFactor, factorInformation, factorInformationBest, classEntropy,
             factorEntropy, imagesLog, reconstructionCost, cost,
@@ -168,7 +172,7 @@ extension Measure {
 
     /// What people say, and which measure they mean.
     static let colloquial = [
-        "fid": "gfid", "isc": "is", "inception": "is", "inception_score": "is", "accuracy": "probe", "kid": "gfid", "gap": "prior_gap",
+        "fid": "gfid", "isc": "is", "inception": "is", "inception_score": "is", "accuracy": "probe", "gap": "prior_gap",
     ]
 
     // MARK: Forms

@@ -8,8 +8,8 @@ import Settings
 import TensorCore
 
 /// Scores of one set of samples, in the feature space of the data set's classifier: distance to held-out images (gFID, and
-/// sFID on features that keep places) and to their reconstructions (the prior gap, method §7), the noise that drawing
-/// other samples would make, inception score, precision and recall.
+/// sFID on features that keep places) and to their reconstructions (the prior gap, method §7), kernel distances to both, the noise
+/// that drawing other samples would make, inception score, precision and recall.
 struct ScoreStage: Stage {
     let samples: SampleStage
     let settings: ScoreSettings
@@ -27,7 +27,7 @@ struct ScoreStage: Stage {
         StageIdentity(
             kind: "scores", settings: ["precision_recall": .bool(settings.precisionRecall)],
             inputs: ["samples": samples.id, "reconstructions": reconstructions.id, "features": features.id],
-            formatVersion: 3)
+            formatVersion: 4)
     }
 
     func perform(_ work: StageWork, _ context: ExperimentContext) throws -> JSONValue {
@@ -46,6 +46,7 @@ struct ScoreStage: Stage {
         try measure(.sfid) { try frechetDistance(statistics.spatial, reference.images.spatial) }
         try measure(.priorGap) { try frechetDistance(statistics.pooled, reference.reconstructions.pooled) }
         try measure(.gfidNoise) { try resamplingNoise(drawn.pooled, reference.images.pooled) }
+        try measureKernelDistances(drawn, reference, strata: samples.settings.unconditional ? nil : labels.map(Int.init), measure)
         try measure(.inceptionScore) { try InceptionScore(probabilities: drawn.probabilities, splits: Self.splits).mean }
         if settings.precisionRecall {
             let found = Result {
@@ -68,6 +69,20 @@ struct ScoreStage: Stage {
                 ], values: values), named: "\(space).\(name)")
         let warnings = try ScoreWarnings(features, reference: try reconstructions.references, samples: labels.count, context)
         return try work.summary(["count": .int(labels.count)], warnings: warnings.texts, context)
+    }
+
+    /// Beside the Fréchet distances, which are too large for few samples: kernel distances, which are not.
+    private func measureKernelDistances(
+        _ drawn: ExtractedFeatures, _ reference: ScoreReference, strata: [Int]?, _ measure: (Measure, () throws -> Double) throws -> Void
+    ) throws {
+        let set = Result { try KernelSet(drawn.pooled) }
+        let toImages = Result { try KernelDistance(set.get(), to: KernelSet(reference.features), strata: strata) }
+        try measure(.kid) { try toImages.get().value }
+        try measure(.kidNoise) {
+            guard let error = try toImages.get().standardError else { throw InputError("a class has a single sample") }
+            return error
+        }
+        try measure(.kidGap) { try KernelDistance(set.get(), to: KernelSet(reference.reconstructed), strata: strata).value }
     }
 
     /// Standard deviation of gFID over bootstrap resamples of the samples: the noise of drawing this many, the models
