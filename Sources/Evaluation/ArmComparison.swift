@@ -11,6 +11,9 @@ public struct ArmComparison: Sendable, Codable, Equatable {
 
     public let pairing: Pairing
     public let difference: Estimate
+    /// Of the difference, and the degrees of freedom that it is known to (Welch's where there are no pairs); nil for one value.
+    public let standardError: Double?
+    public let degreesOfFreedom: Double?
     /// Two-sided. Paired: sign flips. Unpaired: permutations of the groups.
     public let test: RandomizationTest
 
@@ -21,6 +24,9 @@ public struct ArmComparison: Sendable, Codable, Equatable {
         guard let estimate = Estimate(of: differences, confidence: confidence) else { return nil }
         pairing = .paired
         difference = estimate
+        let n = Double(estimate.count)
+        standardError = estimate.standardDeviation.map { $0 / n.squareRoot() }
+        degreesOfFreedom = estimate.standardDeviation.map { _ in n - 1 }
         test = signFlipTest(differences)
     }
 
@@ -33,12 +39,14 @@ public struct ArmComparison: Sendable, Codable, Equatable {
         let smaller = min(a.count, b.count)
         guard let deviationA = a.standardDeviation, let deviationB = b.standardDeviation else {
             difference = Estimate(count: smaller, mean: step, standardDeviation: nil, interval: nil)
+            (standardError, degreesOfFreedom) = (nil, nil)
             return
         }
         let (errorA, errorB) = (deviationA * deviationA / Double(a.count), deviationB * deviationB / Double(b.count))
         let error = errorA + errorB
         guard error > 0 else {
             // No spread at all: the interval is a point.
+            (standardError, degreesOfFreedom) = (0, Double(a.count + b.count - 2))
             difference = Estimate(
                 count: smaller, mean: step, standardDeviation: 0, interval: Interval(low: step, high: step))
             return
@@ -47,6 +55,7 @@ public struct ArmComparison: Sendable, Codable, Equatable {
         let freedom =
             error * error
             / (errorA * errorA / Double(a.count - 1) + errorB * errorB / Double(b.count - 1))
+        (standardError, degreesOfFreedom) = (error.squareRoot(), freedom)
         let margin = StudentT.quantile((1 + confidence) / 2, degreesOfFreedom: freedom) * error.squareRoot()
         difference = Estimate(
             count: smaller, mean: step,

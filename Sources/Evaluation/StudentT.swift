@@ -23,32 +23,4 @@ enum StudentT {
             if isBeyond(middle) { high = middle } else { low = middle }
         }
     }
-
-    /// Iₓ(a, b) by its continued fraction (Abramowitz and Stegun 26.5.8), evaluated with Lentz's method.
-    private static func incompleteBeta(_ x: Double, _ a: Double, _ b: Double) -> Double {
-        if x <= 0 { return 0 }
-        if x >= 1 { return 1 }
-        // The fraction converges fast only on this side of the mean.
-        if x > (a + 1) / (a + b + 2) { return 1 - incompleteBeta(1 - x, b, a) }
-        let front = exp(lgamma(a + b) - lgamma(a) - lgamma(b) + a * log(x) + b * log1p(-x)) / a
-        let tiny = 1e-300
-        var c = 1.0
-        var d = 1 / nonZero(1 - (a + b) * x / (a + 1), tiny)
-        var fraction = d
-        for m in 1...1000 {
-            let m = Double(m)
-            let even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
-            d = 1 / nonZero(1 + even * d, tiny)
-            c = nonZero(1 + even / c, tiny)
-            fraction *= d * c
-            let odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
-            d = 1 / nonZero(1 + odd * d, tiny)
-            c = nonZero(1 + odd / c, tiny)
-            fraction *= d * c
-            if abs(d * c - 1) < 1e-15 { break }
-        }
-        return front * fraction
-    }
-
-    private static func nonZero(_ x: Double, _ tiny: Double) -> Double { abs(x) < tiny ? tiny : x }
 }
