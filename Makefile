@@ -45,7 +45,9 @@ demo: setup build ## run the quickstart and print its table: baseline-2d against
 	if [ ! -d $(FASHION_MNIST) ]; then \
 		echo "Fashion-MNIST is not installed: running on drawn shapes"; data=(--set data.set=shapes); \
 	fi; \
-	exec $(FREE_BLAS) $(PROLOGUE) sweep run Experiments/01-quickstart/sweep.yaml "$${data[@]}"
+	echo "To watch, in another terminal: $(PROLOGUE) serve Experiments/01-quickstart/sweep.yaml"; \
+	$(FREE_BLAS) $(PROLOGUE) sweep run Experiments/01-quickstart/sweep.yaml "$${data[@]}"; \
+	echo "The same as a page, with curves and pictures: $(PROLOGUE) serve Experiments/01-quickstart/sweep.yaml"
 
 build-tests: ## build the tests
 	swift build $(BUILD) --build-tests

@@ -8,6 +8,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
@@ -72,12 +73,20 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .target(name: "Report", dependencies: ["Experiment", "Evaluation", "RunStore", "Settings", "Sweep", "Files", "Metrics"]),
+        // The live page of a store.
+        .target(
+            name: "Serve",
+            dependencies: [
+                "Report", "Experiment", "RunStore", "Settings", "Sweep", "Files", "Metrics",
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ], resources: [.embedInCode("Resources/live.js"), .embedInCode("Resources/live.css")]),
         .executableTarget(
             name: "prologue",
             dependencies: [
                 "Files", "Metrics", "TensorCore", "Accelerators", "NN", "Models", "Evaluation", "RunStore", "Settings", "Sweep",
                 "Experiment",
-                "Report", "Verification",
+                "Report", "Serve", "Verification",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),

@@ -55,6 +55,9 @@ struct Axis {
         }
     }
 
+    /// Its ends and its kind, from which a page tells the values below a pointer.
+    var description: String { "\(low) \(high) \(scale)" }
+
     /// The smallest of 1, 2, 2.5, 5 times a power of ten that is at least `step`.
     private static func roundStep(_ step: Double) -> Double {
         let power = pow(10, log10(step).rounded(.down))

@@ -1,7 +1,7 @@
 import Foundation
 
 /// Text for XML and HTML; characters that XML forbids become U+FFFD.
-func escapedForXML(_ text: String) -> String {
+public func escapedForXML(_ text: String) -> String {
     var result = ""
     for scalar in text.unicodeScalars {
         switch scalar {

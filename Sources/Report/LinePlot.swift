@@ -97,7 +97,7 @@ public struct LinePlot: Sendable {
         svg += """
             <svg x="\(Drawing.number(frame.left - rim))" y="\(Drawing.number(frame.top - rim))" width="\(Drawing.number(w + 2 * rim))" \
             height="\(Drawing.number(h + 2 * rim))" viewBox="\([-rim, -rim, w + 2 * rim, h + 2 * rim].map(Drawing.number).joined(separator: " "))" \
-            overflow="hidden">
+            overflow="hidden" class="data" data-x="\(x.description)" data-y="\(y.description)">
 
             """
         for (i, one) in series.enumerated() { svg += bands(one, colour(i), x, frame) }
@@ -134,7 +134,7 @@ public struct LinePlot: Sendable {
         for run in runs where run.count > 1 {
             let path = run.map { "\(Drawing.number($0.0)),\(Drawing.number($0.1))" }.joined(separator: " ")
             svg +=
-                "<polyline points=\"\(path)\" fill=\"none\" stroke=\"\(colour)\" stroke-width=\"2\" "
+                "<polyline data-name=\"\(escapedForXML(series.name))\" points=\"\(path)\" fill=\"none\" stroke=\"\(colour)\" stroke-width=\"2\" "
                 + "stroke-linejoin=\"round\"\(dash)/>\n"
         }
         // Markers show where values are, as long as there are few; a lone point has nothing else.

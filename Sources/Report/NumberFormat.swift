@@ -2,9 +2,9 @@ import Evaluation
 import Foundation
 
 /// How numbers are shown to people. Files for machines keep every digit.
-enum NumberFormat {
+public enum NumberFormat {
     /// With that many decimals; never "-0.00".
-    static func fixed(_ value: Double, decimals: Int) -> String {
+    public static func fixed(_ value: Double, decimals: Int) -> String {
         guard value.isFinite else { return value.isNaN ? "nan" : value < 0 ? "−∞" : "∞" }
         let text = String(format: "%.*f", decimals, value)
         return text.hasPrefix("-") && !text.contains(where: { ("1"..."9").contains($0) }) ? String(text.dropFirst()) : text
@@ -26,10 +26,10 @@ enum NumberFormat {
     }
 
     /// With four digits that count.
-    static func significant(_ value: Double) -> String { String(format: "%.4g", value) }
+    public static func significant(_ value: Double) -> String { String(format: "%.4g", value) }
 
     /// Shortest text that reads back as the same number.
-    static func exact(_ value: Double) -> String {
+    public static func exact(_ value: Double) -> String {
         value == value.rounded() && abs(value) < 1e15 ? String(format: "%.0f", value) : "\(value)"
     }
 }

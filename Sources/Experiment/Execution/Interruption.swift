@@ -33,7 +33,7 @@ public enum Interruption {
     /// Asks running work to stop at its next step.
     public static func request() { requested.store(true, ordering: .relaxed) }
 
-    static var isRequested: Bool { requested.load(ordering: .relaxed) }
+    public static var isRequested: Bool { requested.load(ordering: .relaxed) }
 
     /// Throws `Interrupted` if someone asked to stop.
     static func check() throws {

@@ -38,7 +38,8 @@ extension ReportDocument {
         heading.lowercased().split { !$0.isLetter && !$0.isNumber }.joined(separator: "-")
     }
 
-    private static func html(_ blocks: [Block]) -> String { blocks.map(html).joined(separator: "\n") }
+    /// Blocks without a page around them.
+    public static func html(_ blocks: [Block]) -> String { blocks.map(html).joined(separator: "\n") }
 
     private static func html(_ block: Block) -> String {
         switch block {

@@ -4,19 +4,21 @@ extension Table {
     /// One with many columns and few rows is set on its side where that fits a page; numbers that do not fit are cut into several
     /// tables, each with the first column. Where one is still wider than the page, which the page's own width decides, its rows
     /// become lists of "heading: value".
-    public func html() -> String {
+    ///
+    /// - Parameter links: addresses behind cells, by the cell's whole text.
+    public func html(links: [String: String] = [:]) -> String {
         let plain = withoutSharedCount
-        if plain.width <= Self.page { return plain.upright() }
-        if let turned = plain.transposed, turned.width <= Self.page { return turned.upright() }
+        if plain.width <= Self.page { return plain.upright(links) }
+        if let turned = plain.transposed, turned.width <= Self.page { return turned.upright(links) }
         // Texts of a row belong together.
         let isNumeric = columns.count { $0.alignment == .right } * 3 > columns.count * 2
-        return isNumeric ? plain.parts.map { $0.upright() }.joined(separator: "\n") : plain.upright()
+        return isNumeric ? plain.parts.map { $0.upright(links) }.joined(separator: "\n") : plain.upright(links)
     }
 
     /// What a page has room for on a common screen of 1400 pixels.
     private static let page = 1340
 
-    private func upright() -> String {
+    private func upright(_ links: [String: String]) -> String {
         // Two columns need no list: their texts are broken.
         let limit = Self.limits.first { $0 >= width } ?? Self.limits[Self.limits.count - 1]
         let form = columns.count < 3 ? "pair" : "to-\(limit)"
@@ -31,7 +33,8 @@ extension Table {
         let body = rows.indices.map { row -> String in
             columns.indices.map { column -> String in
                 let text = shown(row, column)
-                let value = isBest(row: row, column: column) ? "<strong>\(escapedForXML(text))</strong>" : escapedForXML(text)
+                let plain = links[text].map { "<a href=\"\(escapedForXML($0))\">\(escapedForXML(text))</a>" } ?? escapedForXML(text)
+                let value = isBest(row: row, column: column) ? "<strong>\(plain)</strong>" : plain
                 return "<td\(classes(column, text)) data-label=\"\(escapedForXML(columns[column].heading))\">\(value)</td>"
             }.joined()
         }
@@ -112,8 +115,9 @@ extension Table {
     fileprivate static let limits = [320, 400, 480, 560, 640, 720, 800, 900, 1000, 1100, 1220, 1340, 1600, 1900, 2300]
 }
 
-enum StyleSheet {
-    static let text = """
+/// How reports and pages look.
+public enum StyleSheet {
+    public static let text = """
         :root { color-scheme: light dark; --ground: #fff; --ink: #222; --strong: #111; --soft: #555; --rule: #e6e6e6;
           --axis: #888; --link: #00558b; }
         @media (prefers-color-scheme: dark) {

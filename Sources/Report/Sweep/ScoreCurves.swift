@@ -3,8 +3,8 @@ import Metrics
 
 /// Scores that one stage measured along an axis of its own, such as gFID after so many steps of the prior: a plot per
 /// score, a curve per arm, a 95 % interval over seeds around each point.
-struct ScoreCurves {
-    let figures: [ReportDocument.Figure]
+public struct ScoreCurves {
+    public let figures: [ReportDocument.Figure]
 
     private static let axes: [MetricField: String] = [.step: "training steps of the prior", .guidance: "guidance scale"]
 
@@ -17,7 +17,7 @@ struct ScoreCurves {
         var names: [(x: Double, name: String)] = []
     }
 
-    init(_ results: SweepResults) {
+    public init(_ results: SweepResults) {
         var curves: [Curve] = []
         for name in results.scores {
             guard let (axis, x) = name.place, let title = Self.axes[axis] else { continue }

@@ -1,0 +1,57 @@
+/// What every page has around its content.
+struct Layout {
+    var title: String
+    /// What the page follows; nil for pages that do not change by themselves.
+    var topic: Topic?
+    /// Whether this visitor may write.
+    var isTrusted: Bool
+    var here: Place?
+
+    enum Place: String, CaseIterable {
+        case sweeps = "Sweeps"
+
+        var path: String {
+            switch self {
+            case .sweeps: "/"
+            }
+        }
+    }
+
+    func page(_ content: HTML) -> HTML {
+        let links = Place.allCases.map { place -> HTML in
+            let current: HTML = place == here ? " aria-current=\"page\"" : ""
+            return "<li><a href=\"\(place.path)\"\(current)>\(place.rawValue)</a></li>"
+        }
+        let events: HTML = topic.map { " data-events=\"\($0.address)\"" } ?? ""
+        return """
+            <!DOCTYPE html>
+            <html lang="en">
+            <head>
+            <meta charset="utf-8">
+            <meta name="viewport" content="width=device-width, initial-scale=1">
+            <title>\(title) – Prologue</title>
+            <link rel="stylesheet" href="/live.css">
+            <link rel="icon" href="/icon.svg" type="image/svg+xml">
+            <script src="/live.js" defer></script>
+            </head>
+            <body\(events)>
+            <a class="skip" href="#content">Skip to the content</a>
+            <header>
+            <nav aria-label="Pages"><ul>\(links)</ul></nav>
+            <p id="connection" role="status"></p>
+            </header>
+            <main id="content" tabindex="-1">
+            <h1>\(title)</h1>
+            \(content)
+            </main>
+            </body>
+            </html>
+
+            """
+    }
+}
+
+extension HTML {
+    /// A part of a page that is replaced where it has changed.
+    static func live(_ id: String, _ content: HTML) -> HTML { "<section id=\"\(id)\" data-live>\n\(content)\n</section>\n" }
+}

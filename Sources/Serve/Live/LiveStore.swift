@@ -1,0 +1,179 @@
+import Experiment
+import Files
+import Foundation
+import Metrics
+import RunStore
+import Sweep
+import Synchronization
+
+/// A store as pages see it: what was read once is kept until its file has changed, and nothing is claimed.
+public final class LiveStore: Sendable {
+    let store: Store
+    /// Sweep files that the server was given, by the sweeps' names: they tell cells that were never begun, and the baseline.
+    let files: [String: SweepFile]
+    private let state: Mutex<State>
+
+    private struct State {
+        var index: RunIndex
+        var indexFile: UInt64?
+        var metrics: [String: (stamp: String, table: MetricsTable)] = [:]
+        /// What was made from the index, by what it is, with the index's stamp then.
+        var kept: [String: (stamp: String, value: any Sendable)] = [:]
+    }
+
+    /// Curves that are kept in memory at most; the oldest go first.
+    private static let mostMetrics = 2000
+
+    public init(_ store: Store, sweeps: [SweepFile] = []) throws {
+        self.store = store
+        files = Dictionary(sweeps.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
+        state = Mutex(State(index: try RunIndex(store), indexFile: Self.file(store.directory.appendingPathComponent("index.sqlite"))?.node))
+    }
+
+    /// The index; opened anew where another process has put a new file in its place.
+    var index: RunIndex {
+        get throws {
+            let node = Self.file(store.directory.appendingPathComponent("index.sqlite"))?.node
+            if let known = state.withLock({ $0.indexFile == node ? $0.index : nil }) { return known }
+            let fresh = try RunIndex(store)
+            state.withLock { ($0.index, $0.indexFile, $0.kept) = (fresh, node, [:]) }
+            return fresh
+        }
+    }
+
+    // MARK: Changes
+
+    private static func file(_ url: URL) -> (node: UInt64, stamp: String)? {
+        var info = stat()
+        guard stat(url.path, &info) == 0 else { return nil }
+        return (UInt64(info.st_ino), "\(info.st_ino)/\(info.st_size)/\(info.st_mtim.tv_sec).\(info.st_mtim.tv_nsec)")
+    }
+
+    static func stamp(_ url: URL) -> String { file(url)?.stamp ?? "-" }
+
+    /// Changes whenever somebody has written to the index.
+    var stamp: String {
+        ["index.sqlite", "index.sqlite-wal"].map { Self.stamp(store.directory.appendingPathComponent($0)) }.joined(separator: " ")
+    }
+
+    /// `make`'s value, made again when the index has changed.
+    func kept<Value: Sendable>(_ name: String, _ make: () throws -> Value) throws -> Value {
+        let stamp = stamp
+        if let kept = state.withLock({ $0.kept[name] }), kept.stamp == stamp, let value = kept.value as? Value { return value }
+        let value = try make()
+        state.withLock { state in
+            if state.kept.count > 200 { state.kept = [:] }
+            state.kept[name] = (stamp, value)
+        }
+        return value
+    }
+
+    // MARK: Runs and sweeps
+
+    /// Rows of a statement of our own on the index.
+    func rows(_ sql: String, _ arguments: [JSONValue] = []) throws -> [[JSONValue]] {
+        try index.query(sql, arguments, limits: .init(seconds: 20, rows: 1_000_000)).rows
+    }
+
+    /// Whether the index has a run of this name: names from requests go no further before that.
+    func hasRun(_ id: String) throws -> Bool { try !rows("SELECT 1 FROM runs WHERE id = ?", [.string(id)]).isEmpty }
+
+    func hasSweep(_ name: String) throws -> Bool {
+        try files[name] != nil || !rows("SELECT 1 FROM runs WHERE sweep = ? LIMIT 1", [.string(name)]).isEmpty
+    }
+
+    /// What a sweep has measured, by arm.
+    func results(ofSweep name: String) throws -> SweepResults {
+        try kept("results \(name)") {
+            if let file = files[name] { return try SweepResults(file, in: store) }
+            let index = try index
+            let quoted = name.replacing("\\", with: "\\\\").replacing("'", with: "\\'")
+            return try SweepResults(HistoryQuery(parsing: "sweep = '\(quoted)'", HistoryKeys(index)), of: index, named: name)
+        }
+    }
+
+    /// Ids of the stages that runs of a sweep have in a role, finished or not, by run.
+    func stages(ofSweep name: String, role: String) throws -> [String: String] {
+        try kept("stages \(role) \(name)") {
+            let rows = try rows(
+                "SELECT run_id, stage_id FROM run_stages JOIN runs ON runs.id = run_id WHERE sweep = ? AND role = ?",
+                [.string(name), .string(role)])
+            return Dictionary(rows.map { ($0[0].stringValue ?? "", $0[1].stringValue ?? "") }, uniquingKeysWith: { $1 })
+        }
+    }
+
+    /// A stage's curves; nil where it has none, or none that can be read just now.
+    func metrics(ofStage id: String) -> MetricsTable? {
+        let url = store.stage(id: id).url("metrics.h5")
+        let stamp = Self.stamp(url)
+        guard stamp != "-" else { return nil }
+        if let known = state.withLock({ $0.metrics[id] }), known.stamp == stamp { return known.table }
+        guard let table = try? MetricsFile.read(url) else { return nil }
+        state.withLock { state in
+            if state.metrics.count >= Self.mostMetrics { state.metrics = [:] }
+            state.metrics[id] = (stamp, table)
+        }
+        return table
+    }
+
+    // MARK: What is worked on
+
+    /// Stages of running runs that are not finished, by run: at most 200 runs.
+    func openStages(ofSweep name: String? = nil) throws -> [(run: String, sweep: String, stages: [(role: String, id: String)])] {
+        let rows = try rows(
+            """
+            SELECT running.id, running.sweep, run_parts.role, run_parts.stage_id
+            FROM (SELECT number, id, sweep FROM runs WHERE status = 'running'\(name == nil ? "" : " AND sweep = ?")
+                ORDER BY created DESC, id LIMIT 200) AS running
+                JOIN run_parts ON run_parts.run = running.number
+                LEFT JOIN stages ON stages.id = run_parts.stage_id
+            WHERE stages.finished IS NULL ORDER BY running.id, run_parts.role
+            """, name.map { [.string($0)] } ?? [])
+        var found: [(run: String, sweep: String, stages: [(role: String, id: String)])] = []
+        for row in rows {
+            let (run, role, id) = (row[0].stringValue ?? "", row[2].stringValue ?? "", row[3].stringValue ?? "")
+            if found.last?.run != run { found.append((run, row[1].stringValue ?? "", [])) }
+            found[found.count - 1].stages.append((role, id))
+        }
+        return found
+    }
+
+    /// What changes when something that `topic` shows has changed; nil where there is no such thing.
+    func state(of topic: Topic) throws -> String? {
+        switch topic {
+        case .sweeps: return try stamp + progress(openStages())
+        case .sweep(let name):
+            guard try hasSweep(name) else { return nil }
+            return try stamp + progress(openStages(ofSweep: name))
+        case .run(let id):
+            guard try hasRun(id) else { return nil }
+            let folder = store.directory(ofRun: id)
+            let own = ["run.json", "status.json", "annotations.json", "artifacts.json"].map {
+                Self.stamp(folder.appendingPathComponent($0))
+            }
+            let stages = try rows("SELECT role, stage_id FROM run_stages WHERE run_id = ? ORDER BY role", [.string(id)])
+            return own.joined() + progress([(id, "", stages.map { ($0[0].stringValue ?? "", $0[1].stringValue ?? "") })])
+        case .drawing: return nil
+        }
+    }
+
+    private func progress(_ runs: [(run: String, sweep: String, stages: [(role: String, id: String)])]) -> String {
+        runs.map { run in
+            Self.stamp(store.directory(ofRun: run.run).appendingPathComponent("status.json"))
+                + run.stages.map { stage in
+                    let stage = store.stage(id: stage.id)
+                    return Self.stamp(stage.url("status.json")) + Self.stamp(stage.url("metrics.h5"))
+                }.joined()
+        }.joined()
+    }
+
+    /// The last lines that a stage has logged.
+    func log(ofStage id: String, lines: Int) -> [String] {
+        guard let file = try? FileHandle(forReadingFrom: store.stage(id: id).url("log.txt")) else { return [] }
+        defer { try? file.close() }
+        guard let end = try? file.seekToEnd(), (try? file.seek(toOffset: end > 16_384 ? end - 16_384 : 0)) != nil,
+            let data = try? file.readToEnd()
+        else { return [] }
+        return String(decoding: data, as: UTF8.self).split(separator: "\n").suffix(lines).map(String.init)
+    }
+}

@@ -1,0 +1,71 @@
+import Files
+import Foundation
+import Report
+import RunStore
+
+/// Finds the page that a request asks for.
+final class Site: Answering {
+    let live: LiveStore
+
+    init(_ live: LiveStore) { self.live = live }
+
+    func state(of topic: Topic) -> String? {
+        // What cannot be read at the moment has not changed as far as pages are concerned.
+        do { return try live.state(of: topic) } catch { return "unreadable" }
+    }
+
+    func answer(_ request: Request, isTrusted: Bool) -> Response {
+        do {
+            return try (request.method == "POST" ? written(request) : page(request, isTrusted))
+                ?? Self.failure("There is no such page", "Nothing is at this address; the pages above lead on.", 404, isTrusted)
+        } catch let error as InputError {
+            return request.method == "POST"
+                ? .text(error.message, status: 400) : Self.failure("This cannot be shown", error.message, 400, isTrusted)
+        } catch {
+            return Self.failure("This cannot be shown", "\(error)", 500, isTrusted)
+        }
+    }
+
+    private static func failure(_ title: String, _ message: String, _ status: Int, _ isTrusted: Bool) -> Response {
+        .html(
+            Layout(title: title, topic: nil, isTrusted: isTrusted, here: nil).page("<pre class=\"error\">\(message)</pre>"), status: status)
+    }
+
+    private func page(_ request: Request, _ isTrusted: Bool) throws -> Response? {
+        let path = request.path
+        switch (path.first, path.count) {
+        case (nil, 0): return .html(try SweepsPage(live).page(isTrusted))
+        case ("live.css", 1): return Response(200, "text/css; charset=utf-8", Data(StyleSheet.text.utf8) + Data(PackageResources.live_css))
+        case ("live.js", 1): return Response(200, "text/javascript; charset=utf-8", Data(PackageResources.live_js))
+        case ("icon.svg", 1): return Response(200, "image/svg+xml", Data(Self.icon.utf8))
+        case ("events", _): return Topic(path: Array(path.dropFirst())).map(Response.events)
+        case ("sweep", 2): return try SweepPage(path[1], request, live).map { .html(try $0.page(isTrusted)) }
+        case ("run", 2): return try RunPage(path[1], request, live).map { .html(try $0.page(isTrusted)) }
+        case ("run", 4) where path[2] == "picture": return try picture(ofRun: path[1], number: Int(path[3]))
+        default: return nil
+        }
+    }
+
+    private func picture(ofRun id: String, number: Int?) throws -> Response? {
+        guard try live.hasRun(id), let number else { return nil }
+        let pictures = try live.store.artifacts(ofRun: id).filter { $0.kind == "picture" }
+        guard pictures.indices.contains(number) else { return nil }
+        return Response(200, "image/png", try live.store.content(of: pictures[number]))
+    }
+
+    private func written(_ request: Request) throws -> Response? {
+        let path = request.path
+        guard path.count == 3, path[0] == "run", try live.hasRun(path[1]) else { return nil }
+        switch path[2] {
+        case "notes": try Annotating(live).note(request.form, run: path[1])
+        case "tags": try Annotating(live).tag(request.form, run: path[1])
+        default: return nil
+        }
+        return .redirect(to: "/run/\(pathPart(path[1]))")
+    }
+
+    private static let icon = """
+        <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><rect width="16" height="16" rx="3" fill="#0072b2"/>\
+        <path d="M3 12 L6 7 L9 9 L13 3" fill="none" stroke="#fff" stroke-width="2"/></svg>
+        """
+}

@@ -1,0 +1,47 @@
+import Experiment
+import Foundation
+import RunStore
+
+/// Pictures of all arms of one kind in aligned columns.
+struct ArmPictures {
+    private let live: LiveStore
+    private let results: SweepResults
+    private let request: Request
+
+    init(_ live: LiveStore, _ results: SweepResults, _ request: Request) {
+        (self.live, self.results, self.request) = (live, results, request)
+    }
+
+    private static let mostArms = 24
+
+    var section: HTML {
+        let seeds = Set(results.arms.flatMap { $0.runs.map(\.seed) }).sorted()
+        let seed = request.query["seed"].flatMap(Int.init) ?? seeds.first ?? 0
+        let runs = results.arms.prefix(Self.mostArms).compactMap { arm in arm.runs.first { $0.seed == seed }.map { (arm.label, $0.id) } }
+        var kinds: [String] = []
+        var pictures: [[String: Int]] = []
+        for (_, id) in runs {
+            let all = ((try? live.store.artifacts(ofRun: id)) ?? []).filter { $0.kind == "picture" }
+            pictures.append(Dictionary(all.enumerated().map { ($1.description, $0) }, uniquingKeysWith: { first, _ in first }))
+            for artifact in all where !kinds.contains(artifact.description) { kinds.append(artifact.description) }
+        }
+        guard !kinds.isEmpty else { return .empty }
+        let options = seeds.map { "<option\($0 == seed ? " selected" as HTML : .empty)>\($0)</option>" as HTML }
+        let rows = kinds.map { kind -> HTML in
+            let figures = zip(runs, pictures).map { run, pictures -> HTML in
+                guard let number = pictures[kind] else { return "<figure><figcaption>\(run.0): not yet</figcaption></figure>" }
+                let place = "/run/\(pathPart(run.1))/picture/\(number)"
+                return """
+                    <figure><a href="\(place)"><img loading="lazy" alt="\(kind), \(run.0), seed \(seed)" src="\(place)"></a>\
+                    <figcaption>\(run.0)</figcaption></figure>
+                    """
+            }
+            return "<h3>\(kind)</h3>\n<div class=\"pictures\" tabindex=\"0\" role=\"group\" aria-label=\"\(kind)\">\(figures)</div>\n"
+        }
+        return """
+            <h2 id="pictures">Pictures side by side</h2>
+            <form data-now action="#pictures"><label>Seed <select name="seed">\(options)</select></label><button>Show</button></form>
+            \(rows)
+            """
+    }
+}
