@@ -35,6 +35,10 @@ public enum Shapes {
         for (half, count) in [("training", train), ("test", test)] where count < 1 {
             throw InputError("shapes: \(count) \(half) images, expected at least 1")
         }
+        let (images, tooMany) = train.addingReportingOverflow(test)
+        let (bytes, tooLarge) = images.multipliedReportingOverflow(by: 3 * imageSize * imageSize + 4 * (factors.count + 1))
+        try MemoryClaim.require(
+            tooMany || tooLarge ? .max : bytes, file: "shapes", "drawing \(train) training and \(test) test images")
         return LabelledData(
             train: draw("shapes/train", imageSize: imageSize, count: train, seed: seed, half: 0),
             test: draw("shapes/test", imageSize: imageSize, count: test, seed: seed, half: 1))

@@ -91,7 +91,8 @@ import Testing
         #expect(try place.run("runs", "sql", "SELECT count(*) AS n FROM runs", "--csv").output == "n\r\n2\r\n")
 
         for (statement, complaint) in [
-            ("DELETE FROM runs", "queries can only read"), ("SELECT nothing FROM runs", "nothing"),
+            ("DELETE FROM runs", "queries can only read"), ("SELECT 1; SELECT 2", "one statement at a time"),
+            ("SELECT nothing FROM runs", "nothing"),
             ("PRAGMA user_version = 3", "read"),
         ] {
             let ended = try place.run("runs", "sql", statement)

@@ -5,6 +5,12 @@ import TestSupport
 import Testing
 
 @Suite struct ShapesTests {
+    @Test(arguments: [1 << 40, 1 << 52, Int.max - 1])
+    func moreImagesThanThereIsMemoryForAreRefused(count: Int) throws {
+        let complaint = try inputError { _ = try Shapes.generate(imageSize: 16, train: count, test: 2, seed: 0) }
+        #expect(complaint.contains("drawing \(count) training and 2 test images") && complaint.contains("cannot be had"))
+    }
+
     @Test func anImageDependsOnSeedHalfAndIndexAlone() throws {
         let small = try Shapes.generate(imageSize: 16, train: 25, test: 13, seed: 7)
         let large = try Shapes.generate(imageSize: 16, train: 60, test: 40, seed: 7)

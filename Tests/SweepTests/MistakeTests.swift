@@ -63,8 +63,8 @@ import Testing
         Mistake(
             "prior: 3",
             "sweep.yaml:2: prior must be a map, not 3; keys: from, dim, layers, heads, rope_axes, cond_dim, tied, "
-                + "positions, precision, dropout, label_drop, steps, batch, optimizer, ema_half_life, snapshots, checkpoint_every, "
-                + "keep_checkpoints, log_every"),
+                + "positions, precision, dropout, attention_dropout, label_drop, steps, batch, optimizer, ema_half_life, snapshots, "
+                + "checkpoint_every, keep_checkpoints, log_every"),
         Mistake("prior: {dim: 64}\nprior.dim: 65", "sweep.yaml:3: prior.dim is given twice, first at sweep.yaml:2"),
     ])
     func wrongValues(mistake: Mistake) throws {

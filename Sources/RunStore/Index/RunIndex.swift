@@ -224,6 +224,8 @@ public final class RunIndex: Sendable {
                 throw InputError("stopped after \(limits?.seconds ?? 0) s; a recursive query must have an end: \(sql)")
             } catch let error as DatabaseError where error.message?.contains("parser stack overflow") == true {
                 throw InputError("the condition is nested too deeply for SQLite")
+            } catch let error as DatabaseError where error.message?.hasPrefix("Multiple statements") == true {
+                throw InputError("one statement at a time: \(sql)")
             } catch let error as DatabaseError where [.SQLITE_ERROR, .SQLITE_READONLY, .SQLITE_MISUSE].contains(error.resultCode) {
                 let reason = error.resultCode == .SQLITE_READONLY ? "queries can only read" : error.message ?? "bad SQL"
                 throw InputError("\(reason): \(sql)")
