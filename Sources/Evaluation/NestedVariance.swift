@@ -160,7 +160,8 @@ private struct Design {
             var coefficients: [String: Double] = width > 1 ? [NestedVariance.residual: Double(freedom)] : [:]
             for deeper in partitions[(place + 1)...] {
                 coefficients[deeper.name] =
-                    Double(width) * (concentration(of: deeper.places, in: inner.places) - concentration(of: deeper.places, in: outer.places))
+                    Double(width)
+                    * (concentration(of: deeper.places, in: inner.places) - concentration(of: deeper.places, in: outer.places))
             }
             return NestedVariance.Term(
                 name: inner.name, squares: Double(width) * squares, degreesOfFreedom: freedom, coefficients: coefficients)
@@ -168,7 +169,9 @@ private struct Design {
     }
 
     private func groupMeans(_ values: [Double], _ places: [Int]) -> [Double] {
-        var (sums, counts) = ([Double](repeating: 0, count: (places.max() ?? 0) + 1), [Double](repeating: 0, count: (places.max() ?? 0) + 1))
+        var (sums, counts) = (
+            [Double](repeating: 0, count: (places.max() ?? 0) + 1), [Double](repeating: 0, count: (places.max() ?? 0) + 1)
+        )
         for (value, place) in zip(values, places) {
             sums[place] += value
             counts[place] += 1

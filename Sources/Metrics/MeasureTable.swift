@@ -11,6 +11,12 @@ extension Measure {
     public static let kid = ofSamples("kid", "KID", .lower, decimals: 3, possible: .any)
     public static let kidGap = ofSamples("kid_gap", "KID gap", .lower, decimals: 3, possible: .any)
     public static let kidNoise = ofSamples("kid_noise", "KID noise", nil, decimals: 3)
+    /// What a perfect sampler would have of so many samples.
+    public static let gfidFloor = ofSamples("gfid_floor", "gFID floor", nil)
+    public static let priorGapFloor = ofSamples("prior_gap_floor", "prior gap floor", nil)
+    /// For infinitely many samples, linear in 1/n; an extrapolation may come out below 0.
+    public static let gfidExtrapolated = ofSamples("gfid_inf", "gFID∞", .lower, possible: .any)
+    public static let priorGapExtrapolated = ofSamples("prior_gap_inf", "prior gap∞", .lower, possible: .any)
     /// On the half of the held-out images that guidance was chosen by.
     public static let gfidTuning = ofSamples("gfid_tuning", "gFID tuning", nil)
     public static let inceptionScore = ofSamples("is", "IS", .higher)
@@ -20,9 +26,12 @@ extension Measure {
     public static let tunedScale = Measure("tuned.scale", "tuned scale", nil, ["tuned.scale"])
     public static let tunedTemperature = Measure("tuned.temperature", "tuned temperature", nil, ["tuned.temperature"])
 
+    public static let plainTemperature = Measure("tuned.plain_temperature", "best temperature", nil, ["tuned.plain_temperature"])
+
     // MARK: Reconstructions, and the feature space itself
 
     public static let rfid = ofImages("rfid", "rFID", .lower)
+    public static let rkid = ofImages("rkid", "rKID", .lower, decimals: 3, possible: .any)
     public static let rsfid = ofImages("rsfid", "rsFID", .lower)
     public static let l1 = ofImages("l1", "L1", .lower)
     public static let psnr = ofImages("psnr", "PSNR", .higher, unit: "dB")
@@ -31,6 +40,10 @@ extension Measure {
     public static let isReal = ofImages("is_real", "IS real", nil)
     public static let classifierAccuracy = Measure(
         "classifier.accuracy", "classifier accuracy", .higher, decimals: 3, possible: .share, ["classifier.accuracy"])
+
+    /// Of a feature network that was trained on recorded factors.
+    public static let factorsExplained = Measure(
+        "classifier.factors", "R² of factors", .higher, decimals: 3, possible: .upToOne, ["classifier.factors"])
 
     // MARK: Priors
 
@@ -164,8 +177,10 @@ extension Measure {
     /// All of them.
     public static let all: [Measure] =
         [
-            gfid, sfid, priorGap, gfidNoise, kid, kidGap, kidNoise, gfidTuning, inceptionScore, precision, recall, classAgreement, tunedScale,
-            tunedTemperature, rfid, rsfid, l1, psnr, ssim, fidFloor, isReal, classifierAccuracy, bits, probeTop1, probeTop5,
+            gfid, sfid, priorGap, gfidNoise, kid, kidGap, kidNoise, gfidFloor, priorGapFloor, gfidExtrapolated,
+            priorGapExtrapolated, gfidTuning, inceptionScore, precision, recall, classAgreement, tunedScale,
+            tunedTemperature, plainTemperature, rfid, rkid, rsfid, l1, psnr, ssim, fidFloor, isReal, classifierAccuracy, factorsExplained,
+            bits, probeTop1, probeTop5,
             probeChance, probeMajority, readoutThumbnail, readoutFactor, factorInformation, factorInformationBest, classEntropy,
             factorEntropy, imagesLog, reconstructionCost, cost,
         ] + completions + information + attention + marginals + rates + interventions + [interventionBits]
@@ -210,7 +225,8 @@ extension Measure {
         _ name: String, _ better: Better?, possible: ClosedRange<Double> = .positive, ofPixels: Bool = false
     ) -> Measure {
         Measure(
-            "completion_\(name)", "completion \(name.replacing("_", with: " ").replacing("gfid", with: "gFID"))", better, possible: possible,
+            "completion_\(name)", "completion \(name.replacing("_", with: " ").replacing("gfid", with: "gFID"))", better,
+            possible: possible,
             ["completion_\(name){bound}\(ofPixels ? "" : "@{features}").{tokens}.{told}"])
     }
 

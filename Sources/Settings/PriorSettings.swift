@@ -36,6 +36,7 @@ public struct PriorSettings: SettingsSection {
     public var dropout = 0.0
     public var attentionDropout: Double?
     public var labelDrop = 0.1
+    public var unconditional = false
     public var snapshots: [Int] = []
     public var training = TrainingSettings(
         steps: 1000, optimizer: OptimizerSettings(beta2: 0.96, weightDecay: 0.03, clip: 1))
@@ -70,7 +71,14 @@ public struct PriorSettings: SettingsSection {
         .value(
             "attention_dropout", \.attentionDropout,
             "Dropout of attention weights, 0 in the released models; null: as `dropout`.", .fractionBelowOne, isLater: true),
-        .value("label_drop", \.labelDrop, "Share of training labels replaced by the unconditional one.", .fraction),
+        .value(
+            "label_drop", \.labelDrop, "Share of training labels replaced by the unconditional one.", .fraction,
+            when: { !$0.unconditional }),
+        .value(
+            "unconditional", \.unconditional,
+            "Train without the class: every step sees the unconditional label, all that is drawn is drawn without a class, and "
+                + "there is no guidance. `label_drop` is no substitute: its unconditional branch sees only that share of the steps.",
+            isLater: true),
     ]
 
     private static let saved: [Field<Self>] = [
@@ -100,6 +108,21 @@ public enum PrologueOrder: String, ChoiceSetting {
     static let help =
         "Order in which the prior is trained on the prologue's tokens and draws them: the encoder's, the other way round, or one "
         + "random order that all seeds share."
+}
+
+extension PriorSettings {
+    /// How samples are drawn from it under `sampler`: without the class, where it never was told one.
+    public func drawn(_ sampler: SamplerSettings) -> SamplerSettings {
+        var sampler = sampler
+        sampler.unconditional = sampler.unconditional || unconditional
+        return sampler
+    }
+
+    public func drawn(_ resample: ResampleSettings) -> ResampleSettings {
+        var resample = resample
+        resample.unconditional = resample.unconditional || unconditional
+        return resample
+    }
 }
 
 /// Where the tokens of an AR model stand for its rotary embedding.

@@ -98,7 +98,8 @@ public struct SplitGuidanceSettings: SettingsSection {
     ]
 }
 
-/// Guidance that is tuned on one half of the held-out images and reported on the other, with the same grid for every arm.
+/// Guidance and temperature that are tuned on one half of the held-out images; what is chosen draws afresh and is reported on the
+/// other half. The grid is the same for every arm.
 public struct TuningSettings: SettingsSection {
     public var enabled = false
     public var scales = [1, 1.25, 1.5, 2, 3]
@@ -106,6 +107,8 @@ public struct TuningSettings: SettingsSection {
     public var schedule = GuidanceSchedule.constant
     public var power = 1.0
     public var count = 2000
+    public var reportCount: Int?
+    public var precision = Precision.float32
 
     public init() {}
 
@@ -118,6 +121,11 @@ public struct TuningSettings: SettingsSection {
         .value("schedule", \.schedule, "How the scale is reached over the sequence."),
         .value("power", \.power, "Exponent of the cosine schedule's time.", .positive),
         .value("count", \.count, "Samples for each scale and temperature, balanced over the classes.", .atLeast(2), unit: "images"),
+        .value(
+            "report_count", \.reportCount,
+            "Samples that are drawn afresh under what was chosen, and reported on; null: as many as `count`.", .atLeast(2),
+            unit: "images", isLater: true),
+        .value("precision", \.precision, "What the prior's products multiply while it draws for this.", isLater: true),
     ]
 }
 

@@ -25,6 +25,8 @@ public struct ScoreSettings: SettingsSection {
     public var referenceCount: Int?
     public var precisionRecall = true
     public var snapshotCount = 1000
+    public var moreSeeds: [Int] = []
+    public var factorNetwork = false
 
     public init() {}
 
@@ -36,6 +38,14 @@ public struct ScoreSettings: SettingsSection {
         .value(
             "precision_recall", \.precisionRecall,
             "Measure precision and recall of samples, which compares every sample with every reference image."),
+        .value(
+            "more_seeds", \.moreSeeds,
+            "Seeds of further classifiers, trained like that of `features`, in whose features everything is compared as well: "
+                + "`gfid@…-s1.nocfg`. What depends on one network's seed shows there.", .atLeast(0), isLater: true),
+        .value(
+            "factor_network", \.factorNetwork,
+            "Compare as well in the features of a network that was trained to tell recorded factors (hue, place, size …) instead of "
+                + "the class: `gfid@…-factors.nocfg`. Needs a data set that has them (shapes).", isLater: true),
         .value(
             "snapshot_count", \.snapshotCount,
             "Samples that each of `prior.snapshots` is scored on, with the class and as many without it.", .atLeast(2),

@@ -77,7 +77,8 @@ import Testing
                 real, rebuilt = (f[f"{g}/features"][()].astype(float) for g in ("real", "reconstruction"))
                 assert len(real) == len(rebuilt) == 160
             with h5py.File(one("tuning-*/tuning.h5")) as f:
-                table = {n: f[n][()] for n in f}
+                table = {n: f[n][()] for n in f if n != "report"}
+                report = {n: (f[f"report/{n}/mean"][()], f[f"report/{n}/covariance"][()]) for n in f["report"]}
             n = len(table["scale"])
             assert n == 6
             for i in range(n):
@@ -89,7 +90,16 @@ import Testing
                 name = f"gfid@shapes-cnn.guidance-{table['scale'][i]:g}" + ("" if t == 1 else f".temperature-{t:g}")
                 assert tuned[name] == table["gfid_reported"][i], name
             best = table["gfid_tuning"].argmin()
-            assert tuned["gfid@shapes-cnn.tuned"] == table["gfid_reported"][best]
+            coolest = min((g, i) for i, g in enumerate(table["gfid_tuning"]) if table["scale"][i] == 1)[1]
+            assert sorted(report) == ["best-temperature", "tuned"]
+            for name, (mean, covariance) in report.items():
+                for score, images in (("gfid", real), ("prior_gap", rebuilt)):
+                    expected = frechet(mean, covariance, images[1::2].mean(0), np.cov(images[1::2].T))
+                    found = tuned[f"{score}@shapes-cnn.{name}"]
+                    assert abs(found - expected) < 1e-3 * max(1, abs(expected)), (name, score, found, expected)
+                # The samples that were chosen by are others.
+                assert all(np.abs(mean - m).max() > 0 for m in table["mean"]), name
+            assert tuned["tuned.plain_temperature"] == table["temperature"][coolest]
             assert tuned["tuned.scale"] == table["scale"][best] and tuned["tuned.temperature"] == table["temperature"][best]
             print(len(set(table["gfid_reported"])))
             """)

@@ -290,6 +290,7 @@ enum MenuTable {
             prior("dropout", "0.3", changes: [.prior], keeps: [.priorShapes]),
             prior("attention_dropout", "0.3", changes: [.prior], keeps: [.priorShapes]),
             prior("label_drop", "0.5", changes: [.prior], keeps: [.priorShapes]),
+            prior("unconditional", "true", changes: [.prior], keeps: [.priorShapes]),
             prior("batch", "4", changes: [.priorLoss, .prior], keeps: [.priorShapes]),
         ]
         + optimizer(

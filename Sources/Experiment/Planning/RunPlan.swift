@@ -32,7 +32,7 @@ public struct RunPlan {
             prior = PriorStage(settings: settings.prior, seed: settings.seeds.prior, tokens: tokens, adopted: model)
         }
         // Rules between what was given and what the models brought.
-        if adopted != nil, let conflict = settings.conflicts().first { throw InputError(conflict.message) }
+        if adopted != nil || settings.prior.from != nil, let conflict = settings.conflicts().first { throw InputError(conflict.message) }
         (self.settings, self.tokens, self.prior) = (settings, tokens, prior)
         stages =
             dataset.isEmpty
@@ -65,11 +65,16 @@ public struct RunPlan {
             }
         }
         if probing.prior == nil { stages.append(prior) }
+        let spaces = FeatureNetwork.all(settings.scores).map { network in
+            let features = FeatureStage(settings: settings.features, dataset: tokenizer.dataset, network: network)
+            return ReconstructionStage(scores: settings.scores, features: features, tokenizer: tokenizer)
+        }
+        stages += spaces.dropFirst().flatMap { [$0.features, $0] as [any Stage] }
         for samples in samples(settings, prior) {
             stages.append(samples)
-            stages.append(
-                ScoreStage(
-                    samples: samples, settings: settings.scores, reconstructions: reconstructions, features: features))
+            stages += spaces.map {
+                ScoreStage(samples: samples, settings: settings.scores, reconstructions: $0, features: $0.features)
+            }
         }
         if !settings.prior.snapshots.isEmpty, !prior.isJoint, prior.adopted == nil {
             stages.append(
@@ -80,13 +85,12 @@ public struct RunPlan {
         if settings.tuning.enabled {
             stages.append(
                 TuningStage(
-                    settings: settings.tuning, seed: settings.seeds.sampler, prior: prior, reconstructions: reconstructions,
-                    features: features))
+                    settings: settings.tuning, seed: settings.seeds.sampler, prior: prior, spaces: spaces))
         }
         if settings.resample.enabled {
             stages.append(
                 ResampleStage(
-                    settings: settings.resample, tokenCount: settings.tokenizer.prologueTokens,
+                    settings: settings.prior.drawn(settings.resample), tokenCount: settings.tokenizer.prologueTokens,
                     seed: settings.seeds.sampler, prior: prior))
         }
         if settings.semantics.enabled {
@@ -118,7 +122,7 @@ public struct RunPlan {
     private static func samples(_ settings: RunSettings, _ prior: PriorStage) -> [SampleStage] {
         settings.sampling.settings.sorted(by: { $0.key < $1.key }).map { name, sampler in
             SampleStage(
-                name: name, settings: sampler, count: settings.sampling.count, batch: settings.sampling.batch,
+                name: name, settings: settings.prior.drawn(sampler), count: settings.sampling.count, batch: settings.sampling.batch,
                 seed: settings.seeds.sampler, prior: prior)
         }
     }

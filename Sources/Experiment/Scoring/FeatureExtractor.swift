@@ -10,7 +10,9 @@ struct ExtractedFeatures {
     let pooled: FeatureMatrix
     /// A small map that keeps places (`ImageClassifier.spatialFeatures`), [images, cells·cells·channels].
     let spatial: FeatureMatrix
-    /// Softmax of its logits, [images, classes].
+    /// What its head says, [images, outputs].
+    let logits: [Float]
+    /// Softmax of its logits, [images, outputs].
     let probabilities: FeatureMatrix
     let predictions: [Int32]
 }
@@ -48,6 +50,7 @@ struct FeatureExtractor {
         private var count = 0
         private var pooled: [Float] = []
         private var spatial: [Float] = []
+        private var logits: [Float] = []
         private var probabilities: [Float] = []
         private var predictions: [Int32] = []
 
@@ -57,15 +60,14 @@ struct FeatureExtractor {
         mutating func add(_ pixels: [UInt8]) {
             let maps = model.maps(dataset.images(pixels))
             let features = model.features(ofMaps: maps)
-            let logits = model.logits(features)
+            let outputs = model.logits(features)
             count += features.shape[0]
             pooled += features.values
             spatial += ImageClassifier.spatialFeatures(ofMaps: maps).values
-            predictions += argmax(logits).ids
-            let values = logits.values
-            for row in stride(from: 0, to: values.count, by: dataset.classes) {
-                probabilities += Self.softmax(values[row..<row + dataset.classes])
-            }
+            predictions += argmax(outputs).ids
+            let (values, width) = (outputs.values, outputs.shape[1])
+            logits += values
+            for row in stride(from: 0, to: values.count, by: width) { probabilities += Self.softmax(values[row..<row + width]) }
         }
 
         var features: ExtractedFeatures {
@@ -73,7 +75,7 @@ struct FeatureExtractor {
                 FeatureMatrix(rows: count, columns: values.count / max(1, count), values: values)
             }
             return ExtractedFeatures(
-                pooled: matrix(pooled), spatial: matrix(spatial), probabilities: matrix(probabilities),
+                pooled: matrix(pooled), spatial: matrix(spatial), logits: logits, probabilities: matrix(probabilities),
                 predictions: predictions)
         }
 

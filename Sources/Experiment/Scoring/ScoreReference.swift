@@ -48,20 +48,6 @@ struct ScoreReference {
         (features, reconstructed) = (images.pooled, reconstructions.pooled)
     }
 
-    /// Every second held-out image, from the one at place `parity` on, with its reconstruction.
-    struct Half {
-        let images, reconstructions: Gaussian
-        let features: FeatureMatrix
-    }
-
-    func half(_ parity: Int) throws -> Half {
-        let rows = Array(stride(from: parity, to: count, by: 2))
-        let chosen = features.selecting(rows)
-        return Half(
-            images: try FeatureStatistics(of: chosen).gaussian(),
-            reconstructions: try FeatureStatistics(of: reconstructed.selecting(rows)).gaussian(), features: chosen)
-    }
-
     init(reading url: URL) throws {
         let file = try HDF5File(reading: url)
         let images = try Statistics(file, "real")

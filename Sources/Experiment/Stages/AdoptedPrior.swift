@@ -95,6 +95,7 @@ public struct AdoptedPrior {
         (result.prior.dim, result.prior.layers, result.prior.heads) = (own.dim, own.layers, own.heads)
         (result.prior.ropeAxes, result.prior.tied, result.prior.condDim) = (own.ropeAxes, own.tied, own.condDim)
         (result.prior.positions, result.prior.prologueOrder) = (own.positions, own.prologueOrder)
+        result.prior.unconditional = own.unconditional
         result.prior.from = own.from
         return result
     }

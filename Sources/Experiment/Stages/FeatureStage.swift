@@ -5,26 +5,41 @@ import Models
 import RunStore
 import Settings
 
-/// The feature network of a data set: trained once, shared by every run that is scored on that data.
+/// A feature network of a data set: trained once, shared by every run that is scored on that data.
 struct FeatureStage: Stage {
     let settings: FeatureSettings
     let dataset: Dataset
+    let network: FeatureNetwork
+    let role: String
 
-    var role = "features"
-
-    var identity: StageIdentity {
-        StageIdentity(
-            kind: "features", settings: ["data": dataset.identity, "features": settings.identity], formatVersion: 2)
+    /// - Parameters:
+    ///   - settings: of the first network; another differs from it by what `network` says.
+    ///   - role: nil: what its network is called by.
+    init(settings: FeatureSettings, dataset: Dataset, network: FeatureNetwork = .classifier, role: String? = nil) {
+        var settings = settings
+        if case .otherSeed(let seed) = network { settings.seed = seed }
+        (self.settings, self.dataset, self.network) = (settings, dataset, network)
+        self.role = role ?? "features\(network.roleSuffix)"
     }
 
-    var spaceName: String { dataset.featureSpace }
+    var identity: StageIdentity {
+        var read: [String: JSONValue] = ["data": dataset.identity, "features": settings.identity]
+        if network == .factors { read["target"] = "factors" }
+        return StageIdentity(kind: "features", settings: .object(read), formatVersion: 2)
+    }
+
+    var spaceName: String { dataset.featureSpace + (network.suffix.map { "-\($0)" } ?? "") }
 
     func perform(_ work: StageWork, _ context: ExperimentContext) throws -> JSONValue {
-        dataset.noted(in: try ClassifierTraining(settings: settings, dataset: dataset).run(work, context))
+        dataset.noted(in: try training.run(work, context))
+    }
+
+    private var training: ClassifierTraining {
+        ClassifierTraining(settings: settings, dataset: dataset, space: spaceName, learnsFactors: network == .factors)
     }
 
     func extractor(_ context: ExperimentContext) throws -> FeatureExtractor {
-        let model = ClassifierTraining.model(settings, dataset)
+        let model = training.model()
         let file = try SafetensorsFile(reading: context.store.stage(identity).verified(WeightFile.trained))
         try ParameterFiles.load(model.parameters, from: file)
         return FeatureExtractor(model: model, dataset: dataset)
@@ -37,7 +52,7 @@ extension Dataset {
 }
 
 extension FeatureStage {
-    private var network: ModelCost {
+    private var size: ModelCost {
         ImageClassifier.cost(
             imageSize: dataset.imageSize, channels: dataset.channels, classes: dataset.classes, width: settings.width,
             features: settings.dim)
@@ -45,11 +60,11 @@ extension FeatureStage {
 
     /// FLOPs, numbers in parameters and numbers held to extract the features of one image.
     var extraction: (flops: Double, parameters: Int, held: Double) {
-        (network.forward, network.parameters, network.kept)
+        (size.forward, size.parameters, size.kept)
     }
 
     var cost: StageCost? {
-        let (network, counts) = (network, dataset.counts)
+        let (network, counts) = (size, dataset.counts)
         let training = TrainingCost(
             flops: network.training, kept: network.kept, parameters: network.parameters, trained: network.parameters,
             state: 2 * network.parameters)

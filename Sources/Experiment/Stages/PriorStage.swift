@@ -24,7 +24,7 @@ struct PriorStage: Stage {
         let read: JSONValue =
             isJoint
             ? ["joint": true, "prior": settings.networkIdentity]
-            : ["prior": settings.identity, "seed": .int(seed)]
+            : ["prior": settings.identityRead, "seed": .int(seed)]
         // Without images there are no tokens either.
         let inputs = tokenizer.dataset.isEmpty ? ["tokenizer": tokenizer.id] : ["tokens": tokens.id]
         return StageIdentity(kind: "prior", settings: read, inputs: inputs, formatVersion: 1)

@@ -14,7 +14,7 @@ struct ReconstructionStage: Stage {
     let features: FeatureStage
     let tokenizer: TokenizerStage
 
-    var role: String { "reconstructions" }
+    var role: String { "reconstructions\(features.network.roleSuffix)" }
 
     var identity: StageIdentity {
         // Of the settings of scores, the reference alone is read here.
@@ -22,7 +22,7 @@ struct ReconstructionStage: Stage {
         let read: [String: JSONValue] = ["scores": ["reference_count": reference]]
         return StageIdentity(
             kind: "reconstructions", settings: .object(read.merging(tokenizer.weightIdentity) { $1 }),
-            inputs: ["tokenizer": tokenizer.id, "features": features.id], formatVersion: 3)
+            inputs: ["tokenizer": tokenizer.id, "features": features.id], formatVersion: 4)
     }
 
     /// The held-out images that scores refer to.
@@ -73,6 +73,9 @@ struct ReconstructionStage: Stage {
                 values: [
                     Measure.rfid.name([.features: space]): try work.measured("rFID") {
                         try frechetDistance(reference.reconstructions.pooled, reference.images.pooled)
+                    },
+                    Measure.rkid.name([.features: space]): try work.measured("rKID") {
+                        try KernelDistance(KernelSet(reference.reconstructed), to: KernelSet(reference.features)).value
                     },
                     Measure.rsfid.name([.features: space]): try work.measured("rsFID") {
                         try frechetDistance(reference.reconstructions.spatial, reference.images.spatial)

@@ -28,7 +28,7 @@ extension RunPlan {
         _ sampler: SamplerSettings, count: Int, seed: Int, _ context: ExperimentContext
     ) throws -> (samples: URL, picture: URL) {
         let stage = SampleStage(
-            name: "asked", settings: sampler, count: count, batch: settings.sampling.batch, seed: seed, prior: prior)
+            name: "asked", settings: settings.prior.drawn(sampler), count: count, batch: settings.sampling.batch, seed: seed, prior: prior)
         let result = try require(stage, context)
         return (result.stage.url(SampleStage.samplesFile), result.stage.url(SampleStage.pictureFile))
     }
@@ -36,7 +36,7 @@ extension RunPlan {
     /// Draws rows that share their first tokens; returns the picture.
     public func resample(_ resample: ResampleSettings, seed: Int, _ context: ExperimentContext) throws -> URL {
         let stage = ResampleStage(
-            settings: resample, tokenCount: settings.tokenizer.prologueTokens, seed: seed, prior: prior)
+            settings: settings.prior.drawn(resample), tokenCount: settings.tokenizer.prologueTokens, seed: seed, prior: prior)
         return try require(stage, context).stage.url(ResampleStage.pictureFile)
     }
 

@@ -7,9 +7,9 @@ import RunStore
 import Settings
 import TensorCore
 
-/// Scores of one set of samples, in the feature space of the data set's classifier: distance to held-out images (gFID, and
-/// sFID on features that keep places) and to their reconstructions (the prior gap, method §7), kernel distances to both, the noise
-/// that drawing other samples would make, inception score, precision and recall.
+/// Scores of one set of samples in a feature space: distances to held-out images (gFID; sFID on features that keep places) and to
+/// their reconstructions (the prior gap, method §7) with all that `SampleDistances` says of them, inception score, precision
+/// and recall.
 struct ScoreStage: Stage {
     let samples: SampleStage
     let settings: ScoreSettings
@@ -21,7 +21,7 @@ struct ScoreStage: Stage {
     /// k of precision and recall (method §6.3).
     static let neighbours = 3
 
-    var role: String { "scores.\(samples.name)" }
+    var role: String { "scores.\(samples.name)\(features.network.roleSuffix)" }
 
     var identity: StageIdentity {
         StageIdentity(
@@ -42,12 +42,13 @@ struct ScoreStage: Stage {
         func measure(_ score: Measure, _ value: () throws -> Double) throws {
             values[score.name([.features: space, .sampler: name])] = .some(try work.measured(score.title, value))
         }
-        try measure(.gfid) { try frechetDistance(statistics.pooled, reference.images.pooled) }
+        try reference.distances(classes: reconstructions.references.labels).measure(
+            drawn.pooled, strata: samples.settings.unconditional ? nil : labels.map(Int.init), seed: samples.seed, measure)
         try measure(.sfid) { try frechetDistance(statistics.spatial, reference.images.spatial) }
-        try measure(.priorGap) { try frechetDistance(statistics.pooled, reference.reconstructions.pooled) }
-        try measure(.gfidNoise) { try resamplingNoise(drawn.pooled, reference.images.pooled) }
-        try measureKernelDistances(drawn, reference, strata: samples.settings.unconditional ? nil : labels.map(Int.init), measure)
-        try measure(.inceptionScore) { try InceptionScore(probabilities: drawn.probabilities, splits: Self.splits).mean }
+        let isClassifier = features.network != .factors
+        if isClassifier {
+            try measure(.inceptionScore) { try InceptionScore(probabilities: drawn.probabilities, splits: Self.splits).mean }
+        }
         if settings.precisionRecall {
             let found = Result {
                 try PrecisionRecall(reference: reference.features, samples: drawn.pooled, neighbours: Self.neighbours)
@@ -55,7 +56,7 @@ struct ScoreStage: Stage {
             try measure(.precision) { try found.get().precision }
             try measure(.recall) { try found.get().recall }
         }
-        if !samples.settings.unconditional {
+        if isClassifier, !samples.settings.unconditional {
             let right = zip(drawn.predictions, labels).filter { $0 == $1 }.count
             try measure(.classAgreement) { Double(right) / Double(labels.count) }
         }
@@ -69,33 +70,5 @@ struct ScoreStage: Stage {
                 ], values: values), named: "\(space).\(name)")
         let warnings = try ScoreWarnings(features, reference: try reconstructions.references, samples: labels.count, context)
         return try work.summary(["count": .int(labels.count)], warnings: warnings.texts, context)
-    }
-
-    /// Beside the Fréchet distances, which are too large for few samples: kernel distances, which are not.
-    private func measureKernelDistances(
-        _ drawn: ExtractedFeatures, _ reference: ScoreReference, strata: [Int]?, _ measure: (Measure, () throws -> Double) throws -> Void
-    ) throws {
-        let set = Result { try KernelSet(drawn.pooled) }
-        let toImages = Result { try KernelDistance(set.get(), to: KernelSet(reference.features), strata: strata) }
-        try measure(.kid) { try toImages.get().value }
-        try measure(.kidNoise) {
-            guard let error = try toImages.get().standardError else { throw InputError("a class has a single sample") }
-            return error
-        }
-        try measure(.kidGap) { try KernelDistance(set.get(), to: KernelSet(reference.reconstructed), strata: strata).value }
-    }
-
-    /// Standard deviation of gFID over bootstrap resamples of the samples: the noise of drawing this many, the models
-    /// being what they are. It says nothing about other seeds of training.
-    private func resamplingNoise(_ matrix: FeatureMatrix, _ reference: Gaussian) throws -> Double {
-        var stream = RandomStream(seed: samples.seed, "scores/bootstrap")
-        let values = try (0..<10).map { _ in
-            let rows = (0..<matrix.rows).map { _ in stream.integer(below: matrix.rows) }
-            return try frechetDistance(FeatureStatistics(of: matrix.selecting(rows)).gaussian(), reference)
-        }
-        guard let estimate = Estimate(of: values), let deviation = estimate.standardDeviation else {
-            throw InputError("too few samples to resample")
-        }
-        return deviation
     }
 }

@@ -5,7 +5,8 @@ import RunStore
 import Settings
 
 /// How well the prior generated while it was being trained: distances of samples drawn from its snapshots, and from its
-/// last weights, under the plain sampler (T = 1, no guidance), with the class and without.
+/// last weights, under the plain sampler (T = 1, no guidance), with the class, where the prior is told one, and
+/// without.
 struct SnapshotStage: Stage {
     let count: Int
     let seed: Int
@@ -28,7 +29,8 @@ struct SnapshotStage: Stage {
         let reference = try reconstructions.reference(context)
         var unconditional = SamplerSettings()
         unconditional.unconditional = true
-        for (name, sampler) in [("nocfg", SamplerSettings()), ("uncond", unconditional)] {
+        let samplers = [("nocfg", SamplerSettings()), ("uncond", unconditional)]
+        for (name, sampler) in samplers where sampler.unconditional || !prior.settings.unconditional {
             var values: [String: Double?] = [:]
             for step in steps {
                 context.progress.note("snapshots: \(count) samples after \(step) of \(prior.settings.training.steps) steps, \(name)")

@@ -2,114 +2,158 @@ import Evaluation
 import Files
 import Foundation
 import Metrics
+import Models
 import RunStore
 import Settings
+import TensorCore
 
-/// Guidance tuned fairly (method §7): every arm tries the same grid; the best is chosen by its distance to one half of the
-/// held-out images, those at even places, and reported by its distance to the other, which had no say.
+/// Guidance and temperature tuned fairly (method §7): every arm tries the same grid, and chooses by its distance to one half of the
+/// held-out images, those at even places. What is chosen draws afresh, and those samples are reported by their distance to the
+/// other half: neither they nor their reference had a say. Twice: the best of all (`tuned`), and the best temperature without
+/// guidance (`best-temperature`).
 struct TuningStage: Stage {
     let settings: TuningSettings
     let seed: Int
     let prior: PriorStage
-    let reconstructions: ReconstructionStage
-    let features: FeatureStage
+    /// What is compared with, in each feature space; the first one chooses.
+    let spaces: [ReconstructionStage]
 
     var role: String { "tuning" }
 
     var identity: StageIdentity {
         let read: [String: JSONValue] = ["tuning": settings.identity, "seed": .int(seed)]
+        var inputs = ["prior": prior.id]
+        for space in spaces {
+            inputs["reconstructions\(space.features.network.roleSuffix)"] = space.id
+            inputs["features\(space.features.network.roleSuffix)"] = space.features.id
+        }
         return StageIdentity(
-            kind: "tuning", settings: .object(read.merging(prior.decodingIdentity) { $1 }),
-            inputs: ["prior": prior.id, "reconstructions": reconstructions.id, "features": features.id], formatVersion: 1)
+            kind: "tuning", settings: .object(read.merging(prior.decodingIdentity) { $1 }), inputs: inputs, formatVersion: 2)
     }
 
     static let file = "tuning.h5"
+    /// Names of what is reported, in the place of a sampler's.
+    static let (tuned, plain) = ("tuned", "best-temperature")
 
-    /// A way of sampling that is tried.
-    private struct Candidate {
-        let scale, temperature: Double
-
-        /// 1 is the conditional model itself, for which the other branch need not be worked out.
-        func sampler(_ settings: TuningSettings) -> SamplerSettings {
-            var sampler = SamplerSettings()
-            sampler.temperature = temperature
-            guard !isPlain else { return sampler }
-            (sampler.guidance.scale, sampler.guidance.schedule, sampler.guidance.power) =
-                (scale, settings.schedule, settings.power)
-            return sampler
-        }
-
-        var isPlain: Bool { scale == 1 || scale == 0 }
-        /// What its scores are called by.
-        var fields: [MetricField: String] {
-            let guidance = [MetricField.guidance: scale.formatted(.plain)]
-            return temperature == 1 ? guidance : guidance.merging([.temperature: temperature.formatted(.plain)]) { $1 }
-        }
-
-        var name: String { "guidance-\(fields[.guidance] ?? "")" + (fields[.temperature].map { ".temperature-\($0)" } ?? "") }
-    }
-
-    private struct Result {
-        let candidate: Candidate
-        let features: FeatureMatrix
-        let gaussian: Gaussian
-        let tuning, reported, gap: Double
-    }
+    private var reportCount: Int { settings.reportCount ?? settings.count }
 
     func perform(_ work: StageWork, _ context: ExperimentContext) throws -> JSONValue {
-        let space = features.spaceName
-        let extractor = try features.extractor(context)
-        let reference = try reconstructions.reference(context)
-        let halves = try [0, 1].map { try reference.half($0) }
+        let places = try spaces.map { try Place($0, context) }
+        let main = places[0]
+        let candidates = TuningCandidate.grid(settings, prior.settings)
         let drawing = try SampleDrawing(prior.load(context), of: prior.tokenizer, seed: seed, context)
-        let candidates = settings.temperatures.flatMap { t in settings.scales.map { Candidate(scale: $0, temperature: t) } }
-        let results = try candidates.enumerated().map { place, candidate in
+        let results = try candidates.enumerated().map { number, candidate in
             context.progress.note(
-                "tuning: \(settings.count) samples with \(candidate.name) (\(place + 1) of \(candidates.count))")
-            let drawn = try drawing.features(settings.count, candidate.sampler(settings), extractor).pooled
-            let gaussian = try FeatureStatistics(of: drawn).gaussian()
-            return Result(
-                candidate: candidate, features: drawn, gaussian: gaussian, tuning: try frechetDistance(gaussian, halves[0].images),
-                reported: try frechetDistance(gaussian, halves[1].images),
-                gap: try frechetDistance(gaussian, halves[1].reconstructions))
+                "tuning: \(settings.count) samples with \(candidate.name) (\(number + 1) of \(candidates.count))")
+            return try TuningResult(
+                candidate, drawing.features(settings.count, candidate.sampler, main.extractor).pooled, main.chosenOn, main.reportedOn)
         }
         guard let best = results.min(by: { $0.tuning < $1.tuning }) else {
             throw InputError("tuning.scales and tuning.temperatures leave nothing to try")
         }
-        let tuned = [MetricField.features: space, .sampler: "tuned"]
-        var values: [String: Double?] = [
-            Measure.gfid.name(tuned): best.reported, Measure.priorGap.name(tuned): best.gap,
-            Measure.gfidTuning.name(tuned): best.tuning, Measure.tunedScale.name(): best.candidate.scale,
-            Measure.tunedTemperature.name(): best.candidate.temperature,
-        ]
-        let found = Swift.Result {
-            try PrecisionRecall(reference: halves[1].features, samples: best.features, neighbours: ScoreStage.neighbours)
+        let plain = results.filter(\.candidate.isPlain).min { $0.tuning < $1.tuning }
+        try saveTried(results, best, plain, main, work)
+
+        // Where guidance does not help, both are the same, drawn once.
+        var reported: [(name: String, chosen: TuningResult)] = prior.settings.unconditional ? [] : [(Self.tuned, best)]
+        if let plain { reported.append((Self.plain, plain)) }
+        var statistics: [String: Gaussian] = [:]
+        for candidate in Set(reported.map(\.chosen.candidate)).sorted(by: { $0.name < $1.name }) {
+            context.progress.note("tuning: \(reportCount) fresh samples with \(candidate.name)")
+            let names = reported.filter { $0.chosen.candidate == candidate }.map(\.name)
+            let drawn = try report(candidate, as: names, places, work, context)
+            for name in names { statistics[name] = drawn }
         }
-        values[Measure.precision.name(tuned)] = .some(try work.measured("precision") { try found.get().precision })
-        values[Measure.recall.name(tuned)] = .some(try work.measured("recall") { try found.get().recall })
+        try save(results, statistics, to: work.url(Self.file))
+        let warnings = try ScoreWarnings(
+            spaces[0].features, reference: try spaces[0].references, count: main.reportedOn.images.rows, samples: reportCount,
+            context)
+        return try work.summary(
+            ["chosen": .string(best.candidate.name), "tried": .int(candidates.count)], warnings: warnings.texts, context)
+    }
+
+    /// A feature space with the half that chooses and the half that is reported on.
+    private struct Place {
+        let stage: ReconstructionStage
+        let extractor: FeatureExtractor
+        let chosenOn, reportedOn: SampleDistances
+
+        init(_ stage: ReconstructionStage, _ context: ExperimentContext) throws {
+            let (reference, classes) = (try stage.reference(context), try stage.references.labels)
+            (self.stage, extractor) = (stage, try stage.features.extractor(context))
+            chosenOn = try reference.distances(classes: classes, half: 0)
+            reportedOn = try reference.distances(classes: classes, half: 1)
+        }
+    }
+
+    /// Draws afresh, and measures in every space; returns the samples' statistics in the first.
+    private func report(
+        _ candidate: TuningCandidate, as names: [String], _ places: [Place], _ work: StageWork, _ context: ExperimentContext
+    ) throws -> Gaussian {
+        var stream = RandomStream(seed: seed, "tuning/report")
+        let drawing = try SampleDrawing(
+            prior.load(context), of: prior.tokenizer, seed: Int(truncatingIfNeeded: stream.nextKey() >> 1), context)
+        var gathered = places.map { $0.extractor.gathering() }
+        try drawing.forEachBatch(reportCount, candidate.sampler) { _, _, pixels in
+            for place in gathered.indices { gathered[place].add(pixels) }
+        }
+        let strata = candidate.sampler.unconditional ? nil : drawing.labels(reportCount).map(Int.init)
+        for (place, drawn) in zip(places, gathered.map(\.features.pooled)) {
+            let (space, reference) = (place.stage.features.spaceName, place.reportedOn)
+            var measured: [(Measure, Double?)] = []
+            func measure(_ score: Measure, _ value: () throws -> Double) throws {
+                measured.append((score, try work.measured(score.title, value)))
+            }
+            try reference.measure(drawn, strata: strata, seed: seed, measure)
+            let found = Result {
+                try PrecisionRecall(reference: reference.images, samples: drawn, neighbours: ScoreStage.neighbours)
+            }
+            try measure(.precision) { try found.get().precision }
+            try measure(.recall) { try found.get().recall }
+            for name in names {
+                let values = measured.map { ($0.0.name([.features: space, .sampler: name]), $0.1) }
+                try work.save(
+                    Scores(
+                        protocol: try reportProtocol(place, count: reportCount),
+                        values: Dictionary(values, uniquingKeysWith: { $1 })), named: "\(space).\(name)")
+            }
+        }
+        return try FeatureStatistics(of: gathered[0].features.pooled).gaussian()
+    }
+
+    private func reportProtocol(_ place: Place, count: Int) throws -> JSONValue {
+        [
+            "features": .string(place.stage.features.id), "reference": .string(try place.stage.references.fingerprint),
+            "reference_half": "odd places", "tuned_on": "even places", "reference_count": .int(place.reportedOn.images.rows),
+            "count": .int(count), "samples": "drawn afresh", "seed": .int(seed), "neighbours": .int(ScoreStage.neighbours),
+            "grid": settings.identity,
+        ]
+    }
+
+    /// What was chosen, and the distances of every candidate's own samples, which had a say in the choice.
+    private func saveTried(
+        _ results: [TuningResult], _ best: TuningResult, _ plain: TuningResult?, _ main: Place, _ work: StageWork
+    ) throws {
+        let space = main.stage.features.spaceName
+        var values: [String: Double?] = [
+            Measure.gfidTuning.name([.features: space, .sampler: Self.tuned]): best.tuning,
+            Measure.tunedScale.name(): best.candidate.scale, Measure.tunedTemperature.name(): best.candidate.temperature,
+        ]
+        if let plain { values[Measure.plainTemperature.name()] = plain.candidate.temperature }
         for result in results {
             let fields = result.candidate.fields.merging([.features: space]) { $1 }
             values[Measure.gfid.name(fields)] = result.reported
             values[Measure.priorGap.name(fields)] = result.gap
         }
-        try save(results, to: work.url(Self.file))
-        try work.save(
-            Scores(
-                protocol: [
-                    "features": .string(features.id), "reference": .string(try reconstructions.references.fingerprint),
-                    "reference_half": "odd places", "tuned_on": "even places", "reference_count": .int(halves[1].features.rows),
-                    "count": .int(settings.count), "seed": .int(seed), "neighbours": .int(ScoreStage.neighbours),
-                    "tried": .int(candidates.count), "grid": settings.identity,
-                ], values: values), named: "\(space).tuned")
-        let warnings = try ScoreWarnings(
-            features, reference: try reconstructions.references, count: halves[1].features.rows, samples: settings.count, context)
-        return try work.summary(
-            ["chosen": .string(best.candidate.name), "tried": .int(candidates.count)], warnings: warnings.texts, context)
+        guard case .object(var read) = try reportProtocol(main, count: settings.count) else { return }
+        (read["samples"], read["tried"]) = ("those that chose", .int(results.count))
+        try work.save(Scores(protocol: .object(read), values: values), named: "\(space).tried")
     }
 
-    private func save(_ results: [Result], to url: URL) throws {
+    /// - Parameter reported: of the fresh samples, by the name that they are reported under.
+    private func save(_ results: [TuningResult], _ reported: [String: Gaussian], to url: URL) throws {
         try HDF5File.write(atomicallyTo: url) { file in
-            let columns: [(String, (Result) -> Double)] = [
+            let columns: [(String, (TuningResult) -> Double)] = [
                 ("scale", \.candidate.scale), ("temperature", \.candidate.temperature), ("gfid_tuning", \.tuning),
                 ("gfid_reported", \.reported), ("prior_gap_reported", \.gap),
             ]
@@ -123,22 +167,25 @@ struct TuningStage: Stage {
             try file.write(
                 results.flatMap(\.gaussian.covariance), to: "covariance", shape: [results.count, dimensions, dimensions],
                 compressed: true, attributes: ["axes": ["candidate", "feature", "feature"]])
+            for (name, gaussian) in reported {
+                try file.write(gaussian.mean, to: "report/\(name)/mean", shape: [dimensions], attributes: ["axes": ["feature"]])
+                try file.write(
+                    gaussian.covariance, to: "report/\(name)/covariance", shape: [dimensions, dimensions],
+                    attributes: ["axes": ["feature", "feature"]])
+            }
             try file.setAttribute("tuned_on", "held-out images at even places")
             try file.setAttribute("reported_on", "held-out images at odd places")
         }
     }
 }
 
-extension FormatStyle where Self == FloatingPointFormatStyle<Double> {
-    /// "1.25", "2": as many digits as there are, the same everywhere.
-    fileprivate static var plain: Self { .number.grouping(.never).locale(Locale(identifier: "en_US_POSIX")) }
-}
-
 extension TuningStage {
     var cost: StageCost? {
+        let candidates = TuningCandidate.grid(settings, prior.settings)
+        // As if the best were a guided one.
         var guided = SamplerSettings()
-        guided.guidance.scale = 2
-        return prior.drawingImages(
-            settings.count * settings.scales.count * settings.temperatures.count, guided, atOnce: FeatureExtractor.batch)
+        if !prior.settings.unconditional { guided.guidance.scale = 2 }
+        let fresh = (prior.settings.unconditional ? 1 : 2) * reportCount
+        return prior.drawingImages(settings.count * candidates.count + fresh, guided, atOnce: FeatureExtractor.batch)
     }
 }

@@ -9,17 +9,21 @@ import RunStore
 import Settings
 import TensorCore
 
-/// Trains the in-domain classifier whose penultimate layer is the feature space of all scores on a data set.
+/// Trains the in-domain network whose penultimate layer is a feature space of scores on a data set: a classifier, or one that
+/// tells the recorded factors of drawn images.
 struct ClassifierTraining {
     static let columns = ["loss", "accuracy", "rate"]
 
     let settings: FeatureSettings
     let dataset: Dataset
+    /// The name of the feature space.
+    let space: String
+    let learnsFactors: Bool
 
-    static func model(_ settings: FeatureSettings, _ dataset: Dataset) -> ImageClassifier {
+    func model() -> ImageClassifier {
         ImageClassifier(
-            imageSize: dataset.imageSize, channels: dataset.channels, classes: dataset.classes,
-            width: settings.width, features: settings.dim,
+            imageSize: dataset.imageSize, channels: dataset.channels,
+            classes: learnsFactors ? FactorTargets(dataset.test).count : dataset.classes, width: settings.width, features: settings.dim,
             stream: RandomStream(seed: settings.seed, "classifier/initial"))
     }
 
@@ -32,14 +36,14 @@ struct ClassifierTraining {
     }
 
     func run(_ work: StageWork, _ context: ExperimentContext) throws -> JSONValue {
-        let model = Self.model(settings, dataset)
+        let model = model()
+        let targets = learnsFactors ? FactorTargets(dataset.train) : nil
         let training = training
         let optimizer = AdamW(model.parameters, training.optimizer)
         let schedule = LearningRateSchedule(training.optimizer, steps: training.steps)
         var orderStream = RandomStream(seed: settings.seed, "classifier/order")
-        let batches = TrainingBatches(
-            dataset, order: BatchOrder(seed: orderStream.nextKey(), count: dataset.train.count), batch: training.batch,
-            steps: training.steps)
+        var order = BatchOrder(seed: orderStream.nextKey(), count: dataset.train.count)
+        let batches = TrainingBatches(dataset, order: order, batch: training.batch, steps: training.steps)
         let loop = TrainingLoop(
             name: "classifier", settings: training, columns: Self.columns, optimizers: [("classifier", optimizer)])
         _ = try loop.run(work, context) { step, logs in
@@ -47,10 +51,13 @@ struct ClassifierTraining {
             let labels = TokenTensor(batch.labels, shape: [batch.labels.count])
             let tape = Tape(differentiating: model.parameters)
             let logits = model.logits(model.features(tape.constant(dataset.images(batch.pixels))))
-            let loss = mean(crossEntropy(logits, targets: labels))
+            let loss =
+                targets.map { meanSquaredDifference(logits, $0.targets(of: order.indices(step: step, batch: settings.batch))) }
+                ?? mean(crossEntropy(logits, targets: labels))
             tape.backward(from: loss)
             optimizer.step(tape, rate: schedule.rate(at: step))
             guard logs else { return [:] }
+            if learnsFactors { return ["loss": loss.scalar, "rate": Float(schedule.rate(at: step))] }
             let right = zip(argmax(logits).ids, labels.ids).filter { $0 == $1 }.count
             return [
                 "loss": loss.scalar, "accuracy": Float(right) / Float(labels.count),
@@ -63,13 +70,10 @@ struct ClassifierTraining {
         // How good the features are, how far apart two sets of real images are in them, and what real images score.
         let extractor = FeatureExtractor(model: model, dataset: dataset)
         let test = try extractor.features(dataset.test)
-        let right = zip(test.predictions, dataset.test.labels).filter { $0 == $1 }.count
-        let accuracy = Double(right) / Double(dataset.test.count)
         let floorSet = try dataset.train.random(
             min(dataset.train.count, dataset.test.count), seed: UInt64(settings.seed))
         let other = try extractor.features(floorSet)
-        let space = dataset.featureSpace
-        var metrics: [String: JSONValue] = [Measure.classifierAccuracy.name(): .number(accuracy)]
+        var metrics: [String: JSONValue] = [:]
         func measure(_ score: Measure, _ value: () throws -> Double) throws {
             let name = score.name([.features: space])
             do { metrics[name] = .number(try value()) } catch let error as InputError {
@@ -80,6 +84,14 @@ struct ClassifierTraining {
         try measure(.fidFloor) {
             try frechetDistance(FeatureStatistics(of: other.pooled), FeatureStatistics(of: test.pooled))
         }
+        if learnsFactors {
+            let found = FactorTargets(dataset.test, scaledLike: dataset.train).explained(by: test.logits)
+            metrics[Measure.factorsExplained.name()] = .number(found)
+            return ["test_explained": .number(found), "metrics": .object(metrics)]
+        }
+        let right = zip(test.predictions, dataset.test.labels).filter { $0 == $1 }.count
+        let accuracy = Double(right) / Double(dataset.test.count)
+        metrics[Measure.classifierAccuracy.name()] = .number(accuracy)
         try measure(.isReal) { try InceptionScore(probabilities: test.probabilities).mean }
         return ["test_accuracy": .number(accuracy), "metrics": .object(metrics)]
     }

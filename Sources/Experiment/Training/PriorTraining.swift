@@ -103,14 +103,15 @@ struct PriorTraining {
         ]
     }
 
-    /// With probability `labelDrop` a sequence's class becomes the unconditional label.
+    /// With probability `labelDrop` a sequence's class becomes the unconditional label; always, where the prior is to be told none.
     private func dropLabels(_ labels: TokenTensor, unconditional: Int32, step: Int) -> TokenTensor {
+        if settings.unconditional { return TokenTensor(repeating: unconditional, shape: labels.shape) }
         var stream = RandomStream(seed: seed, "prior/label-drop", step: step)
         return TokenTensor(
             labels.ids.map { Double(stream.uniform()) < settings.labelDrop ? unconditional : $0 }, shape: labels.shape)
     }
 
-    /// Bits per held-out image, prologue (with EOS) and visual apart, with the class given and without.
+    /// Bits per held-out image, prologue (with EOS) and visual apart, with the class given, where it is told one, and without.
     private func heldOutBits(_ model: ARModel, _ accelerator: Accelerator?) throws -> [String: Double] {
         let device = try accelerator.map { try DeviceCrossEntropy($0, model) }
         let count = min(Self.heldOutCount, tokens.test.count)
@@ -119,7 +120,8 @@ struct PriorTraining {
             let batch = tokens.test.batch(Array(lower..<min(count, lower + Self.heldOutBatch)))
             let targets = layout.targets(batch.indices)
             let unconditional = TokenTensor(repeating: model.unconditionalLabel, shape: batch.labels.shape)
-            for (name, labels) in [("conditional", batch.labels), ("unconditional", unconditional)] {
+            let told = settings.unconditional ? [] : [("conditional", batch.labels)]
+            for (name, labels) in told + [("unconditional", unconditional)] {
                 let nats =
                     try device?(targets: targets, labels: labels)
                     ?? model.crossEntropy(ARInput(targets: targets, labels: labels), on: nil)

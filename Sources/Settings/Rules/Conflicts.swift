@@ -17,7 +17,7 @@ extension RunSettings {
             + (isTrained ? scheduleConflicts("tokenizer", tokenizer.training) : [])
             + (isPriorTrained ? scheduleConflicts("prior", prior.training) : [])
             + (isTrained ? tokenConflicts() + quantizerConflicts() + imageLossConflicts() : [])
-            + positionConflicts() + samplingConflicts() + snapshotConflicts()
+            + positionConflicts() + samplingConflicts() + unconditionalConflicts() + scoreConflicts() + snapshotConflicts()
     }
 
     /// Snapshots come in order, before the last step, whose weights are the prior's own.
@@ -214,7 +214,7 @@ extension RunSettings {
                         paths: ["\(path).unconditional", path],
                         message: "\(path) is unconditional, so there is no class for guidance to lead to"))
             }
-            if sampler.unconditional || guided, prior.labelDrop == 0 {
+            if sampler.unconditional || guided, prior.labelDrop == 0, !prior.unconditional {
                 found.append(Conflict(paths: ["prior.label_drop", path], message: Self.untrained(path)))
             }
             if !sampler.unconditional, prior.labelDrop == 1 {
@@ -246,7 +246,7 @@ extension RunSettings {
                         "semantics.marginal_draws \(semantics.marginalDraws) is too few to estimate anything from; 0 is off, else 6 or more"
                 ))
         }
-        if prior.labelDrop == 0 {
+        if prior.labelDrop == 0, !prior.unconditional {
             // Candidates of scale 0 and 1 are drawn without guidance.
             let tunes = tuning.enabled && tuning.scales.contains { $0 != 0 && $0 != 1 }
             let others = [
@@ -257,6 +257,44 @@ extension RunSettings {
             for (isUsed, path) in others where isUsed {
                 found.append(Conflict(paths: ["prior.label_drop", path], message: Self.untrained(path)))
             }
+        }
+        return found
+    }
+
+    /// A prior that was never told a class cannot be asked for one.
+    private func unconditionalConflicts() -> [Conflict] {
+        guard prior.unconditional else { return [] }
+        let guided = sampling.settings.filter {
+            $1.guidance.scale > 0 || $1.prologueGuidance != nil || $1.visualGuidance != nil
+        }.map { "sampling.settings.\($0.key)" }.sorted()
+        var used = guided.map { (path: $0, why: "guides to a class") }
+        if semantics.enabled { used.append(("semantics.enabled", "studies what is drawn for a class")) }
+        if tokenizer.variant.joint == .prior {
+            used.append(("tokenizer.variant", "\(tokenizer.variant.rawValue) trains its prior with the tokenizer, by prior.label_drop"))
+        }
+        return used.map { path, why in
+            Conflict(
+                paths: ["prior.unconditional", path],
+                message: "\(path) \(why), which a prior of prior.unconditional true has never seen")
+        }
+    }
+
+    /// Further feature networks must be others, and have something to learn.
+    private func scoreConflicts() -> [Conflict] {
+        var found: [Conflict] = []
+        let seeds = [features.seed] + scores.moreSeeds
+        if Set(seeds).count < seeds.count {
+            found.append(
+                Conflict(
+                    paths: ["scores.more_seeds", "features.seed"],
+                    message: "scores.more_seeds \(scores.moreSeeds) must be different from one another and from features.seed "
+                        + "\(features.seed), whose network is compared in anyway"))
+        }
+        if scores.factorNetwork, data.set != .shapes {
+            found.append(
+                Conflict(
+                    paths: ["scores.factor_network", "data.set"],
+                    message: "scores.factor_network needs recorded factors, which data.set \(data.set.rawValue) does not have; use shapes"))
         }
         return found
     }

@@ -25,7 +25,7 @@ struct ComparedMetrics {
             }
             // Snapshots and candidates of tuning are drawn in ways of their own.
             guard let sampler = name[.sampler], name.place == nil else { return text }
-            let known = samplers.union(isTuned ? ["tuned"] : [])
+            let known = samplers.union(isTuned ? ["tuned", "best-temperature"] : [])
             guard known.contains(sampler) else {
                 throw item.place.error(
                     "'\(text)' is a score of samples called '\(sampler)'; sampling.settings has "

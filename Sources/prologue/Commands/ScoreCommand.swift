@@ -9,9 +9,10 @@ struct ScoreCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "score", abstract: "Compare samples with a reference: images, their features, or statistics of these.",
         discussion: """
-            Prints the Fréchet distance; that of features that keep places (sFID) where both sides have them; the inception \
-            score (10 parts in file order) where the samples have class scores; precision and recall (k = 3) where both \
-            sides have the features of each image. What a file has not got is missing, and a footnote says so; what it has and \
+            Prints the Fréchet distance; what it would be for infinitely many samples, where their features are there; that of \
+            features that keep places (sFID) where both sides have them; the inception score (10 parts in file order) where the \
+            samples have class scores; the kernel distance (KID, all pairs) with its standard error, precision and recall (k = 3) \
+            where both sides have the features of each image. What a file has not got is missing, and a footnote says so; what it has and \
             cannot be measured is an error.
 
             .npz files hold 'features' [images, features] or 'mu' and 'sigma', 'spatial' or 'mu_s' and 'sigma_s', 'logits' or \
@@ -29,7 +30,7 @@ struct ScoreCommand: ParsableCommand {
     @Argument(help: "Real images, their features, or statistics of these.") var reference: String
     @Argument(help: "Samples, or their features.") var samples: String
     @Option(help: ArgumentHelp("Weights of the Inception network, for images.", valueName: "weights")) var inception: String?
-    @Flag(help: "Leave out precision and recall, which need the features of all images of the reference.")
+    @Flag(help: "Leave out KID, precision and recall, which need the features of all images of the reference.")
     var withoutPrecisionRecall = false
     @Flag(name: .shortAndLong, help: "No progress, results only.") var quiet = false
     @OptionGroup var output: TableOptions
@@ -64,6 +65,9 @@ struct ScoreCommand: ParsableCommand {
         let distance = measured("Fréchet distance") { try frechetDistance(samples.statistics, reference.statistics) }
         let spatial = measured("sFID") { try spatialDistance(reference, samples) }
         let inception = measured("Inception score") { try inceptionScore(samples) }
+        let extrapolated = measured("Distance of infinitely many") { try extrapolatedDistance(samples, reference.statistics) }
+        let kernel =
+            withoutPrecisionRecall ? nil : measured("Kernel distance") { try kernelDistance(reference, samples) }
         let nearness =
             withoutPrecisionRecall
             ? nil : measured("Precision and recall") { try precisionRecall(reference, samples) }
@@ -74,13 +78,16 @@ struct ScoreCommand: ParsableCommand {
         var table = Table(columns: [
             .number("images", key: "count", decimals: 0), .number("reference\nimages", key: "reference_count", decimals: 0),
             .number("dimensions", decimals: 0), .number("Fréchet\ndistance", key: "frechet", decimals: 4),
+            .number("of infinitely\nmany", key: "frechet_inf", decimals: 4),
+            .number("KID", key: "kid", decimals: 5), .number("its error", key: "kid_error", decimals: 5),
             .number("spatial\ndistance", key: "spatial_frechet", decimals: 4),
             .number("inception\nscore", key: "inception_score", decimals: 4), .number("precision", decimals: 4),
             .number("recall", decimals: 4),
         ])
         table.add([
             .number(samples.features.map { Double($0.rows) }), .number(reference.features.map { Double($0.rows) }),
-            .number(dimensions.0), .number(distance), .number(spatial), .number(inception),
+            .number(dimensions.0), .number(distance),
+            .number(extrapolated), .number(kernel?.value), .number(kernel?.standardError), .number(spatial), .number(inception),
             .number(nearness?.precision), .number(nearness?.recall),
         ])
         for line in missing + refusals + warnings.map({ "warning: \($0)" }) { table.add(footnote: line) }
@@ -110,6 +117,30 @@ struct ScoreCommand: ParsableCommand {
             throw Absence(what: "\(samples.path) has \(probabilities.rows) images, which are not \(Self.splits) parts")
         }
         return try InceptionScore(probabilities: probabilities, splits: Self.splits).mean
+    }
+
+    private func extrapolatedDistance(_ samples: FeatureFile, _ reference: Gaussian) throws -> Double {
+        guard let features = samples.features else {
+            throw Absence(what: "\(samples.path) has statistics only, and this needs the features of each image")
+        }
+        guard features.rows >= 4 * features.columns else {
+            throw Absence(
+                what: "\(samples.path) has \(features.rows) images, fewer than 4 times its \(features.columns) dimensions")
+        }
+        func extrapolate(_ drawn: some FeatureRows) throws -> Double { try ExtrapolatedDistance(drawn, to: reference).value }
+        return try extrapolate(features)
+    }
+
+    private func kernelDistance(_ reference: FeatureFile, _ samples: FeatureFile) throws -> KernelDistance {
+        guard let real = reference.features, let drawn = samples.features else {
+            let lacking = reference.features == nil ? reference : samples
+            throw Absence(what: "\(lacking.path) has statistics only, and this needs the features of each image")
+        }
+        guard real.rows > 2, drawn.rows > 2 else { throw Absence(what: "a side has fewer than 3 images") }
+        func compare(_ real: some FeatureRows, _ drawn: some FeatureRows) throws -> KernelDistance {
+            try KernelDistance(KernelSet(drawn), to: KernelSet(real))
+        }
+        return try compare(real, drawn)
     }
 
     private func precisionRecall(_ reference: FeatureFile, _ samples: FeatureFile) throws -> PrecisionRecall {
