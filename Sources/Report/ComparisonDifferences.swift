@@ -31,7 +31,7 @@ struct ComparisonDifferences {
         verdicts = ComparisonVerdicts(pairs).sentences
     }
 
-    private static func pairs(
+    static func pairs(
         _ arms: [SweepResults.Arm], _ scores: [MetricName], _ protocols: ComparisonProtocols, mixesProtocols: Bool
     ) -> [Pair] {
         let baselines = arms.filter(\.isBaseline)

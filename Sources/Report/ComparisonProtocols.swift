@@ -40,6 +40,19 @@ struct ComparisonProtocols {
         return "PROTOCOLS ARE MIXED in \(name), whose values do not compare: \(spelt.joined(separator: "; "))"
     }
 
+    /// What a perfect sampler would have of as many samples: no arm can be expected below it.
+    private func floors(_ scores: [MetricName]) -> [String] {
+        scores.compactMap { score -> String? in
+            let floor: Measure? = [Measure.gfid: .gfidFloor, .priorGap: .priorGapFloor][score.measure]
+            guard let floor, score.place == nil else { return nil }
+            let values = arms.flatMap { $0.values(floor.name(score.fields)).map(\.value) }
+            guard let least = values.min(), let most = values.max() else { return nil }
+            let shown = [least, most].map { NumberFormat.fixed($0, decimals: score.measure.decimals) }.uniqued()
+            return "\(score.short): a perfect sampler of as many samples would have \(shown.joined(separator: " to ")) (disjoint parts of "
+                + "what is compared with)"
+        }
+    }
+
     /// What the scores are, for those who see only the table.
     func explanations(_ names: [String]) -> [String] {
         var notes: [String] = []
@@ -60,6 +73,7 @@ struct ComparisonProtocols {
         if Set(counts).count == 1, let count = counts.first {
             notes.append("gFID: \(count) samples against held-out images; prior_gap: the same against reconstructions of them")
         }
+        notes += floors(scores)
         if names.contains(Measure.probeTop1.name()) {
             notes.append("probe.top1: prologue tokens, or the first as many tokens of a tokenizer without a prologue")
         }

@@ -4,6 +4,7 @@ import Files
 import Foundation
 import Metrics
 import RunStore
+import Sweep
 
 /// Arms as rows, scores as columns, budgets beside them, differences to the baseline below: what `prologue compare` prints.
 ///
@@ -14,6 +15,8 @@ public struct ComparisonTable {
     public struct Request: Sendable {
         /// Names, with or without feature space; empty: rFID, gFID and prior gap of every sampler, probe accuracy.
         public var metrics: [String] = []
+        /// What the runs are decided by.
+        public var endpoints: [Endpoint] = []
         /// Keys whose values make the rows and the columns; empty: a row an arm.
         public var rows: [String] = []
         public var columns: [String] = []
@@ -49,6 +52,12 @@ public struct ComparisonTable {
     public let differences: Table
     /// The same for people: without columns that say nothing where there is one seed.
     public let shownDifferences: Table
+    /// The endpoints under Holm's correction; without rows where none are named, or none has been measured.
+    public let endpoints: Table
+    /// Arms by seeds in blocks; without rows where fewer than three arms are compared.
+    public let blocks: Table
+    /// Every value, a row a run.
+    public let seeds: Table
     /// A sentence for each score: who is better than the baseline, and by how much.
     public let verdicts: [String]
     /// One sentence on how large the noise is.
@@ -100,6 +109,9 @@ public struct ComparisonTable {
         let differences = ComparisonDifferences(grid.arms, names, protocols, mixesProtocols: request.mixesProtocols)
         self.differences = differences.table
         shownDifferences = differences.shown
+        endpoints = try ComparisonEndpoints(request.endpoints, results, protocols, mixesProtocols: request.mixesProtocols).table
+        blocks = ComparisonBlocks.table(grid.arms, names, protocols)
+        seeds = ComparisonSeeds.table(grid.arms, names)
         verdicts = differences.verdicts
         noise = Self.noise(results, repeats: repeats)
     }
@@ -117,17 +129,18 @@ public struct ComparisonTable {
 
     /// The scores to show, and those that were asked for and are not there. A name that fits several feature spaces means all.
     private static func names(_ results: SweepResults, _ request: Request) throws -> (shown: [String], missing: [String]) {
-        guard !request.metrics.isEmpty else { return (usual(results), []) }
+        guard !request.metrics.isEmpty || !request.endpoints.isEmpty else { return (usual(results), []) }
         let scores = results.scores
         var (shown, missing): ([String], [String]) = ([], [])
-        for given in request.metrics {
+        // What decides is shown, whatever else is.
+        for given in request.metrics + request.endpoints.map(\.metric) {
             let exact = scores.filter { $0.text == given }
             let meant = exact.isEmpty ? scores.filter { $0.isMeant(by: given) } : exact
-            if meant.isEmpty, !request.allowsMissing { _ = try results.metricName(given) }
+            if meant.isEmpty, !request.allowsMissing, request.metrics.contains(given) { _ = try results.metricName(given) }
             if meant.isEmpty { missing.append(given) }
             shown += meant.map(\.text)
         }
-        return (shown.uniqued(), missing)
+        return (shown.uniqued(), missing.uniqued())
     }
 
     private static func usual(_ results: SweepResults) -> [String] {

@@ -9,6 +9,8 @@ import Sweep
 /// every number came from.
 public struct SweepReport {
     public let document: ReportDocument
+    /// Every value that is compared, as CSV.
+    public let values: String
 
     /// Whose pictures are shown: those of every seed, of each arm's first seed, or none.
     public enum Pictures: String, CaseIterable, Sendable { case all, first, none }
@@ -32,14 +34,16 @@ public struct SweepReport {
         document.add([.heading("All scores"), .table(Self.allScores(results))])
         document.add(Provenance(sweep, results).blocks)
         self.document = document
+        values = results.metricNames.isEmpty ? "" : try Self.comparison(sweep, results).seeds.csv()
     }
 
-    /// Writes `report.html`, `report.md` and the figures in `pictures/`; returns the HTML file.
+    /// Writes `report.html`, `report.md`, `per-seed.csv` and the figures in `pictures/`; returns the HTML file.
     @discardableResult
     public func write(to folder: URL) throws -> URL {
         try document.writeMarkdown(to: folder.appendingPathComponent("report.md"))
         let html = folder.appendingPathComponent("report.html")
         try AtomicFile.write(Data(document.html().utf8), to: html)
+        if !values.isEmpty { try AtomicFile.write(Data(values.utf8), to: folder.appendingPathComponent("per-seed.csv")) }
         return html
     }
 
@@ -50,18 +54,27 @@ public struct SweepReport {
         guard !results.metricNames.isEmpty else {
             return [.heading("Result"), .paragraph("Nothing that is to be compared has been measured yet.")]
         }
-        var request = ComparisonTable.Request(metrics: sweep.compare.metrics)
-        request.allowsMissing = true
-        let comparison = try ComparisonTable(results, request)
+        let comparison = try comparison(sweep, results)
         let names = comparison.table.columns.map(\.key).filter(Set(results.metricNames).contains)
         let trends = ScoreTrends(sweep, results, metrics: names).figures
         let curves = ScoreCurves(results).figures
+        let endpoints: [ReportDocument.Block] =
+            comparison.endpoints.rows.isEmpty ? [] : [.subheading("Endpoints"), .table(comparison.endpoints)]
+        let blocks: [ReportDocument.Block] =
+            comparison.blocks.rows.isEmpty ? [] : [.subheading("Arms by seeds"), .table(comparison.blocks)]
+        let seeds: [ReportDocument.Block] = [.details("Every value, a row a run (`per-seed.csv`)", [.table(comparison.seeds)])]
         let differences: [ReportDocument.Block] =
             comparison.shownDifferences.rows.isEmpty
             ? [] : [.subheading("Differences to the baseline"), .table(comparison.shownDifferences), .list(comparison.verdicts)]
-        return [.heading("Result"), .table(comparison.table), .paragraph(comparison.noise)] + differences
+        return [.heading("Result"), .table(comparison.table), .paragraph(comparison.noise)] + endpoints + differences + blocks + seeds
             + (trends.isEmpty ? [] : [.heading("Scores over a setting"), .figures(trends)])
             + (curves.isEmpty ? [] : [.heading("Scores over training and guidance"), .figures(curves)])
+    }
+
+    private static func comparison(_ sweep: SweepFile, _ results: SweepResults) throws -> ComparisonTable {
+        var request = ComparisonTable.Request(metrics: sweep.compare.metrics)
+        (request.allowsMissing, request.endpoints) = (true, sweep.compare.endpoints)
+        return try ComparisonTable(results, request)
     }
 
     private static func standing(_ results: SweepResults, _ date: Date) -> ReportDocument.Block {

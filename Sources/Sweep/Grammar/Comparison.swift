@@ -7,10 +7,12 @@ public struct Comparison: Codable, Sendable, Equatable {
     public let baseline: [String: JSONValue]
     /// Names of scores, such as `gfid.nocfg`; empty: the report's own choice.
     public let metrics: [String]
+    /// What the sweep is decided by: one family of tests.
+    public let endpoints: [Endpoint]
     /// What is averaged over, `seed` unless said otherwise.
     public let over: [String]
 
-    public static let none = Comparison(baseline: [:], metrics: [], over: ["seed"])
+    public static let none = Comparison(baseline: [:], metrics: [], endpoints: [], over: ["seed"])
 
     public func isBaseline(_ cell: Cell) -> Bool {
         !baseline.isEmpty && baseline.allSatisfy { cell.lookup($0.key) == $0.value }
@@ -18,7 +20,7 @@ public struct Comparison: Codable, Sendable, Equatable {
 }
 
 extension Comparison {
-    private static let keys = ["baseline", "metric", "metrics", "over"]
+    private static let keys = ["baseline", "metric", "metrics", "endpoints", "over"]
 
     init(_ document: SweepDocument, axes: [Axis], cells: [Cell]) throws {
         let entries = try document.entries("compare")
@@ -35,7 +37,16 @@ extension Comparison {
             }
             return items
         }
-        metrics = try ComparedMetrics(cells).names(texts("metric") + texts("metrics"))
+        let compared = ComparedMetrics(cells)
+        metrics = try compared.names(texts("metric") + texts("metrics"))
+        if let decided = entries.first(where: { $0.key == "endpoints" })?.value {
+            guard let items = decided.items, !items.isEmpty else {
+                throw decided.place.error("compare.endpoints must be a list of scores, not \(decided.shown)")
+            }
+            endpoints = try items.map { try Endpoint($0, axes: axes, cells: cells, compared) }
+        } else {
+            endpoints = []
+        }
         let written = try texts("over")
         for item in written where Schema.node(at: item.text ?? "") == nil {
             let hint = Schema.hint(Schema.suggestion(for: item.text ?? "", others: ["seed"]))

@@ -18,6 +18,8 @@ struct CompareCommand: AsyncParsableCommand {
               prologue compare sweep.yaml --metric gfid.nocfg --metric probe.top1 --markdown
               prologue compare sweep.yaml --rows tokenizer.variant --columns seed --latex
               prologue compare sweep.yaml --latex --differences
+              prologue compare sweep.yaml --csv --per-seed > seeds.csv
+              prologue compare sweep.yaml --variance --metric prior_gap.nocfg
               prologue compare --where "tags.paper" --metric gfid.nocfg
             """)
 
@@ -37,11 +39,28 @@ struct CompareCommand: AsyncParsableCommand {
     var select: String?
     @Flag(help: "Put values measured under different protocols in one column; which is which is said below.")
     var mixProtocols = false
-    @Flag(help: "With --csv: the differences to the baseline instead of the scores; with --latex: as a second table.")
-    var differences = false
+    @Flag(exclusivity: .exclusive) var part: Part?
+    @Flag(help: "How much of each score's variance is tokenizer, prior, sampler and feature seed, instead of the comparison.")
+    var variance = false
     @OptionGroup var store: StoreOptions
     @OptionGroup var archive: ArchiveOptions
     @OptionGroup var output: TableOptions
+
+    /// A table beside that of the scores.
+    enum Part: String, EnumerableFlag {
+        case differences, endpoints, blocks, perSeed
+
+        var flag: String { self == .perSeed ? "--per-seed" : "--\(rawValue)" }
+
+        static func help(for part: Part) -> ArgumentHelp? {
+            switch part {
+            case .differences: "With --csv: the differences to the baseline instead of the scores; with --latex: as a second table."
+            case .endpoints: "The same of the endpoints that the sweep file names, with Holm's correction."
+            case .blocks: "The same of the analysis of arms by seeds."
+            case .perSeed: "The same of every value, a row a run."
+            }
+        }
+    }
 
     func validate() throws {
         guard (file == nil) != (query == nil) else {
@@ -51,8 +70,11 @@ struct CompareCommand: AsyncParsableCommand {
             throw ValidationError("--only and --set are for sweep files; write conditions into --where")
         }
         if file != nil, baseline != nil { throw ValidationError("--baseline is for --where; a sweep file has compare.baseline") }
-        if differences, output.format != .csv, output.format != .latex {
-            throw ValidationError("--differences is for --csv and --latex; other formats show both tables")
+        if let part, output.format != .csv, output.format != .latex {
+            throw ValidationError("\(part.flag) is for --csv and --latex; other formats show all tables")
+        }
+        if variance, !rows.isEmpty || !columns.isEmpty || select != nil || part != nil {
+            throw ValidationError("--variance has a table of its own, without --rows, --columns, --select or a part of the comparison")
         }
     }
 
@@ -65,9 +87,11 @@ struct CompareCommand: AsyncParsableCommand {
             let sweep = try SweepFile(loading: URL(fileURLWithPath: file), overrides: overrides, only: only)
             results = try SweepResults(sweep, in: archive.existing(store, beside: file), over: over)
             if metric.isEmpty { (request.metrics, request.allowsMissing) = (sweep.compare.metrics, true) }
+            request.endpoints = sweep.compare.endpoints
         } else {
             results = try found()
         }
+        guard !variance else { return output.show(try VarianceTable(results, metrics: metric).table) }
         try show(ComparisonTable(results, request), results)
     }
 
@@ -87,35 +111,48 @@ struct CompareCommand: AsyncParsableCommand {
     }
 
     private func show(_ comparison: ComparisonTable, _ results: SweepResults) throws {
+        let tables = [comparison.endpoints, comparison.shownDifferences, comparison.blocks]
+        func table(_ part: Part?) -> Table? {
+            switch part {
+            case nil: nil
+            case .differences: comparison.differences
+            case .endpoints: comparison.endpoints
+            case .blocks: comparison.blocks
+            case .perSeed: comparison.seeds
+            }
+        }
         switch output.format {
         case .json:
             guard case .object(var members) = comparison.table.json else { return }
             members["differences"] = comparison.differences.json
+            members["endpoints"] = comparison.endpoints.json
+            members["blocks"] = comparison.blocks.json
+            members["seeds"] = comparison.seeds.json
             members["noise"] = .string(comparison.noise)
             members["verdicts"] = .array(comparison.verdicts.map { .string($0) })
             print(JSONValue.object(members).pretty, terminator: "")
         case .csv:
-            output.show(differences ? comparison.differences : comparison.table)
+            output.show(table(part) ?? comparison.table)
         case .latex:
             output.show(comparison.table)
-            if differences, !comparison.differences.rows.isEmpty {
+            if let table = table(part), !table.rows.isEmpty {
                 print("\n\\bigskip\n")
-                output.show(comparison.shownDifferences)
-                for sentence in comparison.verdicts { print("\n" + latexNote(sentence)) }
+                output.show(part == .differences ? comparison.shownDifferences : table)
+                if part == .differences { for sentence in comparison.verdicts { print("\n" + latexNote(sentence)) } }
             }
             print("\n" + latexNote(comparison.noise))
         case .markdown:
             output.show(comparison.table)
-            if !comparison.shownDifferences.rows.isEmpty {
+            for table in tables where !table.rows.isEmpty {
                 print()
-                output.show(comparison.shownDifferences)
+                output.show(table)
             }
             for sentence in comparison.verdicts + [comparison.noise] { print("\n" + escapedForMarkdown(sentence)) }
         case nil:
             output.show(comparison.table)
             print()
-            if !comparison.shownDifferences.rows.isEmpty {
-                output.show(comparison.shownDifferences)
+            for table in tables where !table.rows.isEmpty {
+                output.show(table)
                 print()
             }
             for sentence in comparison.verdicts { print(sentence.printable()) }
