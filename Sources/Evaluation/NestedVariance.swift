@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// How much of a score's variance comes from which seed: a nested design of random effects, samplers within priors within
@@ -52,7 +53,7 @@ public struct NestedVariance: Sendable {
         fixed = design.fixed
 
         let found = Self.shares(terms, meanSquares: terms.map { $0.squares / Double($0.degreesOfFreedom) })
-        var generator = SeededGenerator(seed: seed)
+        var generator = SplitMix64(seed: seed)
         var drawn = terms.map { _ in [Double]() }
         for _ in 0..<draws {
             let squares = terms.map { $0.squares / generator.chiSquared($0.degreesOfFreedom) }
@@ -191,7 +192,7 @@ private struct Design {
     }
 }
 
-extension SeededGenerator {
+extension SplitMix64 {
     /// A draw from the χ² distribution, as a sum of squared normal ones (Box–Muller gives two at a time).
     fileprivate mutating func chiSquared(_ freedom: Int) -> Double {
         func uniform() -> Double { (Double(next() >> 11) + 0.5) * 0x1p-53 }

@@ -34,12 +34,16 @@ struct ComparisonEndpoints {
             let arms = results.arms.filter { arm in
                 arm.isBaseline || condition.map { condition in arm.runs.contains { condition.matches($0.value) } } ?? true
             }
+            let pairs: [ComparisonDifferences.Pair]
             let name = Self.name(endpoint.metric, among: results.scores)
-            let pairs = name.map {
-                ComparisonDifferences.pairs(arms, [$0], protocols, mixesProtocols: mixesProtocols).filter { $0.comparison != nil }
+            if let name, let against = endpoint.against {
+                pairs = Self.withinRuns(arms.filter { !$0.isBaseline }, name, Self.name(against, among: results.scores))
+            } else {
+                pairs = name.map { ComparisonDifferences.pairs(arms, [$0], protocols, mixesProtocols: mixesProtocols) } ?? []
             }
-            if pairs?.isEmpty ?? true { missing.append(endpoint.metric) }
-            claims += (pairs ?? []).map { pair in
+            let measured = pairs.filter { $0.comparison != nil }
+            if measured.isEmpty { missing.append(endpoint.metric) }
+            claims += measured.map { pair in
                 Claim(
                     pair: pair,
                     equivalence: endpoint.margin.flatMap { margin in pair.comparison.flatMap { EquivalenceTest($0, margin: margin) } },
@@ -74,6 +78,20 @@ struct ComparisonEndpoints {
         }
         for metric in missing { table.add(footnote: "endpoint \(metric) has not been measured in an arm and its baseline") }
         self.table = table
+    }
+
+    /// Two scores of the same runs, run by run.
+    private static func withinRuns(
+        _ arms: [SweepResults.Arm], _ score: MetricName, _ other: MetricName?
+    ) -> [ComparisonDifferences.Pair] {
+        guard let other else { return [] }
+        return arms.map { arm in
+            let reference = Dictionary(arm.values(other.text).map { ($0.replicate, $0.value) }, uniquingKeysWith: { first, _ in first })
+            let pairs = arm.values(score.text).compactMap { value in reference[value.replicate].map { (value.value, $0) } }
+            return ComparisonDifferences.Pair(
+                arm: arm, baseline: SweepResults.Arm(label: "\(arm.label): \(other.title)", isBaseline: true, runs: arm.runs), score: score,
+                told: "", comparison: ArmComparison(paired: pairs.map(\.0), baseline: pairs.map(\.1)), unequal: "")
+        }
     }
 
     /// Where several feature networks measured it, that of `features`: the others are called after it.

@@ -133,7 +133,7 @@ public struct ComparisonTable {
         let scores = results.scores
         var (shown, missing): ([String], [String]) = ([], [])
         // What decides is shown, whatever else is.
-        for given in request.metrics + request.endpoints.map(\.metric) {
+        for given in request.metrics + request.endpoints.flatMap({ [$0.metric] + ($0.against.map { [$0] } ?? []) }) {
             let exact = scores.filter { $0.text == given }
             let meant = exact.isEmpty ? scores.filter { $0.isMeant(by: given) } : exact
             if meant.isEmpty, !request.allowsMissing, request.metrics.contains(given) { _ = try results.metricName(given) }

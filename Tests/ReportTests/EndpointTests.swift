@@ -99,6 +99,16 @@ import Testing
         #expect(try ComparisonTable(results(), request).endpoints.rows.isEmpty)
     }
 
+    @Test func aScoreMayBeSetAgainstAnotherOfTheSameRuns() throws {
+        var request = ComparisonTable.Request()
+        request.endpoints = [Endpoint(metric: "gfid@s.nocfg", against: "gfid@s-s1.nocfg", only: "arm = 'prologue'")]
+        let rows = try rows(ComparisonTable(results(), request).endpoints)
+        let (own, other) = (Self.values["prologue"]?["gfid@s.nocfg"] ?? [], Self.values["prologue"]?["gfid@s-s1.nocfg"] ?? [])
+        let expected = zip(own, other).reduce(0.0) { $0 + ($1.0 ?? 0) - ($1.1 ?? 0) } / 6
+        #expect(rows.count == 1 && abs((rows[0]["difference"]?.doubleValue ?? 0) - expected) < 1e-12)
+        #expect(rows[0]["baseline"] == "prologue: gFID nocfg" && rows[0]["p"] == 0.03125)
+    }
+
     @Test func armsBySeedsAreAnalysedInBlocks() throws {
         let blocks = try ComparisonTable(results(), .init(metrics: ["gfid.nocfg", "rfid"])).blocks
         let rows = try rows(blocks)

@@ -5,16 +5,18 @@ import Settings
 public struct Endpoint: Codable, Sendable, Equatable {
     /// As in `compare.metrics`.
     public let metric: String
+    /// Another score of the same runs that it is set against; nil: the same score of the baseline.
+    public let against: String?
     /// A condition on the arms that are asked about; nil: all but the baselines.
     public let only: String?
     /// Where it is claimed that there is no difference: how large one may be and still not matter. Nil: a difference is claimed.
     public let margin: Double?
 
-    public init(metric: String, only: String? = nil, margin: Double? = nil) {
-        (self.metric, self.only, self.margin) = (metric, only, margin)
+    public init(metric: String, against: String? = nil, only: String? = nil, margin: Double? = nil) {
+        (self.metric, self.against, self.only, self.margin) = (metric, against, only, margin)
     }
 
-    private static let keys = ["metric", "only", "margin"]
+    private static let keys = ["metric", "against", "only", "margin"]
 
     /// Reads an entry of `compare.endpoints`: a name, or a map.
     init(_ value: SourceValue, axes: [Axis], cells: [Cell], _ compared: ComparedMetrics) throws {
@@ -30,6 +32,7 @@ public struct Endpoint: Codable, Sendable, Equatable {
             throw value.place.error("compare.endpoints: an endpoint is the name of a score, or a map with metric, not \(value.shown)")
         }
         metric = try compared.names([named])[0]
+        against = try entry("against").flatMap { try compared.names([$0]).first }
         if let written = entry("margin") {
             guard let number = written.json.doubleValue, number > 0, number.isFinite else {
                 throw written.place.error("compare.endpoints.margin is \(written.shown), but must be a number above 0")
