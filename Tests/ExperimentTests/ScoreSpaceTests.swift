@@ -37,7 +37,10 @@ import Testing
         #expect(outcome.failed.isEmpty, "\(outcome.failed)")
         let results = try SweepResults(runner.sweep, in: place.store)
         let metrics = try #require(results.arms.first?.runs.first?.metrics)
-        func value(_ name: String) throws -> Double { try #require(metrics[name]?.value, "\(name)") }
+        func value(_ name: String) throws -> Double {
+            let found = metrics[name]?.value
+            return try #require(found, "\(name)")
+        }
         for score in ["gfid", "prior_gap", "kid", "gfid_floor", "gfid_noise"] {
             for sampler in ["nocfg", "cool", "tuned", "best-temperature"] {
                 let values = try ["", "-s1", "-factors"].map { try value("\(score)@shapes-cnn\($0).\(sampler)") }
