@@ -34,7 +34,10 @@ import Testing
         ("[]", "compare.endpoints must be a list of scores"),
         ("[rfdi]", "no score is called 'rfdi'; did you mean 'rfid'?"),
         ("[{margin: 1}]", "an endpoint is the name of a score, or a map with metric"),
-        ("[{metric: rfid, margn: 1}]", "unknown key compare.endpoints.margn; an endpoint has metric, against, only, margin; did you mean margin?"),
+        (
+            "[{metric: rfid, margn: 1}]",
+            "unknown key compare.endpoints.margn; an endpoint has metric, against, only, margin; did you mean margin?"
+        ),
         ("[{metric: rfid, margin: 0}]", "compare.endpoints.margin is 0, but must be a number above 0"),
         ("[{metric: rfid, margin: wide}]", "but must be a number above 0"),
         ("[{metric: rfid, only: \"arm = 'c'\"}]", "compare.endpoints.only"),
