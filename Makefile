@@ -21,8 +21,8 @@ PACKS := $(wildcard $(or $(PROLOGUE_SHARED),../shared)/reference)
 export PROLOGUE_PYTHON := $(CURDIR)/$(PYTHON)
 # The test library would take a backtrace of every error that is thrown, also of those that are caught: half of the time.
 export SWT_SWIFT_ERROR_BACKTRACING_ENABLED := 0
-# Those that train, sample or start the program: nine tenths of the time.
-SLOW_TESTS := CommandLineTests ExperimentTests PJRTTests
+# Those that train, sample, start the program or compile programs for devices: nine tenths of the time.
+SLOW_TESTS := CommandLineTests ExperimentTests PJRTTests TracedTests PriorProgramTests TokenizerProgramTests
 SWIFT_FILES := Sources Tests Package.swift
 
 help: ## print this list

@@ -69,13 +69,12 @@ public struct ARInput {
     public var visualProbabilities: Tensor?
 
     public init(
-        targets: TokenTensor, labels: TokenTensor, visualDropped: [Bool] = [], prologueProbabilities: Tensor? = nil,
+        targets: TokenTensor, labels: TokenTensor, visualDropped: TokenTensor? = nil, prologueProbabilities: Tensor? = nil,
         visualProbabilities: Tensor? = nil
     ) {
         self.targets = targets
         self.labels = labels
-        self.visualDropped =
-            visualDropped.isEmpty ? nil : TokenTensor(visualDropped.map { $0 ? 1 : 0 }, shape: [visualDropped.count])
+        self.visualDropped = visualDropped
         self.prologueProbabilities = prologueProbabilities
         self.visualProbabilities = visualProbabilities
     }

@@ -95,9 +95,9 @@ public struct Encoder {
         return Encoding(visual: visual, prologue: prologue)
     }
 
-    private func quantize(_ h: Tensor, _ quantizer: Quantizer, _ stream: RandomStream?, on tape: Tape?) -> Quantized {
+    private func quantize(_ h: Tensor, _ quantizer: Quantizer, _ stream: (any RandomSource)?, on tape: Tape?) -> Quantized {
         guard case .gumbel = quantizer.kind, let stream else { return quantizer(h, on: tape) }
-        return quantizer(h, on: tape, noise: GumbelNoise.values(stream, count: h.rows * quantizer.codebook.codes))
+        return quantizer(h, on: tape, noise: stream.gumbelNoise(h.rows * quantizer.codebook.codes))
     }
 
     /// Code vectors of visual indices [B, N] → [B, N, z], what the decoder reads.

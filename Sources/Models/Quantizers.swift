@@ -159,16 +159,11 @@ package struct Quantizer {
 
 /// Gumbel noise −log(−log u) of one training step.
 public struct GumbelNoise {
-    let visual, prologue: RandomStream?
+    let visual, prologue: (any RandomSource)?
 
     /// A stream for each kind of token that is drawn; nil: the likeliest codes are taken.
-    public init(visual: RandomStream?, prologue: RandomStream?) {
+    public init(visual: (any RandomSource)?, prologue: (any RandomSource)?) {
         self.visual = visual
         self.prologue = prologue
-    }
-
-    package static func values(_ stream: RandomStream, count: Int) -> Tensor {
-        var stream = stream
-        return Tensor([count]) { Float(-log(-log((Double(stream.nextBits()) + 0.5) * 0x1p-32))) }
     }
 }

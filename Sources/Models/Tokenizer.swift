@@ -52,7 +52,7 @@ public struct Tokenizer {
     ///     not held beside the decoder's; nothing else may then be computed from it.
     public func stepA(
         patches: Tensor, weights: TokenizerLossSettings, ar: ARModel? = nil, labels: TokenTensor? = nil,
-        visualDropped: [Bool] = [], noise: GumbelNoise? = nil, imageLosses: ImageLosses? = nil, step: Int = 0,
+        visualDropped: TokenTensor? = nil, noise: GumbelNoise? = nil, imageLosses: ImageLosses? = nil, step: Int = 0,
         earlyBackward: Bool = false
     ) -> StepA {
         let encoding = encoder(patches, noise: noise)

@@ -39,7 +39,7 @@ public struct TokenizerUpdate {
     /// One pair of updates at learning rate `rate`, the discriminator's at `adversaryRate`; patches [B, N, p·p·C], labels
     /// [B] and dropout as the AR model's; noise for Gumbel quantizers.
     public func callAsFunction(
-        patches: Tensor, labels: TokenTensor?, visualDropped: [Bool], noise: GumbelNoise? = nil, rate: Double,
+        patches: Tensor, labels: TokenTensor?, visualDropped: TokenTensor?, noise: GumbelNoise? = nil, rate: Double,
         adversaryRate: Double = 0, step: Int = 0
     ) -> Report {
         let batch = Batch(patches: patches, labels: labels, visualDropped: visualDropped, noise: noise, step: step)
@@ -55,7 +55,7 @@ public struct TokenizerUpdate {
     private struct Batch {
         let patches: Tensor
         let labels: TokenTensor?
-        let visualDropped: [Bool]
+        let visualDropped: TokenTensor?
         let noise: GumbelNoise?
         let step: Int
     }

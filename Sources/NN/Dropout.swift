@@ -5,12 +5,12 @@ public struct Dropout {
     public static var none: Dropout { Dropout(p: 0, stream: nil) }
 
     private let p, attention: Float
-    private var stream: (any MaskKeys)?
+    private var stream: (any RandomSource)?
 
     /// - Parameters:
     ///   - p: share of embeddings and of what attention and feed-forward add.
     ///   - attention: share of attention weights; nil: the same.
-    public init(p: Float, attention: Float? = nil, stream: (any MaskKeys)?) {
+    public init(p: Float, attention: Float? = nil, stream: (any RandomSource)?) {
         (self.p, self.attention, self.stream) = (p, attention ?? p, stream)
         require(p == 0 && self.attention == 0 || stream != nil, "dropout of \(p) and \(self.attention) needs a random stream")
     }

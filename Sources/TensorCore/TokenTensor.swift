@@ -18,6 +18,12 @@ public struct TokenTensor: Equatable, Sendable {
         self.init([Int32](repeating: id, count: shape.elementCount), shape: shape)
     }
 
+    /// 0 or 1 for each flag, [count]; nil where there are none.
+    public init?(flags: [Bool]) {
+        if flags.isEmpty { return nil }
+        self.init(flags.map { $0 ? 1 : 0 }, shape: [flags.count])
+    }
+
     /// What `node`, of type i32, will be.
     init(_ node: Node) {
         content = .node(node)

@@ -24,7 +24,7 @@ struct PackValues {
 struct PackBatch {
     var patches: Tensor
     let labels: TokenTensor
-    let dropped: [Bool]
+    let dropped: TokenTensor?
 }
 
 /// The model of a pack, computed on either engine: what is done with it is written once.

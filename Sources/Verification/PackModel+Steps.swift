@@ -77,6 +77,6 @@ extension PackBatch {
         patches = Patches.fromPlanes(images, batch: shape[0], config)
         labels = TokenTensor(try file.ints("io.labels").map(Int32.init), shape: [shape[0]])
         // Without EOS there is nothing to put in a dropped token's place.
-        dropped = config.layout.hasPrologue ? try file.ints("io.visual_dropped").map { $0 != 0 } : []
+        dropped = config.layout.hasPrologue ? TokenTensor(flags: try file.ints("io.visual_dropped").map { $0 != 0 }) : nil
     }
 }

@@ -142,7 +142,7 @@ import Testing
         }
     }
 
-    private func gumbel(_ stream: RandomStream, count: Int) -> Tensor { GumbelNoise.values(stream, count: count) }
+    private func gumbel(_ stream: RandomStream, count: Int) -> Tensor { stream.gumbelNoise(count) }
 
     /// A dead code moves to a token of the batch with fresh moments; used ones stay.
     @Test func deadCodesRestart() throws {

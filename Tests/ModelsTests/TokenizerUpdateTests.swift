@@ -10,7 +10,7 @@ import Testing
         let tokenizer: Tokenizer
         let ar: ARModel
         let patches: Tensor
-        let dropped: [Bool]
+        let dropped: TokenTensor?
         let labels: TokenTensor
 
         init(prologue: Bool) {
@@ -29,7 +29,7 @@ import Testing
                 parameter.value.overwrite(with: parameter.value.values.map { $0 + 0.1 * stream.normal() })
             }
             patches = Tensor([5, config.visualTokens, config.patchWidth]) { 2 * stream.uniform() - 1 }
-            dropped = prologue ? [true, false, false, true, false] : []
+            dropped = prologue ? TokenTensor([1, 0, 0, 1, 0], shape: [5]) : nil
             labels = TokenTensor([0, 1, 2, 3, 1], shape: [5])
         }
 

@@ -48,7 +48,8 @@ struct TokenizerTraining {
             let report = update(
                 patches: dataset.patches(images.pixels, patch: settings.patch),
                 labels: networks.joint.map { labels(images.labels, step, unconditional: $0.model.unconditionalLabel) },
-                visualDropped: networks.config.layout.hasEOS ? droppedSequences(step) : [], noise: noise(step), rate: rate,
+                visualDropped: networks.config.layout.hasEOS ? TokenTensor(flags: droppedSequences(step)) : nil, noise: noise(step),
+                rate: rate,
                 adversaryRate: adversaryRate * rate, step: step)
             try requireFinite(report, step)
             let restarts = networks.restartCodes(report.stepA.encoding, seed: seed, step: step)

@@ -1,3 +1,4 @@
+import Foundation
 import StableHLO
 
 /// What a random mask is drawn from: the same bits for the same key, however the work is split.
@@ -23,18 +24,25 @@ public struct MaskKey: ExpressibleByIntegerLiteral, Sendable {
     }
 }
 
-/// Where masks get their keys from: a `RandomStream`, or one that is the input of a program.
-public protocol MaskKeys: Sendable {
+/// Where ops draw from: a `RandomStream`, or one that is the input of a program.
+public protocol RandomSource: Sendable {
     mutating func nextMaskKey() -> MaskKey
+    /// Gumbel noise −log(−log u), [count], of a source that nothing has been drawn from.
+    func gumbelNoise(_ count: Int) -> Tensor
 }
 
-extension RandomStream: MaskKeys {
+extension RandomStream: RandomSource {
     public mutating func nextMaskKey() -> MaskKey { MaskKey(nextKey()) }
+
+    public func gumbelNoise(_ count: Int) -> Tensor {
+        var stream = self
+        return Tensor([count]) { Float(-log(-log((Double(stream.nextBits()) + 0.5) * 0x1p-32))) }
+    }
 }
 
 /// A `RandomStream` that is the input of a program, and draws the same bits: the program is made once and runs for every step
 /// and seed.
-public struct TracedStream: MaskKeys {
+public struct TracedStream: RandomSource {
     private let program: Program
     /// Key and step, [2] each, of type ui32.
     private let key, step: Node
@@ -64,10 +72,20 @@ public struct TracedStream: MaskKeys {
         return MaskKey(program.node(program.function.apply(.shiftLeft, high.value, shift.value)).or(low))
     }
 
+    /// The same noise as that of a `RandomStream` with the same bits, to the rounding of float32.
+    public func gumbelNoise(_ count: Int) -> Tensor {
+        let bits = bits(count)
+        // −log u by way of 1 − u where u is near 1: both are sums of 32 bits and a half, exact but for one rounding.
+        let (u, rest) = ((bits.wide + 0.5) * 0x1p-32, (bits.apply(.not).wide + 0.5) * 0x1p-32)
+        let minusLog = -u.compare(.less, 0.5).select(u.log, (-rest).apply(.logPlusOne))
+        return Tensor(-minusLog.log)
+    }
+
     /// Bits [count] of a stream that nothing has been drawn from, in its order.
-    mutating func bits(_ count: Int) -> Node {
+    private func bits(_ count: Int) -> Node {
         require(block == 0 && words.isEmpty, "bits of a stream that has been drawn from")
-        let columns = blocks((count + 3) / 4).map { $0.reshaped([$0.shape[0], 1]) }
+        var stream = self
+        let columns = stream.blocks((count + 3) / 4).map { $0.reshaped([$0.shape[0], 1]) }
         return Node.concatenated(columns, axis: 1).reshaped([4 * columns[0].shape[0]]).sliced(0, 0..<count)
     }
 

@@ -127,7 +127,7 @@ enum Workload: String, CaseIterable {
         weights.ceVisual = 3
         var stream = RandomStream(seed: 0, "bench/images")
         let patches = Tensor([batch, Self.tokenizer.visualTokens, Self.tokenizer.patchWidth]) { 2 * stream.uniform() - 1 }
-        let dropped = (0..<batch).map { $0 % 2 == 0 }
+        let dropped = TokenTensor(flags: (0..<batch).map { $0 % 2 == 0 })
         let labels = TokenTensor(repeating: model.unconditionalLabel, shape: [batch])
         let update = TokenizerUpdate(
             tokenizer, weights: weights, autoencoder: autoencoder, joint: (model, prior))

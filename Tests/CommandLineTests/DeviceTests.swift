@@ -1,0 +1,115 @@
+import Files
+import Foundation
+import TestSupport
+import Testing
+
+/// Models on the device of a PJRT plugin, from the command line.
+@Suite(.enabled(if: testPlugin != nil, "needs the CPU plugin of Tests/reference/requirements.txt"), .serialized)
+struct DeviceTests {
+    private let plugin = ["PROLOGUE_PJRT_PLUGIN": testPlugin ?? ""]
+    private static let sweep =
+        tinySweep + """
+            only: arm = 'prologue'
+
+            """
+    private let settings = ["--set", "prior.steps=60", "--set", "prior.dropout=0.1", "--set", "prior.checkpoint_every=5"]
+
+    private func train(_ place: Workplace, upTo stage: String = "prior", on device: String) throws -> RunningProgram {
+        try place.start(["train", place.sweep, "--stage", stage, "--device", device] + settings, environment: plugin)
+    }
+
+    private func finish(_ place: Workplace, on device: String) throws {
+        let ended = try train(place, on: device).wait()
+        try #require(ended.code == 0, "\(ended.errors)")
+    }
+
+    /// Weights and stage record of the prior.
+    private func prior(_ place: Workplace) throws -> (weights: [Data], record: JSONValue) {
+        let stage = try #require(place.stages("prior").first)
+        let files = ["model.safetensors", "model_ema.safetensors"].map(stage.appendingPathComponent)
+        return (
+            try files.map { try Data(contentsOf: $0) }, try JSONValue(parsing: Data(contentsOf: stage.appendingPathComponent("stage.json")))
+        )
+    }
+
+    /// Killed and resumed on the device a training ends alike, bit for bit; moved between the device and the kernels of this
+    /// program it ends where one that stayed does, to rounding.
+    @Test func trainingsGoOnOnEitherSide() throws {
+        let tokens = try Workplace(sweep: Self.sweep)
+        let begun = try train(tokens, upTo: "tokens", on: "cpu").wait()
+        try #require(begun.code == 0, "\(begun.errors)")
+        func place() throws -> Workplace {
+            let place = try Workplace(sweep: Self.sweep)
+            try FileManager.default.copyItem(at: tokens.store, to: place.store)
+            return place
+        }
+        func loss(_ place: Workplace) throws -> Double {
+            try #require(prior(place).record["summary"]?["last"]?["loss"]?.doubleValue)
+        }
+
+        let (here, there) = (try place(), try place())
+        try finish(here, on: "cpu")
+        try finish(there, on: "xla")
+        let undisturbed = try prior(there)
+        #expect(undisturbed.record["summary"]?["device"]?.stringValue?.hasPrefix("xla:cpu, ") == true)
+        #expect(undisturbed.record["machine"]?["device"] == "xla")
+        #expect(try prior(here).record["summary"]?["device"] == nil)
+        let (ours, theirs) = (try loss(here), try loss(there))
+        #expect(abs(theirs - ours) < 1e-3 * ours)
+        let programs = try FileManager.default.contentsOfDirectory(atPath: there.store.appendingPathComponent("data/programs").path)
+        #expect(programs.contains { $0.hasPrefix("prior_step-") })
+
+        let killed = try place()
+        for step in [15, 40] {
+            let program = try train(killed, on: "xla")
+            #expect(killed.reaches(step, "prior", program))
+            program.send(SIGKILL)
+            _ = try program.wait()
+        }
+        try finish(killed, on: "xla")
+        #expect(try prior(killed).weights == undisturbed.weights)
+        #expect(try killed.log("prior").contains("resuming at step"))
+
+        let moved = try place()
+        for (device, step) in [("cpu", 20), ("xla", 40)] {
+            let program = try train(moved, on: device)
+            #expect(moved.reaches(step, "prior", program))
+            program.send(SIGTERM)
+            _ = try program.wait()
+        }
+        try finish(moved, on: "cpu")
+        #expect(try moved.log("prior").contains("equal to rounding only"))
+        let mixed = try loss(moved)
+        #expect(abs(mixed - ours) < 1e-3 * ours)
+    }
+
+    /// The likeliest tokens of the same weights, one by one.
+    @Test func greedySamplesAreEqual() throws {
+        let place = try finishedSweep.get().place
+        let run = try #require(try place.json("runs", "list", "--json")["rows"]?.arrayValue?.compactMap { $0["run"]?.stringValue }.last)
+        func sample(_ device: String) throws -> String {
+            let options = ["--top-k", "1", "--guidance", "1.5", "--count", "12", "--device", device]
+            let ended = try place.start(["sample", run] + options, environment: plugin).wait()
+            try #require(ended.code == 0, "\(ended.errors)")
+            let path = try #require(ended.output.split(separator: "\n").last?.split(separator: " ").last.map(String.init))
+            return try place.python("import h5py; print(h5py.File('\(path)')['tokens'][()].tolist())")
+        }
+        #expect(try sample("xla") == sample("cpu"))
+    }
+
+    @Test func mistakesNameWhatThereIs() throws {
+        let place = try Workplace()
+        let cases = [
+            ("gpu", "device 'gpu' is none of cpu, xla, xla:NAME"), ("xla:cudda", "there is no PJRT plugin 'cudda'"),
+        ]
+        for (device, words) in cases {
+            let ended = try place.run("train", place.sweep, "--device", device, environment: plugin)
+            #expect(ended.code != 0 && ended.errors.contains(words), "\(ended.errors)")
+        }
+        let missing = try place.run(
+            "verify", "--device", "xla", "pack", environment: ["PROLOGUE_PJRT_PLUGIN": "/nowhere/plugin.so"])
+        #expect(missing.code != 0 && missing.errors.contains("/nowhere/plugin.so"), "\(missing.errors)")
+        let doctor = try place.run("doctor", environment: plugin)
+        #expect(doctor.code == 0 && doctor.output.contains("device xla:cpu"), "\(doctor.output)")
+    }
+}

@@ -1,0 +1,131 @@
+import Accelerators
+import Models
+import NN
+import PJRT
+import Settings
+import TensorCore
+import TestSupport
+import Testing
+
+/// Updates of tokenizers as programs on the CPU plugin, against those that compute.
+@Suite(.enabled(if: testPlugin != nil, "needs the CPU plugin of Tests/reference/requirements.txt"))
+struct TokenizerProgramTests {
+    struct Way: Sendable, CustomTestStringConvertible {
+        let testDescription: String
+        var visual = TokenizerConfig.Visual.grid
+        var prologue = TokenizerConfig.Prologue.shared
+        var hasJoint = true
+        var isCoupled = false
+        /// Weights of the prologue's and the visual tokens' cross-entropy: one pass for both steps where they are equal.
+        var crossEntropies = (0.5, 0.03)
+        var trainsPrologueOnly = false
+        var quantizers = (visual: TokenizerSettings.Quantizer.vq, prologue: TokenizerSettings.Quantizer.probq)
+        var entropy = 0.0
+        var precision = Precision.float32
+    }
+
+    static let ways = [
+        Way(testDescription: "baseline-2d", prologue: .none, hasJoint: false),
+        Way(testDescription: "baseline-1d", visual: .latent, prologue: .none, hasJoint: false),
+        Way(testDescription: "coupled-2d", prologue: .none, isCoupled: true, crossEntropies: (0, 0.25)),
+        Way(testDescription: "prologue, entropies", entropy: 0.1),
+        Way(testDescription: "prologue, one pass for both steps", crossEntropies: (0.25, 0.25)),
+        Way(testDescription: "prologue-post", prologue: .separate(layers: 1), crossEntropies: (0.5, 0.5), trainsPrologueOnly: true),
+        Way(testDescription: "gumbel", quantizers: (.gumbel, .gumbel)),
+        Way(testDescription: "fsq and lfq", quantizers: (.fsq, .lfq)),
+    ]
+
+    private struct Example {
+        let tokenizer: Tokenizer
+        let ar: ARModel?
+        let update: TokenizerUpdate
+        let given: TokenizerUpdate.TracedInputs
+
+        init(_ way: Way) {
+            let network = TokenizerConfig.Network(width: 24, layers: 1, heads: 2, axes: [4, 4, 4])
+            var config = TokenizerConfig(
+                visual: way.visual, prologue: way.prologue, imageSize: 12, channels: 1, patch: 4, encoder: network, decoder: network,
+                codeWidth: 5, codebook: 16, prologueTokens: 3, prologueCodebook: 8, labels: 4)
+            if way.isCoupled { config.settings.variant = .coupled2D }
+            (config.settings.visualQuantizer, config.settings.prologueQuantizer) = way.quantizers
+            if way.quantizers.visual == .fsq { (config.settings.visualLevels, config.settings.codebook) = ([4, 4], 16) }
+            (config.settings.loss.visualEntropy, config.settings.loss.prologueEntropy) = (way.entropy, way.entropy)
+            tokenizer = Tokenizer(config, seed: 3)
+            ar =
+                way.hasJoint
+                ? ARModel(ARConfig(layout: config.layout, network: network, labels: 4), stream: RandomStream(seed: 3, "ar")) : nil
+            // Away from the initial values, at which gates and affines let next to nothing through.
+            var stream = RandomStream(seed: 4, "disturb")
+            for parameter in tokenizer.parameters + (ar?.parameters ?? []) {
+                parameter.value.overwrite(with: parameter.value.values.map { $0 + 0.1 * stream.normal() })
+            }
+            var weights = TokenizerLossSettings()
+            (weights.cePrologue, weights.ceVisual) = way.crossEntropies
+            (weights.visualEntropy, weights.prologueEntropy) = (way.entropy, way.entropy)
+            if way.trainsPrologueOnly { (weights.l1, weights.l2, weights.quantizer) = (0, 0, 0) }
+            // An epsilon above all gradients keeps an update proportional to the gradient, rounding included.
+            let settings = OptimizerSettings(beta1: 0.5, beta2: 0.9, epsilon: 10, weightDecay: 0.01, clip: 0.5)
+            let trained = way.trainsPrologueOnly ? tokenizer.encoder.prologueParameters : tokenizer.parameters
+            update = TokenizerUpdate(
+                tokenizer, weights: weights, autoencoder: AdamW(trained, settings, averageHalfLife: 5),
+                joint: ar.map { ($0, AdamW($0.parameters, settings)) })
+            var given = TokenizerUpdate.TracedInputs()
+            given.labels = way.hasJoint
+            given.visualDropped = config.layout.hasEOS && way.hasJoint
+            given.visualNoise = way.quantizers.visual == .gumbel
+            given.prologueNoise = way.quantizers.prologue == .gumbel
+            self.given = given
+        }
+
+        var state: [(name: String, tensor: Tensor)] {
+            let trained = update.autoencoder.state.map { ("autoencoder/\($0.name)", $0.tensor) }
+            let names = Set(trained.map(\.0))
+            let others = tokenizer.parameters.map { ("autoencoder/value/\($0.name)", $0.value) }.filter { !names.contains($0.0) }
+            return trained + others + (update.joint?.optimizer.state.map { ("joint/\($0.name)", $0.tensor) } ?? [])
+        }
+    }
+
+    @Test(arguments: ways) func updates(way: Way) throws {
+        let (here, there) = (Example(way), Example(way))
+        let initial = here.state.map(\.tensor.values)
+        let accelerator = try Accelerator(testClient(devices: 1))
+        let program = try accelerator.compile(there.update.traced(batch: 5, given: there.given))
+        let state = try DeviceState(there.state, on: accelerator)
+        let labels = TokenTensor([0, 1, 2, 3, 1], shape: [5])
+        let dropped = TokenTensor([1, 0, 0, 1, 0], shape: [5])
+        for step in 0..<3 {
+            var stream = RandomStream(seed: 6, "patches", step: step)
+            let config = here.tokenizer.config
+            let patches = Tensor([5, config.visualTokens, config.patchWidth]) { 2 * stream.uniform() - 1 }
+            let noise = ["visual", "prologue"].map { RandomStream(seed: 7, $0, step: step) }
+            let report = here.update(
+                patches: patches, labels: labels, visualDropped: here.given.visualDropped ? dropped : nil,
+                noise: GumbelNoise(visual: noise[0], prologue: noise[1]), rate: 0.5)
+            var inputs = [
+                "patches": try accelerator.copy(patches), "labels": try accelerator.copy(labels),
+                "visual_dropped": try accelerator.copy(dropped), "visual_noise": try accelerator.copy(noise[0]),
+                "prologue_noise": try accelerator.copy(noise[1]),
+                "autoencoder/numbers": try accelerator.copy(there.update.autoencoder.numbers(rate: 0.5)),
+            ]
+            if let joint = there.update.joint { inputs["joint/numbers"] = try accelerator.copy(joint.optimizer.numbers(rate: 0.5)) }
+            let values = try state.run(program, inputs)
+            #expect(try values.tokens("indices") == report.stepA.encoding.indices, "step \(step)")
+            func agree(_ name: String, _ expected: Float) throws {
+                let value = try values.tensor(name).scalar
+                #expect(abs(value - expected) <= 1e-4 * abs(expected) + 1e-6, "\(name) at step \(step): \(value), not \(expected)")
+            }
+            try agree("loss", report.stepA.total.scalar)
+            try agree("l1", report.stepA.l1.scalar)
+            try agree("quantizer", report.stepA.quantizer.scalar)
+            try agree("gradient_norm", Float(report.gradientNorm))
+            if let loss = report.jointLoss { try agree("ce_joint", loss) }
+            if let parts = report.stepA.crossEntropy { try agree("ce_visual", parts.visual.scalar) }
+        }
+        try state.bringBack()
+        for ((a, b), before) in zip(zip(here.state, there.state), initial) {
+            let moved = zip(a.tensor.values, before).map { abs($0 - $1) }.max() ?? 0
+            let off = zip(a.tensor.values, b.tensor.values).map { abs($0 - $1) }.max() ?? 1
+            #expect(off <= 2e-3 * moved + 1e-7, "\(a.name): \(off) of \(moved)")
+        }
+    }
+}
