@@ -16,7 +16,7 @@ public struct SemanticsSettings: SettingsSection {
 
     public init() {}
 
-    public static let help = "Semantic studies: completions of given tokens, information in tokens, attention."
+    public static let help = "Semantic studies: what tokens know, cost, tell and do."
     public static let fields: [Field<Self>] = [
         .value("enabled", \.enabled, "Run the studies; `prologue study semantics` turns them on."),
         .value("groups", \.groups, "Held-out images whose tokens are given to completions.", .atLeast(2), unit: "images"),

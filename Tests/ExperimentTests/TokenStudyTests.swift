@@ -39,6 +39,8 @@ import Testing
             // All tokens read: no order and no choice of them changes what they cost by more than the tree's choice of edges does.
             #expect((rates["rates.best-1.entropy"] ?? 9) <= 3 && rates["rates.first.matched"] != nil)
             #expect((rates["rates.prologue-1.bits"] != nil) == hasPrologue)
+            // Of four drawn factors and two tokens, unless the toy's tokens never vary.
+            for name in rates.keys where name.hasSuffix("modularity") { #expect(rates[name].map { $0 >= -0.5 && $0 <= 1 + 1e-9 } == true) }
 
             let found = try values(place, run, "interventions")
             // Where all tokens are given there is nothing to draw, whatever class is told.

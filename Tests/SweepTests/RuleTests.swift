@@ -57,7 +57,8 @@ import Testing
 @Suite struct RuleTests {
     /// Without the unconditional label nothing that draws without the class can be had.
     @Test(arguments: [
-        "tuning.enabled: true", "prior.snapshots: [100]", "semantics.enabled: true", "resample.unconditional: true",
+        "tuning.enabled: true", "prior.snapshots: [100]", "semantics.enabled: true", "semantics.interventions: 4",
+        "resample.unconditional: true",
         "sampling.settings: {a: {unconditional: true}}", "sampling.settings: {a: {guidance.scale: 2}}",
         "sampling.settings: {a: {visual_guidance: {scale: 2}}}",
     ])

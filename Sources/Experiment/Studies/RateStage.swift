@@ -48,7 +48,7 @@ struct RateStage: Stage {
         var curves: [String: [(bits: Double, top1: Double)]] = [:]
         for set in try sets(halves.0.indices, halves.1.indices, labels.train, train: train, test: test) {
             context.progress.note("rates: \(set.name)")
-            let found = try measure(set, labels, work)
+            let found = try measure(set, labels, heldOut: test, work)
             for (measure, fields, value) in found {
                 values[measure.name(fields.merging([.tokens: set.name]) { $1 })] = .some(value)
             }
@@ -148,7 +148,7 @@ struct RateStage: Stage {
     // MARK: Measures
 
     private func measure(
-        _ set: CodeSet, _ labels: (train: [Int], test: [Int]), _ work: StageWork
+        _ set: CodeSet, _ labels: (train: [Int], test: [Int]), heldOut: [Int], _ work: StageWork
     ) throws -> [(Measure, [MetricField: String], Double?)] {
         let classes = dataset.classes
         var found: [(Measure, [MetricField: String], Double?)] = [
@@ -177,15 +177,13 @@ struct RateStage: Stage {
             try onlineCodeLength(fitted, labels: labels.train, classes: classes)
         }
         found.append((.rateLabelBits, [:], length))
-        if set.isWhole, set.codes.count > 1 { found += neatness(set) }
+        if set.isWhole, set.codes.count > 1 { found += neatness(set, heldOut) }
         return found
     }
 
     /// Where factors are recorded: of the longest set of each kind.
-    private func neatness(_ set: CodeSet) -> [(Measure, [MetricField: String], Double?)] {
-        let test = dataset.test
-        guard !test.factors.isEmpty, set.test[0].count == test.count else { return [] }
-        let factors = test.factors.map { quantileBins($0.values, count: settings.factorBins) }
+    private func neatness(_ set: CodeSet, _ rows: [Int]) -> [(Measure, [MetricField: String], Double?)] {
+        let factors = dataset.test.factors.map { factor in quantileBins(rows.map { factor.values[$0] }, count: settings.factorBins) }
         guard let found = Disentanglement(factors: factors, tokens: set.test) else { return [] }
         return [(.modularity, [:], found.modularity), (.compactness, [:], found.compactness)]
     }

@@ -225,7 +225,7 @@ extension RunSettings {
             let others = [
                 (resample.enabled && !resample.unconditional, "resample.unconditional"), (tuning.enabled, "tuning.enabled"),
                 (!prior.snapshots.isEmpty && prior.from == nil && tokenizer.variant.joint != .prior, "prior.snapshots"),
-                (semantics.enabled, "semantics.enabled"),
+                (semantics.enabled, "semantics.enabled"), (semantics.interventions > 0, "semantics.interventions"),
             ]
             for (isUsed, path) in others where isUsed {
                 found.append(Conflict(paths: ["prior.label_drop", path], message: Self.classless(path)))
@@ -252,7 +252,7 @@ extension RunSettings {
             let others = [
                 (resample.enabled && resample.unconditional, "resample.unconditional"), (tunes, "tuning.scales"),
                 (!prior.snapshots.isEmpty && prior.from == nil && tokenizer.variant.joint != .prior, "prior.snapshots"),
-                (semantics.enabled, "semantics.enabled"),
+                (semantics.enabled, "semantics.enabled"), (semantics.interventions > 0, "semantics.interventions"),
             ]
             for (isUsed, path) in others where isUsed {
                 found.append(Conflict(paths: ["prior.label_drop", path], message: Self.untrained(path)))
