@@ -77,7 +77,7 @@ let package = Package(
         .target(
             name: "Serve",
             dependencies: [
-                "Report", "Experiment", "RunStore", "Settings", "Sweep", "Files", "Metrics",
+                "Report", "Experiment", "RunStore", "Settings", "Sweep", "ImageData", "Files", "Metrics",
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ], resources: [.embedInCode("Resources/live.js"), .embedInCode("Resources/live.css")]),

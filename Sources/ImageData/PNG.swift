@@ -23,6 +23,22 @@ public enum PNG {
         }
     }
 
+    /// The content of such a file.
+    public static func data(_ picture: Picture) throws -> Data {
+        var image = png_image()
+        image.version = UInt32(PNG_IMAGE_VERSION)
+        (image.width, image.height) = (UInt32(picture.width), UInt32(picture.height))
+        image.format = format(channels: picture.channels)
+        defer { png_image_free(&image) }
+        // More than any compression of these pixels can take.
+        var size = png_alloc_size_t(picture.pixels.count + picture.height * 8 + picture.pixels.count / 100 + 4096)
+        var bytes = [UInt8](repeating: 0, count: Int(size))
+        guard png_image_write_to_memory(&image, &bytes, &size, 0, picture.pixels, 0, nil) != 0 else {
+            throw InputError("a picture of \(picture.height)×\(picture.width) pixels cannot be packed: \(message(of: image))")
+        }
+        return Data(bytes.prefix(Int(size)))
+    }
+
     /// Any PNG as 8 bits a channel: grey stays grey, everything else becomes red, green and blue.
     ///
     /// Levels are those that are stored, as Pillow gives them: of 16 bits the high byte, no correction for gamma or by a colour

@@ -8,11 +8,13 @@ struct Layout {
     var here: Place?
 
     enum Place: String, CaseIterable {
-        case sweeps = "Sweeps"
+        case sweeps = "Sweeps", history = "History", draw = "Draw"
 
         var path: String {
             switch self {
             case .sweeps: "/"
+            case .history: "/history"
+            case .draw: "/draw"
             }
         }
     }

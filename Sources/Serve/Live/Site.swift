@@ -1,3 +1,4 @@
+import Experiment
 import Files
 import Foundation
 import Report
@@ -5,11 +6,17 @@ import RunStore
 
 /// Finds the page that a request asks for.
 final class Site: Answering {
-    let live: LiveStore
+    private let live: LiveStore
+    private let desk: DrawDesk
 
-    init(_ live: LiveStore) { self.live = live }
+    init(_ live: LiveStore) {
+        let store = live.store
+        self.live = live
+        desk = DrawDesk { ExperimentContext(store: store, code: .unknown, machine: .current(), progress: SilentProgress()) }
+    }
 
     func state(of topic: Topic) -> String? {
+        if topic == .drawing { return desk.stamp }
         // What cannot be read at the moment has not changed as far as pages are concerned.
         do { return try live.state(of: topic) } catch { return "unreadable" }
     }
@@ -42,8 +49,24 @@ final class Site: Answering {
         case ("sweep", 2): return try SweepPage(path[1], request, live).map { .html(try $0.page(isTrusted)) }
         case ("run", 2): return try RunPage(path[1], request, live).map { .html(try $0.page(isTrusted)) }
         case ("run", 4) where path[2] == "picture": return try picture(ofRun: path[1], number: Int(path[3]))
+        case ("run", 5) where path[2] == "samples": return try SampleStrip(live).png(run: path[1], sampler: path[3], file: path[4])
+        case ("history", 1): return .html(try HistoryPage(live, request).page(isTrusted))
+        case ("history.csv", 1):
+            return .file(try HistoryPage(live, request).csv(), "text/csv; charset=utf-8", named: "runs.csv")
+        case ("compare", 1): return .html(try ComparePage(live, request).page(isTrusted))
+        case ("draw", 1): return .html(try DrawPage(live, desk, request).page(isTrusted))
+        case ("draw", 3): return try drawn(path[1], path[2], saves: request.query["save"] != nil)
         default: return nil
         }
+    }
+
+    /// A picture of a job, `0.png`, or all of them, `pictures.npz`.
+    private func drawn(_ number: String, _ name: String, saves: Bool) throws -> Response? {
+        guard let job = Int(number).flatMap(desk.job), case .done(let drawn) = job.state else { return nil }
+        if name == "pictures.npz" { return .file(try drawn.npz(), "application/octet-stream", named: "\(job.run)-\(job.number).npz") }
+        guard name.hasSuffix(".png"), let place = Int(name.dropLast(4)), drawn.ids.indices.contains(place) else { return nil }
+        let png = try drawn.png(place)
+        return saves ? .file(png, "image/png", named: "\(job.run)-\(job.number)-\(place).png") : Response(200, "image/png", png)
     }
 
     private func picture(ofRun id: String, number: Int?) throws -> Response? {
@@ -55,6 +78,14 @@ final class Site: Answering {
 
     private func written(_ request: Request) throws -> Response? {
         let path = request.path
+        if path == ["draw"] {
+            let form = try DrawForm(request.form, live, desk)
+            return .redirect(to: "/draw?job=\(try desk.begin(form.request, run: form.run))")
+        }
+        if path == ["draw", "cancel"] {
+            desk.cancel()
+            return .redirect(to: "/draw")
+        }
         guard path.count == 3, path[0] == "run", try live.hasRun(path[1]) else { return nil }
         switch path[2] {
         case "notes": try Annotating(live).note(request.form, run: path[1])

@@ -41,7 +41,35 @@ struct ArmPictures {
         return """
             <h2 id="pictures">Pictures side by side</h2>
             <form data-now action="#pictures"><label>Seed <select name="seed">\(options)</select></label><button>Show</button></form>
-            \(rows)
+            \(samples(runs))\(rows)
+            """
+    }
+
+    private static let mostClasses = 100
+
+    /// Samples of one class of every arm, with a slider over the classes.
+    private func samples(_ runs: [(label: String, id: String)]) -> HTML {
+        let strips = SampleStrip(live)
+        guard let first = runs.first, let samplers = try? strips.samplers(of: first.id), !samplers.isEmpty else { return .empty }
+        let chosen = request.query["sampler"].flatMap { samplers.contains($0) ? $0 : nil } ?? samplers[0]
+        let classes = Array(((try? strips.classes(of: first.id, chosen)) ?? []).prefix(Self.mostClasses))
+        guard !classes.isEmpty else { return .empty }
+        let options = samplers.map { "<option\($0 == chosen ? " selected" as HTML : .empty)>\($0)</option>" as HTML }
+        let names = classes.map { $0 < 0 ? "without a class" : "class \($0)" }
+        let figures = runs.map { label, id -> HTML in
+            let places = classes.map { "/run/\(pathPart(id))/samples/\(pathPart(chosen))/\($0).png" }
+            return """
+                <figure><img class="pixels" data-places="\(places.joined(separator: "\n"))" src="\(places[0])" alt="Samples of \(label)">\
+                <figcaption>\(label)</figcaption></figure>
+                """
+        }
+        return """
+            <h3>Samples class by class</h3>
+            <form data-now action="#pictures"><label>Sampler <select name="sampler">\(options)</select></label><button>Show</button></form>
+            <form><label>Class <input type="range" min="0" max="\(classes.count - 1)" value="0" data-names="\(names.joined(separator: "\n"))" \
+            aria-describedby="class-shown"></label><output id="class-shown">\(names[0])</output></form>
+            <div class="pictures" tabindex="0" role="group" aria-label="Samples class by class">\(figures)</div>
+
             """
     }
 }

@@ -196,7 +196,11 @@ const posting = (form) => form.addEventListener('submit', async (event) => {
   if (button) button.disabled = true;
   try {
     const answer = await fetch(form.action, { method: 'POST', body: fields });
-    if (answer.ok) { location.reload(); return; }
+    if (answer.ok) {
+      const next = new URL(answer.url);
+      if (next.pathname + next.search === location.pathname + location.search) location.reload(); else location.assign(next);
+      return;
+    }
     if (says) says.textContent = await answer.text();
   } catch { if (says) says.textContent = 'The server does not answer.'; }
   if (button) button.disabled = false;

@@ -7,6 +7,7 @@ struct Request: Sendable {
     let path: [String]
     /// The first value of each key.
     let query: [String: String]
+    private let pairs: [(key: String, value: String)]
     /// Fields of a form that was posted.
     var form: [String: String] = [:]
 
@@ -22,8 +23,9 @@ struct Request: Sendable {
         }
         if path == [""] { path = [] }
         guard !path.contains("") else { return nil }
-        guard let query = Self.fields(halves.count > 1 ? String(halves[1]) : "") else { return nil }
-        (self.method, self.path, self.query) = (method, path, query)
+        guard let pairs = Self.pairs(halves.count > 1 ? String(halves[1]) : "") else { return nil }
+        (self.method, self.path, self.pairs) = (method, path, pairs)
+        query = Dictionary(pairs.map { ($0.key, $0.value) }, uniquingKeysWith: { first, _ in first })
     }
 
     static let longestTarget = 4096
@@ -33,18 +35,26 @@ struct Request: Sendable {
         part != "." && part != ".." && !part.unicodeScalars.contains { $0.value < 0x20 || $0.value == 0x7f || $0 == "\\" }
     }
 
-    /// `a=1&b=two+words`, decoded; nil where an escape is broken or there are too many fields.
+    /// Every value of a key.
+    func all(_ key: String) -> [String] { pairs.filter { $0.key == key }.map(\.value) }
+
+    /// The fields of a form, of several values of one the first; nil where it cannot be read.
     static func fields(_ text: String) -> [String: String]? {
-        var fields: [String: String] = [:]
-        let pairs = text.split(separator: "&")
-        guard pairs.count <= 64 else { return nil }
-        for pair in pairs {
-            let sides = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map {
+        pairs(text).map { Dictionary($0.map { ($0.key, $0.value) }, uniquingKeysWith: { first, _ in first }) }
+    }
+
+    /// `a=1&b=two+words`, decoded; nil where an escape is broken or there are too many fields.
+    private static func pairs(_ text: String) -> [(key: String, value: String)]? {
+        let parts = text.split(separator: "&")
+        guard parts.count <= 64 else { return nil }
+        var pairs: [(key: String, value: String)] = []
+        for part in parts {
+            let sides = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map {
                 $0.replacing("+", with: " ").removingPercentEncoding
             }
             guard let key = sides[0], let value = sides.count > 1 ? sides[1] : "", !value.contains("\0") else { return nil }
-            if fields[key] == nil { fields[key] = value }
+            pairs.append((key, value))
         }
-        return fields
+        return pairs
     }
 }
