@@ -69,7 +69,7 @@ import Testing
     private static let sweepFiles = [
         "00-smoke/sweep", "01-quickstart/sweep", "02-baseline-vs-prologue/shapes", "02-baseline-vs-prologue/sweep",
         "02-baseline-vs-prologue/tokens", "03-semantics/shapes", "03-semantics/sweep", "04-image-losses/sweep",
-        "05-precision/sweep", "presets/fashion-small", "presets/shapes-small",
+        "05-precision/sweep", "06-confirmatory/cifar", "06-confirmatory/fashion", "presets/fashion-small", "presets/shapes-small",
     ]
 
     @Test func settingsNameTheStagesAndRunsTheyNamed() throws {
