@@ -3,7 +3,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
-.PHONY: help setup setup-python setup-dev build build-tests demo test test-fast test-matrix golden storm bench lint format check-format clean
+.PHONY: help setup setup-python setup-dev setup-browser test-browser build build-tests demo test test-fast test-matrix golden storm bench lint format check-format clean
 
 # A compiler process may take 2 GiB, so memory may allow fewer of them than there are cores; JOBS=n overrides.
 JOBS ?= $(shell awk -v cores="$$(nproc)" '/^MemAvailable/ { n = int($$2 / 2097152) } \
@@ -59,6 +59,12 @@ test: setup-python lint build-tests ## lint, build, run all tests, and check the
 
 test-fast: build-tests ## run the tests of everything below the experiments: less than two minutes after the build
 	swift test $(BUILD) --skip-build $(SLOW_TESTS:%=--skip %)
+
+setup-browser: setup-python ## the same, and Debian's Chromium with its driver, for test-browser
+	@scripts/setup.sh --browser
+
+test-browser: build ## go through the live page in Chromium while another process trains; skipped without Chromium
+	$(PYTHON) Tests/browser/live_page.py $(PROLOGUE)
 
 test-matrix: setup-python build-tests ## run all tests with other instructions, thread counts and orders; ROWS="own plain", TESTS=…
 	scripts/test_matrix.sh $(ROWS:%=--only %) $(TESTS)

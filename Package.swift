@@ -111,6 +111,7 @@ let package = Package(
                 "Experiment", "Evaluation", "Files", "ImageData", "Metrics", "Models", "RunStore", "Settings", "Sweep", "TensorCore",
                 "TestSupport",
             ]),
+        .testTarget(name: "ServeTests", dependencies: ["Serve", "RunStore", "Files", "TestSupport"]),
         .testTarget(name: "CommandLineTests", dependencies: ["prologue", "Files", "TestSupport"]),
         .testTarget(name: "PJRTTests", dependencies: ["PJRT", "StableHLO", "Files", "TestSupport"]),
     ],

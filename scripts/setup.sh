@@ -13,11 +13,12 @@ torch_for_processors='torch==2.13.0+cpu'
 
 usage() {
   cat <<TEXT
-usage: scripts/setup.sh [--python]
+usage: scripts/setup.sh [--python] [--browser]
 
 Installs with apt-get what is missing of: ${libraries[*]} ${tools[*]}
 and, if the distribution has it, $dataset. Checks that Swift $oldest_swift or later is there.
 
+  --browser  also installs Debian's chromium with its driver, and what drives it into .venv
   --python   also makes .venv with Tests/reference/requirements.txt, which the tests and the benchmark compare with
 TEXT
 }
@@ -121,9 +122,11 @@ make_environment() {
 }
 
 with_python=no
+with_browser=no
 for argument in "$@"; do
   case $argument in
     --python) with_python=yes ;;
+    --browser) with_python=yes; with_browser=yes; libraries+=(chromium chromium-driver) ;;
     -h | --help) usage; exit 0 ;;
     *) usage >&2; fail "unknown argument '$argument'" ;;
   esac
@@ -139,3 +142,4 @@ if [ $with_python = yes ]; then
   check_python
   make_environment
 fi
+if [ $with_browser = yes ]; then .venv/bin/python -m pip install --quiet --requirement Tests/browser/requirements.txt >&2; fi

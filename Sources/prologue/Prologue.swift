@@ -29,7 +29,8 @@ struct Prologue: AsyncParsableCommand {
         subcommands: [
             SweepCommand.self, TrainCommand.self, CompareCommand.self, ReportCommand.self, StudyCommand.self, RunsCommand.self,
             ProbeCommand.self, SampleCommand.self, ResampleCommand.self, ScoreCommand.self, ImportCommand.self, ExportCommand.self,
-            ServeCommand.self, VerifyCommand.self, BenchCommand.self, DoctorCommand.self, GarbageCommand.self, WorkerCommand.self,
+            ServeCommand.self, PlotCommand.self, VerifyCommand.self, BenchCommand.self, DoctorCommand.self, GarbageCommand.self,
+            WorkerCommand.self,
         ])
 
     static let version = "0.1.0"

@@ -87,7 +87,7 @@ public final class LiveStore: Sendable {
         try kept("results \(name)") {
             if let file = files[name] { return try SweepResults(file, in: store) }
             let index = try index
-            let quoted = name.replacing("\\", with: "\\\\").replacing("'", with: "\\'")
+            let quoted = name.replacing("'", with: "''")
             return try SweepResults(HistoryQuery(parsing: "sweep = '\(quoted)'", HistoryKeys(index)), of: index, named: name)
         }
     }

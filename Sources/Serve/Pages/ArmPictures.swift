@@ -50,13 +50,20 @@ struct ArmPictures {
     /// Samples of one class of every arm, with a slider over the classes.
     private func samples(_ runs: [(label: String, id: String)]) -> HTML {
         let strips = SampleStrip(live)
-        guard let first = runs.first, let samplers = try? strips.samplers(of: first.id), !samplers.isEmpty else { return .empty }
-        let chosen = request.query["sampler"].flatMap { samplers.contains($0) ? $0 : nil } ?? samplers[0]
-        let classes = Array(((try? strips.classes(of: first.id, chosen)) ?? []).prefix(Self.mostClasses))
+        let samplers = Set(runs.flatMap { (try? strips.samplers(of: $0.id)) ?? [] }).sorted()
+        guard let usual = samplers.first else { return .empty }
+        let chosen = request.query["sampler"].flatMap { samplers.contains($0) ? $0 : nil } ?? usual
+        let found = runs.map { Set((try? strips.classes(of: $0.id, chosen)) ?? []) }
+        // Those that all have; a run that has drawn nothing yet takes nothing away.
+        let drawn = found.filter { !$0.isEmpty }
+        let shared = drawn.dropFirst().reduce(drawn.first ?? []) { $0.intersection($1) }
+        let classes = Array(shared.sorted().prefix(Self.mostClasses))
         guard !classes.isEmpty else { return .empty }
         let options = samplers.map { "<option\($0 == chosen ? " selected" as HTML : .empty)>\($0)</option>" as HTML }
         let names = classes.map { $0 < 0 ? "without a class" : "class \($0)" }
-        let figures = runs.map { label, id -> HTML in
+        let figures = zip(runs, found).map { run, found -> HTML in
+            let (label, id) = run
+            guard !found.isEmpty else { return "<figure><figcaption>\(label): not yet</figcaption></figure>" }
             let places = classes.map { "/run/\(pathPart(id))/samples/\(pathPart(chosen))/\($0).png" }
             return """
                 <figure><img class="pixels" data-places="\(places.joined(separator: "\n"))" src="\(places[0])" alt="Samples of \(label)">\

@@ -1,6 +1,9 @@
 // What pages need beyond HTML: parts that follow the store, values below the pointer, sorting, completion, the slider.
 'use strict';
 
+// What the server sent of each part that follows the store.
+const sent = new Map([...document.querySelectorAll('[data-live]')].map((part) => [part.id, part.innerHTML]));
+
 // Parts marked data-live are fetched again when the server says that something has changed.
 const follow = () => {
   const address = document.body.dataset.events, line = document.getElementById('connection');
@@ -17,11 +20,11 @@ const follow = () => {
           const fresh = page.getElementById(old.id);
           // What somebody writes in just now stays.
           const isInUse = old.contains(document.activeElement) && /^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement.tagName);
-          if (!fresh || isInUse || fresh.innerHTML === old.dataset.source) continue;
+          if (!fresh || isInUse || fresh.innerHTML === sent.get(old.id)) continue;
           const open = [...old.querySelectorAll('details')].map((d) => d.open);
           const markup = fresh.innerHTML;
           old.innerHTML = markup;
-          old.dataset.source = markup;
+          sent.set(old.id, markup);
           old.querySelectorAll('details').forEach((d, i) => { d.open = open[i] ?? d.open; });
           prepare(old);
         }
@@ -32,13 +35,13 @@ const follow = () => {
   };
   const connect = () => {
     source = new EventSource(address);
-    source.onopen = () => { line.textContent = 'live'; };
+    source.onopen = () => { line.textContent = 'live'; refresh(); };
     source.onerror = () => { line.textContent = 'not connected'; };
     source.addEventListener('change', refresh);
   };
   // A browser has few connections to one server; pages that nobody sees need none.
   document.addEventListener('visibilitychange', () => {
-    if (document.hidden) { source.close(); line.textContent = ''; } else { connect(); refresh(); }
+    if (document.hidden) { source.close(); line.textContent = ''; } else { connect(); }
   });
   if (!document.hidden) connect();
 };

@@ -152,12 +152,13 @@ final class Connection: ChannelInboundHandler {
         let asked = request
         work.submit {
             let response = site.answer(asked, isTrusted: isTrusted)
+            let state = if case .events(let topic) = response.body { site.state(of: topic) ?? "gone" } else { "" }
             loop.execute {
                 let connection = box.value
                 guard channel.isActive else { return }
                 if case .events(let topic) = response.body, !isHead {
                     connection.deadline?.cancel()
-                    return streams.open(channel, topic: topic)
+                    return streams.open(channel, topic: topic, state: state)
                 }
                 connection.deadline = loop.scheduleTask(in: time) { channel.close(promise: nil) }
                 Connection.send(response, isHead: isHead, keepAlive: keepAlive, to: channel).whenSuccess {

@@ -28,10 +28,14 @@ final class EventStreams: Sendable {
     var count: Int { streams.withLock { $0.open.count } }
 
     /// Turns a connection into a stream; refuses it where there are too many.
-    func open(_ channel: any Channel, topic: Topic) {
+    ///
+    /// - Parameter state: of the topic just now. Whoever hears that the stream is open looks once more, and hears of every
+    ///   change after that.
+    func open(_ channel: any Channel, topic: Topic, state: String) {
         let isAccepted = streams.withLock { streams in
             guard streams.open.count < most else { return false }
             streams.open[ObjectIdentifier(channel)] = Stream(channel: channel, topic: topic)
+            if streams.states[topic] == nil { streams.states[topic] = state }
             return true
         }
         guard isAccepted else {
@@ -59,7 +63,9 @@ final class EventStreams: Sendable {
             let states = Dictionary(uniqueKeysWithValues: topics.map { ($0, site.state(of: $0) ?? "gone") })
             let (told, stalled) = streams.withLock { streams -> ([any Channel], [any Channel]) in
                 let changed = Set(states.filter { streams.states[$0.key] != nil && streams.states[$0.key] != $0.value }.keys)
-                streams.states = states
+                // A topic that was opened meanwhile has its state from then.
+                let followed = Set(streams.open.values.map(\.topic))
+                streams.states = streams.states.merging(states) { $1 }.filter { followed.contains($0.key) }
                 streams.isLooking = false
                 let beats = streams.seconds % 15 == 0
                 var (told, stalled): ([any Channel], [any Channel]) = ([], [])

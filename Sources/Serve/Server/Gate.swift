@@ -75,7 +75,7 @@ struct Gate: Sendable {
         }
         if !isReading || !isLoopback, !isTrusted(headers) {
             return .text(
-                "This needs the token: open the address that 'prologue serve' printed when it started.", status: isReading ? 401 : 403)
+                "This needs the token: open the address that 'prologue serve' printed when it started.", status: 401)
         }
         return nil
     }
