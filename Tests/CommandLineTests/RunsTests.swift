@@ -74,7 +74,7 @@ import Testing
                         for name, value in values.items():
                             assert found(name, role) == [(value,)], (name, role, value)
                             measured += 1
-                pictures = [a["path"] for a in json.load(open(folder + "/artifacts.json"))]
+                pictures = [a["path"] for a in json.load(open(folder + "/artifacts.json"))["entries"]]
                 rows = db.execute("select path from artifacts where run_id = ? order by position", [run["id"]]).fetchall()
                 assert [p for (p,) in rows] == pictures and len(pictures) == 4, rows
             print("ok" if measured > 30 else measured)

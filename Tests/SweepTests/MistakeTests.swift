@@ -63,8 +63,8 @@ import Testing
         Mistake(
             "prior: 3",
             "sweep.yaml:2: prior must be a map, not 3; keys: from, dim, layers, heads, rope_axes, cond_dim, tied, "
-                + "positions, precision, dropout, attention_dropout, label_drop, steps, batch, optimizer, ema_half_life, snapshots, "
-                + "checkpoint_every, keep_checkpoints, log_every"),
+                + "positions, prologue_order, precision, dropout, attention_dropout, label_drop, unconditional, steps, batch, optimizer, "
+                + "ema_half_life, snapshots, checkpoint_every, keep_checkpoints, log_every"),
         Mistake("prior: {dim: 64}\nprior.dim: 65", "sweep.yaml:3: prior.dim is given twice, first at sweep.yaml:2"),
     ])
     func wrongValues(mistake: Mistake) throws {
@@ -234,7 +234,7 @@ import Testing
         Mistake("seeds: some", "sweep.yaml:2: seeds must be a list of values, such as [\"some\"]"),
         Mistake(
             "compare: {basline: {}}",
-            "sweep.yaml:2: unknown key compare.basline; compare has baseline, metric, metrics, over; did you mean baseline?"),
+            "sweep.yaml:2: unknown key compare.basline; compare has baseline, metric, metrics, endpoints, over; did you mean baseline?"),
         Mistake("compare: {metrics: [rfid, FID]}", "sweep.yaml:2: no score is called 'FID'; did you mean 'gfid.nocfg'?"),
         Mistake(
             "compare: {metric: gfid.nocgf}",
