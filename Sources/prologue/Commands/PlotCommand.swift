@@ -16,7 +16,7 @@ struct PlotCommand: ParsableCommand {
             as curves with bands from the lowest to the highest seed. PNG and PDF need rsvg-convert (Debian: librsvg2-bin).
 
               prologue plot sweep.yaml --metric gfid.nocfg --out gfid.svg
-              prologue plot sweep.yaml --metric prior.loss --smoothing 0.6 --out loss.png
+              prologue plot sweep.yaml --metric prior.loss --smoothing 0.6 --out loss.svg
             """)
 
     @OptionGroup var sweep: SweepCommand.FileOptions
