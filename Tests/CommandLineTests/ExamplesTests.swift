@@ -37,6 +37,7 @@ import Testing
     /// What an example needs that is not in the repository, or how long it takes, keeps it from being run here.
     private static let skipped = [
         "bench", "worker", "verify", "score", "import ar-xl", "probe --features", "study", "train", "serve", "generate-completion",
+        "compare sweep.yaml --variance",
     ]
     /// Some make what others need, some remove it, and some make a second run with the beginning of another's id.
     private static let turns = [
