@@ -39,17 +39,26 @@ public final class Accelerator {
         let text = program.text(for: client.platform)
         guard let programs else { return try CompiledProgram(program, client.compile(text)) }
         let file = programs.appendingPathComponent("\(program.name)-\(key(of: text)).pjrt")
-        // One that cannot be loaded is made again.
-        if let kept = try? Data(contentsOf: file), let loaded = try? client.load([UInt8](kept)) {
+        // One that is not what was written, or cannot be loaded, is made again: a plugin may crash on damaged bytes.
+        if let kept = (try? Data(contentsOf: file)).flatMap(Self.unsealed), let loaded = try? client.load([UInt8](kept)) {
             return CompiledProgram(program, loaded)
         }
         let compiled = try client.compile(text)
         // Without the copy, as on a full disk or where a plugin makes none, the next process compiles again.
         if let bytes = try? compiled.executable.serialized() {
             try? FileManager.default.createDirectory(at: programs, withIntermediateDirectories: true)
-            try? Data(bytes).write(to: file, options: .atomic)
+            try? AtomicFile.write(Self.sealed(Data(bytes)), to: file)
         }
         return CompiledProgram(program, compiled)
+    }
+
+    /// A kept executable: the SHA-256 of its bytes in hexadecimal, then the bytes.
+    static func sealed(_ bytes: Data) -> Data { Data(sha256(bytes).utf8) + bytes }
+
+    /// The bytes of a kept executable; nil where they are not what was written.
+    static func unsealed(_ file: Data) -> Data? {
+        let bytes = Data(file.dropFirst(64))
+        return file.prefix(64) == Data(sha256(bytes).utf8) ? bytes : nil
     }
 
     /// Of the text and all that an executable depends on beside it.
