@@ -8,7 +8,6 @@ import TensorCore
 /// Inputs: `targets` [batch, T] and `labels` [batch], `dropout` where there is any, `prior/numbers` (`AdamW.numbers`), and the state
 /// under the names of `AdamW.state` after `prior/`. Outputs: `loss`, `gradient_norm`, `replaced`, [1] each, and the state.
 public enum PriorProgram {
-    ///
     /// - Parameters:
     ///   - optimizer: settings of the update; the rate comes with each step.
     ///   - dropout: share of embeddings and branches, and of attention weights.

@@ -21,7 +21,7 @@ public final class LiveStore: Sendable {
         var kept: [String: (stamp: String, value: any Sendable)] = [:]
     }
 
-    /// Curves that are kept in memory at most; the oldest go first.
+    /// Curves that are kept in memory at most; beyond that all are read again.
     private static let mostMetrics = 2000
 
     public init(_ store: Store, sweeps: [SweepFile] = []) throws {
