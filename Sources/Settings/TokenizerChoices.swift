@@ -49,8 +49,6 @@ extension TokenizerSettings {
         /// Whether there are prologue tokens.
         public var hasPrologue: Bool { traits.hasPrologue }
         public var joint: JointModel { traits.joint }
-        /// Whether an AR model is trained with the tokenizer.
-        public var hasJointAR: Bool { traits.joint != .none }
         /// Whether an AR model's cross-entropy reaches the visual tokens themselves.
         public var isCoupled: Bool { traits.isCoupled }
         /// Whether the visual tokens are those of a baseline, trained before and frozen.

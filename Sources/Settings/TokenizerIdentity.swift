@@ -42,6 +42,11 @@ extension TokenizerSettings {
     public var usesAdversary: Bool { gan.weight > 0 && !variant.isFrozen }
     public var usesPerceptual: Bool { perceptual.weight > 0 && !variant.isFrozen }
 
+    /// Of the joint AR model's matrices: where it is the prior itself, the prior's.
+    public func jointWeightDecay(_ prior: PriorSettings) -> Double {
+        variant.joint == .prior ? prior.training.optimizer.weightDecay : jointAr.weightDecay
+    }
+
     /// The same with its variant named for what it is: a prologue of no tokens is no prologue.
     public var named: TokenizerSettings {
         var named = self

@@ -62,6 +62,21 @@ import Testing
         for key in prior.names { #expect(try prior.floats(key) == joint.floats(key), "\(key) differs") }
     }
 
+    /// It decays as the prior does, whatever the settings of a joint model beside it say.
+    @Test func oneStageDecaysAsItsPrior() throws {
+        func trained(_ settings: String...) throws -> (stage: String, weights: Data) {
+            let place = try Place()
+            _ = try place.runner("", set: ["tokenizer.variant=prologue-onestage"] + settings).run()
+            let run = try place.store.run(try #require(try place.store.runIDs().first))
+            let stage = try #require(run.stages["tokenizer"])
+            return (stage, try Data(contentsOf: place.store.stage(id: stage).url("model.safetensors")))
+        }
+        let (plain, joint) = (try trained(), try trained("tokenizer.joint_ar.weight_decay=0.5"))
+        let prior = try trained("prior.optimizer.weight_decay=0.5")
+        #expect(joint == plain)
+        #expect(prior.stage != plain.stage && prior.weights != plain.weights)
+    }
+
     /// The coupling weight changes a coupled tokenizer and no other.
     @Test(arguments: [("coupled-2d", true), ("baseline-2d", false), ("prologue", false)])
     func couplingConcernsCoupledTokenizersOnly(_ variant: String, _ changes: Bool) throws {

@@ -50,7 +50,12 @@ struct TokenizerStage: Stage {
         var read: [String: JSONValue] = [
             "data": dataset.identity, "tokenizer": settings.stageIdentity, "seed": .int(seed),
         ]
-        if settings.variant.joint == .prior { read["prior"] = prior.networkIdentity }
+        if settings.variant.joint == .prior {
+            read["prior"] = prior.networkIdentity
+            // At its default it is left out, as in the names of stages from before it counted.
+            let decay = settings.jointWeightDecay(prior)
+            if decay != PriorSettings().training.optimizer.weightDecay { read["prior_weight_decay"] = .number(decay) }
+        }
         if base != nil { read.merge(weightIdentity) { $1 } }
         var inputs = base.map { ["base": $0.id] } ?? [:]
         switch usedPerceptual {

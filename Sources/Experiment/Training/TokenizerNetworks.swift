@@ -27,7 +27,7 @@ struct TokenizerNetworks {
             averageHalfLife: training.emaHalfLife)
         joint = ARConfig(with: settings, prior: prior, layout: config.layout, classes: dataset.classes).map {
             let model = ARModel($0, stream: RandomStream(seed: seed, "joint-ar/initial"))
-            let optimizer = training.optimizer.with(weightDecay: settings.jointAr.weightDecay)
+            let optimizer = training.optimizer.with(weightDecay: settings.jointWeightDecay(prior))
             return (model, AdamW(model.parameters, optimizer, averageHalfLife: training.emaHalfLife))
         }
         adversary = Self.adversary(settings, channels: dataset.channels, seed: seed)
