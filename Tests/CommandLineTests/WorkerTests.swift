@@ -55,15 +55,21 @@ import Testing
         try scenario.expectUndisturbedEnd(place)
     }
 
-    /// The coordinator is asked to stop: all workers write a checkpoint and end.
-    @Test(arguments: [SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2])
-    func aStopReachesAllWorkers(_ signal: Int32) throws {
-        let place = try Workplace()
+    /// A coordinator whose two workers are each some steps into a training that does not end.
+    private func twoWorkersInLongTrainings(_ place: Workplace) throws -> (program: RunningProgram, workers: [Int32]) {
         let long = ["--set", "tokenizer.steps=100000", "--set", "tokenizer.checkpoint_every=100000", "--workers", "2"]
         let program = try place.start(["train", place.sweep, "--stage", "tokenizer"] + long)
         #expect(program.waits { place.stages("tokenizer").count == 2 && place.stages("tokenizer").allSatisfy { Self.step(of: $0) > 5 } })
         let workers = children(of: program.identifier).filter(isWorker)
         #expect(workers.count == 2)
+        return (program, workers)
+    }
+
+    /// The coordinator is asked to stop: all workers write a checkpoint and end.
+    @Test(arguments: [SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2])
+    func aStopReachesAllWorkers(_ signal: Int32) throws {
+        let place = try Workplace()
+        let (program, workers) = try twoWorkersInLongTrainings(place)
 
         // Two cells at once, each with its step, its rate and its worker.
         let arguments = ["sweep", "status", place.sweep, "--json"] + long.prefix(4)
@@ -97,11 +103,7 @@ import Testing
     /// The coordinator is killed outright: each worker notices, stops at its next step with a checkpoint, and ends by itself.
     @Test func orphansWriteACheckpoint() throws {
         let place = try Workplace()
-        let long = ["--set", "tokenizer.steps=100000", "--set", "tokenizer.checkpoint_every=100000", "--workers", "2"]
-        let program = try place.start(["train", place.sweep, "--stage", "tokenizer"] + long)
-        #expect(program.waits { place.stages("tokenizer").count == 2 && place.stages("tokenizer").allSatisfy { Self.step(of: $0) > 5 } })
-        let workers = children(of: program.identifier).filter(isWorker)
-        #expect(workers.count == 2)
+        let (program, workers) = try twoWorkersInLongTrainings(place)
         program.send(SIGKILL)
         #expect(try program.wait().wasKilled)
         #expect(vanish(workers), "workers outlive their coordinator")
