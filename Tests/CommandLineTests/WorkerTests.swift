@@ -55,10 +55,11 @@ import Testing
         try scenario.expectUndisturbedEnd(place)
     }
 
+    private static let long = ["--set", "tokenizer.steps=100000", "--set", "tokenizer.checkpoint_every=100000", "--workers", "2"]
+
     /// A coordinator whose two workers are each some steps into a training that does not end.
     private func twoWorkersInLongTrainings(_ place: Workplace) throws -> (program: RunningProgram, workers: [Int32]) {
-        let long = ["--set", "tokenizer.steps=100000", "--set", "tokenizer.checkpoint_every=100000", "--workers", "2"]
-        let program = try place.start(["train", place.sweep, "--stage", "tokenizer"] + long)
+        let program = try place.start(["train", place.sweep, "--stage", "tokenizer"] + Self.long)
         #expect(program.waits { place.stages("tokenizer").count == 2 && place.stages("tokenizer").allSatisfy { Self.step(of: $0) > 5 } })
         let workers = children(of: program.identifier).filter(isWorker)
         #expect(workers.count == 2)
@@ -72,7 +73,7 @@ import Testing
         let (program, workers) = try twoWorkersInLongTrainings(place)
 
         // Two cells at once, each with its step, its rate and its worker.
-        let arguments = ["sweep", "status", place.sweep, "--json"] + long.prefix(4)
+        let arguments = ["sweep", "status", place.sweep, "--json"] + Self.long.prefix(4)
         let status = try place.json(arguments)
         #expect(status["counts"] == ["running": 2], "\(status)")
         for cell in status["cells"]?.arrayValue ?? [] {
@@ -85,7 +86,7 @@ import Testing
         for worker in workers { #expect(seen.contains { $0.hasPrefix("process \(worker) on ") }, "\(seen)") }
 
         // Someone who watches sees it run, and sees it stop.
-        let watcher = try place.start(["sweep", "status", place.sweep, "--watch", "--every", "0.1", "--json"] + long.prefix(4))
+        let watcher = try place.start(["sweep", "status", place.sweep, "--watch", "--every", "0.1", "--json"] + Self.long.prefix(4))
         #expect(watcher.waits { watcher.printed.contains("\n") })
         program.send(signal)
         // Whoever asks twice means the same; only a second Ctrl-C is impatience.
