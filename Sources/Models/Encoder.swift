@@ -52,16 +52,12 @@ public struct Encoder {
             "quantizer", config.visualQuantizer, for: .visual, from: width, codes: config.codebook,
             codeWidth: config.zDim, commitment: config.commitment, temperature: config.visualTemperature,
             pathTemperature: config.couplingTemperature, entropyTemperature: config.visualEntropyTemperature, in: builder)
-        if case .separate(let layers) = config.prologue {
-            prologueEncoder = PrologueEncoder(config, layers: layers, in: builder)
-        } else {
-            prologueEncoder = nil
-        }
+        prologueEncoder = config.prologueEncoder.map { PrologueEncoder(config, $0, in: builder) }
         prologueQuantizer =
             config.prologue == .none
             ? nil
             : Quantizer(
-                "semantic_quantizer", config.prologueQuantizer, for: .prologue, from: width,
+                "semantic_quantizer", config.prologueQuantizer, for: .prologue, from: config.prologueWidth,
                 codes: config.prologueCodebook, codeWidth: config.zDim, commitment: config.commitment,
                 temperature: config.prologueTemperature, pathTemperature: config.prologueTemperature,
                 entropyTemperature: config.prologueEntropyTemperature, in: builder)
@@ -116,19 +112,19 @@ struct PrologueEncoder {
     private let table: RotaryTable
     private let visualTokens: Int
 
-    init(_ config: TokenizerConfig, layers: Int, in builder: ParameterBuilder) {
-        let width = config.encoder.width
+    init(_ config: TokenizerConfig, _ network: TokenizerConfig.Network, in builder: ParameterBuilder) {
+        let width = network.width
         visualTokens = config.visualTokens
-        inputLayer = Linear("semantic_enc.input_layer", from: width, to: width, in: builder)
+        inputLayer = Linear("semantic_enc.input_layer", from: config.encoder.width, to: width, in: builder)
         queries = builder.normal("semantic_enc.learnable_query", [1, config.prologueTokens, width])
         transformer = Transformer(
             "semantic_enc",
             TransformerShape(
-                width: width, layers: layers, heads: config.encoder.heads, feedForwardRatio: 11.0 / 4, biases: true,
+                width: width, layers: network.layers, heads: network.heads, feedForwardRatio: 11.0 / 4, biases: true,
                 causal: false, precision: config.precision),
             labels: config.labels, conditionWidth: config.condDim, outputNorm: false, in: builder)
         table = RotaryTable(
-            config.gridPositions + (0..<config.prologueTokens).map { .query($0) }, axisWidths: config.encoder.axes)
+            config.gridPositions + (0..<config.prologueTokens).map { .query($0) }, axisWidths: network.axes)
     }
 
     func callAsFunction(_ hidden: Tensor) -> Tensor {

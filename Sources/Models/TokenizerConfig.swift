@@ -78,6 +78,14 @@ public struct TokenizerConfig: Equatable, Sendable {
     public var encoder: Network {
         Network(width: settings.dim, layers: settings.layers, heads: settings.heads, axes: settings.ropeAxes)
     }
+    /// The prologue's encoder where it has one of its own; it rotates the same axes as the visual one.
+    public var prologueEncoder: Network? {
+        guard case .separate = prologue else { return nil }
+        let size = settings.prologueEncoderSize
+        return Network(width: size.dim, layers: size.layers, heads: size.heads, axes: settings.ropeAxes)
+    }
+    /// Width of the hidden states that prologue tokens are made of.
+    var prologueWidth: Int { prologueEncoder?.width ?? encoder.width }
     public var decoder: Network {
         let size = settings.decoderSize
         return Network(width: size.dim, layers: size.layers, heads: size.heads, axes: settings.ropeAxes)

@@ -46,7 +46,7 @@ public struct TokenizerUpdate {
         let (a, jointLoss, norm) = autoencoderAndJoint(batch, rate)
         var adversary: Adversary.Report?
         if let trained = imageLosses?.adversary, trained.isActive(at: step), let images = a.images {
-            adversary = trained.update(real: images.real, rebuilt: images.rebuilt, rate: adversaryRate)
+            adversary = trained.update(real: images.real, rebuilt: images.rebuilt, rate: adversaryRate, step: step)
         }
         return Report(stepA: a, jointLoss: jointLoss, adversary: adversary, gradientNorm: norm)
     }

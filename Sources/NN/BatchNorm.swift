@@ -36,6 +36,16 @@ public struct BatchNorm {
         return batchNorm(x, weight: weight(on: tape), bias: bias(on: tape), moments: own)
     }
 
+    /// x with the derivative along `tangent`, both of the batch's own moments: what `callAsFunction(x, .batch)` gives, and how it
+    /// changes.
+    public func withTangent(_ x: Tensor, along tangent: Tensor, on tape: Tape?) -> (value: Tensor, tangent: Tensor) {
+        let (own, weight) = (ChannelMoments(of: x), weight(on: tape))
+        return (
+            batchNorm(x, weight: weight, bias: bias(on: tape), moments: own),
+            batchNormTangent(x, along: tangent, weight: weight, moments: own)
+        )
+    }
+
     /// Running moments move a tenth of the way; the variance is that over n − 1.
     private func observe(_ own: ChannelMoments, rows: Int) {
         let unbiased = Float(rows) / Float(max(1, rows - 1))

@@ -20,4 +20,7 @@ public struct Convolution {
     public func callAsFunction(_ x: Tensor, on tape: Tape?) -> Tensor {
         conv2d(x, weight: weight(on: tape), bias: bias?(on: tape), window: window)
     }
+
+    /// The derivative along `tangent`, wherever it is taken: the bias does not change.
+    public func tangent(_ tangent: Tensor, on tape: Tape?) -> Tensor { conv2d(tangent, weight: weight(on: tape), window: window) }
 }

@@ -14,6 +14,15 @@ extension TokenizerSettings {
         drop(["ce_coupled"], unless: variant.isCoupled)
         drop(["l1", "l2", "quantizer", "visual_entropy"], unless: !variant.isFrozen)
         members["loss"] = .object(loss)
+        // Where the joint model is the prior itself, its sizes are the prior's, which the stage adds.
+        if variant.joint == .prior, case .object(let joint)? = members["joint_ar"] {
+            let own = joint.filter { key, _ in JointARSettings.course.contains { $0.key == key } }
+            members["joint_ar"] = own.isEmpty ? nil : .object(own)
+        }
+        if gan.r1 == 0, case .object(var gan)? = members["gan"] {
+            gan["r1_every"] = nil
+            members["gan"] = .object(gan)
+        }
         // Which network it is, the stage adds: another stage, or a digest of a file.
         if case .object(var perceptual)? = members["perceptual"] {
             for key in ["seed", "weights"] { perceptual[key] = nil }
@@ -47,6 +56,17 @@ extension TokenizerSettings {
         variant.joint == .prior ? prior.training.optimizer.weightDecay : jointAr.weightDecay
     }
 
+    /// The joint AR model's optimiser: the tokenizer's with a decay of its own, and with moments of its own where they are given.
+    public func jointOptimizer(_ prior: PriorSettings) -> OptimizerSettings {
+        training.optimizer.with(weightDecay: jointWeightDecay(prior), beta1: jointAr.beta1, beta2: jointAr.beta2)
+    }
+
+    /// Half-life of the joint AR model's averages, in steps.
+    public var jointHalfLife: Double { jointAr.emaHalfLife ?? training.emaHalfLife }
+
+    /// Whether the prologue has an encoder of its own.
+    var hasSeparatePrologue: Bool { hasPrologue && resolvedPrologueEncoder == .separate }
+
     /// The same with its variant named for what it is: a prologue of no tokens is no prologue.
     public var named: TokenizerSettings {
         var named = self
@@ -59,6 +79,7 @@ extension TokenizerSettings {
         guard variant.isFrozen else { return nil }
         var base = self
         base.variant = .baseline2D
+        base.training.steps = baseSteps ?? training.steps
         return base
     }
 }

@@ -47,9 +47,12 @@ public struct AdversarySettings: SettingsSection {
     public var loss = Loss.vanilla
     public var startStep = 0
     public var lecam = 0.001
+    public var r1 = 0.0
+    public var r1Every = 25
     public var width = 32
     public var layers = 2
     public var learningRate: Double?
+    public var weightDecay = 0.0
 
     public init() {}
 
@@ -66,9 +69,16 @@ public struct AdversarySettings: SettingsSection {
             "start_step", \.startStep, "First step with a generator loss and a discriminator that learns.",
             .atLeast(0), unit: "steps"),
         .value("lecam", \.lecam, "Weight of the LeCam regularisation of the discriminator; 0: none.", .atLeast(0)),
+        .value(
+            "r1", \.r1,
+            "Weight of the penalty R1: half the squared norm of the gradient of a real image's logits, mean over the batch; 0: none. "
+                + "The paper's is 0.01.", .atLeast(0), isLater: true),
+        .value("r1_every", \.r1Every, "R1 is a term of every so many steps.", .atLeast(1), unit: "steps", isLater: true),
         .value("width", \.width, "Channels of its first convolution; the paper's are 64.", .atLeast(1), unit: "channels"),
         .value("layers", \.layers, "Its convolutions of stride 2; the paper's are 3.", .between(1, 8)),
         .value("learning_rate", \.learningRate, "Peak learning rate, on the tokenizer's schedule; null: the tokenizer's own.", .positive),
+        .value(
+            "weight_decay", \.weightDecay, "Decoupled decay of its convolutions; the paper's is 1e-4.", .atLeast(0), isLater: true),
     ]
 }
 
@@ -110,23 +120,40 @@ public struct JointARSettings: SettingsSection {
     public var positions = ARPositions.sequence
     public var labelDrop = 1.0
     public var weightDecay = 0.03
+    public var beta1: Double?
+    public var beta2: Double?
+    public var emaHalfLife: Double?
 
     public init() {}
 
     public static let help = "The joint AR model, trained in step B beside the tokenizer."
-    public static let fields: [Field<Self>] = [
-        .value("dim", \.dim, "Width.", .atLeast(2), unit: "channels"),
-        .value("layers", \.layers, "Transformer layers.", .atLeast(1)),
-        .value("heads", \.heads, "Attention heads.", .atLeast(1)),
+    public static let fields: [Field<Self>] =
+        [
+            .value("dim", \.dim, "Width.", .atLeast(2), unit: "channels"),
+            .value("layers", \.layers, "Transformer layers.", .atLeast(1)),
+            .value("heads", \.heads, "Attention heads.", .atLeast(1)),
+            .value(
+                "rope_axes", \.ropeAxes,
+                "Share of each head rotated by each position axis; even, their sum is the head width.",
+                .atLeast(0), count: 3, unit: "channels"),
+            .value("tied", \.tied, "The head shares its weights with the embedding table."),
+            .value("positions", \.positions, ARPositions.help, isLater: true),
+            .value(
+                "label_drop", \.labelDrop,
+                "Share of its training labels replaced by the unconditional one; 1: unconditional.", .fraction, isLater: true),
+            .value("weight_decay", \.weightDecay, "Decoupled decay of its matrices.", .atLeast(0)),
+        ] + course
+
+    /// How it is trained, also where it is the prior itself (`prologue-onestage`), which has the prior's sizes and decay.
+    static let course: [Field<Self>] = [
         .value(
-            "rope_axes", \.ropeAxes,
-            "Share of each head rotated by each position axis; even, their sum is the head width.",
-            .atLeast(0), count: 3, unit: "channels"),
-        .value("tied", \.tied, "The head shares its weights with the embedding table."),
-        .value("positions", \.positions, ARPositions.help, isLater: true),
+            "beta1", \.beta1, "Decay of its first moment; null: the tokenizer's. The paper's is 0.9.", .fractionBelowOne,
+            isLater: true),
         .value(
-            "label_drop", \.labelDrop,
-            "Share of its training labels replaced by the unconditional one; 1: unconditional.", .fraction, isLater: true),
-        .value("weight_decay", \.weightDecay, "Decoupled decay of its matrices.", .atLeast(0)),
+            "beta2", \.beta2, "Decay of its second moment; null: the tokenizer's. The paper's is 0.99.", .fractionBelowOne,
+            isLater: true),
+        .value(
+            "ema_half_life", \.emaHalfLife, "Half-life of its averaged weights; null: the tokenizer's. The paper's is 2500.",
+            .positive, unit: "steps", isLater: true),
     ]
 }

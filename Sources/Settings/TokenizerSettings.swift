@@ -25,6 +25,8 @@ public struct TokenizerSettings: SettingsSection {
     public var prologueRestart: Int?
     public var prologueEncoder: PrologueEncoder?
     public var prologueEncoderLayers = 2
+    public var prologueEncoderDim: Int?
+    public var prologueEncoderHeads: Int?
     public var eos = true
     public var gumbelTemperature = 1.0
     public var entropyTemperature = 0.01
@@ -41,12 +43,18 @@ public struct TokenizerSettings: SettingsSection {
     public var crop = Crop.centre
     public var cropMin = 0.8
     public var training = TrainingSettings(steps: 2000)
+    public var baseSteps: Int?
 
     public init() {}
 
     /// The decoder's sizes, those of the encoder where not given apart.
     public var decoderSize: (dim: Int, layers: Int, heads: Int) {
         (decoderDim ?? dim, decoderLayers ?? layers, decoderHeads ?? heads)
+    }
+
+    /// Sizes of a prologue encoder of its own, width and heads those of the encoder where not given apart.
+    public var prologueEncoderSize: (dim: Int, layers: Int, heads: Int) {
+        (prologueEncoderDim ?? dim, prologueEncoderLayers, prologueEncoderHeads ?? heads)
     }
 
     /// Whether there are prologue tokens: none are also had with K = 0.
@@ -57,7 +65,7 @@ public struct TokenizerSettings: SettingsSection {
 
     public static let help = "Stage 1: the image tokenizer with its joint AR model."
     public static let fields =
-        networks + Field.included(TrainingSettings.course, \.training) + images
+        networks + Field.included(TrainingSettings.course, \.training) + base + images
         + Field.included(TrainingSettings.records, \.training)
 
     private static let networks: [Field<Self>] = [
@@ -129,7 +137,13 @@ public struct TokenizerSettings: SettingsSection {
             when: { $0.hasPrologue && $0.prologueEncoder == .separate && !$0.variant.isFrozen }),
         .value(
             "prologue_encoder_layers", \.prologueEncoderLayers, "Layers of a separate prologue encoder.", .atLeast(1),
-            when: { $0.hasPrologue && $0.resolvedPrologueEncoder == .separate }),
+            when: { $0.hasSeparatePrologue }),
+        .value(
+            "prologue_encoder_dim", \.prologueEncoderDim, "Width of a separate prologue encoder; null: as the encoder.",
+            .atLeast(2), unit: "channels", isLater: true, when: { $0.hasSeparatePrologue }),
+        .value(
+            "prologue_encoder_heads", \.prologueEncoderHeads, "Its attention heads; null: as the encoder.", .atLeast(1),
+            isLater: true, when: { $0.hasSeparatePrologue }),
         .value(
             "eos", \.eos, "An EOS token between prologue and image; without one there is no visual dropout.",
             isLater: true, when: { $0.hasPrologue }),
@@ -154,11 +168,18 @@ public struct TokenizerSettings: SettingsSection {
         .section("loss", \.loss),
         .section("gan", \.gan, when: { $0.usesAdversary }),
         .section("perceptual", \.perceptual, when: { $0.usesPerceptual }),
-        .section("joint_ar", \.jointAr, when: { $0.variant.joint == .beside }),
+        .section("joint_ar", \.jointAr, when: { $0.variant.joint != .none }),
         .value(
             "precision", \.precision,
             "What the products of the transformer layers of encoder, decoder and joint AR model multiply, in training and "
                 + "afterwards; `bfloat16` is faster and takes less memory.", isLater: true),
+    ]
+
+    /// Read by the stage of the frozen tokenizer, as its steps.
+    private static let base: [Field<Self>] = [
+        .value(
+            "base_steps", \.baseSteps, "Training steps of the frozen 2D tokenizer of `prologue-post`; null: as `steps`.", .atLeast(1),
+            unit: "steps", isLater: true, when: { _ in false })
     ]
 
     /// What is read of the averages, and what training sees of pictures.

@@ -22,10 +22,13 @@ public struct OptimizerSettings: SettingsSection {
     /// The step where linear decay begins.
     public var firstDecayStep: Int { decayStart ?? warmup }
 
-    /// The same with another decay: networks that are trained together may differ in it.
-    public func with(weightDecay: Double) -> OptimizerSettings {
+    /// The same with another decay, and with other moments where they are given: networks that are trained together may differ in
+    /// them.
+    public func with(weightDecay: Double, beta1: Double? = nil, beta2: Double? = nil) -> OptimizerSettings {
         var settings = self
         settings.weightDecay = weightDecay
+        settings.beta1 = beta1 ?? self.beta1
+        settings.beta2 = beta2 ?? self.beta2
         return settings
     }
 

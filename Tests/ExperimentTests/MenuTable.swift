@@ -7,7 +7,7 @@ enum Observable: String, Sendable {
     // Tokenizer, at its first step: initial values, whatever is learned afterwards.
     case l1, l2, quantizer, prologueCE, eosCE, visualCE, jointCE, loss
     // What was learned, and its averages.
-    case encoder, joint, tokenizerAverage, prior, priorAverage
+    case encoder, joint, jointAverage, tokenizerAverage, prior, priorAverage
     /// Codes begun anew.
     case visualRestarts, prologueRestarts
     case tokens, reconstructions, priorLoss, warm, cool
@@ -138,6 +138,8 @@ enum MenuTable {
             idle: [([], []), (baseline, [])]),
     ]
 
+    private static let separate = ["tokenizer.prologue_encoder=separate"]
+
     private static let prologue = [
         tokenizer(
             "prologue_tokens", "3", changes: [.length, .encoderShapes], keeps: [.decoderShapes, .jointShapes, .vocabulary],
@@ -165,6 +167,17 @@ enum MenuTable {
         tokenizer(
             "prologue_encoder_layers", "1", ["tokenizer.prologue_encoder=separate"], changes: [.encoderShapes],
             keeps: [.decoderShapes, .jointShapes, .vocabulary, .length], idle: [([], []), (baseline, [])]),
+        tokenizer(
+            "prologue_encoder_dim", "64", separate, also: ["tokenizer.prologue_encoder_heads=2"], changes: [.encoderShapes],
+            keeps: [.decoderShapes, .jointShapes, .vocabulary, .length], idle: [([], []), (baseline, [])]),
+        tokenizer(
+            "prologue_encoder_heads", "2", separate, also: ["tokenizer.prologue_encoder_dim=64"], changes: [.encoderShapes],
+            keeps: [.decoderShapes, .jointShapes, .vocabulary, .length], idle: [([], []), (baseline, [])]),
+        MenuRow(
+            // Of the frozen tokenizer, and so of all that is built on it.
+            key: "tokenizer.base_steps", value: "5", context: ["tokenizer.variant=prologue-post"],
+            anew: tokenizerOn.union(["base-tokenizer"]), changes: [.encoder], keeps: shapes + [.vocabulary, .length],
+            idle: [([], []), (baseline, [])]),
         tokenizer(
             "eos", "false", ["tokenizer.visual_dropout=0"], changes: [.vocabulary, .sequence, .jointShapes, .eosCE],
             keeps: [.length, .l1, .l2, .quantizer, .encoderShapes, .decoderShapes], idle: [(baseline, [])]),
@@ -205,6 +218,8 @@ enum MenuTable {
         image("gan.weight", "100", ["tokenizer.gan.width=4", "tokenizer.gan.layers=1"], loss: true),
         image("gan.loss", "hinge", judged), image("gan.start_step", "2", judged), image("gan.lecam", "0.5", judged),
         image("gan.width", "8", judged), image("gan.layers", "2", judged), image("gan.learning_rate", "0.01", judged),
+        image("gan.weight_decay", "0.5", judged), image("gan.r1", "2", judged),
+        image("gan.r1_every", "2", ["tokenizer.gan={weight: 0.5, width: 4, layers: 1, r1: 2}"]),
         MenuRow(
             key: "tokenizer.perceptual.weight", value: "0.5", anew: perceptual, changes: [.loss, .encoder],
             keeps: initial + shapes),
@@ -221,6 +236,15 @@ enum MenuTable {
             idle: [(baseline, []), (["tokenizer.variant=prologue-onestage"], [])])
     }
 
+    private static let oneStage = ["tokenizer.variant=prologue-onestage"]
+
+    /// What a joint model has of its own where it is the prior, too: the sampled ones, then, are others.
+    private static func course(_ key: String, _ value: String, _ context: [String] = [], changes: Observable) -> MenuRow {
+        tokenizer(
+            "joint_ar.\(key)", value, context, changes: [changes],
+            keeps: [.l1, .l2, .quantizer, .encoderShapes, .jointShapes, .jointCE], idle: [(baseline, [])])
+    }
+
     private static let jointModel = [
         joint("dim", "64", also: ["tokenizer.joint_ar.heads=2"], changes: [.jointShapes], keeps: [.priorShapes]),
         joint("layers", "2", changes: [.jointShapes], keeps: [.priorShapes]),
@@ -230,6 +254,9 @@ enum MenuTable {
         joint("positions", "hybrid", changes: [.joint], keeps: [.jointShapes]),
         joint("label_drop", "0", changes: [.joint], keeps: [.jointShapes]),
         joint("weight_decay", "0.5", changes: [.joint], keeps: [.jointShapes, .jointCE, .prologueCE]),
+        course("beta1", "0.5", changes: .joint), course("beta2", "0.7", changes: .joint),
+        course("ema_half_life", "0.1", changes: .jointAverage),
+        course("beta1", "0.5", oneStage, changes: .joint), course("ema_half_life", "0.1", oneStage, changes: .jointAverage),
     ]
 
     /// What both stages that train have, with the roles that a change makes anew.

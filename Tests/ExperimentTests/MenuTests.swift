@@ -169,6 +169,7 @@ import Testing
             case .prologueRestarts: try metric("tokenizer", "prologue_restarts", all: true)
             case .encoder: try values("tokenizer", "encoder.")
             case .joint: try values("tokenizer", "ar.")
+            case .jointAverage: try values("tokenizer", "ar.", averaged: true)
             case .tokenizerAverage: try values("tokenizer", "encoder.", averaged: true)
             case .prior: try values("prior", "ar.")
             case .priorAverage: try values("prior", "ar.", averaged: true)

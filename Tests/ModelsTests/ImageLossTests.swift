@@ -132,6 +132,81 @@ import Testing
         }
     }
 
+    /// R1 by PyTorch's second derivatives: what the penalty alone does to the parameters in a step of AdamW with moments of 0,
+    /// where the update is the gradient divided by its size and ε.
+    private static let penaltyPeer = """
+        import sys, torch, torch.nn as nn, torch.nn.functional as F
+        from safetensors.torch import load_file, save_file
+        folder, channels, width, layers = sys.argv[1], *map(int, sys.argv[2:])
+        w, data = load_file(folder + "/model.safetensors"), load_file(folder + "/images.safetensors")
+        w = {k: v.requires_grad_() for k, v in w.items() if "running" not in k}
+        x, y = [data[k].permute(0, 3, 1, 2).contiguous() for k in ("real", "rebuilt")]
+        def net(x):
+            place = 0
+            for n in range(layers + 2):
+                x = F.conv2d(x, w[f"main.{place}.weight"], w.get(f"main.{place}.bias"), 2 if n < layers else 1, 1)
+                if n == layers + 1: return x
+                if n: x = F.batch_norm(x, None, None, w[f"main.{place + 1}.weight"], w[f"main.{place + 1}.bias"], True)
+                x, place = F.leaky_relu(x, 0.2), place + (3 if n else 2)
+        r, f = net(x), net(y)
+        loss = 0.5 * (F.softplus(-r).mean() + F.softplus(f).mean())
+        z = x.clone().requires_grad_()
+        g = torch.autograd.grad(net(z).sum(), z, create_graph=True)[0]
+        r1 = 0.5 * g.pow(2).sum() / len(x)
+        (loss + 0.7 * r1).backward()
+        with torch.no_grad():
+            out = {k: v - 0.01 * v.grad / (v.grad.abs() + 10) for k, v in w.items()}
+        save_file({**{k: v.contiguous() for k, v in out.items()}, "r1": r1.detach()[None]}, folder + "/peer.safetensors")
+        """
+
+    @Test(arguments: [(28, 1, 2, 3), (24, 3, 3, 4), (16, 3, 1, 5)])
+    func theGradientPenaltyIsPyTorchs(_ size: Int, _ channels: Int, _ layers: Int, _ width: Int) throws {
+        try withTemporaryFolder { folder in
+            let (real, rebuilt) = (
+                Self.images([3, size, size, channels], "real"), Self.images([3, size, size, channels], "rebuilt")
+            )
+            func made(r1: Double) -> Adversary {
+                let network = PatchDiscriminator(
+                    channels: channels, width: width, layers: layers, stream: RandomStream(seed: 1, "initial"))
+                var stream = RandomStream(seed: 2, "disturb")
+                for parameter in network.parameters where parameter.shape.count == 4 {
+                    parameter.value.overwrite(with: (0..<parameter.count).map { _ in 0.15 * stream.normal() })
+                }
+                var settings = adversarySettings(weight: 1, .vanilla, lecam: 0, startStep: 0)
+                (settings.r1, settings.r1Every) = (r1, 5)
+                return Adversary(network, settings, optimizer: AdamW(network.parameters, .init(beta1: 0, beta2: 0, epsilon: 10)))
+            }
+            func values(_ adversary: Adversary) -> [[Float]] { adversary.discriminator.parameters.map(\.value.values) }
+            let adversary = made(r1: 0.7)
+            try ParameterFiles.save(
+                [("", adversary.discriminator.parameters)], to: folder.appendingPathComponent("model.safetensors"))
+            try Self.write([("real", real), ("rebuilt", rebuilt)], to: folder.appendingPathComponent("images.safetensors"))
+            _ = try python(Self.penaltyPeer, folder.path, "\(channels)", "\(width)", "\(layers)")
+            let peer = try SafetensorsFile(reading: folder.appendingPathComponent("peer.safetensors"))
+            let before = values(adversary)
+            let report = adversary.update(real: real, rebuilt: rebuilt, rate: 0.01, step: 10)
+            // Through a file, in PyTorch's layout. What is compared is how far the step went.
+            let after = folder.appendingPathComponent("after.safetensors")
+            try ParameterFiles.save([("", adversary.discriminator.parameters)], to: after)
+            let (file, start) = (
+                try SafetensorsFile(reading: after), try SafetensorsFile(reading: folder.appendingPathComponent("model.safetensors"))
+            )
+            for key in file.names {
+                let (from, ours, theirs) = (try start.floats(key), try file.floats(key), try peer.floats(key))
+                let largest = zip(theirs, from).map { abs($0 - $1) }.max() ?? 0
+                let error = zip(ours, theirs).map { abs($0 - $1) }.max() ?? .infinity
+                // A value near 1 is stored to 6e-8, in the file of either.
+                #expect(error <= 2e-3 * largest + 2e-7, "\(key): \(error) of \(largest)")
+            }
+            #expect(try peer.floats("r1")[0] > 0)
+            // Steps between have none of it, whatever its weight.
+            let (plain, between) = (made(r1: 0), made(r1: 0.7))
+            #expect(plain.update(real: real, rebuilt: rebuilt, rate: 0.01, step: 10).loss == report.loss)
+            _ = between.update(real: real, rebuilt: rebuilt, rate: 0.01, step: 11)
+            #expect(values(plain) == values(between) && values(plain) != values(adversary) && values(plain) != before)
+        }
+    }
+
     @Test func convolutionWeightsSurviveAFile() throws {
         try withTemporaryFolder { folder in
             func network(_ seed: Int) -> PatchDiscriminator {

@@ -69,7 +69,8 @@ import Testing
             preset: "imagenet-post", row: "post",
             changes: [
                 "tokenizer.variant": "prologue-post", "tokenizer.steps": 1_300_000, "tokenizer.prologue_encoder": "separate",
-                "tokenizer.prologue_encoder_layers": 10,
+                "tokenizer.prologue_encoder_layers": 10, "tokenizer.prologue_encoder_dim": 512, "tokenizer.prologue_encoder_heads": 8,
+                "tokenizer.base_steps": 750_000,
             ], temperatures: (0.8, 0.8), guidance: .split(prologue: 0.6, visual: 3.75, power: 0.25)),
         Model(
             preset: "imagenet-onestage", row: "onestage", changes: ["tokenizer.variant": "prologue-onestage"],
@@ -94,10 +95,12 @@ import Testing
         "tokenizer.loss.ce_prologue": 3, "tokenizer.loss.ce_visual": 3,
         "tokenizer.gan.weight": 0.1, "tokenizer.gan.loss": "vanilla", "tokenizer.gan.start_step": 0,
         "tokenizer.gan.lecam": 0.001, "tokenizer.gan.width": 64, "tokenizer.gan.layers": 3, "tokenizer.gan.learning_rate": .null,
+        "tokenizer.gan.r1": 0.01, "tokenizer.gan.r1_every": 25, "tokenizer.gan.weight_decay": 1e-4,
         "tokenizer.perceptual.weight": 1, "tokenizer.perceptual.network": "lpips",
         "tokenizer.joint_ar.dim": 512, "tokenizer.joint_ar.layers": 7, "tokenizer.joint_ar.heads": 8,
         "tokenizer.joint_ar.rope_axes": [24, 20, 20], "tokenizer.joint_ar.tied": false, "tokenizer.joint_ar.positions": "1d",
         "tokenizer.joint_ar.label_drop": 1, "tokenizer.joint_ar.weight_decay": 0.03,
+        "tokenizer.joint_ar.beta1": 0.9, "tokenizer.joint_ar.beta2": 0.99, "tokenizer.joint_ar.ema_half_life": 2500,
         "tokenizer.steps": 1_000_000, "tokenizer.batch": 256, "tokenizer.ema_half_life": 1000, "tokenizer.ema": true,
         "tokenizer.optimizer.lr": 1e-4, "tokenizer.optimizer.end_lr": 1e-5, "tokenizer.optimizer.warmup": 20_000,
         "tokenizer.optimizer.decay_start": 120_000, "tokenizer.optimizer.beta1": 0, "tokenizer.optimizer.beta2": 0.99,

@@ -44,6 +44,12 @@ enum GradientTable {
         GradientRow("leakyReLU(_:slope:)") {
             shapes.dropFirst().map { GradientCase(random($0, atLeast: 0.25)) { leakyReLU($0[0], slope: 0.2) } }
         },
+        GradientRow("leakyReLUTangent(_:along:slope:)") {
+            shapes.map { shape in
+                let x = random(shape, "x", atLeast: 0.25)
+                return GradientCase(random(shape, "u")) { leakyReLUTangent(x, along: $0[0], slope: 0.2) }
+            }
+        },
         GradientRow("softplus(_:)") {
             shapes.map { GradientCase(random($0)) { softplus($0[0]) } }
         },

@@ -62,6 +62,13 @@ extension GradientTable {
                 }
             }
         },
+        GradientRow("batchNormTangent(_:along:weight:moments:epsilon:)") {
+            channelRows.map { shape in
+                GradientCase(random(shape, "x"), random(shape, "u"), random([shape[shape.count - 1]], "w")) {
+                    batchNormTangent($0[0], along: $0[1], weight: $0[2], moments: ChannelMoments(of: $0[0]), epsilon: 0.1)
+                }
+            }
+        },
         GradientRow("frozenBatchNorm(_:weight:bias:moments:epsilon:)") {
             channelRows.map { shape in
                 let channels = shape[shape.count - 1]

@@ -72,7 +72,20 @@ struct TokenizerSizes {
             let queries = isSeparate ? "semantic_enc.learnable_query" : "enc.learnable_query"
             settings.prologueTokens = try encoder.shape(queries, rank: 3)[1]
             settings.prologueEncoder = isSeparate && !settings.variant.isFrozen ? .separate : nil
-            if isSeparate { settings.prologueEncoderLayers = encoder.layers("semantic_enc") }
+            if isSeparate {
+                let input = try encoder.shape("semantic_enc.input_layer.weight", rank: 2)
+                let size = try Self.network(encoder, "semantic_enc", width: input[0])
+                settings.prologueEncoderLayers = size.layers
+                // What is as in the encoder is left unsaid, as in the names of stages from before it could be otherwise.
+                settings.prologueEncoderDim = size.width == settings.dim ? nil : size.width
+                settings.prologueEncoderHeads = size.heads == settings.heads ? nil : size.heads
+                guard size.width / size.heads == head else {
+                    throw InputError(
+                        file: models.url.path,
+                        "heads are \(head) wide in the encoder and \(size.width / size.heads) in the prologue's encoder, which share "
+                            + "tokenizer.rope_axes")
+                }
+            }
             let prologue = try CodeSizes(
                 encoder, "semantic_quantizer", noted: noted == nil ? nil : settings.prologueQuantizer,
                 levels: settings.prologueLevels, foreign: .probq)

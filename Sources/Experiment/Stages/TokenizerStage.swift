@@ -198,6 +198,7 @@ extension TokenizerStage {
             }
             (losses.generator, losses.discriminator) = (discriminator(isFirst: false), discriminator(isFirst: true))
         }
+        if settings.usesAdversary, settings.gan.r1 > 0 { losses.penalized = 1 / Double(settings.gan.r1Every) }
         switch settings.usesPerceptual ? perceptual : nil {
         case .classifier(let stage):
             losses.perceptual = ImageClassifier.cost(
@@ -219,7 +220,7 @@ extension TokenizerStage {
         let whole = training(imageLosses)
         // Until a discriminator begins, there is none.
         var early = imageLosses
-        (early.generator, early.discriminator) = (nil, nil)
+        (early.generator, early.discriminator, early.penalized) = (nil, nil, 0)
         let start = settings.usesAdversary ? min(settings.gan.startStep, settings.training.steps) : 0
         let images = Double(settings.training.batch)
         let flops =

@@ -27,8 +27,7 @@ struct TokenizerNetworks {
             averageHalfLife: training.emaHalfLife)
         joint = ARConfig(with: settings, prior: prior, layout: config.layout, classes: dataset.classes).map {
             let model = ARModel($0, stream: RandomStream(seed: seed, "joint-ar/initial"))
-            let optimizer = training.optimizer.with(weightDecay: settings.jointWeightDecay(prior))
-            return (model, AdamW(model.parameters, optimizer, averageHalfLife: training.emaHalfLife))
+            return (model, AdamW(model.parameters, settings.jointOptimizer(prior), averageHalfLife: settings.jointHalfLife))
         }
         adversary = Self.adversary(settings, channels: dataset.channels, seed: seed)
 
@@ -49,7 +48,7 @@ struct TokenizerNetworks {
             stream: RandomStream(seed: seed, "discriminator/initial"))
         return Adversary(
             discriminator, settings.gan,
-            optimizer: AdamW(discriminator.parameters, settings.training.optimizer.with(weightDecay: 0)))
+            optimizer: AdamW(discriminator.parameters, settings.training.optimizer.with(weightDecay: settings.gan.weightDecay)))
     }
 
     /// Fills everything but the prologue's own parameters with the base tokenizer's.

@@ -48,14 +48,12 @@ extension TokenizerConfig {
     private func prologueCost(isFrozen: Bool) -> ModelCost {
         guard prologue != .none else { return ModelCost() }
         var cost = prologueQuantizer.cost(
-            tokens: prologueTokens, from: encoder.width, codes: prologueCodebook, codeWidth: settings.zDim, use: .prologue,
+            tokens: prologueTokens, from: prologueWidth, codes: prologueCodebook, codeWidth: settings.zDim, use: .prologue,
             hasPath: true, hasEntropy: prologueEntropyTemperature != nil)
-        if case .separate(let layers) = prologue {
-            var network = encoder
-            network.layers = layers
+        if let network = prologueEncoder {
             cost +=
-                ModelCost.linear(rows: visualTokens, from: encoder.width, to: encoder.width, bias: true, isFirst: isFrozen)
-                + .values(prologueTokens * encoder.width)
+                ModelCost.linear(rows: visualTokens, from: encoder.width, to: network.width, bias: true, isFirst: isFrozen)
+                + .values(prologueTokens * network.width)
                 + shape(network, ratio: 11.0 / 4).cost(
                     length: visualTokens + prologueTokens, labels: labels, conditionWidth: settings.condDim,
                     outputNorm: false)

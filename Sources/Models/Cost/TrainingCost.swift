@@ -44,6 +44,8 @@ public struct ImageLossCost: Equatable, Sendable {
     public var generator, discriminator: ModelCost?
     /// The network of a perceptual loss.
     public var perceptual: ModelCost?
+    /// Share of the steps that have R1.
+    public var penalized = 0.0
 
     public init(generator: ModelCost? = nil, discriminator: ModelCost? = nil, perceptual: ModelCost? = nil) {
         (self.generator, self.discriminator, self.perceptual) = (generator, discriminator, perceptual)
@@ -103,7 +105,9 @@ extension TokenizerConfig {
             // Step A passes through it; step B trains it on originals and copies.
             total.flops += generator.passing + 2 * discriminator.training
             total.kept += generator.kept
-            total.kept = max(total.kept, 2 * discriminator.kept)
+            total.kept = max(total.kept, (losses.penalized > 0 ? 4 : 2) * discriminator.kept)
+            // R1: the gradient of the originals; logits with their derivative, both played back.
+            total.flops += losses.penalized * (generator.passing + 2 * discriminator.training)
             total.parameters += discriminator.parameters
             total.trained += discriminator.parameters
             total.state += 2 * discriminator.parameters

@@ -22,6 +22,21 @@ extension AdversarySettings.Loss {
     }
 }
 
+/// The penalty R1 (Mescheder et al. 2018): ½·mean over real images of ‖∂(sum of all logits)/∂image‖², logits on the batch's own
+/// moments. The published factor is not recorded beside its weight; this is that of the article.
+///
+/// - Returns: on `tape`, a scalar whose gradient is the penalty's, exactly, and whose value is twice it: the derivative of the logits
+///   along the fixed gradient.
+func gradientPenalty(_ discriminator: PatchDiscriminator, real: Tensor, on tape: Tape) -> Tensor {
+    let own = Tape()
+    let images = own.variable(real.detached())
+    let logits = discriminator(images, .batch)
+    own.backward(from: Float(logits.count) * mean(logits))
+    let gradient = own.gradient(of: images) ?? .zeros(real.shape)
+    let slopes = discriminator.tangent(real.detached(), along: gradient, on: tape)
+    return Float(slopes.count) / Float(real.shape[0]) * mean(slopes)
+}
+
 /// LeCam regularisation (Tseng et al. 2021), with the averages of logits that it holds the discriminator to:
 /// mean max(0, D − ā̂)² + mean max(0, ā − D̂)², where ā and ā̂ average mean D and mean D̂ over steps.
 public struct LeCamRegularization {

@@ -7,6 +7,7 @@ import TensorCore
 public struct Adversary {
     /// What step B saw.
     public struct Report {
+        /// Without R1, which few steps have.
         public let loss: Float
         /// Mean logit of real and of rebuilt images.
         public let real, rebuilt: Float
@@ -36,8 +37,8 @@ public struct Adversary {
         settings.loss.generator(rebuilt: discriminator(rebuilt, .batch))
     }
 
-    /// Step B: one update of the discriminator at learning rate `rate`.
-    public func update(real: Tensor, rebuilt: Tensor, rate: Double) -> Report {
+    /// Step B: one update of the discriminator at learning rate `rate`; R1 is a term of every `r1_every`th step.
+    public func update(real: Tensor, rebuilt: Tensor, rate: Double, step: Int = 0) -> Report {
         let tape = Tape(differentiating: discriminator.parameters)
         let (d, dRebuilt) = (
             discriminator(real.detached(), .observed, on: tape), discriminator(rebuilt.detached(), .observed, on: tape)
@@ -47,8 +48,12 @@ public struct Adversary {
             loss = loss + Float(settings.lecam) * lecam(real: d, rebuilt: dRebuilt)
             lecam.observe(real: d, rebuilt: dRebuilt)
         }
+        let reported = loss.scalar
+        if settings.r1 > 0, step.isMultiple(of: settings.r1Every) {
+            loss = loss + Float(settings.r1) * gradientPenalty(discriminator, real: real, on: tape)
+        }
         tape.backward(from: loss)
         optimizer.step(tape, rate: rate)
-        return Report(loss: loss.scalar, real: mean(d.detached()).scalar, rebuilt: mean(dRebuilt.detached()).scalar)
+        return Report(loss: reported, real: mean(d.detached()).scalar, rebuilt: mean(dRebuilt.detached()).scalar)
     }
 }

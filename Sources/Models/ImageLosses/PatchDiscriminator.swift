@@ -46,6 +46,23 @@ public struct PatchDiscriminator {
         return x
     }
 
+    /// The derivative of the logits [B, H', W', 1] on the batch's own moments when `images` move along `direction`, on `tape`, where
+    /// the parameters' gradients are wanted.
+    func tangent(_ images: Tensor, along direction: Tensor, on tape: Tape) -> Tensor {
+        var (x, u) = (images, direction)
+        for (number, block) in blocks.enumerated() {
+            let last = number == blocks.count - 1
+            u = block.convolution.tangent(u, on: tape)
+            // What the last convolution gives is of no matter to its derivative.
+            if last { break }
+            x = block.convolution(x, on: tape)
+            if let norm = block.norm { (x, u) = norm.withTangent(x, along: u, on: tape) }
+            u = leakyReLUTangent(x, along: u, slope: 0.2)
+            x = leakyReLU(x, slope: 0.2)
+        }
+        return u
+    }
+
     /// Side of the grid of logits that images of side `imageSize` get; 0: they are too small for this many layers.
     public static func logits(imageSize: Int, layers: Int) -> Int {
         let strides = Array(repeating: 2, count: layers) + [1, 1]

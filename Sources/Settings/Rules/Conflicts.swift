@@ -14,7 +14,7 @@ extension RunSettings {
         // What is taken as it is brings its own sizes and is not trained.
         let (isTrained, isPriorTrained) = (tokenizer.from == nil, prior.from == nil)
         return dataConflicts() + headConflicts()
-            + (isTrained ? scheduleConflicts("tokenizer", tokenizer.training) : [])
+            + (isTrained ? scheduleConflicts("tokenizer", tokenizer.training) + baseConflicts() : [])
             + (isPriorTrained ? scheduleConflicts("prior", prior.training) : [])
             + (isTrained ? tokenConflicts() + quantizerConflicts() + imageLossConflicts() : [])
             + positionConflicts() + samplingConflicts() + unconditionalConflicts() + scoreConflicts() + snapshotConflicts()
@@ -71,12 +71,16 @@ extension RunSettings {
             if tokenizer.decoderDim != nil || tokenizer.decoderHeads != nil {
                 networks.append(("tokenizer", "decoder_", decoder.dim, decoder.heads, tokenizer.ropeAxes))
             }
+            let prologue = tokenizer.prologueEncoderSize
+            if tokenizer.prologueEncoderDim != nil || tokenizer.prologueEncoderHeads != nil {
+                networks.append(("tokenizer", "prologue_encoder_", prologue.dim, prologue.heads, tokenizer.ropeAxes))
+            }
             networks.append(("tokenizer.joint_ar", "", joint.dim, joint.heads, joint.ropeAxes))
         }
         if prior.from == nil { networks.append(("prior", "", prior.dim, prior.heads, prior.ropeAxes)) }
         return networks.flatMap { path, prefix, dim, heads, axes -> [Conflict] in
             let (dimPath, headsPath, axesPath) = ("\(path).\(prefix)dim", "\(path).\(prefix)heads", "\(path).rope_axes")
-            // A decoder that is not given apart has the encoder's keys.
+            // What is not given apart has the encoder's keys.
             let paths = [dimPath, headsPath, axesPath] + (prefix.isEmpty ? [] : ["\(path).dim", "\(path).heads"])
             guard dim.isMultiple(of: heads) else {
                 let message = "\(dimPath) \(dim) must be a multiple of \(headsPath) \(heads)"
@@ -100,20 +104,26 @@ extension RunSettings {
         }
     }
 
-    private func scheduleConflicts(_ stage: String, _ training: TrainingSettings) -> [Conflict] {
+    /// The tokenizer under a `prologue-post` has its schedule, over steps of its own.
+    private func baseConflicts() -> [Conflict] {
+        guard tokenizer.variant.isFrozen, tokenizer.baseSteps != nil, let base = tokenizer.base else { return [] }
+        return scheduleConflicts("tokenizer", base.training, steps: "base_steps")
+    }
+
+    private func scheduleConflicts(_ stage: String, _ training: TrainingSettings, steps key: String = "steps") -> [Conflict] {
         let (path, optimizer, steps) = ("\(stage).optimizer", training.optimizer, training.steps)
         var found: [Conflict] = []
         if optimizer.warmup >= steps {
             found.append(
                 Conflict(
-                    paths: ["\(path).warmup", "\(stage).steps"],
-                    message: "\(path).warmup \(optimizer.warmup) must be less than \(stage).steps \(steps)"))
+                    paths: ["\(path).warmup", "\(stage).\(key)"],
+                    message: "\(path).warmup \(optimizer.warmup) must be less than \(stage).\(key) \(steps)"))
         } else if optimizer.firstDecayStep < optimizer.warmup || optimizer.firstDecayStep > steps {
             found.append(
                 Conflict(
-                    paths: ["\(path).decay_start", "\(path).warmup", "\(stage).steps"],
+                    paths: ["\(path).decay_start", "\(path).warmup", "\(stage).\(key)"],
                     message: "\(path).decay_start \(optimizer.firstDecayStep) must lie between \(path).warmup "
-                        + "\(optimizer.warmup) and \(stage).steps \(steps)"))
+                        + "\(optimizer.warmup) and \(stage).\(key) \(steps)"))
         }
         if optimizer.endLr > optimizer.lr {
             found.append(
