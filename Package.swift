@@ -59,6 +59,8 @@ let package = Package(
                 "Archives", "CHDF5", "Files", .product(name: "GRDB", package: "GRDB.swift"),
             ]),
         .target(name: "Sweep", dependencies: ["Files", "Metrics", "Settings", .product(name: "Yams", package: "Yams")]),
+        // Workers on machines that a scheduler shares out.
+        .target(name: "Cluster", dependencies: ["Files", "Settings", "Sweep"]),
 
         .target(
             name: "Verification", dependencies: ["TensorCore", "Accelerators", "PJRT", "NN", "Models", "Settings", "Files", "Evaluation"]),
@@ -85,7 +87,7 @@ let package = Package(
             name: "prologue",
             dependencies: [
                 "Files", "Metrics", "TensorCore", "Accelerators", "NN", "Models", "Evaluation", "RunStore", "Settings", "Sweep",
-                "Experiment",
+                "Cluster", "Experiment",
                 "Report", "Serve", "Verification",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -103,6 +105,7 @@ let package = Package(
         .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "Files", "TestSupport"]),
         .testTarget(name: "RunStoreTests", dependencies: ["RunStore", "Files", "TestSupport"]),
         .testTarget(name: "SweepTests", dependencies: ["Sweep", "Settings", "TestSupport"]),
+        .testTarget(name: "ClusterTests", dependencies: ["Cluster", "Settings", "Sweep", "Files", "TestSupport"]),
         .testTarget(
             name: "ReportTests", dependencies: ["Report", "Experiment", "Evaluation", "Files", "Metrics", "RunStore", "TestSupport"]),
         .testTarget(

@@ -18,7 +18,7 @@ public struct Field<Root: SettingsSection>: Sendable {
     ///   - isLater: the key came after there were results, and its default means what was done before; at its default it
     ///     enters no hash, so that what was made without it keeps its name.
     ///   - isRead: whether anything reads it under these settings.
-    static func value<Value: SettingValue>(
+    package static func value<Value: SettingValue>(
         _ key: String, _ path: any WritableKeyPath<Root, Value> & Sendable, _ help: String,
         _ bounds: Bounds? = nil, count: Int? = nil, unit: String? = nil, affectsResults: Bool = true,
         isLater: Bool = false, when isRead: @escaping @Sendable (Root) -> Bool = { _ in true }

@@ -72,7 +72,7 @@ extension SettingsSection {
     }
 
     /// The schema whose defaults are the values of `defaults`.
-    static func schema(defaults: Self, isNullable: Bool = false) -> SchemaSection {
+    package static func schema(defaults: Self, isNullable: Bool = false) -> SchemaSection {
         SchemaSection(help: help, isNullable: isNullable, members: fields.map { ($0.key, $0.describe(defaults)) })
     }
 }
