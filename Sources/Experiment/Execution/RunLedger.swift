@@ -77,11 +77,24 @@ final class RunLedger {
                 outcome.failed.append((records[run].id, error))
             } else {
                 let open = graph.runs[run].first { !graph.isSettled($0) }
+                if let (role, owner) = otherWork(on: run, graph) {
+                    write(status(.running, of: run, graph, message: role, owner: owner), run)
+                    continue
+                }
                 write(status(.interrupted, of: run, graph, message: open.map { graph.nodes[$0].stage.role } ?? ""), run)
             }
             listPictures(run)
             refreshIndex(run)
         }
+    }
+
+    /// Who else works on the run, and at what.
+    private func otherWork(on run: Int, _ graph: StageGraph) -> (role: String, owner: StageOwner)? {
+        for node in graph.runs[run] where !graph.isSettled(node) {
+            let stage = graph.nodes[node].stage
+            if let owner = context.store.stage(stage.identity).owner { return (stage.role, owner) }
+        }
+        return nil
     }
 
     /// Notes the pictures that there are by now with the run.

@@ -66,9 +66,12 @@ struct StageGraph {
     mutating func next(where isAllowed: (Int) -> Bool) -> Int? {
         while firstOpen < nodes.count, isSettled(firstOpen) { firstOpen += 1 }
         return nodes.indices[firstOpen...].first { node in
-            nodes[node].state == .waiting && nodes[node].inputs.allSatisfy(isDone) && isAllowed(node)
+            isReady(node) && isAllowed(node)
         }
     }
+
+    /// Whether all that it needs is done, and it is not.
+    func isReady(_ node: Int) -> Bool { nodes[node].state == .waiting && nodes[node].inputs.allSatisfy(isDone) }
 
     mutating func begin(_ node: Int) { set(node, .working) }
 

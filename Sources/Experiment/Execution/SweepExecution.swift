@@ -11,6 +11,8 @@ struct SweepExecution {
     /// The resolved settings of each run.
     private let configs: [JSONValue]
     private let failsFast: Bool
+    /// Where other processes work on the sweep too; nil: this one sees to its end.
+    private let joining: Joining?
 
     private var watch = ClaimWatch()
     /// Stages that another process has claimed, with when to look again.
@@ -19,6 +21,10 @@ struct SweepExecution {
     /// Nothing more is begun: someone asked to stop, or a stage failed where that ends all.
     private var isStopping = false
     private var isInterrupted = false
+    /// When something was last under way here.
+    private var lastBusy = ContinuousClock.now
+    /// What is left was left to others.
+    private(set) var hasLeft = false
 
     /// Between two looks at a stage that another process works on, and at requests to stop.
     private static let pause = 0.2
@@ -27,10 +33,10 @@ struct SweepExecution {
 
     init(
         _ graph: StageGraph, _ ledger: RunLedger, _ pool: any WorkerPool, _ context: ExperimentContext, configs: [JSONValue],
-        failsFast: Bool
+        failsFast: Bool, joining: Joining? = nil
     ) {
         (self.graph, self.ledger, self.pool, self.context) = (graph, ledger, pool, context)
-        (self.configs, self.failsFast) = (configs, failsFast)
+        (self.configs, self.failsFast, self.joining) = (configs, failsFast, joining)
     }
 
     /// Runs until every stage is settled. Throws `Interrupted` when asked to stop.
@@ -46,6 +52,10 @@ struct SweepExecution {
                     try take(outcome, of: node)
                 }
                 if Interruption.isRequested { stop() }
+                if mayLeave() {
+                    hasLeft = true
+                    break
+                }
             }
             ledger.leave(graph)
         } catch {
@@ -54,7 +64,25 @@ struct SweepExecution {
             while !pool.isIdle { _ = try pool.ended(within: Self.pause) }
             throw error
         }
-        if graph.openCount > 0, isInterrupted || Interruption.isRequested { throw Interrupted() }
+        if graph.openCount > 0, !hasLeft, isInterrupted || Interruption.isRequested { throw Interrupted() }
+    }
+
+    /// What another process has found wrong with the stage since the sweep was submitted; it would go wrong here as well.
+    private func earlierFailure(of node: Int) -> String? {
+        guard let joining, let status = context.store.stage(graph.nodes[node].stage.identity).status else { return nil }
+        return status.state == .failed && status.updated >= joining.failuresSince ? status.message : nil
+    }
+
+    /// Whether nothing could be begun here for long enough, and those who work on the rest are as many as there is work for.
+    private mutating func mayLeave() -> Bool {
+        guard let joining else { return false }
+        if !pool.isIdle { lastBusy = .now }
+        guard (ContinuousClock.now - lastBusy) / .seconds(1) >= joining.idleLimit else { return false }
+        let open = graph.nodes.indices.filter { !graph.isSettled($0) }
+        let (taken, later) = (open.filter { heldUntil[$0] != nil }, open.filter { heldUntil[$0] == nil })
+        // A stage can be begun now, or something was put back.
+        guard !taken.isEmpty, later.allSatisfy({ !graph.isReady($0) }) else { return false }
+        return Set(later.map { graph.nodes[$0].run }).count <= taken.count
     }
 
     /// Stages that are done, and all of them.
@@ -74,6 +102,10 @@ struct SweepExecution {
                     try finish(node, isReused: true, seconds: record.wallSeconds)
                     continue
                 }
+                if let error = earlierFailure(of: node) {
+                    try fail(node, error)
+                    continue
+                }
                 if let reason = try context.store.stage(identity).damage(), toldOf.insert(node).inserted {
                     context.progress.note("\(stage.role): \(reason); it is made again")
                 }
@@ -87,6 +119,7 @@ struct SweepExecution {
                 continue
             }
             graph.begin(node)
+            heldUntil[node] = nil
             ledger.update(run, graph, at: stage.role)
             ledger.refreshIndex(run)
             try pool.begin(StageJob(stage: stage, config: configs[run], takesOver: claim == .abandoned))
@@ -122,6 +155,7 @@ struct SweepExecution {
     }
 
     private mutating func finish(_ node: Int, isReused: Bool, seconds: Double) throws {
+        (heldUntil[node], lastBusy) = (nil, .now)
         let (stage, run) = (graph.nodes[node].stage, graph.nodes[node].run)
         let time = seconds.formatted(.number.precision(.fractionLength(1)))
         context.progress.note("\(stage.role): " + (isReused ? "reused \(stage.id)" : "done in \(time) s, \(stage.id)"))

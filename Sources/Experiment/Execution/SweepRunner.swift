@@ -36,6 +36,8 @@ public struct SweepRunner {
         public var stages = 0
         /// From beginning to end.
         public var seconds = 0.0
+        /// What is left was left to other processes.
+        public var hasLeft = false
     }
 
     /// Runs every cell in this process. A failed stage leaves alone all that does not need it.
@@ -59,11 +61,16 @@ public struct SweepRunner {
         try run(pool as any WorkerPool, upTo: lastRole, failsFast: failsFast, announce)
     }
 
+    /// Takes part in what others have planned and work on too, until nothing is left that this process could do.
+    public func join(_ pool: ProcessPool, _ terms: Joining) throws -> Outcome {
+        try run(pool as any WorkerPool, upTo: nil, failsFast: false, joining: terms) { _ in }
+    }
+
     /// Work that takes a second at the most is not worth measuring the machine for.
     private static let worthMeasuring = 1e12
 
     private func run(
-        _ pool: any WorkerPool, upTo lastRole: String?, failsFast: Bool, _ announce: (SweepPlan) -> Void
+        _ pool: any WorkerPool, upTo lastRole: String?, failsFast: Bool, joining: Joining? = nil, _ announce: (SweepPlan) -> Void
     ) throws -> Outcome {
         try context.store.requireWritable()
         for note in sweep.notes { context.progress.note("note: \(note)") }
@@ -75,24 +82,44 @@ public struct SweepRunner {
         let records = try plans.map { try record(of: $0.cell, $0.plan) }
         let archived = try archivedRuns(plans, asked)
         let ledger = RunLedger(plans, records, archived: archived, context)
-        // Read by `sweep status` alone, so a failure to write it stops nothing.
-        var estimator = estimator(for: plans, leastFlops: Self.worthMeasuring) {
-            MachineRate(of: context.machine, in: context.store) { self.context.progress.note("note: \($0)") }
-        }
-        announce(try plan(plans, upTo: lastRole, estimator: &estimator))
-        do { try outlook(plans, estimator: &estimator).write(sweep.name, in: context.store) } catch {
-            context.log.warning("no outlook: \(error)")
-        }
+        // Whoever has sent for this process has planned.
+        if joining == nil { try prepare(plans, upTo: lastRole, announce) }
         var execution = SweepExecution(
             StageGraph(asked, archived: archived, done: spared), ledger, pool, context, configs: plans.map(\.cell.settings.json),
-            failsFast: failsFast)
+            failsFast: failsFast, joining: joining)
         defer { pool.close() }
         let start = ContinuousClock.now
         try execution.run()
         var outcome = ledger.outcome
         (outcome.stagesDone, outcome.stages) = execution.counts
+        outcome.hasLeft = execution.hasLeft
         outcome.seconds = (ContinuousClock.now - start) / .seconds(1)
         return outcome
+    }
+
+    /// Says what is about to be done, and leaves it for `sweep status` to read.
+    private func prepare(
+        _ plans: [(cell: Cell, plan: RunPlan)], upTo lastRole: String?, _ announce: (SweepPlan) -> Void
+    ) throws {
+        var estimator = estimator(for: plans, leastFlops: Self.worthMeasuring) {
+            MachineRate(of: context.machine, in: context.store) { context.progress.note("note: \($0)") }
+        }
+        announce(try plan(plans, upTo: lastRole, estimator: &estimator))
+        // Read by `sweep status` alone, so a failure to write it stops nothing.
+        do { try outlook(plans, estimator: &estimator).write(sweep.name, in: context.store) } catch {
+            context.log.warning("no outlook: \(error)")
+        }
+    }
+
+    /// What `run` would do, for others to do it: says so, and leaves it for `sweep status` to read.
+    public func prepare() throws -> SweepPlan {
+        try context.store.requireWritable()
+        for note in sweep.notes { context.progress.note("note: \(note)") }
+        var made: SweepPlan?
+        let plans = try plans()
+        try prepare(plans, upTo: nil) { made = $0 }
+        guard let made else { preconditionFailure("a plan is announced before the outlook is written") }
+        return made
     }
 
     /// Says before anything is begun that memory will not do, instead of failing in the middle.

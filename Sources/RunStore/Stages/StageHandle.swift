@@ -61,9 +61,11 @@ public struct StageHandle: Sendable {
     }
 
     /// Notes that the work on the stage failed, for a worker that cannot do so itself any more.
-    public func fail(because reason: String) throws {
-        var status = status ?? Status(.failed)
-        status.state = .failed
+    public func fail(because reason: String) throws { try note(.failed, because: reason) }
+
+    private func note(_ state: Status.State, because reason: String) throws {
+        var status = status ?? Status(state)
+        status.state = state
         status.message = reason
         status.updated = Date()
         try RecordFile.write(status, to: url(Self.statusFile))
@@ -71,7 +73,7 @@ public struct StageHandle: Sendable {
 
     /// Makes the stage incomplete, so that it is worked on again: for a stage one of whose files turned out damaged.
     public func invalidate(because reason: String) throws {
-        try fail(because: reason)
+        try note(.interrupted, because: reason)
         guard unlink(url(Self.recordFile).path) == 0 || errno == ENOENT else {
             throw InputError(file: url(Self.recordFile).path, cannot: "remove")
         }
