@@ -13,12 +13,13 @@ torch_for_processors='torch==2.13.0+cpu'
 
 usage() {
   cat <<TEXT
-usage: scripts/setup.sh [--python] [--browser]
+usage: scripts/setup.sh [--python] [--browser] [--cluster]
 
 Installs with apt-get what is missing of: ${libraries[*]} ${tools[*]}
 and, if the distribution has it, $dataset. Checks that Swift $oldest_swift or later is there.
 
   --browser  also installs Debian's chromium with its driver, and what drives it into .venv
+  --cluster  also installs Debian's Slurm with munge where this is root, and says so where it is not
   --python   also makes .venv with Tests/reference/requirements.txt, which the tests and the benchmark compare with
 TEXT
 }
@@ -126,6 +127,12 @@ with_browser=no
 for argument in "$@"; do
   case $argument in
     --python) with_python=yes ;;
+    --cluster)
+      with_python=yes
+      if [ "$(id -u)" -eq 0 ]; then libraries+=(slurm-wlm munge)
+      else note "not root: Slurm is not installed, and make test-cluster is skipped"
+      fi
+      ;;
     --browser) with_python=yes; with_browser=yes; libraries+=(chromium chromium-driver) ;;
     -h | --help) usage; exit 0 ;;
     *) usage >&2; fail "unknown argument '$argument'" ;;

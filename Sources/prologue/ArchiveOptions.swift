@@ -29,6 +29,9 @@ struct ArchiveOptions: ParsableArguments {
         try attached(to: url(beside: sweep) == nil ? options.existing() : Store(directory: options.directory), beside: sweep)
     }
 
+    /// The path of the archive that is read; nil where there is none.
+    func path(beside sweep: String) throws -> String? { try url(beside: sweep)?.path }
+
     private func url(beside sweep: String?) throws -> URL? {
         if archive == "none" { return nil }
         if let archive { return URL(fileURLWithPath: archive) }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Cluster
 import Experiment
 
 /// Options of the commands that make stages: how many workers and threads.
@@ -27,7 +28,27 @@ struct WorkforceOptions: ParsableArguments {
         }
         guard choice.workers > 1 else { return try runner.run(upTo: stage, failsFast: failFast, announcing: announce) }
         context.progress.note("\(choice.workers) workers with \(choice.threads) threads each")
-        let pool = ProcessPool(choice, arguments: ["worker", "--store", context.store.directory.path, "--device", device.name], context)
-        return try runner.run(pool, upTo: stage, failsFast: failFast, announcing: announce)
+        return try runner.run(pool(context), upTo: stage, failsFast: failFast, announcing: announce)
+    }
+
+    /// Worker processes on the store.
+    func pool(_ context: ExperimentContext) -> ProcessPool {
+        ProcessPool(choice, arguments: ["worker", "--store", context.store.directory.path, "--device", device.name], context)
+    }
+
+    /// A profile with what the command line says instead.
+    func over(_ profile: Profile) -> Profile {
+        var profile = profile
+        profile.workers = workers ?? profile.workers
+        profile.threads = threads ?? profile.threads
+        if device.name != "cpu" { profile.device = device.name }
+        return profile
+    }
+
+    /// These options with what a profile says.
+    func filled(from profile: Profile) -> WorkforceOptions {
+        var options = self
+        (options.workers, options.threads, options.device.name) = (profile.workers, profile.threads, profile.device)
+        return options
     }
 }

@@ -17,6 +17,8 @@ extension SweepCommand {
                   prologue sweep status sweep.yaml
                   prologue sweep status sweep.yaml --watch
                   prologue sweep status sweep.yaml --json
+
+                Workers that Slurm has are listed below the table, with why it holds them.
                 """)
 
         @OptionGroup var sweep: FileOptions
@@ -33,62 +35,75 @@ extension SweepCommand {
         func run() throws {
             let file = try sweep.load()
             let store = try archive.attached(to: Store(directory: store.directory), beside: sweep.file)
-            guard watch else { return show(try SweepStatus(of: file, in: store)) }
+            func look() throws -> (SweepStatus, SweepWorkers) {
+                (try SweepStatus(of: file, in: store), SweepWorkers(of: file.name, in: store))
+            }
+            guard watch else {
+                let (status, workers) = try look()
+                return show(status, workers)
+            }
             var redraw = Redraw()
             while true {
-                let status = try SweepStatus(of: file, in: store)
+                let (status, workers) = try look()
                 if output.format == .json {
-                    print(Self.json(status).canonical)
+                    print(Self.json(status, workers).canonical)
                 } else if output.format == nil, Terminal.canRedraw {
-                    redraw.show(text(status))
+                    redraw.show(text(status, workers))
                 } else {
-                    show(status)
+                    show(status, workers)
                 }
-                if !status.isUnderWay || StandardOutput.isBroken { return }
+                if !(status.isUnderWay || workers.isUnderWay) || StandardOutput.isBroken { return }
                 Thread.sleep(forTimeInterval: every)
             }
         }
 
-        private func show(_ status: SweepStatus) {
+        private func show(_ status: SweepStatus, _ workers: SweepWorkers) {
             output.format == nil
-                ? print(text(status), terminator: "") : output.show(Self.table(status), json: Self.json(status))
+                ? print(text(status, workers), terminator: "")
+                : output.show(Self.table(status, workers), json: Self.json(status, workers))
         }
 
-        private func text(_ status: SweepStatus) -> String {
-            store.quiet ? Self.sentence(status.overall) + "\n" : Self.table(status).forTerminal
+        private func text(_ status: SweepStatus, _ workers: SweepWorkers) -> String {
+            store.quiet ? Self.sentence(status.overall) + "\n" : Self.table(status, workers).forTerminal
         }
 
-        private static func table(_ status: SweepStatus) -> Table {
-            var table = Table(columns: [
-                .text("cell"), .state("state"), .text("stages", alignment: .right), .text("at"),
-                .text("step", alignment: .right), .number("rate", unit: "1/s", decimals: 1),
-                .text("time left", alignment: .right), .text("values"),
-            ])
+        /// Who works on a stage is said where that is not this machine alone.
+        static func table(_ status: SweepStatus, _ workers: SweepWorkers) -> Table {
+            let here = Machine.current().host
+            let isElsewhere = status.cells.contains { $0.work.contains { $0.owner.map { $0.host != here } ?? false } }
+            let worker: [Table.Column] = isElsewhere ? [.text("worker")] : []
+            var table = Table(
+                columns: [
+                    .text("cell"), .state("state"), .text("stages", alignment: .right), .text("at"),
+                    .text("step", alignment: .right), .number("rate", unit: "1/s", decimals: 1),
+                    .text("time left", alignment: .right),
+                ] + worker + [.text("values")])
             for cell in status.cells {
                 let stages = cell.stages.map { "\(cell.stagesDone ?? 0)/\($0)" }
                 if cell.work.isEmpty {
-                    table.add([
-                        .text(cell.shortName), .text(cell.state.rawValue), text(stages), .missing, .missing, .missing, .missing,
-                        .text(words(of: cell)),
-                    ])
+                    table.add(
+                        [
+                            .text(cell.shortName), .text(cell.state.rawValue), text(stages), .missing, .missing, .missing, .missing,
+                        ] + worker.map { _ in .missing } + [.text(words(of: cell))])
                 }
                 for (line, work) in cell.work.enumerated() {
                     // The loss and a few of its parts; all of them with --json.
                     let names = work.values.keys.sorted { ($0 == "loss" ? 0 : 1, $0) < ($1 == "loss" ? 0 : 1, $1) }
                     let values = names.prefix(4)
                         .map { "\($0) \(String(format: "%.4g", work.values[$0] ?? .nan))" }.joined(separator: ", ")
-                    table.add([
-                        .text(line == 0 ? cell.shortName : ""), .text(line == 0 ? cell.state.rawValue : ""),
-                        text(line == 0 ? stages : nil), .text(work.role),
-                        .text(work.steps.map { "\(work.step)/\($0)" } ?? "\(work.step)"), .number(work.rate),
-                        text(work.secondsLeft.map(Units.time)), .text(values.isEmpty ? words(of: cell) : values),
-                    ])
+                    table.add(
+                        [
+                            .text(line == 0 ? cell.shortName : ""), .text(line == 0 ? cell.state.rawValue : ""),
+                            text(line == 0 ? stages : nil), .text(work.role),
+                            .text(work.steps.map { "\(work.step)/\($0)" } ?? "\(work.step)"), .number(work.rate),
+                            text(work.secondsLeft.map(Units.time)),
+                        ] + worker.map { _ in text(work.owner?.description) } + [.text(values.isEmpty ? words(of: cell) : values)])
                 }
             }
             let counts = RunStore.Status.State.allCases.compactMap { state in
                 status.counts[state].map { "\($0) \(state.rawValue)" }
             }
-            for note in status.notes { table.add(footnote: note) }
+            for note in status.notes + workers.notes + workers.lines { table.add(footnote: note) }
             table.add(footnote: counts.joined(separator: ", "))
             table.add(footnote: sentence(status.overall))
             if let note = status.note { table.add(footnote: note) }
@@ -96,7 +111,7 @@ extension SweepCommand {
         }
 
         /// The sweep as a whole in a line.
-        private static func sentence(_ overall: SweepProgress) -> String {
+        static func sentence(_ overall: SweepProgress) -> String {
             var parts = ["\(overall.done) of \(overall.stages) stages done"]
             if overall.unknownRuns > 0 { parts.append("\(overall.unknownRuns) runs not begun, with stages of their own") }
             if let elapsed = overall.elapsed { parts.append("\(Units.time(elapsed)) elapsed") }
@@ -115,10 +130,10 @@ extension SweepCommand {
 
         private static func text(_ text: String?) -> Table.Cell { text.map(Table.Cell.text) ?? .missing }
 
-        private static func json(_ status: SweepStatus) -> JSONValue {
+        private static func json(_ status: SweepStatus, _ workers: SweepWorkers) -> JSONValue {
             [
                 "sweep": .string(status.sweep), "archive": status.note.map(JSONValue.string) ?? .null,
-                "notes": .array(status.notes.map { .string($0) }),
+                "notes": .array((status.notes + workers.notes).map { .string($0) }), "workers": workers.json,
                 "cells": .array(
                     status.cells.map { cell in
                         var members: [String: JSONValue] = [
