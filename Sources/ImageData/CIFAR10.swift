@@ -15,7 +15,7 @@ public enum CIFAR10 {
     /// - Parameter folder: holds data_batch_1.bin to data_batch_5.bin, test_batch.bin and batches.meta.txt.
     /// - Throws: `InputError` naming the file, the byte offset (or the line of batches.meta.txt) and what was expected there.
     public static func load(from folder: URL, imageSize: Int = 32) throws -> LabelledData {
-        let names = try classNames(in: folder.appendingPathComponent("batches.meta.txt"))
+        let names = try classNames(in: folder)
         let train = try half("train", (1...5).map { folder.appendingPathComponent("data_batch_\($0).bin") }, names)
         let test = try half("test", [folder.appendingPathComponent("test_batch.bin")], names)
         return LabelledData(train: try train.padded(to: imageSize), test: try test.padded(to: imageSize))
@@ -61,8 +61,9 @@ public enum CIFAR10 {
             classNames: classNames)
     }
 
-    /// One name a line; empty lines at the end are ignored.
-    private static func classNames(in file: URL) throws -> [String] {
+    /// The names of the classes in the folder's batches.meta.txt, one a line; empty lines at the end are ignored.
+    public static func classNames(in folder: URL) throws -> [String] {
+        let file = folder.appendingPathComponent("batches.meta.txt")
         var names = String(decoding: try read(file), as: UTF8.self).split(
             omittingEmptySubsequences: false, whereSeparator: \.isNewline
         ).map { $0.trimmingCharacters(in: .whitespaces) }

@@ -11,26 +11,8 @@ let program: URL = {
         ? beside : packageRoot.appendingPathComponent(".build/release/prologue")
 }()
 
-/// A sweep of two arms that runs in seconds and needs no files.
-let tinySweep = """
-    name: tiny
-    data: {set: shapes, image_size: 16, train_count: 320, test_count: 160}
-    features: {width: 8, dim: 16, steps: 30, batch: 16}
-    tokenizer:
-      {patch: 4, dim: 32, layers: 1, heads: 1, codebook: 32, prologue_tokens: 2, prologue_codebook: 8,
-       joint_ar: {dim: 32, layers: 1, heads: 1}, steps: 30, batch: 16, checkpoint_every: 10, log_every: 1,
-       optimizer: {warmup: 5}}
-    prior:
-      {dim: 32, layers: 1, heads: 1, steps: 30, batch: 16, checkpoint_every: 10, log_every: 1, optimizer: {warmup: 5}}
-    sampling: {count: 40, settings: {nocfg: {}, cfg: {guidance: {scale: 1.5}}}}
-    probe: {train_count: 160, l2_grid: [0.001, 0.1]}
-    resample: {rows: 2, columns: 2}
-    arms:
-      baseline: {tokenizer.variant: baseline-2d}
-      prologue: {tokenizer.variant: prologue}
-    compare: {baseline: {arm: baseline}, metric: rfid}
-
-    """
+/// A sweep of two arms that runs in seconds and needs no data.
+let tinySweep = (try? String(contentsOf: packageRoot.appendingPathComponent("Tests/Fixtures/tiny.yaml"), encoding: .utf8)) ?? ""
 
 /// A sweep of one run that ends in no time, and needs no files.
 func tinyRun(images: Int, steps: Int, samples: Int, _ more: String) -> String {
@@ -82,9 +64,9 @@ final class Workplace: Sendable {
         return try JSONValue(parsing: Data(ended.output.utf8))
     }
 
-    /// Runs Python code with h5py and sqlite3 at hand; the store's path is `sys.argv[1]`.
-    func python(_ code: String) throws -> String {
-        try TestSupport.python(code, store.path, in: folder)
+    /// Runs Python code with h5py and sqlite3 at hand; the store's path is `sys.argv[1]`, and what follows comes after it.
+    func python(_ code: String, _ arguments: String...) throws -> String {
+        try TestSupport.python(code, arguments: [store.path] + arguments, in: folder)
     }
 
     /// The folders of the stages of a kind.

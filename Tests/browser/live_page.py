@@ -15,24 +15,10 @@ import tempfile
 import time
 from pathlib import Path
 
-SWEEP = """\
-name: browser
-question: Does the page follow?
-data: {set: shapes, image_size: 16, train_count: 320, test_count: 160}
-features: {width: 8, dim: 16, steps: 30, batch: 16}
-tokenizer:
-  {patch: 4, dim: 32, layers: 1, heads: 1, codebook: 32, prologue_tokens: 2, prologue_codebook: 8,
-   joint_ar: {dim: 32, layers: 1, heads: 1}, steps: 30, batch: 16, log_every: 1, optimizer: {warmup: 5}}
-prior: {dim: 32, layers: 1, heads: 1, steps: 30, batch: 16, log_every: 1, optimizer: {warmup: 5}}
-sampling: {count: 40, settings: {nocfg: {}, cfg: {guidance: {scale: 1.5}}}}
-probe: {train_count: 160, l2_grid: [0.001, 0.1]}
-resample: {rows: 2, columns: 2}
-arms:
-  baseline: {tokenizer.variant: baseline-2d}
-  prologue: {tokenizer.variant: prologue}
-compare: {baseline: {arm: baseline}, metric: rfid}
-seeds: [0]
-"""
+# The sweep that the tests of the command line train, with snapshots and a second axis.
+TINY = (Path(__file__).parents[1] / "Fixtures" / "tiny.yaml").read_text()
+SWEEP = TINY.replace("name: tiny", "name: browser").replace("prior:\n  {", "prior:\n  {snapshots: [10, 20], ")
+SWEEP += "axes: {tokenizer.codebook: [16, 32]}\n"
 
 
 def skip(reason):
@@ -149,14 +135,36 @@ def main():
         wait.until(lambda d: "stage=prior" in d.current_url)
         check("another stage's curves are chosen", "prior: loss" in find("#curves").text)
 
-        slider = driver.find_elements(By.CSS_SELECTOR, "input[type=range]")
-        check("there is a slider over pictures", slider)
-        if slider:
-            image = find("img[data-places]")
-            before = image.get_attribute("src")
-            slider[0].send_keys(Keys.ARROW_RIGHT)
-            check("the slider moves all pictures", image.get_attribute("src") != before and find("#class-shown").text != "class 0")
-            wait.until(lambda d: d.execute_script("return arguments[0].complete && arguments[0].naturalWidth > 0", image))
+        def slides(name):
+            """Whether the slider moves every picture of its columns, and all of them load."""
+            images = driver.find_elements(By.CSS_SELECTOR, f"#{name} img")
+            sources = lambda: [i.get_attribute("src") for i in images]
+            slider, before, shown = find(f"input[data-moves={name}]"), sources(), find(f"#{name}-shown").text
+            slider.send_keys(Keys.HOME if slider.get_attribute("value") != "0" else Keys.END)
+            loaded = "return arguments[0].every((i) => i.complete && i.naturalWidth > 0)"
+            wait.until(lambda d: d.execute_script(loaded, images))
+            return images and all(a != b for a, b in zip(before, sources())) and find(f"#{name}-shown").text != shown
+
+        check("a slider moves all samples to another class", slides("by-class"))
+        # One picture: what made it, and its bits.
+        find("#by-class a").send_keys(Keys.ENTER)
+        wait.until(lambda d: "/samples/" in d.current_url)
+        wait.until(lambda d: len(d.find_elements(By.CSS_SELECTOR, "#costs svg.plot")) > 0)
+        sample_page, facts = driver.current_url, find(".closer dl").text
+        check("a sample tells what made it", all(word in facts for word in ["Run", "class 9", "tokenizer-", "Tokens"]), facts)
+        driver.get(sweep_page)
+        next(b for b in driver.find_elements(By.TAG_NAME, "button") if b.text == "Draw from every arm").click()
+        wait.until(lambda d: d.find_elements(By.ID, "by-step"))
+        steps_page = driver.current_url
+        check("a slider moves all arms over snapshots", slides("by-step"), find("#by-step-shown").text)
+        find("#by-step a").click()
+        wait.until(lambda d: d.find_elements(By.CSS_SELECTOR, ".closer"))
+        check("a picture of a snapshot has tokens", find("dd.tokens").text and "after 10 steps" in find("h2").text, find("h2").text)
+        driver.get(sweep_page)
+        check("arms are lines across settings", len(driver.find_elements(By.CSS_SELECTOR, "#axes polyline.line")) == 4)
+        Select(find("select[name=score]")).select_by_index(1)
+        wait.until(lambda d: "score=" in d.current_url)
+        check("settings have a share of another score's variance", "rest" in find("#axes table").text, find("#axes").text)
 
         # Notes, of a run that the history finds.
         driver.get(root + "history")
@@ -192,8 +200,11 @@ def main():
         driver.get(root + "draw")
         runs = Select(find("select[name=run]"))
         chosen = next((o.text for o in runs.options if "prologue" in o.text and "post" not in o.text), runs.options[0].text)
-        runs.select_by_visible_text(chosen)
-        find("form[action='/draw'] button").click()
+        if runs.first_selected_option.text != chosen:
+            runs.select_by_visible_text(chosen)
+            wait.until(lambda d: "run=" in d.current_url)
+        Select(find("select[name=class]")).select_by_visible_text("3: star")
+        find("form[method=post] button").click()
         wait.until(lambda d: "job=" in d.current_url)
         wait.until(lambda d: d.find_elements(By.CSS_SELECTOR, ".drawn img"))
         check("ten pictures are drawn", len(driver.find_elements(By.CSS_SELECTOR, ".drawn img")) == 10)
@@ -202,8 +213,10 @@ def main():
         tokens = find("dd.tokens").text.split()
         kept = int(find("input[name=keep]").get_attribute("value"))
         next(b for b in driver.find_elements(By.TAG_NAME, "button") if b.text.startswith("Keep the")).click()
-        wait.until(lambda d: "job=2" in d.current_url and d.find_elements(By.CSS_SELECTOR, ".drawn img"))
-        driver.get(driver.current_url + "&picture=3")
+        wait.until(lambda d: "job=" in d.current_url and d.find_elements(By.CSS_SELECTOR, ".drawn img"))
+        drawn_page = driver.current_url
+        driver.find_elements(By.CSS_SELECTOR, ".drawn a")[3].click()
+        wait.until(lambda d: d.find_elements(By.CSS_SELECTOR, ".closer"))
         check("the prologue is kept", find("dd.tokens").text.split()[:kept] == tokens[:kept] and kept > 0)
         check("the rest is drawn anew", find("dd.tokens").text.split() != tokens)
 
@@ -217,7 +230,7 @@ def main():
             before = points()
             wait.until(lambda d: find("#connection").text == "live")
             longer = folder / "longer.yaml"
-            longer.write_text(SWEEP.replace("steps: 30, batch: 16, log_every", "steps: 3000, batch: 16, log_every"))
+            longer.write_text(SWEEP.replace("steps: 30, batch: 16, checkpoint_every: 10", "steps: 3000, batch: 16, checkpoint_every: 1000"))
             training = subprocess.Popen([program, "sweep", "run", str(longer), "--store", str(store), "--quiet"])
             started.append(training)
             wait = WebDriverWait(driver, 240)
@@ -228,7 +241,7 @@ def main():
             training.wait(timeout=120)
 
         # Every page in every size and both schemes: no errors, nothing unreachable.
-        pages = {"sweeps": root, "sweep": sweep_page, "run": run_page, "history": root + "history", "draw": root + "draw?job=1"}
+        pages = {"sweeps": root, "sweep": sweep_page, "run": run_page, "history": root + "history", "sample": sample_page, "steps": steps_page, "draw": drawn_page}
         for dark in [False, True]:
             for width in [400, 1280, 2500]:
                 view = browser(width, 1400, dark)

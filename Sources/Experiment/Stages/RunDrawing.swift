@@ -7,31 +7,60 @@ import RunStore
 import Settings
 import TensorCore
 
-/// The models of a finished run, loaded to draw single pictures for somebody who looks at them. Nothing is kept in the store.
+/// The models of a run, loaded to draw single pictures for somebody who looks at them. Nothing is kept in the store.
 public final class RunDrawing {
     public let run: String
     public let classNames: [String]
-    /// Tokens before the image, and how many codes each may be; 0 without a prologue.
-    public let prologueTokens, prologueCodes: Int
     /// Tokens of a sequence with the one between prologue and image.
     public let length: Int
-    private let drawing: SampleDrawing
+    private let tokenizer: Tokenizer
+    private let layout: SequenceLayout
     private let image: (height: Int, width: Int, channels: Int)
+    private let prior: PriorStage
+    private let context: ExperimentContext
+    /// The prior that was asked for last, as it was after so many steps; nil: at its end.
+    private var loaded: (step: Int?, ar: ARModel)?
 
     /// Pictures that are drawn at once at most.
     public static let most = 64
 
-    /// - Throws: `InputError` where the run has no finished prior.
+    /// - Throws: `InputError` where the run has no finished tokenizer.
     public init(_ id: String, _ context: ExperimentContext) throws {
         let plan = try context.plan(of: context.store.run(id))
-        for input in [plan.prior.identity, plan.prior.tokenizer.identity] where try !context.store.stage(input).isComplete {
-            throw InputError("\(id) has no finished prior yet: '\(input.id)' is not complete")
+        (run, self.context, prior) = (id, context, plan.prior)
+        let stage = prior.tokenizer
+        guard try context.store.stage(stage.identity).isComplete else {
+            throw InputError("\(id) has no finished tokenizer yet: '\(stage.id)' is not complete")
         }
-        run = id
-        drawing = try SampleDrawing(plan.prior.load(context), of: plan.prior.tokenizer, seed: 0, context)
-        let (layout, set) = (drawing.layout, plan.prior.tokenizer.dataset.train)
-        (prologueTokens, prologueCodes, length) = (layout.prologueTokens, layout.prologueCodes, layout.length)
+        tokenizer = try stage.load(context)
+        layout = stage.layout
+        length = layout.length
+        let set = stage.dataset.train
         (classNames, image) = (set.classNames, (set.height, set.width, set.channels))
+    }
+
+    /// The prior as it was after `step` of its steps, also while it is still being trained; nil: at its end.
+    private func ar(after step: Int?) throws -> ARModel {
+        if let loaded, loaded.step == step { return loaded.ar }
+        loaded = nil
+        let stage = context.store.stage(prior.identity)
+        let ar: ARModel
+        if let step, step != prior.settings.training.steps {
+            let kept = prior.settings.snapshots
+            guard kept.contains(step) else {
+                let steps = kept.isEmpty ? "none; prior.snapshots asks for them" : kept.map(String.init).joined(separator: ", ")
+                throw InputError("\(run) keeps no snapshot of its prior after \(step) steps; there are: \(steps)")
+            }
+            guard FileManager.default.fileExists(atPath: stage.url(WeightFile.snapshot(step)).path) else {
+                throw InputError("the prior of \(run) has not reached step \(step) yet")
+            }
+            ar = try prior.load(afterStep: step, context)
+        } else {
+            guard try stage.isComplete else { throw InputError("\(run) has no finished prior yet: '\(stage.id)' is not complete") }
+            ar = try prior.load(context)
+        }
+        loaded = (step, ar)
+        return ar
     }
 
     /// What is to be drawn.
@@ -43,6 +72,8 @@ public final class RunDrawing {
         public var temperature = 1.0
         /// 0 for none.
         public var guidance = 0.0
+        /// The prior's weights as they were after so many steps, one of `prior.snapshots`; nil for its last.
+        public var step: Int?
         /// Ids in the AR vocabulary that are taken instead of drawn, from the first token on.
         public var given: [Int32] = []
 
@@ -94,7 +125,7 @@ public final class RunDrawing {
     /// - Parameter goOn: told how many are drawn; false stops the work with `Interrupted`.
     public func draw(_ request: Request, goOn: (Int) -> Bool) throws -> Drawn {
         try check(request)
-        let (layout, ar) = (drawing.layout, drawing.ar)
+        let ar = try ar(after: request.step)
         var settings = SamplerSettings()
         settings.temperature = request.temperature
         settings.guidance.scale = request.guidance
@@ -115,7 +146,7 @@ public final class RunDrawing {
                 ids.append(Array(drawn.ids[image * length..<(image + 1) * length]))
                 bits.append(nats[image * length..<(image + 1) * length].map { Double($0) / 0.6931471805599453 })
             }
-            pixels += drawing.tokenizer.decode(layout.visualIndices(drawn))
+            pixels += tokenizer.decode(layout.visualIndices(drawn))
         }
         return Drawn(
             run: run, request: request, className: request.label.map { classNames[$0] }, pixels: pixels, height: image.height,
@@ -131,9 +162,22 @@ public final class RunDrawing {
             throw InputError("there is no class \(label); classes are 0 to \(classNames.count - 1)")
         }
         guard request.given.count <= length else { throw InputError("a sequence has \(length) tokens, not \(request.given.count)") }
-        for (t, id) in request.given.enumerated() where !drawing.layout.segment(at: t).contains(Int(id)) {
-            let segment = drawing.layout.segment(at: t)
+        for (t, id) in request.given.enumerated() where !layout.segment(at: t).contains(Int(id)) {
+            let segment = layout.segment(at: t)
             throw InputError("token \(t) may be \(segment.lowerBound) to \(segment.upperBound - 1), not \(id)")
+        }
+    }
+}
+
+extension RunDrawing {
+    /// The names of a run's classes as far as they are known without reading its images; empty where they are not.
+    public static func classNames(of run: RunRecord) -> [String] {
+        let data = run.config["data"]
+        switch data?["set"]?.stringValue.flatMap(DataSettings.Collection.init) {
+        case .fashionMNIST: return FashionMNIST.classNames
+        case .shapes: return Shapes.classNames
+        case .cifar10: return data?["path"]?.stringValue.flatMap { try? CIFAR10.classNames(in: URL(fileURLWithPath: $0)) } ?? []
+        case .imageFolder, .imageHDF5, .some(.none), nil: return []
         }
     }
 }

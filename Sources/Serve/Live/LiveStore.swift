@@ -17,6 +17,11 @@ public final class LiveStore: Sendable {
         var index: RunIndex
         var indexFile: UInt64?
         var metrics: [String: (stamp: String, table: MetricsTable)] = [:]
+        /// Samples of finished stages, which do not change.
+        var samples: [String: StoredSamples] = [:]
+        /// Names of classes, by the data settings of runs.
+        var classNames: [String: [String]] = [:]
+        var derived: [String: (input: any Hashable & Sendable, value: any Sendable)] = [:]
         /// What was made from the index, by what it is, with the index's stamp then.
         var kept: [String: (stamp: String, value: any Sendable)] = [:]
     }
@@ -68,6 +73,21 @@ public final class LiveStore: Sendable {
         return value
     }
 
+    /// What follows from `input` alone, worked out again where that is another one.
+    func derived<Input: Hashable & Sendable, Value: Sendable>(_ name: String, from input: Input, _ make: (Input) throws -> Value) rethrows
+        -> Value
+    {
+        if let known = state.withLock({ $0.derived[name] }), known.input as? Input == input, let value = known.value as? Value {
+            return value
+        }
+        let value = try make(input)
+        state.withLock { state in
+            if state.derived.count > 200 { state.derived = [:] }
+            state.derived[name] = (input, value)
+        }
+        return value
+    }
+
     // MARK: Runs and sweeps
 
     /// Rows of a statement of our own on the index.
@@ -82,10 +102,14 @@ public final class LiveStore: Sendable {
         try files[name] != nil || !rows("SELECT 1 FROM runs WHERE sweep = ? LIMIT 1", [.string(name)]).isEmpty
     }
 
-    /// What a sweep has measured, by arm.
+    /// What a sweep has measured, by arm: the cells of its file, or all runs of its name where there is no file or no run is one of
+    /// its cells, as after `--set`.
     func results(ofSweep name: String) throws -> SweepResults {
         try kept("results \(name)") {
-            if let file = files[name] { return try SweepResults(file, in: store) }
+            let file = files[name]
+            let planned = try file.map { try SweepResults($0, in: store) }
+            let recorded = try rows("SELECT 1 FROM runs WHERE sweep = ? LIMIT 1", [.string(name)])
+            if let planned, recorded.isEmpty || planned.arms.contains(where: { $0.runs.contains { $0.state != nil } }) { return planned }
             let index = try index
             let quoted = name.replacing("'", with: "''")
             return try SweepResults(HistoryQuery(parsing: "sweep = '\(quoted)'", HistoryKeys(index)), of: index, named: name)
@@ -114,6 +138,36 @@ public final class LiveStore: Sendable {
             state.metrics[id] = (stamp, table)
         }
         return table
+    }
+
+    /// The samples of a stage; nil before it is finished. Their file is compared with its checksum once.
+    func samples(ofStage stage: StageHandle) throws -> StoredSamples? {
+        let record = Self.stamp(stage.url("stage.json"))
+        let name = "\(stage.id) \(record)"
+        if let known = state.withLock({ $0.samples[name] }) { return known }
+        guard try stage.isComplete else { return nil }
+        let samples = try StoredSamples(stage)
+        state.withLock { state in
+            if state.samples.count >= Self.mostSamples { state.samples = [:] }
+            state.samples[name] = samples
+        }
+        return samples
+    }
+
+    private static let mostSamples = 200
+
+    // MARK: Names of classes
+
+    /// The names of a run's classes, as far as they are known without reading its images, or were learnt when something was drawn.
+    func classNames(ofRun id: String) -> [String] {
+        guard let run = try? store.run(id) else { return [] }
+        let data = run.config["data"]?.canonical ?? ""
+        return state.withLock { $0.classNames[data] } ?? RunDrawing.classNames(of: run)
+    }
+
+    func learn(classNames: [String], ofRun id: String) {
+        guard let data = try? store.run(id).config["data"]?.canonical else { return }
+        state.withLock { $0.classNames[data] = classNames }
     }
 
     // MARK: What is worked on

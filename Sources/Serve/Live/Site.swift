@@ -12,7 +12,9 @@ final class Site: Answering {
     init(_ live: LiveStore) {
         let store = live.store
         self.live = live
-        desk = DrawDesk { ExperimentContext(store: store, code: .unknown, machine: .current(), progress: SilentProgress()) }
+        desk = DrawDesk(named: { live.learn(classNames: $1, ofRun: $0) }) {
+            ExperimentContext(store: store, code: .unknown, machine: .current(), progress: SilentProgress())
+        }
     }
 
     func state(of topic: Topic) -> String? {
@@ -46,27 +48,43 @@ final class Site: Answering {
         case ("live.js", 1): return Response(200, "text/javascript; charset=utf-8", Data(PackageResources.live_js))
         case ("icon.svg", 1): return Response(200, "image/svg+xml", Data(Self.icon.utf8))
         case ("events", _): return Topic(path: Array(path.dropFirst())).map(Response.events)
-        case ("sweep", 2): return try SweepPage(path[1], request, live).map { .html(try $0.page(isTrusted)) }
+        case ("sweep", 2): return try SweepPage(path[1], request, live, desk).map { .html(try $0.page(isTrusted)) }
         case ("run", 2): return try RunPage(path[1], request, live).map { .html(try $0.page(isTrusted)) }
         case ("run", 4) where path[2] == "picture": return try picture(ofRun: path[1], number: Int(path[3]))
-        case ("run", 5) where path[2] == "samples": return try SampleStrip(live).png(run: path[1], sampler: path[3], file: path[4])
+        case ("run", 5) where path[2] == "samples": return try sample(path[1], path[3], path[4], request, isTrusted)
         case ("history", 1): return .html(try HistoryPage(live, request).page(isTrusted))
         case ("history.csv", 1):
             return .file(try HistoryPage(live, request).csv(), "text/csv; charset=utf-8", named: "runs.csv")
         case ("compare", 1): return .html(try ComparePage(live, request).page(isTrusted))
         case ("draw", 1): return .html(try DrawPage(live, desk, request).page(isTrusted))
-        case ("draw", 3): return try drawn(path[1], path[2], saves: request.query["save"] != nil)
+        case ("draw", 4): return try drawn(path[1], part: path[2], path[3], saves: request.query["save"] != nil, isTrusted)
         default: return nil
         }
     }
 
-    /// A picture of a job, `0.png`, or all of them, `pictures.npz`.
-    private func drawn(_ number: String, _ name: String, saves: Bool) throws -> Response? {
-        guard let job = Int(number).flatMap(desk.job), case .done(let drawn) = job.state else { return nil }
-        if name == "pictures.npz" { return .file(try drawn.npz(), "application/octet-stream", named: "\(job.run)-\(job.number).npz") }
+    /// The page of a job's picture, `0`, the picture, `0.png`, or all of its part of the job, `pictures.npz`.
+    private func drawn(_ number: String, part: String, _ name: String, saves: Bool, _ isTrusted: Bool) throws -> Response? {
+        guard let number = Int(number), let part = Int(part), let drawn = desk.job(number)?.drawn(part) else { return nil }
+        if name == "pictures.npz" { return .file(try drawn.npz(), "application/octet-stream", named: "\(drawn.run)-\(number).npz") }
+        if let place = Int(name) { return DrawPage.picture(live, desk, job: number, part: part, place, isTrusted).map { .html($0) } }
         guard name.hasSuffix(".png"), let place = Int(name.dropLast(4)), drawn.ids.indices.contains(place) else { return nil }
-        let png = try drawn.png(place)
-        return saves ? .file(png, "image/png", named: "\(job.run)-\(job.number)-\(place).png") : Response(200, "image/png", png)
+        return Self.png(try drawn.png(place), saves ? "\(drawn.run)-\(number)-\(place).png" : nil)
+    }
+
+    /// The page of a stored sample, `12`, or the sample itself, `12.png`.
+    private func sample(_ run: String, _ sampler: String, _ name: String, _ request: Request, _ isTrusted: Bool) throws -> Response? {
+        guard name.hasSuffix(".png") else {
+            return try SamplePage(run: run, sampler: sampler, Int(name), live, desk).map { .html(try $0.page(isTrusted)) }
+        }
+        guard try live.hasRun(run), let number = Int(name.dropLast(4)), let samples = try live.samples(ofRun: run, sampler),
+            samples.labels.indices.contains(number)
+        else { return nil }
+        return Self.png(try samples.png(number), request.query["save"] == nil ? nil : "\(run)-\(sampler)-\(number).png")
+    }
+
+    /// A picture, to be kept where it has a name.
+    private static func png(_ bytes: Data, _ name: String?) -> Response {
+        name.map { .file(bytes, "image/png", named: $0) } ?? Response(200, "image/png", bytes)
     }
 
     private func picture(ofRun id: String, number: Int?) throws -> Response? {
@@ -80,7 +98,7 @@ final class Site: Answering {
         let path = request.path
         if path == ["draw"] {
             let form = try DrawForm(request.form, live, desk)
-            return .redirect(to: "/draw?job=\(try desk.begin(form.request, run: form.run))")
+            return .redirect(to: "/draw?job=\(try desk.begin(form.parts, about: form.subject))")
         }
         if path == ["draw", "cancel"] {
             desk.cancel()

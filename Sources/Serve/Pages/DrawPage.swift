@@ -3,6 +3,7 @@ import Files
 import Foundation
 import Report
 import RunStore
+import Settings
 
 /// Pictures drawn on demand: of a class, with the prologue of another picture, with a token replaced.
 struct DrawPage {
@@ -16,8 +17,14 @@ struct DrawPage {
         let job = request.query["job"].flatMap(Int.init).flatMap(desk.job)
         let hint: HTML =
             isTrusted ? .empty : "<p>Drawing needs the token: open the second address that 'prologue serve' printed when it started.</p>"
-        let content = hint + (try form(job, isTrusted)) + HTML.live("drawing", state(job, isTrusted)) + recent
+        let content = hint + (try form(job, isTrusted)) + HTML.live("drawing", state(job, isTrusted)) + HTML.live("recent", recent)
         return Layout(title: "Draw", topic: .drawing, isTrusted: isTrusted, here: .draw).page(content)
+    }
+
+    /// One picture of a job; nil where there is none.
+    static func picture(_ live: LiveStore, _ desk: DrawDesk, job: Int, part: Int, _ number: Int, _ isTrusted: Bool) -> HTML? {
+        guard let picture = desk.job(job).flatMap({ DrawnPicture($0, part: part, number, live) }) else { return nil }
+        return Layout(title: "Draw", topic: nil, isTrusted: isTrusted, here: .draw).page(picture.html(isTrusted))
     }
 
     // MARK: What to draw
@@ -40,23 +47,34 @@ struct DrawPage {
     private func form(_ job: DrawDesk.Job?, _ isTrusted: Bool) throws -> HTML {
         let runs = try runs()
         guard !runs.isEmpty else { return "<p>No run has a finished prior yet.</p>" }
-        let chosen = request.query["run"] ?? job?.run ?? runs[0]
-        let asked = job?.request ?? RunDrawing.Request()
+        let chosen = try request.query["run"].flatMap { try live.hasRun($0) ? $0 : nil } ?? job?.parts[0].run ?? runs[0]
+        let asked = job?.parts.last?.request ?? RunDrawing.Request()
         let options = (runs.contains(chosen) ? runs : [chosen] + runs).map { run -> HTML in
             "<option\(run == chosen ? " selected" as HTML : .empty)>\(run)</option>"
         }
         return """
-            <form method="post" action="/draw">
-            <label>Run <select name="run">\(options)</select></label>
-            <label>Class number; empty for none <input name="class" value="\(asked.label.map(String.init) ?? (job == nil ? "0" : ""))"></label>
-            <label>Pictures <input type="number" name="count" min="1" max="\(RunDrawing.most)" value="\(asked.count)"></label>
+            <form data-now action="/draw"><label>Run <select name="run">\(options)</select></label><button>Choose</button></form>
+            <form method="post" action="/draw"><input type="hidden" name="run" value="\(chosen)">
+            \(ClassChoice(live.classNames(ofRun: chosen), chosen: job == nil ? 0 : asked.label).control)
+            <label>Pictures <input type="number" name="count" min="1" max="\(RunDrawing.most)" value="\(max(asked.count, 10))"></label>
             <label>Seed <input type="number" name="seed" min="0" value="\(asked.seed)"></label>
             <label>Temperature <input type="number" name="temperature" min="0.05" max="10" step="0.05" value="\(NumberFormat.exact(asked.temperature))"></label>
             <label>Guidance <input type="number" name="guidance" min="0" max="20" step="0.1" value="\(NumberFormat.exact(asked.guidance))"></label>
-            <button\(isTrusted ? .empty : " disabled" as HTML)>Draw</button><span role="status"></span>
+            \(snapshots(of: chosen, asked.step))<button\(isTrusted ? .empty : " disabled" as HTML)>Draw</button><span role="status"></span>
             </form>
 
             """
+    }
+
+    /// The choice among the prior's snapshots, where it has any.
+    private func snapshots(of run: String, _ chosen: Int?) -> HTML {
+        guard let config = try? live.store.run(run).config, let steps = (try? RunSettings(config, from: run))?.prior.snapshots,
+            !steps.isEmpty
+        else { return .empty }
+        let options = steps.map {
+            "<option value=\"\($0)\"\($0 == chosen ? " selected" as HTML : .empty)>after \($0) steps</option>" as HTML
+        }
+        return "<label>Prior <select name=\"step\"><option value=\"\">at its end</option>\(options)</select></label>"
     }
 
     // MARK: What has been drawn
@@ -70,99 +88,34 @@ struct DrawPage {
         case .running(let drawn):
             return """
                 <h2>Drawing</h2>
-                <p><progress max="\(job.request.count)" value="\(drawn)" aria-label="pictures drawn"></progress> \
-                \(drawn) of \(job.request.count), from \(job.run)</p>
+                <p><progress max="\(job.count)" value="\(drawn)" aria-label="pictures drawn"></progress> \
+                \(drawn) of \(job.count), from \(job.parts.map(\.run).uniqued().joined(separator: ", "))</p>
                 <form method="post" action="/draw/cancel"><button>Cancel</button><span role="status"></span></form>
                 """
         case .failed(let message): return "<h2>Failed</h2>\n<p class=\"error\">\(message)</p>"
         case .cancelled: return "<h2>Cancelled</h2>\n<p>Nothing was kept.</p>"
-        case .done(let drawn):
-            let number = request.query["picture"].flatMap(Int.init)
-            return number.map { drawn.ids.indices.contains($0) ? Self.picture(job, drawn, $0, isTrusted) : .empty }
-                ?? Self.sheet(job, drawn)
+        case .done:
+            if case .sweep(let name) = job.subject {
+                return "<h2>Arms of <a href=\"/sweep/\(pathPart(name))\">\(name)</a></h2>\n" + ArmDrawings(job, live).html
+            }
+            return job.drawn(0).map { Self.sheet(job, $0) } ?? .empty
         }
-    }
-
-    private static func title(_ job: DrawDesk.Job, _ drawn: RunDrawing.Drawn) -> String {
-        let request = job.request
-        var parts = [drawn.className.map { "class \(request.label ?? 0) (\($0))" } ?? "no class", "seed \(request.seed)"]
-        if request.temperature != 1 { parts.append("temperature \(NumberFormat.exact(request.temperature))") }
-        if request.guidance != 0 { parts.append("guidance \(NumberFormat.exact(request.guidance))") }
-        if !request.given.isEmpty { parts.append("first \(request.given.count) tokens given") }
-        return parts.joined(separator: ", ")
     }
 
     private static func sheet(_ job: DrawDesk.Job, _ drawn: RunDrawing.Drawn) -> HTML {
+        let title = DrawnPicture.title(drawn.request, drawn.className)
         let figures = drawn.ids.indices.map { number -> HTML in
             """
-            <figure><a href="/draw?job=\(job.number)&amp;picture=\(number)"><img class="pixels" src="/draw/\(job.number)/\(number).png" \
-            alt="Picture \(number), \(title(job, drawn))"></a><figcaption>picture \(number), \(bits(drawn, number))</figcaption></figure>
+            <figure><a href="/draw/\(job.number)/0/\(number)"><img class="pixels" src="/draw/\(job.number)/0/\(number).png" \
+            alt="Picture \(number), \(title)"></a><figcaption>picture \(number), \(DrawnPicture.bits(drawn, number))</figcaption></figure>
 
             """
         }
         return """
-            <h2>\(title(job, drawn))</h2>
-            <p>From <a href="/run/\(pathPart(job.run))">\(job.run)</a>. A picture leads to its tokens, and to what can be done with them. \
-            <a href="/draw/\(job.number)/pictures.npz">Save all as npz</a></p>
+            <h2>\(title)</h2>
+            <p>From <a href="/run/\(pathPart(drawn.run))">\(drawn.run)</a>. A picture leads to its tokens, and to what can be done with them. \
+            <a href="/draw/\(job.number)/0/pictures.npz">Save all as npz</a></p>
             <div class="drawn">\(figures)</div>
-            """
-    }
-
-    private static func bits(_ drawn: RunDrawing.Drawn, _ number: Int) -> String {
-        "\(NumberFormat.fixed(drawn.bits[number].reduce(0, +), decimals: 1)) bits"
-    }
-
-    private static func picture(_ job: DrawDesk.Job, _ drawn: RunDrawing.Drawn, _ number: Int, _ isTrusted: Bool) -> HTML {
-        let ids = drawn.ids[number].map(String.init).joined(separator: " ")
-        let kept = drawn.prologueTokens > 0 ? drawn.prologueTokens : min(8, drawn.ids[number].count)
-        let what = drawn.prologueTokens > 0 ? "prologue" : "first tokens"
-        let off: HTML = isTrusted ? .empty : " disabled"
-        let from: HTML = """
-            <input type="hidden" name="from" value="\(job.number)"><input type="hidden" name="picture" value="\(number)">
-            """
-        return """
-            <h2>Picture \(number): \(title(job, drawn))</h2>
-            <p><a href="/draw?job=\(job.number)">All pictures of this job</a></p>
-            <div class="closer"><img class="pixels" src="/draw/\(job.number)/\(number).png" alt="Picture \(number), \(title(job, drawn))">
-            <div><dl><dt>Run</dt><dd><a href="/run/\(pathPart(job.run))">\(job.run)</a></dd><dt>Seed</dt><dd>\(job.request.seed), picture \(number)</dd>
-            <dt>Cost</dt><dd>\(bits(drawn, number))</dd><dt>Tokens</dt><dd class="tokens">\(ids)</dd></dl>
-            <p><a href="/draw/\(job.number)/\(number).png?save=1">Save as PNG</a> <a href="/draw/\(job.number)/pictures.npz">Save all as npz</a></p></div></div>
-            <form method="post" action="/draw">\(from)
-            <label>Tokens kept (\(what): \(kept)) <input type="number" name="keep" min="0" max="\(drawn.ids[number].count)" value="\(kept)"></label>
-            <label>Class number; empty for none <input name="class" value="\(job.request.label.map(String.init) ?? "")"></label>
-            <label>Pictures <input type="number" name="count" min="1" max="\(RunDrawing.most)" value="\(job.request.count)"></label>
-            <label>Seed <input type="number" name="seed" min="0" value="\(job.request.seed + 1)"></label>
-            <label>Guidance <input type="number" name="guidance" min="0" max="20" step="0.1" value="\(NumberFormat.exact(job.request.guidance))"></label>
-            <label>Replace token number <input type="number" name="position" min="0" max="\(max(0, kept - 1))" placeholder="none"></label>
-            <label>by code <input type="number" name="code" min="0" max="\(max(0, (drawn.prologueTokens > 0 ? drawn.prologueCodes : drawn.visualCodes) - 1))" placeholder="none"></label>
-            <button\(off)>Keep the \(what) and draw the rest</button><span role="status"></span></form>
-            <h3>Bits per token</h3>
-            \(costs(drawn, number))
-            """
-    }
-
-    /// What each token cost the prior: the prologue as a row, the image's tokens as they lie.
-    private static func costs(_ drawn: RunDrawing.Drawn, _ number: Int) -> HTML {
-        let bits = drawn.bits[number]
-        func map(_ title: String, _ values: [Double], columns: Int) -> HTML {
-            guard !values.isEmpty else { return .empty }
-            let rows = stride(from: 0, to: values.count, by: columns).map { start in
-                (start..<start + columns).map {
-                    HeatMap.Cell(
-                        $0 < values.count ? values[$0] : nil, text: $0 < values.count ? NumberFormat.fixed(values[$0], decimals: 1) : "")
-                }
-            }
-            let plot = HeatMap(
-                title: title, xLabel: "token", yLabel: "", rowLabels: rows.indices.map { String($0 * columns) },
-                columnLabels: (0..<columns).map(String.init), cells: rows, legend: "bits")
-            return "<figure>\(HTML(markup: plot.svg()))</figure>"
-        }
-        let visual = Array(bits[drawn.visualStart...])
-        let side = Int(Double(visual.count).squareRoot())
-        let prologue = Array(bits[..<drawn.prologueTokens])
-        return """
-            <div class="figures">\(map("Prologue", prologue, columns: min(16, max(1, prologue.count))))\
-            \(map("Tokens of the image", visual, columns: side * side == visual.count ? side : min(16, visual.count)))</div>
             """
     }
 
@@ -173,76 +126,20 @@ struct DrawPage {
             let state =
                 switch job.state {
                 case .running: "being drawn"
-                case .done(let drawn): Self.title(job, drawn)
+                case .done: job.drawn(0).map { DrawnPicture.title($0.request, $0.className) } ?? "done"
                 case .failed: "failed"
                 case .cancelled: "cancelled"
                 }
-            return "<li><a href=\"/draw?job=\(job.number)\">Job \(job.number)</a>: \(job.run), \(state)</li>\n"
+            return "<li><a href=\"/draw?job=\(job.number)\">Job \(job.number)</a>: \(Self.subject(job)), \(state)</li>\n"
         }
         return "<h2>Drawn before</h2>\n<ul>\(items)</ul>\n"
     }
-}
 
-/// A form of the page as what is to be drawn.
-struct DrawForm {
-    let run: String
-    let request: RunDrawing.Request
-
-    init(_ form: [String: String], _ live: LiveStore, _ desk: DrawDesk) throws {
-        var request = RunDrawing.Request()
-        func number<Value>(_ key: String, _ read: (String) -> Value?) throws -> Value? {
-            guard let text = form[key]?.trimmingCharacters(in: .whitespaces), !text.isEmpty else { return nil }
-            guard let value = read(text) else { throw InputError("\(key) is a number, not '\(text)'.") }
-            return value
+    private static func subject(_ job: DrawDesk.Job) -> String {
+        switch job.subject {
+        case .asked: job.parts[0].run
+        case .sample(let run, let sampler, let number): "sample \(number) of \(run) under '\(sampler)'"
+        case .sweep(let name): "arms of \(name)"
         }
-        request.count = try number("count", Int.init) ?? request.count
-        request.seed = try number("seed", Int.init) ?? request.seed
-        request.temperature = try number("temperature", Double.init) ?? request.temperature
-        request.guidance = try number("guidance", Double.init) ?? request.guidance
-        guard request.seed >= 0, request.seed < 1 << 53 else { throw InputError("A seed is 0 or more, not \(request.seed).") }
-        if let from = try number("from", Int.init) {
-            let number = try number("picture", Int.init) ?? 0
-            guard let job = desk.job(from), case .done(let drawn) = job.state, drawn.ids.indices.contains(number) else {
-                throw InputError("Job \(from) is not kept any more; draw it again.")
-            }
-            run = job.run
-            request.given = Array(drawn.ids[number].prefix(max(0, try Self.integer(form["keep"]) ?? drawn.visualStart)))
-            // With the prologue comes the token that ends it.
-            if request.given.count == drawn.prologueTokens { request.given = Array(drawn.ids[number].prefix(drawn.visualStart)) }
-            if let position = try Self.integer(form["position"]) {
-                guard request.given.indices.contains(position) else {
-                    throw InputError("Token \(position) is not among the \(request.given.count) that are kept.")
-                }
-                guard let code = try Self.integer(form["code"]) else {
-                    throw InputError("Say by which code token \(position) is replaced.")
-                }
-                let isPrologue = position < drawn.prologueTokens
-                guard (0..<(isPrologue ? drawn.prologueCodes : drawn.visualCodes)).contains(code) else {
-                    throw InputError("A code is 0 to \((isPrologue ? drawn.prologueCodes : drawn.visualCodes) - 1), not \(code).")
-                }
-                request.given[position] = Int32(code + (isPrologue ? drawn.visualCodes : 0))
-            }
-            if form["temperature"] == nil { request.temperature = job.request.temperature }
-        } else {
-            guard let given = form["run"], try live.hasRun(given) else { throw InputError("There is no such run.") }
-            run = given
-        }
-        request.label = try Self.label(form["class"] ?? "", of: run, live)
-        self.request = request
-    }
-
-    private static func integer(_ text: String?) throws -> Int? {
-        guard let text = text?.trimmingCharacters(in: .whitespaces), !text.isEmpty else { return nil }
-        guard let value = Int(text) else { throw InputError("This is no number: '\(text)'.") }
-        return value
-    }
-
-    private static func label(_ text: String, of run: String, _ live: LiveStore) throws -> Int? {
-        let text = text.trimmingCharacters(in: .whitespaces)
-        if text.isEmpty { return nil }
-        guard let number = Int(text), (0..<1_000_000).contains(number) else {
-            throw InputError("A class is named by its number, not '\(text)'.")
-        }
-        return number
     }
 }

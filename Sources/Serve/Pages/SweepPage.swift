@@ -9,13 +9,14 @@ import Sweep
 struct SweepPage {
     private let name: String
     private let live: LiveStore
+    private let desk: DrawDesk
     private let request: Request
     private let results: SweepResults
 
     /// Nil where there is no such sweep.
-    init?(_ name: String, _ request: Request, _ live: LiveStore) throws {
+    init?(_ name: String, _ request: Request, _ live: LiveStore, _ desk: DrawDesk) throws {
         guard try live.hasSweep(name) else { return nil }
-        (self.name, self.live, self.request) = (name, live, request)
+        (self.name, self.live, self.desk, self.request) = (name, live, desk, request)
         results = try live.results(ofSweep: name)
     }
 
@@ -25,7 +26,9 @@ struct SweepPage {
             question + HTML.live("comparison", comparison()) + HTML.live("working", try Working(live).section(ofSweep: name))
             + HTML.live("missing", try missing()) + CurveForm(name, request, live, results).form
             + HTML.live("curves", try CurveForm(name, request, live, results).plots) + HTML.live("over", overTraining())
-            + ArmPictures(live, results, request).section + HTML.live("failures", try Failures(live).section(ofSweep: name))
+            + (AxesSection(name, request, live, results).map { $0.form + HTML.live("axes", $0.plots) } ?? .empty)
+            + ArmPictures(live, desk, results, request).section(isTrusted)
+            + HTML.live("failures", try Failures(live).section(ofSweep: name))
         return Layout(title: name, topic: .sweep(name), isTrusted: isTrusted, here: nil).page(content)
     }
 

@@ -173,15 +173,19 @@ const completing = (input) => {
   input.addEventListener('blur', close);
 };
 
-// One slider over the snapshots of all pictures beside each other.
+// One slider changes all pictures of the columns that it names, and where they lead.
 const sliding = (slider) => {
   const output = document.getElementById(slider.getAttribute('aria-describedby'));
+  const columns = document.getElementById(slider.dataset.moves);
   const names = slider.dataset.names.split('\n');
   const move = () => {
-    for (const image of document.querySelectorAll('img[data-places]')) {
-      const places = image.dataset.places.split('\n');
-      const source = places[Math.min(Number(slider.value), places.length - 1)];
-      if (image.getAttribute('src') !== source) image.src = source;
+    for (const link of columns.querySelectorAll('a[data-places]')) {
+      const place = link.dataset.places.split(' ')[slider.value];
+      link.hidden = !place;
+      const address = link.dataset.base + place;
+      if (!place || link.getAttribute('href') === address) continue;
+      link.href = address;
+      link.firstElementChild.src = `${address}.png`;
     }
     output.textContent = names[slider.value];
     slider.setAttribute('aria-valuetext', names[slider.value]);

@@ -69,29 +69,38 @@ struct PlotCommand: ParsableCommand {
         let series = measured.map { label, values in
             let estimate = values.count > 1 ? Estimate(of: values) : nil
             let mean = estimate?.mean ?? values[0]
-            return BarPlot.Series(label, values: [BarPlot.Value(mean, interval: estimate?.interval.map { $0.low...$0.high })])
+            return BarPlot.Series(
+                label,
+                values: [BarPlot.Value(mean, interval: estimate?.interval.map { ($0.low...$0.high).clamped(to: score.measure.possible) })])
         }
         let plot = BarPlot(title: score.title, xLabel: "arm", yLabel: score.title, groups: [""], series: series)
         return plot.svg(width: Double(width), height: Double(height))
     }
 
     private func convert(_ svg: String) throws {
-        let source = FileManager.default.temporaryDirectory.appendingPathComponent("prologue-\(UUID().uuidString).svg")
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("prologue-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let (source, picture) = (folder.appendingPathComponent("plot.svg"), folder.appendingPathComponent("plot.\(file.pathExtension)"))
         try Data(svg.utf8).write(to: source)
-        defer { try? FileManager.default.removeItem(at: source) }
-        let process = Process()
+        let (process, errors) = (Process(), Pipe())
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         // Twice the size, so that letters stay sharp in print.
         process.arguments = [
-            "rsvg-convert", "--zoom", file.pathExtension == "png" ? "2" : "1", "--format", file.pathExtension, "--output", file.path,
+            "rsvg-convert", "--zoom", file.pathExtension == "png" ? "2" : "1", "--format", file.pathExtension, "--output", picture.path,
             source.path,
         ]
-        process.standardError = FileHandle.nullDevice
+        process.standardError = errors
         try process.run()
+        let said = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         process.waitUntilExit()
-        guard process.terminationStatus == 0 else {
+        guard process.terminationStatus != 127 else {
             throw InputError(
-                file: file.path, "cannot be made: rsvg-convert is missing (Debian: librsvg2-bin) or failed; --out with .svg needs nothing")
+                file: file.path, "cannot be made without rsvg-convert (Debian: librsvg2-bin); --out with .svg needs nothing")
         }
+        guard process.terminationStatus == 0 else {
+            throw InputError(file: file.path, "cannot be made: rsvg-convert says '\(said.trimmingCharacters(in: .whitespacesAndNewlines))'")
+        }
+        try AtomicFile.write(Data(contentsOf: picture), to: file)
     }
 }
