@@ -82,7 +82,7 @@ public enum PackVerifier {
 
     private static func entropies(_ key: String, _ similarities: Tensor?, _ c: inout PackComparison) throws {
         guard let similarities else { return c.add(key, false, "codes were not compared") }
-        let entropy = AssignmentEntropy(similarities, scale: 100)
+        let entropy = AssignmentEntropy(similarities, scale: AssignmentEntropy.reportedScale)
         try c.values(
             key, [entropy.sample, entropy.batch, entropy.loss].map(Float.init), tolerance: Tolerance.output)
     }

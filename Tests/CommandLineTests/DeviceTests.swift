@@ -12,20 +12,44 @@ struct DeviceTests {
             only: arm = 'prologue'
 
             """
-    private let settings = ["--set", "prior.steps=60", "--set", "prior.dropout=0.1", "--set", "prior.checkpoint_every=5"]
 
-    private func train(_ place: Workplace, upTo stage: String = "prior", on device: String) throws -> RunningProgram {
-        try place.start(["train", place.sweep, "--stage", stage, "--device", device] + settings, environment: plugin)
+    /// A training, what it follows, and settings that keep it busy.
+    struct Training: Sendable, CustomTestStringConvertible {
+        let stage: String
+        let follows: String?
+        let program: String
+        let settings: [String]
+        /// How far its last loss may be from that of the other side: choices of codes make more of a last digit.
+        var tolerance = 1e-3
+        var testDescription: String { stage }
     }
 
-    private func finish(_ place: Workplace, on device: String) throws {
-        let ended = try train(place, on: device).wait()
+    static let trainings = [
+        Training(
+            stage: "prior", follows: "tokens", program: "prior_step-",
+            settings: ["prior.steps=60", "prior.dropout=0.1", "prior.checkpoint_every=5"]),
+        // Codes begin anew a few times on the way.
+        Training(
+            stage: "tokenizer", follows: nil, program: "tokenizer_update-",
+            settings: [
+                "tokenizer.steps=60", "tokenizer.visual_restart=20", "tokenizer.prologue_restart=20", "tokenizer.checkpoint_every=5",
+            ],
+            tolerance: 0.02),
+    ]
+
+    private func train(_ place: Workplace, _ training: Training, upTo stage: String? = nil, on device: String) throws -> RunningProgram {
+        let options = ["train", place.sweep, "--stage", stage ?? training.stage, "--device", device]
+        return try place.start(options + training.settings.flatMap { ["--set", $0] }, environment: plugin)
+    }
+
+    private func finish(_ place: Workplace, _ training: Training, on device: String) throws {
+        let ended = try train(place, training, on: device).wait()
         try #require(ended.code == 0, "\(ended.errors)")
     }
 
-    /// Weights and stage record of the prior.
-    private func prior(_ place: Workplace) throws -> (weights: [Data], record: JSONValue) {
-        let stage = try #require(place.stages("prior").first)
+    /// Weights and record of a stage.
+    private func stage(_ name: String, _ place: Workplace) throws -> (weights: [Data], record: JSONValue) {
+        let stage = try #require(place.stages(name).first)
         let files = ["model.safetensors", "model_ema.safetensors"].map(stage.appendingPathComponent)
         return (
             try files.map { try Data(contentsOf: $0) }, try JSONValue(parsing: Data(contentsOf: stage.appendingPathComponent("stage.json")))
@@ -34,35 +58,37 @@ struct DeviceTests {
 
     /// Killed and resumed on the device a training ends alike, bit for bit; moved between the device and the kernels of this
     /// program it ends where one that stayed does, to rounding.
-    @Test func trainingsGoOnOnEitherSide() throws {
-        let tokens = try Workplace(sweep: Self.sweep)
-        let begun = try train(tokens, upTo: "tokens", on: "cpu").wait()
-        try #require(begun.code == 0, "\(begun.errors)")
+    @Test(arguments: trainings) func trainingsGoOnOnEitherSide(_ training: Training) throws {
+        let begun = try Workplace(sweep: Self.sweep)
+        if let follows = training.follows {
+            let ended = try train(begun, training, upTo: follows, on: "cpu").wait()
+            try #require(ended.code == 0, "\(ended.errors)")
+        }
         func place() throws -> Workplace {
             let place = try Workplace(sweep: Self.sweep)
-            try FileManager.default.copyItem(at: tokens.store, to: place.store)
+            if training.follows != nil { try FileManager.default.copyItem(at: begun.store, to: place.store) }
             return place
         }
         func loss(_ place: Workplace) throws -> Double {
-            try #require(prior(place).record["summary"]?["last"]?["loss"]?.doubleValue)
+            try #require(stage(training.stage, place).record["summary"]?["last"]?["loss"]?.doubleValue)
         }
 
         let (here, there) = (try place(), try place())
-        try finish(here, on: "cpu")
-        try finish(there, on: "xla")
-        let undisturbed = try prior(there)
+        try finish(here, training, on: "cpu")
+        try finish(there, training, on: "xla")
+        let undisturbed = try stage(training.stage, there)
         #expect(undisturbed.record["summary"]?["device"]?.stringValue?.hasPrefix("xla:cpu, ") == true)
         #expect(undisturbed.record["machine"]?["device"] == "xla")
-        #expect(try prior(here).record["summary"]?["device"] == nil)
+        #expect(try stage(training.stage, here).record["summary"]?["device"] == nil)
         let (ours, theirs) = (try loss(here), try loss(there))
-        #expect(abs(theirs - ours) < 1e-3 * ours)
+        #expect(abs(theirs - ours) < training.tolerance * ours)
         let programs = try FileManager.default.contentsOfDirectory(atPath: there.store.appendingPathComponent("data/programs").path)
-        #expect(programs.contains { $0.hasPrefix("prior_step-") })
+        #expect(programs.contains { $0.hasPrefix(training.program) })
 
         let killed = try place()
         for step in [15, 40] {
-            let program = try train(killed, on: "xla")
-            #expect(killed.reaches(step, "prior", program))
+            let program = try train(killed, training, on: "xla")
+            #expect(killed.reaches(step, training.stage, program))
             program.send(SIGKILL)
             _ = try program.wait()
             // Kept programs that are damaged are made again.
@@ -73,21 +99,21 @@ struct DeviceTests {
                 try bytes.write(to: kept.appendingPathComponent(name))
             }
         }
-        try finish(killed, on: "xla")
-        #expect(try prior(killed).weights == undisturbed.weights)
-        #expect(try killed.log("prior").contains("resuming at step"))
+        try finish(killed, training, on: "xla")
+        #expect(try stage(training.stage, killed).weights == undisturbed.weights)
+        #expect(try killed.log(training.stage).contains("resuming at step"))
 
         let moved = try place()
         for (device, step) in [("cpu", 20), ("xla", 40)] {
-            let program = try train(moved, on: device)
-            #expect(moved.reaches(step, "prior", program))
+            let program = try train(moved, training, on: device)
+            #expect(moved.reaches(step, training.stage, program))
             program.send(SIGTERM)
             _ = try program.wait()
         }
-        try finish(moved, on: "cpu")
-        #expect(try moved.log("prior").contains("equal to rounding only"))
+        try finish(moved, training, on: "cpu")
+        #expect(try moved.log(training.stage).contains("equal to rounding only"))
         let mixed = try loss(moved)
-        #expect(abs(mixed - ours) < 1e-3 * ours)
+        #expect(abs(mixed - ours) < training.tolerance * ours)
     }
 
     /// The likeliest tokens of the same weights, one by one.

@@ -155,9 +155,9 @@ import Testing
         #expect(used.count < 16)
         let before = codebook.value.copied()
         let restart = CodeRestart(codebook, patience: 2)
-        #expect(restart(quantized, optimizer, stream: RandomStream(seed: 0, "r")) == 0)
+        #expect(restart(quantized.indices, points: { quantized.points }, optimizer, stream: RandomStream(seed: 0, "r")) == 0)
         #expect(codebook.value.values == before.values, "nothing is dead after one step")
-        #expect(restart(quantized, optimizer, stream: RandomStream(seed: 0, "r")) == 16 - used.count)
+        #expect(restart(quantized.indices, points: { quantized.points }, optimizer, stream: RandomStream(seed: 0, "r")) == 16 - used.count)
         func row(_ tensor: Tensor, _ i: Int) -> [Float] { Array(tensor.values[i * tensor.width..<(i + 1) * tensor.width]) }
         let points = Set((0..<quantized.points.rows).map { row(quantized.points, $0) })
         for code in 0..<16 {

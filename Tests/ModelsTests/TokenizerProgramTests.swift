@@ -89,7 +89,7 @@ struct TokenizerProgramTests {
         let (here, there) = (Example(way), Example(way))
         let initial = here.state.map(\.tensor.values)
         let accelerator = try Accelerator(testClient(devices: 1))
-        let program = try accelerator.compile(there.update.traced(batch: 5, given: there.given))
+        let program = try accelerator.compile(there.update.traced(batch: 5, given: there.given, extras: [.entropies, .points]))
         let state = try DeviceState(there.state, on: accelerator)
         let labels = TokenTensor([0, 1, 2, 3, 1], shape: [5])
         let dropped = TokenTensor([1, 0, 0, 1, 0], shape: [5])
@@ -118,6 +118,15 @@ struct TokenizerProgramTests {
             try agree("l1", report.stepA.l1.scalar)
             try agree("quantizer", report.stepA.quantizer.scalar)
             try agree("gradient_norm", Float(report.gradientNorm))
+            for (name, quantized) in [("visual", report.stepA.encoding.visual), ("prologue", report.stepA.encoding.prologue)] {
+                guard let quantized else { continue }
+                let points = try values.tensor("\(name)_points")
+                #expect(zip(points.values, quantized.points.values).allSatisfy { abs($0 - $1) <= 1e-4 }, "\(name) points")
+                guard let similarities = quantized.similarities else { continue }
+                let entropy = AssignmentEntropy(similarities, scale: AssignmentEntropy.reportedScale)
+                try agree("\(name)_entropy", Float(entropy.sample))
+                try agree("\(name)_batch_entropy", Float(entropy.batch))
+            }
             if let loss = report.jointLoss { try agree("ce_joint", loss) }
             if let parts = report.stepA.crossEntropy { try agree("ce_visual", parts.visual.scalar) }
         }
@@ -127,5 +136,21 @@ struct TokenizerProgramTests {
             let off = zip(a.tensor.values, b.tensor.values).map { abs($0 - $1) }.max() ?? 1
             #expect(off <= 2e-3 * moved + 1e-7, "\(a.name): \(off) of \(moved)")
         }
+    }
+
+    @Test(arguments: ways) func encodingAndDecoding(way: Way) throws {
+        let (model, batch) = (Example(way).tokenizer, 3)
+        let (config, accelerator) = (model.config, try Accelerator(testClient(devices: 1)))
+        let encoding = try accelerator.compile(CodingProgram.encoding(config, batch: batch))
+        let decoding = try accelerator.compile(CodingProgram.decoding(config, batch: batch))
+        let state = try DeviceState(model.parameters.map { (CodingProgram.prefix + $0.name, $0.value) }, on: accelerator)
+        var stream = RandomStream(seed: 8, "patches")
+        let patches = Tensor([batch, config.visualTokens, config.patchWidth]) { 2 * stream.uniform() - 1 }
+        let codes = model.encoder(patches)
+        #expect(try state.run(encoding, ["patches": accelerator.copy(patches)]).tokens("indices") == codes.indices)
+        let decoded = try state.run(decoding, ["indices": accelerator.copy(codes.visual.indices)]).tensor("patches")
+        let expected = model.decoder(model.encoder.visualCodes(codes.visual.indices))
+        let largest = expected.values.map(abs).max() ?? 0
+        #expect(zip(decoded.values, expected.values).allSatisfy { abs($0 - $1) <= 1e-5 * largest })
     }
 }

@@ -159,6 +159,13 @@ public struct RunPlan {
 extension SequenceLayout {
     /// Visual half [n, N] of codebook indices [n, K + N].
     func visualHalf(of indices: TokenTensor) -> TokenTensor { visualIndices(targets(indices)) }
+
+    /// Prologue half [n, K] of codebook indices [n, K + N].
+    func prologueHalf(of indices: TokenTensor) -> TokenTensor {
+        let (count, width) = (indices.shape[0], indices.shape[1])
+        return TokenTensor(
+            (0..<count).flatMap { indices.ids[$0 * width..<$0 * width + prologueTokens] }, shape: [count, prologueTokens])
+    }
 }
 
 extension RunPlan {

@@ -124,7 +124,7 @@ extension PriorStage {
     /// Of images that are drawn and decoded, looked at and not kept.
     func drawingImages(_ count: Int, _ sampler: SamplerSettings, atOnce batch: Int) -> StageCost {
         let (drawing, decoding) = (drawing(sampler, count: batch), tokenizer.decoding)
-        let held = max(drawing.held, Double(min(batch, Tokenizer.batch)) * decoding.held)
+        let held = max(drawing.held, Double(min(batch, TrainedTokenizer.batch)) * decoding.held)
         return StageCost(
             parameters: drawing.parameters + decoding.parameters, tokens: count * tokenizer.layout.length,
             flops: Double(count) * (drawing.flops + decoding.flops),

@@ -50,7 +50,7 @@ struct ProbeStage: Stage {
         let indices = (stored.train.batch(train).indices, stored.test.batch(test).indices)
         let order = TokenSet.order(layout, seed: settings.seed, tokenizerSeed: tokenizer.seed)
         let sets = settings.tokens.flatMap { TokenSet.sets($0, layout, count: tokenCount, order: order) }
-        let model = try tokenizer.load(context)
+        let model = try tokenizer.loadModel(context)
 
         for feature in settings.features {
             let vectors = try feature == .onehot ? nil : vectors(feature, indices, train, test, model, context)
@@ -135,9 +135,9 @@ struct ProbeStage: Stage {
     }
 
     private func encode(_ set: ImageSet, _ rows: [Int], _ model: Tokenizer, _ body: (Encoding) -> Void) throws {
-        for lower in stride(from: 0, to: rows.count, by: Tokenizer.batch) {
+        for lower in stride(from: 0, to: rows.count, by: TrainedTokenizer.batch) {
             // With ten crops the tokens of all images' middles come first, then those of other crops.
-            let images = rows[lower..<min(rows.count, lower + Tokenizer.batch)].map { $0 % set.count }
+            let images = rows[lower..<min(rows.count, lower + TrainedTokenizer.batch)].map { $0 % set.count }
             body(model.encoder(dataset.patches(try set.pixels(of: images), patch: model.config.patch)))
             try Interruption.check()
         }

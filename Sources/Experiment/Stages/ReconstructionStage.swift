@@ -41,7 +41,7 @@ struct ReconstructionStage: Stage {
         var rebuilt = real
         var errors = PixelErrors()
         try dataset.forEachBatch(set, of: FeatureExtractor.batch) { batch in
-            let others = model.reconstruct(batch.pixels, of: dataset)
+            let others = try model.reconstruct(batch.pixels, of: dataset)
             real.add(batch.pixels)
             rebuilt.add(others)
             errors.add(batch.pixels, others, height: set.height, width: set.width, channels: set.channels)
@@ -52,8 +52,10 @@ struct ReconstructionStage: Stage {
         try reference.write(to: work.url(ScoreReference.file), features: features.id)
         try picture(set, model, to: work.url(Self.pictureFile))
         try save(reference, errors, set, work)
+        var summary: [String: JSONValue] = ["count": .int(set.count)]
+        summary["device"] = model.deviceName.map { .string($0) }
         return try work.summary(
-            ["count": .int(set.count)], warnings: try ScoreWarnings(features, reference: set, context).texts, context)
+            summary, warnings: try ScoreWarnings(features, reference: set, context).texts, context)
     }
 
     private func save(
@@ -89,7 +91,7 @@ struct ReconstructionStage: Stage {
     }
 
     /// Two originals and their reconstructions per class: a row of originals above a row of reconstructions.
-    private func picture(_ set: ImageSet, _ model: Tokenizer, to url: URL) throws {
+    private func picture(_ set: ImageSet, _ model: TrainedTokenizer, to url: URL) throws {
         var rows: [[Int]] = [[], []]
         let shown = ImageGrid.capacity(of: set) / 4
         for label in set.classNames.indices where rows[0].count < shown {
@@ -100,7 +102,7 @@ struct ReconstructionStage: Stage {
         for row in rows where row.count == rows[0].count {
             let originals = try set.pixels(of: row)
             pixels += originals
-            pixels += model.reconstruct(originals, of: tokenizer.dataset)
+            pixels += try model.reconstruct(originals, of: tokenizer.dataset)
         }
         let grid = ImageGrid(
             columns: rows[0].count, rowLabels: ["original", "rebuilt", "original", "rebuilt"],

@@ -65,7 +65,7 @@ struct ResampleStage: Stage {
         }
         let ids = Sampler(ar, sampler).sample(
             labels: labels, seed: seed, given: TokenTensor(given, shape: [count, layout.length]))
-        let pixels = model.decode(layout.visualIndices(ids))
+        let pixels = try model.decode(layout.visualIndices(ids))
         try HDF5File.write(atomicallyTo: work.url(Self.resamplesFile)) { file in
             try file.write(
                 pixels, to: "images",

@@ -13,7 +13,7 @@ public final class RunDrawing {
     public let classNames: [String]
     /// Tokens of a sequence with the one between prologue and image.
     public let length: Int
-    private let tokenizer: Tokenizer
+    private let tokenizer: TrainedTokenizer
     private let layout: SequenceLayout
     private let image: (height: Int, width: Int, channels: Int)
     private let prior: PriorStage
@@ -146,7 +146,7 @@ public final class RunDrawing {
                 ids.append(Array(drawn.ids[image * length..<(image + 1) * length]))
                 bits.append(nats[image * length..<(image + 1) * length].map { Double($0) / 0.6931471805599453 })
             }
-            pixels += tokenizer.decode(layout.visualIndices(drawn))
+            pixels += try tokenizer.decode(layout.visualIndices(drawn))
         }
         return Drawn(
             run: run, request: request, className: request.label.map { classNames[$0] }, pixels: pixels, height: image.height,

@@ -8,7 +8,7 @@ import TensorCore
 /// depends on the seed and the place, not on the batch.
 struct SampleDrawing {
     let ar: ARModel
-    let tokenizer: Tokenizer
+    let tokenizer: TrainedTokenizer
     let layout: SequenceLayout
     let classes: Int
     let seed: Int

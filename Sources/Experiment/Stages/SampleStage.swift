@@ -127,7 +127,7 @@ extension SampleStage {
         let (decoding, dataset) = (tokenizer.decoding, tokenizer.dataset)
         let pixels = Double(count * dataset.imageSize * dataset.imageSize * dataset.channels)
         let size = pixels + 4 * Double(count) * Double(tokenizer.layout.length + 1)
-        let held = max(drawing.held, Double(min(batch, Tokenizer.batch)) * decoding.held)
+        let held = max(drawing.held, Double(min(batch, TrainedTokenizer.batch)) * decoding.held)
         return StageCost(
             parameters: drawing.parameters + decoding.parameters, tokens: count * tokenizer.layout.length,
             flops: Double(count) * (drawing.flops + decoding.flops),

@@ -41,9 +41,11 @@ struct TokenStage: Stage {
                 try file.write(labels, to: "\(half)_labels", shape: [labels.count], attributes: ["axes": ["image"]])
             }
         }
-        return dataset.noted(in: [
+        var summary: [String: JSONValue] = [
             "train": .int(views.count * dataset.train.count), "test": .int(dataset.test.count),
-        ])
+        ]
+        summary["device"] = model.deviceName.map { .string($0) }
+        return dataset.noted(in: .object(summary))
     }
 
     func load(_ context: ExperimentContext) throws -> TokenFile {
@@ -129,6 +131,6 @@ extension TokenStage {
         let size = 4 * Double(images) * Double(width + 1)
         return StageCost(
             parameters: encoding.parameters, tokens: images * width, flops: Double(images) * encoding.flops,
-            memory: 4 * (Double(encoding.parameters) + Double(Tokenizer.batch) * encoding.held) + size, disk: size)
+            memory: 4 * (Double(encoding.parameters) + Double(TrainedTokenizer.batch) * encoding.held) + size, disk: size)
     }
 }

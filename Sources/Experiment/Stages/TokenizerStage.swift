@@ -89,7 +89,12 @@ struct TokenizerStage: Stage {
     var weightIdentity: [String: JSONValue] { settings.ema ? [:] : ["ema": false] }
 
     /// The tokenizer with the weights that others read.
-    func load(_ context: ExperimentContext) throws -> Tokenizer {
+    func load(_ context: ExperimentContext) throws -> TrainedTokenizer {
+        try TrainedTokenizer(loadModel(context), on: context.device.accelerator())
+    }
+
+    /// The same for what reads its layers and codes.
+    func loadModel(_ context: ExperimentContext) throws -> Tokenizer {
         let tokenizer = Tokenizer(config, parameters: .unfilled)
         let file = try SafetensorsFile(reading: context.store.stage(identity).verified(weightFile))
         try ParameterFiles.loadFinite(tokenizer.encoder.parameters, from: file, prefix: "encoder.")
@@ -140,40 +145,6 @@ extension TokenizerConfig {
     /// For the images of `dataset`.
     init(_ settings: TokenizerSettings, for dataset: Dataset) {
         self.init(settings, imageSize: dataset.imageSize, channels: dataset.channels, labels: dataset.classes + 1)
-    }
-}
-
-extension Tokenizer {
-    /// Images per batch when encoding or decoding; results do not depend on it beyond rounding.
-    static let batch = 250
-
-    /// Indices [n, K + N] of all images of a set, as `view` shows them.
-    func encode(_ set: ImageSet, of dataset: Dataset, view: PictureView = PictureView()) throws -> TokenTensor {
-        var ids: [Int32] = []
-        try dataset.forEachBatch(set, of: Self.batch, view: view) { batch in
-            ids += encoder(dataset.patches(batch.pixels, patch: config.patch)).indices.ids
-            try Interruption.check()
-        }
-        return TokenTensor(ids, shape: [set.count, ids.count / max(1, set.count)])
-    }
-
-    /// Images after encoding and decoding; both are pixels (n, row, column, channel).
-    func reconstruct(_ pixels: [UInt8], of dataset: Dataset) -> [UInt8] {
-        decode(config.layout.visualHalf(of: encoder(dataset.patches(pixels, patch: config.patch)).indices))
-    }
-
-    /// Pixels (n, row, column, channel) of visual indices [n, N].
-    func decode(_ visual: TokenTensor) -> [UInt8] {
-        let (count, n) = (visual.shape[0], visual.shape[1])
-        let layout = PatchLayout(
-            height: config.imageSize, width: config.imageSize, channels: config.channels, patch: config.patch)
-        var pixels: [UInt8] = []
-        for lower in stride(from: 0, to: count, by: Self.batch) {
-            let upper = min(count, lower + Self.batch)
-            let ids = TokenTensor(Array(visual.ids[lower * n..<upper * n]), shape: [upper - lower, n])
-            pixels += layout.images(fromPatches: decoder(encoder.visualCodes(ids)).values)
-        }
-        return pixels
     }
 }
 

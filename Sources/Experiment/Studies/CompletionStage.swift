@@ -54,7 +54,7 @@ struct CompletionStage: Stage {
         for (place, set) in sets.enumerated() {
             for mode in ["class", "noclass"] {
                 context.progress.note("completions: \(set.name), \(mode) (set \(place + 1) of \(sets.count))")
-                let pixels = complete(set, sources, ar, model, isTold: mode == "class")
+                let pixels = try complete(set, sources, ar, model, isTold: mode == "class")
                 let measures = try CompletionMeasures(
                     pixels, extractor.features(pixels), sources, sourceFeatures, draws: settings.draws, real: real)
                 measured.append((set.name, mode, measures))
@@ -90,8 +90,8 @@ struct CompletionStage: Stage {
 
     /// Pixels of `draws` completions for each source, group by group.
     private func complete(
-        _ set: GivenTokens, _ sources: CompletionSources, _ ar: ARModel, _ model: Tokenizer, isTold: Bool
-    ) -> [UInt8] {
+        _ set: GivenTokens, _ sources: CompletionSources, _ ar: ARModel, _ model: TrainedTokenizer, isTold: Bool
+    ) throws -> [UInt8] {
         let length = tokenizer.layout.length
         let count = sources.images.count * settings.draws
         var given = [Int32](repeating: -1, count: count * length)
@@ -104,7 +104,7 @@ struct CompletionStage: Stage {
         let labels = (0..<count).map { isTold ? sources.labels[$0 / settings.draws] : ar.unconditionalLabel }
         let ids = Sampler(ar, sampler).sample(
             labels: labels, seed: settings.seed, given: TokenTensor(given, shape: [count, length]))
-        return model.decode(tokenizer.layout.visualIndices(ids))
+        return try model.decode(tokenizer.layout.visualIndices(ids))
     }
 
     /// The first sources as columns; below each, one completion from every set of given tokens, without the class.

@@ -71,7 +71,7 @@ struct InformationStage: Stage {
         let images = Array(0..<count)
         let pixels = try tokenizer.dataset.test.pixels(of: images)
         return costs.adding(
-            images: pixels, reconstructions: model.decode(layout.visualHalf(of: half.batch(images).indices)), count: count)
+            images: pixels, reconstructions: try model.decode(layout.visualHalf(of: half.batch(images).indices)), count: count)
     }
 
     private func write(_ counts: TokenCounts, _ costs: ImageCosts, _ layout: SequenceLayout, to url: URL) throws {

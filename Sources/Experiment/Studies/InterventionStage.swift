@@ -91,7 +91,7 @@ struct InterventionStage: Stage {
 private struct Interventions {
     private let sources: CompletionSources
     private let ar: ARModel
-    private let model: Tokenizer
+    private let model: TrainedTokenizer
     private let layout: SequenceLayout
     private let temperature: Double
     private let seed: Int
@@ -102,7 +102,7 @@ private struct Interventions {
     private let partners: (other: [Int?], same: [Int?])
 
     init(
-        _ sources: CompletionSources, _ ar: ARModel, _ model: Tokenizer, _ layout: SequenceLayout, temperature: Double, seed: Int,
+        _ sources: CompletionSources, _ ar: ARModel, _ model: TrainedTokenizer, _ layout: SequenceLayout, temperature: Double, seed: Int,
         order: [Int], facts: @escaping ([UInt8]) -> ImageFacts
     ) {
         (self.sources, self.ar, self.model, self.layout) = (sources, ar, model, layout)
@@ -140,18 +140,18 @@ private struct Interventions {
         let others = rows.compactMap { row in partners.other[row].map { (row, $0) } }
         // The class of another image is told.
         if !others.isEmpty {
-            let told = draw(others.map { tokens(set, $0.0, source) }, labels: others.map { sources.labels[$0.1] }).predictions
+            let told = try draw(others.map { tokens(set, $0.0, source) }, labels: others.map { sources.labels[$0.1] }).predictions
             add("conflict_tokens", share(zip(told, others).map { $0 == sources.labels[$1.0] }))
             add("conflict_label", share(zip(told, others).map { $0 == sources.labels[$1.1] }))
         }
         guard set.name != "none", set.name != "shuffled" else { return (values, []) }
 
-        let before = draw(given(source))
+        let before = try draw(given(source))
         for (pair, list) in [("other", partners.other), ("same", partners.same)] {
             let pairs = rows.compactMap { row in list[row].map { (row, $0) } }
             guard pairs.count > 1 else { continue }
             // Every row keeps its place, and with it the numbers that it draws.
-            let after = draw(rows.map { row in tokens(set, row) { row, _ in list[row] ?? row } })
+            let after = try draw(rows.map { row in tokens(set, row) { row, _ in list[row] ?? row } })
             let (from, to) = (pairs.map(\.0), pairs.map(\.1))
             let effect = InterventionEffects.completeness(
                 before.selecting(from), after.selecting(from), sources: own.selecting(from), targets: own.selecting(to),
@@ -160,11 +160,12 @@ private struct Interventions {
             try Interruption.check()
         }
         let unrelated = (from: own.selecting(others.map(\.0)), to: own.selecting(others.map(\.1)))
-        let again = InterventionEffects.change(before, draw(given(source), first: rows.count), unrelated: unrelated)
+        let again = try InterventionEffects.change(before, draw(given(source), first: rows.count), unrelated: unrelated)
         for (name, value) in again.named { add("redraw_\(name)", value) }
         guard set.name != "all" else { return (values, []) }
         let perToken = try set.positions.map { position in
-            let after = draw(rows.map { row in tokens(set, row) { row, place in place == position ? partners.other[row] ?? row : row } })
+            let after = try draw(
+                rows.map { row in tokens(set, row) { row, place in place == position ? partners.other[row] ?? row : row } })
             try Interruption.check()
             return InterventionEffects.change(before, after, unrelated: unrelated)
         }
@@ -210,13 +211,13 @@ private struct Interventions {
     }
 
     /// - Parameter labels: nil: the prior is not told the class.
-    private func draw(_ given: [[Int32]], labels: [Int32]? = nil, first: Int = 0) -> ImageFacts {
+    private func draw(_ given: [[Int32]], labels: [Int32]? = nil, first: Int = 0) throws -> ImageFacts {
         var sampler = SamplerSettings()
         sampler.temperature = temperature
         let ids = Sampler(ar, sampler).sample(
             labels: labels ?? given.map { _ in ar.unconditionalLabel }, seed: seed, first: first,
             given: TokenTensor(given.flatMap { $0 }, shape: [given.count, layout.length]))
-        return facts(model.decode(layout.visualIndices(ids)))
+        return facts(try model.decode(layout.visualIndices(ids)))
     }
 
     private func share(_ hits: [Bool]) -> Double { Double(hits.count { $0 }) / Double(max(1, hits.count)) }

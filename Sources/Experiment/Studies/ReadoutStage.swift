@@ -37,7 +37,7 @@ struct ReadoutStage: Stage {
         let stored = try tokens.load(context)
         let train = stored.train.balanced(settings.trainCount, classes: dataset.classes)
         let test = stored.test.balanced(settings.testCount ?? stored.test.count, classes: dataset.classes)
-        let tables = try tokenizer.load(context).codeTables(layout)
+        let tables = try tokenizer.loadModel(context).codeTables(layout)
         let (fitted, held) = (
             TokenVectors(stored.train.batch(train).indices, layout, prologue: tables.prologue, visual: tables.visual),
             TokenVectors(stored.test.batch(test).indices, layout, prologue: tables.prologue, visual: tables.visual)

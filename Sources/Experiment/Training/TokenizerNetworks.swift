@@ -73,15 +73,16 @@ struct TokenizerNetworks {
             }
     }
 
+    /// Whether any codes may begin anew.
+    var restartsCodes: Bool { visualRestart != nil || prologueRestart != nil }
+
     /// Begins codes anew that have gone out of use; returns how many, by the columns of the metrics.
-    func restartCodes(_ encoding: Encoding, seed: Int, step: Int) -> [String: Float] {
+    func restartCodes(_ codes: [TokenizerReport.Codes], seed: Int, step: Int) throws -> [String: Float] {
         var counts: [String: Float] = [:]
-        for (name, restart, quantized) in [
-            ("visual", visualRestart, encoding.visual), ("prologue", prologueRestart, encoding.prologue),
-        ] {
-            guard let restart, let quantized else { continue }
-            let stream = RandomStream(seed: seed, "tokenizer/restart-\(name)", step: step)
-            counts["\(name)_restarts"] = Float(restart(quantized, autoencoder, stream: stream))
+        for used in codes {
+            guard let restart = used.name == "visual" ? visualRestart : prologueRestart else { continue }
+            let stream = RandomStream(seed: seed, "tokenizer/restart-\(used.name)", step: step)
+            counts["\(used.name)_restarts"] = Float(try restart(used.indices, points: used.points, autoencoder, stream: stream))
         }
         return counts
     }

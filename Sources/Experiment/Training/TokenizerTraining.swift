@@ -37,28 +37,42 @@ struct TokenizerTraining {
         let schedule = LearningRateSchedule(training.optimizer, steps: training.steps)
         // The discriminator's rate follows the same schedule.
         let adversaryRate = (settings.gan.learningRate ?? training.optimizer.lr) / training.optimizer.lr
+        // Losses of whole images have no program yet.
+        let accelerator = update.imageLosses == nil ? try context.device.accelerator() : nil
+        let device = accelerator.map { DeviceTokenizer($0, networks, update, batch: training.batch) }
         let loop = TrainingLoop(
             name: "tokenizer \(settings.variant.rawValue)", settings: training, columns: columns,
-            optimizers: networks.optimizers, state: networks.state)
+            optimizers: networks.optimizers, state: networks.state,
+            device: device.flatMap { device in accelerator.map { ($0.description, device.bringBack) } })
 
         BufferPool.shared.resetPeak()
         let last = try loop.run(work, context) { step, logs in
-            let rate = schedule.rate(at: step)
-            let images = try batches.batch(step)
-            let report = update(
+            let (images, rate) = (try batches.batch(step), schedule.rate(at: step))
+            let batch = TokenizerBatch(
                 patches: dataset.patches(images.pixels, patch: settings.patch),
                 labels: networks.joint.map { labels(images.labels, step, unconditional: $0.model.unconditionalLabel) },
                 visualDropped: networks.config.layout.hasEOS ? TokenTensor(flags: droppedSequences(step)) : nil, noise: noise(step),
-                rate: rate,
-                adversaryRate: adversaryRate * rate, step: step)
-            try requireFinite(report, step)
-            let restarts = networks.restartCodes(report.stepA.encoding, seed: seed, step: step)
+                rate: rate, adversaryRate: adversaryRate * rate, step: step)
+            let report: TokenizerReport?
+            if let device {
+                // What a checkpoint keeps must be sound.
+                report = try device.step(batch, logs: logs, reads: (step + 1) % training.checkpointEvery == 0)
+            } else {
+                report = TokenizerReport(update(batch))
+            }
+            guard let report else { return [:] }
+            for (network, loss) in report.losses where !loss.isFinite {
+                throw InputError("the \(network)'s loss became \(loss) at step \(step); lower the learning rate")
+            }
+            let values = logs ? try report.values() : [:]
+            let restarts = try networks.restartCodes(report.codes, seed: seed, step: step)
             guard logs else { return [:] }
-            return values(of: report, networks.config).merging(restarts) { $1 }.merging(["rate": Float(rate)]) { $1 }
+            let usage = report.codes.map { ("\($0.name)_usage", $0.usage(networks.config)) }
+            return values.merging(usage) { $1 }.merging(restarts) { $1 }.merging(["rate": Float(rate)]) { $1 }
         } save: {
             try networks.save(to: work)
         }
-        return [
+        var summary: [String: JSONValue] = [
             "parameters": .int(networks.tokenizer.parameters.reduce(0) { $0 + $1.count }),
             "trained_parameters": .int(networks.autoencoder.parameters.reduce(0) { $0 + $1.count }),
             "joint_parameters": .int(networks.joint?.model.parameters.reduce(0) { $0 + $1.count } ?? 0),
@@ -66,6 +80,8 @@ struct TokenizerTraining {
             "peak_tensor_bytes": .int(BufferPool.shared.use.peak),
             "last": .object(last.mapValues { .number(Double($0)) }),
         ]
+        summary["device"] = accelerator.map { .string($0.description) }
+        return .object(summary)
     }
 
     /// Which images each step sees, and how.
@@ -75,42 +91,6 @@ struct TokenizerTraining {
         return TrainingBatches(
             dataset, order: BatchOrder(seed: orderStream.nextKey(), count: dataset.train.count), batch: settings.training.batch,
             steps: settings.training.steps, views: { augmentation.views($0) })
-    }
-
-    private func requireFinite(_ report: TokenizerUpdate.Report, _ step: Int) throws {
-        for (name, loss) in [("tokenizer", report.stepA.total.scalar), ("discriminator", report.adversary?.loss ?? 0)] {
-            guard loss.isFinite else {
-                throw InputError("the \(name)'s loss became \(loss) at step \(step); lower the learning rate")
-            }
-        }
-    }
-
-    /// What the metrics say of a pair of steps.
-    private func values(of report: TokenizerUpdate.Report, _ config: TokenizerConfig) -> [String: Float] {
-        let a = report.stepA
-        var values: [String: Float] = [
-            "loss": a.total.scalar, "l1": a.l1.scalar, "l2": a.l2.scalar, "quantizer": a.quantizer.scalar,
-            "gradient_norm": Float(report.gradientNorm), "visual_usage": usage(a.encoding.visual, of: config.codebook),
-        ]
-        entropies(a.encoding.visual, "visual", &values)
-        entropies(a.encoding.prologue, "prologue", &values)
-        if let parts = a.crossEntropy, let jointLoss = report.jointLoss {
-            values["ce_visual"] = parts.visual.scalar
-            values["ce_joint"] = jointLoss
-            if let prologue = a.encoding.prologue {
-                values["ce_prologue"] = parts.prologue.scalar
-                values["ce_eos"] = parts.eos.scalar
-                values["prologue_usage"] = usage(prologue, of: config.prologueCodebook)
-            }
-        }
-        values["perceptual"] = a.images?.perceptual?.scalar
-        if let generator = a.images?.generator, let discriminator = report.adversary {
-            values["gan_generator"] = generator.scalar
-            values["gan_discriminator"] = discriminator.loss
-            values["gan_real"] = discriminator.real
-            values["gan_rebuilt"] = discriminator.rebuilt
-        }
-        return values
     }
 
     /// Columns of the metrics: those of the terms that there are.
@@ -138,22 +118,19 @@ struct TokenizerTraining {
     }
 
     /// Noise for Gumbel quantizers; the visual tokens of a frozen tokenizer are what they will be.
-    private func noise(_ step: Int) -> GumbelNoise {
-        GumbelNoise(
-            visual: base == nil ? RandomStream(seed: seed, "tokenizer/gumbel-visual", step: step) : nil,
-            prologue: RandomStream(seed: seed, "tokenizer/gumbel-prologue", step: step))
+    private func noise(_ step: Int) -> (visual: RandomStream?, prologue: RandomStream) {
+        (
+            base == nil ? RandomStream(seed: seed, "tokenizer/gumbel-visual", step: step) : nil,
+            RandomStream(seed: seed, "tokenizer/gumbel-prologue", step: step)
+        )
     }
+}
 
-    /// Sample and batch entropy of the assignment, where codes are compared one by one (method §3.9).
-    private func entropies(_ quantized: Quantized?, _ name: String, _ values: inout [String: Float]) {
-        guard let similarities = quantized?.similarities else { return }
-        let entropy = AssignmentEntropy(similarities, scale: 100)
-        values["\(name)_entropy"] = Float(entropy.sample)
-        values["\(name)_batch_entropy"] = Float(entropy.batch)
-    }
-
-    /// Share of the codebook that this batch used.
-    private func usage(_ quantized: Quantized, of codes: Int) -> Float {
-        Float(Set(quantized.indices.ids).count) / Float(codes)
+extension TokenizerUpdate {
+    fileprivate func callAsFunction(_ batch: TokenizerBatch) -> Report {
+        self(
+            patches: batch.patches, labels: batch.labels, visualDropped: batch.visualDropped,
+            noise: GumbelNoise(visual: batch.noise.visual, prologue: batch.noise.prologue), rate: batch.rate,
+            adversaryRate: batch.adversaryRate, step: batch.step)
     }
 }

@@ -14,6 +14,18 @@ extension TokenizerUpdate {
         public init() {}
     }
 
+    /// What a program of an update gives beside losses and indices.
+    public struct TracedExtras: OptionSet, Sendable {
+        /// `visual_entropy`, `visual_batch_entropy` and the prologue's, [1] each, where codes are compared one by one.
+        public static let entropies = TracedExtras(rawValue: 1)
+        /// `visual_points` and `prologue_points` [batch, L, z]: `Quantized.points`.
+        public static let points = TracedExtras(rawValue: 2)
+
+        public let rawValue: Int
+
+        public init(rawValue: Int) { self.rawValue = rawValue }
+    }
+
     /// This update as a program: steps A and B with clipping, AdamW and averages.
     ///
     /// Inputs: `patches` [batch, N, p·p·C]; `labels` and `visual_dropped` [batch] and the streams `visual_noise` and
@@ -23,7 +35,7 @@ extension TokenizerUpdate {
     /// an AR model `ce_prologue`, `ce_eos`, `ce_visual`, `ce_joint`, [1] each.
     ///
     /// Losses of whole images have no program yet.
-    public func traced(batch: Int, given: TracedInputs) -> TracedProgram {
+    public func traced(batch: Int, given: TracedInputs, extras: TracedExtras = []) -> TracedProgram {
         require(imageLosses == nil, "losses of whole images have no traced form")
         let program = Program("tokenizer_update")
         let (config, source) = (tokenizer.config, ParameterSource.program(program, prefix: "autoencoder/value/"))
@@ -55,7 +67,18 @@ extension TokenizerUpdate {
             ("ce_prologue", a.crossEntropy?.prologue), ("ce_eos", a.crossEntropy?.eos), ("ce_visual", a.crossEntropy?.visual),
         ]
         for case (let name, let value?) in scalars { program.output(name, value.detached()) }
+        output(extras, of: a.encoding.visual, as: "visual", in: program)
+        if let prologue = a.encoding.prologue { output(extras, of: prologue, as: "prologue", in: program) }
         return program.traced()
+    }
+
+    private func output(_ extras: TracedExtras, of quantized: Quantized, as name: String, in program: Program) {
+        if extras.contains(.entropies), let similarities = quantized.similarities {
+            let entropies = program.assignmentEntropies(similarities, scale: AssignmentEntropy.reportedScale)
+            program.output("\(name)_entropy", entropies.sample)
+            program.output("\(name)_batch_entropy", entropies.batch)
+        }
+        if extras.contains(.points) { program.output("\(name)_points", quantized.points) }
     }
 
     private struct Inputs {

@@ -9,6 +9,9 @@ public struct AssignmentEntropy {
     public let batch: Double
     public var loss: Double { sample - batch }
 
+    /// The factor of similarities in what trainings report: a temperature of 0.01 (method §3.9).
+    public static let reportedScale: Float = 100
+
     /// P and log P [rows, codes], P̄, and the entropy of each row: what a gradient needs.
     let p, logP: Tensor
     let means, ofRows: [Double]

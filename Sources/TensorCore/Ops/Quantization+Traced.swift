@@ -9,18 +9,37 @@ extension Program {
 
     func assignmentEntropyLoss(_ x: Tensor, scale: Float) -> Tensor {
         let (rows, epsilon) = (Double(x.rows), 1e-5)
-        let logits = node(x).reshaped([x.rows, x.width]) * Double(scale)
-        let shifted = logits - logits.rowMaxima.alongRows(of: logits)
-        let logP = shifted - shifted.exp.rowSums.log.alongRows(of: shifted)
-        let p = logP.exp
-        let entropies = -(p * logP).rowSums
-        let means = p.columnSums / rows
-        let logMeans = (means + epsilon).log
-        let loss = entropies.sum / rows + (means * logMeans).sum
-        return record(loss.reshaped([1]), from: [x]) { dy in
-            let slopes = (-logMeans - means / (means + epsilon)).alongColumns(of: p)
-            let constants = ((p * slopes).rowSums - entropies).alongRows(of: p)
+        let entropies = AssignmentNodes(node(x), scale: scale)
+        let (p, logP, means, ofRows) = (entropies.p, entropies.logP, entropies.means, entropies.ofRows)
+        return record((entropies.sample - entropies.batch).reshaped([1]), from: [x]) { dy in
+            let slopes = (-entropies.logMeans - means / (means + epsilon)).alongColumns(of: p)
+            let constants = ((p * slopes).rowSums - ofRows).alongRows(of: p)
             return [(dy * Double(scale) / rows).reshaped([]) * p * (constants - logP - slopes)].map { $0.reshaped(x.shape) }
         }
+    }
+
+    /// What `AssignmentEntropy` computes, [1] each, off the tape.
+    public func assignmentEntropies(_ x: Tensor, scale: Float) -> (sample: Tensor, batch: Tensor) {
+        let entropies = AssignmentNodes(node(x), scale: scale)
+        return (Tensor(entropies.sample.reshaped([1])), Tensor(entropies.batch.reshaped([1])))
+    }
+}
+
+/// The parts of `AssignmentEntropy`, traced.
+private struct AssignmentNodes {
+    let p, logP, means, logMeans, ofRows, sample, batch: Node
+
+    init(_ x: Node, scale: Float) {
+        let width = x.shape[x.shape.count - 1]
+        let rows = x.shape.reduce(1, *) / width
+        let logits = x.reshaped([rows, width]) * Double(scale)
+        let shifted = logits - logits.rowMaxima.alongRows(of: logits)
+        logP = shifted - shifted.exp.rowSums.log.alongRows(of: shifted)
+        p = logP.exp
+        ofRows = -(p * logP).rowSums
+        means = p.columnSums / Double(rows)
+        logMeans = (means + 1e-5).log
+        sample = ofRows.sum / Double(rows)
+        batch = -(means * logMeans).sum
     }
 }
