@@ -49,33 +49,64 @@ public struct MainEffects: Sendable, Equatable {
         let whole = Self.basis(of: columns.joined(), beyond: [])
         let left = Self.squares(Self.residuals(centred, whole))
         let free = values.count - 1 - whole.count
-        effects = factors.indices.map { place in
+        let parts = factors.indices.map { place in
             let others = Self.basis(of: columns.enumerated().filter { $0.offset != place }.map(\.element).joined(), beyond: [])
-            let own = Self.basis(of: columns[place], beyond: others)
-            let residuals = Self.residuals(centred, others)
-            var pValue: Double?
-            if !own.isEmpty, free > 0 {
-                let size = Self.squares(residuals)
-                // The share of what the others leave grows with F.
-                func explained(_ values: [Double]) -> Double {
-                    let (mine, theirs) = (Self.squaresAlong(own, values), Self.squaresAlong(others, values))
-                    return mine / max(size - theirs, 1e-300)
-                }
-                let threshold = explained(residuals) - 1e-12
-                var generator = SplitMix64(seed: seed &+ UInt64(place))
-                var (extreme, shuffled) = (1, residuals)
-                for _ in 0..<permutations {
-                    for last in stride(from: shuffled.count - 1, to: 0, by: -1) {
-                        shuffled.swapAt(last, generator.index(below: last + 1))
-                    }
-                    if explained(shuffled) >= threshold { extreme += 1 }
-                }
-                pValue = Double(extreme) / Double(permutations + 1)
-            }
+            return Part(own: Self.basis(of: columns[place], beyond: others), others: others, centred)
+        }
+        let extremes = free > 0 ? Self.extremes(parts, permutations: permutations, seed: seed) : []
+        effects = zip(factors, parts).enumerated().map { place, pair in
+            let (factor, part) = pair
+            let isTested = !part.own.isEmpty && free > 0
             return Effect(
-                name: factors[place].name, degreesOfFreedom: own.count, share: Self.squaresAlong(own, centred) / total, pValue: pValue)
+                name: factor.name, degreesOfFreedom: part.own.count, share: Self.squaresAlong(part.own, centred) / total,
+                pValue: isTested ? Double(1 + extremes[place]) / Double(permutations + 1) : nil)
         }
         (rest, restDegreesOfFreedom) = (left / total, free)
+    }
+
+    /// A factor's test: the directions of its own, those of the others, and what these leave.
+    private struct Part {
+        let own, others: [[Double]]
+        let residuals: [Double]
+        private let size: Double
+
+        init(own: [[Double]], others: [[Double]], _ values: [Double]) {
+            (self.own, self.others, residuals) = (own, others, MainEffects.residuals(values, others))
+            size = MainEffects.squares(residuals)
+        }
+
+        /// What the factor explains, against what the whole model leaves; grows with F.
+        func explained(_ along: some Collection<Double>) -> Double {
+            var (mine, theirs) = (0.0, 0.0)
+            for (place, value) in along.enumerated() {
+                if place < own.count { mine += value * value } else { theirs += value * value }
+            }
+            return mine / max(size - theirs, 1e-300)
+        }
+    }
+
+    /// In how many of the permutations, the same for all factors, each explains at least as much as in the order that was observed.
+    private static func extremes(_ parts: [Part], permutations: Int, seed: UInt64) -> [Int] {
+        let count = parts.first?.residuals.count ?? 0
+        let directions = parts.map { Array(($0.own + $0.others).joined()) }
+        let thresholds = parts.map { part in part.explained((part.own + part.others).map { dot($0, part.residuals) }) - 1e-12 }
+        var extremes = [Int](repeating: 0, count: parts.count)
+        var generator = SplitMix64(seed: seed)
+        let group = 64
+        for lower in stride(from: 0, to: permutations, by: group) {
+            let orders = (lower..<min(permutations, lower + group)).flatMap { _ in generator.permutation(of: count) }
+            let rows = orders.count / max(1, count)
+            for (place, part) in parts.enumerated() where !part.own.isEmpty {
+                let width = part.own.count + part.others.count
+                let shuffled = orders.map { part.residuals[$0] }
+                var along = [Double](repeating: 0, count: rows * width)
+                multiply(into: &along, shuffled, transposed: directions[place], m: rows, n: width, k: count)
+                for row in 0..<rows where part.explained(along[row * width..<(row + 1) * width]) >= thresholds[place] {
+                    extremes[place] += 1
+                }
+            }
+        }
+        return extremes
     }
 
     // MARK: Projections

@@ -180,7 +180,7 @@ public enum StyleSheet {
                   \(table) tr { padding: 6px 0; border-bottom: 2px solid var(--axis); }
                   \(table) td { display: flex; justify-content: space-between; gap: 16px; padding: 3px 0; border: 0; \
                 white-space: normal; overflow-wrap: anywhere; text-align: right; min-width: 0; }
-                  \(table) td::before { content: attr(data-label); color: var(--soft); text-align: left; }
+                  \(table) td::before { content: attr(data-label); color: var(--soft); text-align: left; flex: 0 0 auto; max-width: 60%; }
                   \(table) td:first-child { font-weight: 600; }
                 }
                 """

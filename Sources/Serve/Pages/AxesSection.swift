@@ -16,10 +16,19 @@ struct AxesSection {
         (self.name, self.live, self.results) = (name, live, results)
         let wanted = request.query["score"].map { [$0] } ?? live.files[name]?.compare.metrics ?? []
         let known = wanted.lazy.compactMap { try? results.metricName($0) }.first
-        guard let metric = known ?? results.scores.first(where: { $0.measure.better != nil })?.text else { return nil }
+        guard let metric = known ?? Self.usual(results) else { return nil }
         axes = SweepAxes(results)
         self.metric = metric
         guard axes.axes.count > 1 else { return nil }
+    }
+
+    /// A score that most arms have, the distances of samples and of reconstructions before others.
+    private static func usual(_ results: SweepResults) -> String? {
+        let first = [Measure.gfid.id, Measure.rfid.id]
+        func rank(_ score: MetricName) -> Int { first.firstIndex(of: score.measure.id) ?? first.count }
+        return results.scores.filter { $0.measure.better != nil && $0.place == nil }.map { score in
+            (score, results.arms.count { !$0.values(score.text).isEmpty })
+        }.min { (-$0.1, rank($0.0)) < (-$1.1, rank($1.0)) }?.0.text
     }
 
     /// The heading and the choice of the score, which stay as they are while the sweep runs.

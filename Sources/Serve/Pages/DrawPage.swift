@@ -126,6 +126,7 @@ struct DrawPage {
             let state =
                 switch job.state {
                 case .running: "being drawn"
+                case .done where job.parts.count > 1: "\(job.count) pictures"
                 case .done: job.drawn(0).map { DrawnPicture.title($0.request, $0.className) } ?? "done"
                 case .failed: "failed"
                 case .cancelled: "cancelled"

@@ -20,16 +20,36 @@ struct SweepPage {
         results = try live.results(ofSweep: name)
     }
 
+    /// The parts that follow the sweep. What the index alone says is laid out once for each of its states.
+    private enum Part: String, CaseIterable { case comparison, working, missing, curves, over, axes, failures }
+
+    private func content(_ part: Part) throws -> HTML {
+        switch part {
+        case .working: return try Working(live).section(ofSweep: name)
+        case .failures: return try Failures(live).section(ofSweep: name)
+        case .curves: return try CurveForm(name, request, live, results).plots
+        case .comparison: return try live.kept("comparison \(name)") { comparison() }
+        case .missing: return try live.kept("missing \(name)") { try missing() }
+        case .over: return try live.kept("over \(name)") { overTraining() }
+        case .axes:
+            return try live.kept("axes \(request.query["score"] ?? "") \(name)") {
+                AxesSection(name, request, live, results)?.plots ?? .empty
+            }
+        }
+    }
+
     func page(_ isTrusted: Bool) throws -> HTML {
+        func live(_ part: Part) throws -> HTML { .live(part.rawValue, try content(part)) }
+        let layout = Layout(title: name, topic: .sweep(name), isTrusted: isTrusted, here: nil)
+        if request.isUpdate { return layout.page(try Part.allCases.map(live).joined()) }
         let question: HTML = results.question.map { "<p>\($0)</p>" } ?? .empty
-        let content =
-            question + HTML.live("comparison", comparison()) + HTML.live("working", try Working(live).section(ofSweep: name))
-            + HTML.live("missing", try missing()) + CurveForm(name, request, live, results).form
-            + HTML.live("curves", try CurveForm(name, request, live, results).plots) + HTML.live("over", overTraining())
-            + (AxesSection(name, request, live, results).map { $0.form + HTML.live("axes", $0.plots) } ?? .empty)
-            + ArmPictures(live, desk, results, request).section(isTrusted)
-            + HTML.live("failures", try Failures(live).section(ofSweep: name))
-        return Layout(title: name, topic: .sweep(name), isTrusted: isTrusted, here: nil).page(content)
+        let axes = try self.live.kept("axes form \(request.query["score"] ?? "") \(name)") {
+            AxesSection(name, request, self.live, results)?.form ?? .empty
+        }
+        return layout.page(
+            question + (try live(.comparison)) + (try live(.working)) + (try live(.missing))
+                + CurveForm(name, request, self.live, results).form + (try live(.curves)) + (try live(.over)) + axes
+                + (try live(.axes)) + ArmPictures(self.live, desk, results, request).section(isTrusted) + (try live(.failures)))
     }
 
     // MARK: The comparison
@@ -125,16 +145,20 @@ struct CurveForm {
         smoothing = min(0.99, max(0, request.query["smoothing"].flatMap(Double.init) ?? 0))
     }
 
-    private func curves() throws -> ArmCurves {
+    /// Curves that are told apart in one plot.
+    private static let mostArms = 24
+
+    /// The arms whose labels have the text that was asked for, each with its stages; a training that is under way is no finished
+    /// stage of the results.
+    private func arms() throws -> (shown: [(label: String, stages: [String])], all: Int) {
         let stages = try live.stages(ofSweep: name, role: role)
-        // A training that is under way is no finished stage of the results.
-        return ArmCurves(of: role, arms: results.arms.map { ($0.label, $0.runs.compactMap { stages[$0.id] }) }) {
-            live.metrics(ofStage: $0)
-        }
+        let text = query["arms"] ?? ""
+        let found = results.arms.filter { text.isEmpty || $0.label.localizedCaseInsensitiveContains(text) }
+        return (found.prefix(Self.mostArms).map { arm in (arm.label, arm.runs.compactMap { stages[$0.id] }) }, found.count)
     }
 
     var form: HTML {
-        let columns = ((try? curves())?.columns ?? []).filter { $0 != "rate" }
+        let columns = (try? columns()) ?? []
         func options(_ names: [String], _ chosen: String) -> [HTML] {
             names.map { name in "<option\(name == chosen ? " selected" as HTML : .empty)>\(name)</option>" }
         }
@@ -146,6 +170,7 @@ struct CurveForm {
             <form data-now action="#curve-heading">
             <label>Stage <select name="stage">\(options(["tokenizer", "prior"], role))</select></label>
             <label>Column <select name="column">\(options(columns.contains(column) ? columns : [column] + columns, column))</select></label>
+            <label>Arms with <input name="arms" value="\(query["arms"] ?? "")" placeholder="all"></label>
             <label>Smoothing <input type="number" name="smoothing" min="0" max="0.99" step="0.01" value="\(NumberFormat.exact(smoothing))"></label>
             \(check("linear", "linear axis"))\(check("logx", "logarithmic steps"))\(check("common", "to the common step"))
             <button>Show</button>
@@ -156,16 +181,39 @@ struct CurveForm {
 
     var plots: HTML {
         get throws {
-            let curves = try curves()
-            guard var plot = curves.plot(column, smoothing: smoothing, toCommonStep: query["common"] == "1") else {
-                return "<p>No \(role) of this sweep has logged '\(column)' yet.</p>"
-            }
-            if query["linear"] == "1" { plot.yScale = .linear }
-            if query["logx"] == "1" { plot.xScale = .logarithmic }
-            return """
-                <div class="wide-plot">\(HTML(markup: plot.svg(width: 1100, height: 460)))</div>
-                <p>Means over up to \(ArmCurves.resolution) windows of steps; bands reach from the lowest to the highest seed.</p>
-                """
+            let arms = try arms()
+            let files = stamps(arms.shown)
+            let asked = query.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: "&")
+            return try live.derived("curves \(asked) of \(name)", from: files) { _ in try plot(arms.shown, of: arms.all) }
         }
+    }
+
+    /// Which files the arms' curves are in, and in what state.
+    private func stamps(_ arms: [(label: String, stages: [String])]) -> [[String]] {
+        arms.map { arm in [arm.label] + arm.stages.map { $0 + LiveStore.stamp(live.store.stage(id: $0).url("metrics.h5")) } }
+    }
+
+    /// What can be shown.
+    private func columns() throws -> [String] {
+        let arms = try arms().shown
+        return live.derived("columns of \(role) \(query["arms"] ?? "") of \(name)", from: stamps(arms)) { _ in
+            ArmCurves(of: role, arms: arms) { live.metrics(ofStage: $0) }.columns.filter { $0 != "rate" }
+        }
+    }
+
+    private func plot(_ arms: [(label: String, stages: [String])], of count: Int) throws -> HTML {
+        let curves = ArmCurves(of: role, arms: arms) { live.metrics(ofStage: $0) }
+        guard var plot = curves.plot(column, smoothing: smoothing, toCommonStep: query["common"] == "1") else {
+            return "<p>No \(role) of this sweep has logged '\(column)' yet.</p>"
+        }
+        if query["linear"] == "1" { plot.yScale = .linear }
+        if query["logx"] == "1" { plot.xScale = .logarithmic }
+        let left: HTML =
+            count > arms.count
+            ? "<p>The first \(arms.count) of \(count) arms; 'Arms with' finds others by a part of their names.</p>" : .empty
+        return """
+            <div class="wide-plot">\(HTML(markup: plot.svg(width: 1100, height: 460)))</div>
+            <p>Means over up to \(ArmCurves.resolution) windows of steps; bands reach from the lowest to the highest seed.</p>\(left)
+            """
     }
 }

@@ -13,7 +13,7 @@ const follow = () => {
     if (isFetching) { isWanted = true; return; }
     isFetching = true;
     try {
-      const answer = await fetch(location.href, { headers: { Accept: 'text/html' } });
+      const answer = await fetch(location.href, { headers: { Accept: 'text/html', 'X-Live-Parts': '1' } });
       if (answer.ok) {
         const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
         for (const old of document.querySelectorAll('[data-live]')) {

@@ -9,14 +9,18 @@ import Sweep
 
 /// Fills an index with made-up runs and times the questions people ask of it.
 ///
-/// The runs are as real ones are: every setting there is, sweeps of 20 cells with three seeds, tokenizers that priors
+/// The runs are as real ones are: every setting there is, sweeps of 20 cells or more with three seeds, tokenizers that priors
 /// share, scores under protocols. They go through the writer that reads files otherwise, in one transaction.
 struct IndexBench {
     let runs: Int
     let folder: URL
+    /// Cells of each sweep.
+    var cells = 20
+    /// Whether the stages of the first sweep that train have curves.
+    var hasCurves = false
 
     private static let seeds = 3
-    private static let cells = 20
+    static let mostCells = 500
     private static let variants = ["baseline-2d", "prologue"]
 
     func table(repetitions: Int) throws -> Table {
@@ -24,6 +28,13 @@ struct IndexBench {
         let start = ContinuousClock.now
         try fill(index)
         let filling = ContinuousClock.now - start
+        if hasCurves {
+            // A store for whoever times something else than questions.
+            try writeCurves()
+            var table = Table(columns: [.number("runs", decimals: 0), .number("filled in", key: "seconds", unit: "s", decimals: 1)])
+            table.add([.number(runs), .number(filling / .seconds(1))])
+            return table
+        }
 
         var table = Table(columns: [
             .text("question"), .number("found", decimals: 0), .number("in process", key: "milliseconds", unit: "ms", decimals: 1),
@@ -46,7 +57,7 @@ struct IndexBench {
         return table
     }
 
-    private var sweeps: Int { max(1, (runs + Self.cells * Self.seeds - 1) / (Self.cells * Self.seeds)) }
+    private var sweeps: Int { max(1, (runs + cells * Self.seeds - 1) / (cells * Self.seeds)) }
 
     // MARK: Questions
 
@@ -123,44 +134,69 @@ struct IndexBench {
     private func fill(_ index: RunIndex) throws {
         let config = RunSettings().json
         try index.fill(
-            stages: (0..<runs).lazy.flatMap { Self.stages(of: $0) }, runs: (0..<runs).lazy.map { Self.run($0, config) })
+            stages: (0..<runs).lazy.flatMap { stages(of: $0) }, runs: (0..<runs).lazy.map { run($0, config) })
+    }
+
+    /// Losses that fall, 600 rows a stage.
+    private func writeCurves() throws {
+        let store = try Store(directory: folder)
+        let first = (0..<min(runs, cells * Self.seeds)).map(roles(of:))
+        let stages = Set(first.flatMap { roles in ["tokenizer", "prior"].compactMap { roles[$0] } }).sorted()
+        for (number, id) in stages.enumerated() {
+            let file = store.stage(id: id).url("metrics.h5")
+            try FileManager.default.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+            let metrics = try MetricsFile.create(at: file, columns: ["loss", "bits", "gradient_norm", "rate"])
+            let level = 1 + Float(number % 50) / 50
+            try metrics.append(
+                (1...600).map { step in
+                    let loss = level * (1 + 40 / Float(step + 10))
+                    return MetricsRow(
+                        step: step, wallSeconds: Double(step) / 8,
+                        values: ["loss": loss, "bits": 256 * loss, "gradient_norm": 1 / loss, "rate": 8])
+                })
+            try metrics.close()
+        }
     }
 
     /// Where run `number` stands: its sweep, its cell of that sweep, its seed.
-    private static func place(_ number: Int) -> (sweep: Int, cell: Int, seed: Int) {
-        (number / (cells * seeds), number / seeds % cells, number % seeds)
+    private func place(_ number: Int) -> (sweep: Int, cell: Int, seed: Int) {
+        (number / (cells * Self.seeds), number / Self.seeds % cells, number % Self.seeds)
     }
 
     private static func id(_ kind: String, _ name: String) -> String { "\(kind)-\(sha256(Data(name.utf8)).prefix(12))" }
 
     /// The names of the stages that a run is made of: those that only depend on the tokenizer are shared.
-    private static func roles(of number: Int) -> [String: String] {
+    private func roles(of number: Int) -> [String: String] {
         let (sweep, cell, seed) = place(number)
         let tokenizer = "\(sweep) \(cell % 4) \(seed)"
         return [
-            "features": id("features", ""), "tokenizer": id("tokenizer", tokenizer), "tokens": id("tokens", tokenizer),
-            "reconstructions": id("reconstructions", tokenizer), "probe": id("probe", tokenizer),
-            "prior": id("prior", "\(number)"), "samples.nocfg": id("samples", "\(number)"),
-            "scores.nocfg": id("scores", "\(number)"),
+            "features": Self.id("features", ""), "tokenizer": Self.id("tokenizer", tokenizer), "tokens": Self.id("tokens", tokenizer),
+            "reconstructions": Self.id("reconstructions", tokenizer), "probe": Self.id("probe", tokenizer),
+            "prior": Self.id("prior", "\(number)"), "samples.nocfg": Self.id("samples", "\(number)"),
+            "scores.nocfg": Self.id("scores", "\(number)"),
         ]
     }
 
-    private static func run(_ number: Int, _ config: JSONValue) -> IndexedRun {
+    private func run(_ number: Int, _ config: JSONValue) -> IndexedRun {
         let (sweep, cell, seed) = place(number)
         var sections = config.objectValue ?? [:]
         func set(_ section: String, _ values: [String: JSONValue]) {
             sections[section] = .object((sections[section]?.objectValue ?? [:]).merging(values) { $1 })
         }
-        let (variant, codebook, dim) = (variants[cell % 2], [256, 512][cell / 2 % 2], [64, 96, 128, 192, 256][cell / 4])
+        let (variant, codebook, dim) = (Self.variants[cell % 2], [256, 512][cell / 2 % 2], [64, 96, 128, 192, 256][cell / 4 % 5])
         set("tokenizer", ["variant": .string(variant), "codebook": .int(codebook), "steps": .int(1000 + sweep % 50)])
-        set("prior", ["dim": .int(dim), "steps": .int(500 + sweep % 70)])
+        let (layers, batch) = (2 + cell / 20 % 5, 32 * (1 + cell / 100))
+        set("prior", ["dim": .int(dim), "layers": .int(layers), "batch": .int(batch), "steps": .int(500 + sweep % 70)])
         set("seeds", ["tokenizer": .int(seed), "prior": .int(seed), "sampler": .int(seed)])
         sections["seed"] = .int(seed)
         let date = Date(timeIntervalSince1970: 1_770_000_000 + 200 * Double(number))
         let record = RunRecord(
-            sweep: "sweep-\(sweep)", cell: "variant=\(variant),codebook=\(codebook),prior.dim=\(dim)", seed: seed,
-            seeds: ["tokenizer": seed, "prior": seed, "sampler": seed], config: .object(sections), stages: roles(of: number),
-            codeVersion: CodeVersion(commit: "0123456789abcdef", hasLocalChanges: false), machine: machine, created: date)
+            sweep: "sweep-\(sweep)",
+            cell: "variant=\(variant),codebook=\(codebook),prior.dim=\(dim)"
+                + (cells > 20 ? ",prior.layers=\(layers),prior.batch=\(batch)" : ""),
+            seed: seed,
+            seeds: ["tokenizer": seed, "prior": seed, "sampler": seed], config: .object(sections), stages: self.roles(of: number),
+            codeVersion: CodeVersion(commit: "0123456789abcdef", hasLocalChanges: false), machine: Self.machine, created: date)
         let state: RunStore.Status.State = number % 100 == 7 ? .failed : number % 100 == 8 ? .interrupted : .done
         return IndexedRun(
             run: record, status: RunStore.Status(state, step: 8, of: 8, wallSeconds: 300, updated: date.addingTimeInterval(300)))
@@ -169,9 +205,9 @@ struct IndexBench {
     private static let machine = Machine.current()
 
     /// The stages that run `number` is the first to have.
-    private static func stages(of number: Int) -> [IndexedStage] {
+    private func stages(of number: Int) -> [IndexedStage] {
         let (_, cell, seed) = place(number)
-        let roles = roles(of: number)
+        let roles = self.roles(of: number)
         let firstOfTokenizer = cell < 4
         var generator = SplitMix64(seed: UInt64(number))
         func stage(_ role: String, _ inputs: [String], _ summary: JSONValue, _ scores: [String: Scores] = [:]) -> IndexedStage {
@@ -186,7 +222,7 @@ struct IndexBench {
                         kind: kind, settings: ["seed": .int(seed)],
                         inputs: Dictionary(uniqueKeysWithValues: inputs.map { ($0, roles[$0] ?? "") }), formatVersion: 1),
                     summary: summary, codeVersion: CodeVersion(commit: "0123456789abcdef", hasLocalChanges: false),
-                    machine: machine, started: started, finished: started.addingTimeInterval(100), wallSeconds: 100,
+                    machine: Self.machine, started: started, finished: started.addingTimeInterval(100), wallSeconds: 100,
                     peakMemoryBytes: 1 << 30),
                 measurements: scores)
         }

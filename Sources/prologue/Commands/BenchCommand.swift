@@ -30,6 +30,9 @@ struct BenchCommand: ParsableCommand {
     var index: Int?
     @Option(help: ArgumentHelp("With --index: keep the store in this new folder (default: a temporary one).", valueName: "folder"))
     var keep: String?
+    @Option(help: ArgumentHelp("With --index: cells of each sweep, 20 to \(IndexBench.mostCells).", valueName: "cells")) var cells = 20
+    @Flag(help: "With --index and --keep: only fill the store, also with curves of the first sweep, for bench/live_page.py.") var curves =
+        false
     @Flag(help: "Time Fréchet distance, its statistics, and precision and recall on 2048 features instead.") var metrics = false
     @Flag(help: "Show where the time of a workload goes, op by op.") var profile = false
     @Flag(help: "Time AR training steps of growing sizes.") var scaling = false
@@ -44,6 +47,11 @@ struct BenchCommand: ParsableCommand {
         }
         if let index, index < 1 { throw ValidationError("--index must be at least 1, not \(index)") }
         if index != nil, serve || !workloads.isEmpty { throw ValidationError("--index goes with no workloads and no --serve") }
+        guard (20...IndexBench.mostCells).contains(cells) else {
+            throw ValidationError("--cells must be 20 to \(IndexBench.mostCells), not \(cells)")
+        }
+        if index == nil, cells != 20 || curves { throw ValidationError("--cells and --curves go with --index") }
+        if curves, keep == nil { throw ValidationError("--curves goes with --keep") }
         if index == nil, keep != nil { throw ValidationError("--keep goes with --index") }
         if profile, scaling || serve || metrics || index != nil || workloads.count != 1 {
             throw ValidationError("--profile goes with one workload and nothing else")
@@ -113,7 +121,7 @@ struct BenchCommand: ParsableCommand {
             throw InputError(file: folder.path, "is there already; --keep wants a new folder")
         }
         defer { if keep == nil { try? FileManager.default.removeItem(at: folder) } }
-        output.show(try IndexBench(runs: runs, folder: folder).table(repetitions: repetitions))
+        output.show(try IndexBench(runs: runs, folder: folder, cells: cells, hasCurves: curves).table(repetitions: repetitions))
     }
 
     private static func workload(_ name: String) throws -> Workload {
