@@ -9,20 +9,48 @@ public enum AtomicFile {
         }
     }
 
-    /// Lets `produce` write a file at a temporary place beside `url`, then puts it in place in one step.
+    /// Where the files of a folder, and of the folders in it, are written before they are put in place.
+    ///
+    /// A file can be put in place only as long as its folder of drafts is there: who removes that has shut the writer out, at
+    /// whatever moment the writer goes on.
+    public struct Drafts: Sendable {
+        let owner: String
+        let folder: URL
+
+        /// - Parameter folder: on the same file system as `owner`.
+        public init(of owner: URL, in folder: URL) { (self.owner, self.folder) = (owner.path + "/", folder) }
+    }
+
+    /// Those that `replace` uses now; nil: beside the file.
+    @TaskLocal public static var drafts: Drafts?
+
+    /// Lets `produce` write a file at a temporary place, then puts it in place in one step.
     /// If `produce` throws, `url` is untouched and the temporary file is gone.
     public static func replace(_ url: URL, by produce: (URL) throws -> Void) throws {
-        let aside = url.deletingLastPathComponent()
-            .appendingPathComponent(".\(url.lastPathComponent).\(host).\(getpid()).\(UInt32.random(in: 0 ... .max)).part")
+        let beside = url.deletingLastPathComponent()
+        let folder = drafts.flatMap { url.path.hasPrefix($0.owner) ? $0.folder : nil } ?? beside
+        let aside = folder.appendingPathComponent(
+            ".\(url.lastPathComponent).\(host).\(getpid()).\(UInt32.random(in: 0 ... .max)).part")
         do {
             try produce(aside)
             try sync(aside)
             guard rename(aside.path, url.path) == 0 else { throw InputError(file: url.path, cannot: "rename") }
-            try sync(url.deletingLastPathComponent())
+            try sync(beside)
         } catch {
             unlink(aside.path)
             throw error
         }
+    }
+
+    /// Gives the file at `url` another name, under which `replace` does not touch it; what had that name is replaced.
+    public static func link(_ url: URL, as other: URL) throws {
+        var name = ""
+        try replace(other) { aside in
+            name = aside.path
+            guard Foundation.link(url.path, name) == 0 else { throw InputError(file: other.path, cannot: "link to \(url.path)") }
+        }
+        // Renaming leaves both names where they are of one file already.
+        unlink(name)
     }
 
     /// Whether a file of this name is the unfinished file of a process that is no more.

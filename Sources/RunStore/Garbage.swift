@@ -59,7 +59,7 @@ extension Store {
     public func remove(_ garbage: Garbage) throws -> Garbage {
         var removed = Garbage()
         // No run is recorded meanwhile, so none can come to refer to what is being removed.
-        try FileLock.exclusively(referencesLock) {
+        try exclusively(referencesLock) {
             let wantsCheckpoints = garbage.items.contains { $0.kind == .checkpoint }
             let current = Set(try self.garbage(checkpoints: wantsCheckpoints).items.map(\.path))
             // A lock goes last: what is beside it is removed while it is held.
@@ -81,10 +81,9 @@ extension Store {
             try delete(url)
             return true
         }
-        guard let lock = try FileLock.attempt(stage(id: parts[1]).url(StageHandle.lockFile)) else { return false }
-        return try withExtendedLifetime(lock) {
+        guard let claim = try Claim.attempt(stage(id: parts[1]).url(StageHandle.lockFile), timing: lockTiming) else { return false }
+        return try withExtendedLifetime(claim) {
             if item.kind != .lock { try delete(url) }
-            unlink(lock.url.path)
             return true
         }
     }
@@ -115,7 +114,8 @@ extension Store {
     private func leftovers(in stage: StageHandle, checkpoints: Bool) throws -> [Garbage.Item] {
         var garbage = Garbage()
         for folder in [stage.directory, stage.url(StageHandle.scoresFolder)] {
-            for name in try names(in: folder) where name.hasPrefix(".") && name.hasSuffix(".part") {
+            for name in try names(in: folder)
+            where name.hasPrefix(".") && name.hasSuffix(".part") || ClaimFile.isBeside(name, lock: StageHandle.lockFile) {
                 add(.partial, folder.appendingPathComponent(name), "its writer is no more", to: &garbage)
             }
         }

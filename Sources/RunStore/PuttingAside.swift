@@ -15,9 +15,9 @@ extension Store {
     /// The same for a stage, unless a process works on it.
     func putAside(stage id: String) throws -> Bool {
         let stage = stage(id: id)
-        // Nobody can claim the stage while we hold its lock; who waits for the lock finds the folder gone, and makes a new one.
-        guard stage.owner == nil, let lock = try FileLock.attempt(stage.url(StageHandle.lockFile)) else { return false }
-        try withExtendedLifetime(lock) { try putAside(stage.directory) }
+        // Nobody can claim the stage while the claim is ours; who waits for it finds the folder gone, and makes a new one.
+        guard let claim = try Claim.attempt(stage.url(StageHandle.lockFile), timing: lockTiming) else { return false }
+        try withExtendedLifetime(claim) { try putAside(stage.directory) }
         return true
     }
 

@@ -15,6 +15,8 @@ public struct Store: Sendable {
     /// Stages that measured other numbers in the archive.
     var contradictions = 0
     let lockTiming: LockTiming
+    /// Whether other hosts may work on it.
+    public let isShared: Bool
 
     /// Opens the store, making its folders where there is none yet.
     ///
@@ -23,6 +25,7 @@ public struct Store: Sendable {
     public init(directory: URL, timing: LockTiming = LockTiming()) throws {
         self.directory = directory.standardizedFileURL
         lockTiming = timing
+        isShared = FileSystem(ofStore: directory).isShared
         for (folder, other) in [(stages, runs), (runs, stages)] where try !isPresent(folder) {
             guard try RecordFile.names(in: other).isEmpty else {
                 throw InputError(
@@ -80,47 +83,59 @@ public struct Store: Sendable {
     /// ```
     ///
     /// - Parameters:
-    ///   - takingOver: an owner on another host counts as dead, whatever its heartbeat does.
+    ///   - takingOver: an owner that was found dead: its claim is not waited for.
     ///   - waiting: called about four times a second while another process works on it; may throw to give up.
-    ///   - work: returns the summary for `stage.json`. What an earlier owner left in the folder is there to resume.
+    ///   - work: returns the summary for `stage.json`. What an earlier owner left in the folder is there to resume. It is called again
+    ///     where this process stood still for so long that another took the claim over, and that one then gave it back undone.
     public func perform(
-        _ identity: StageIdentity, code: CodeVersion = .unknown, machine: Machine = .current(), takingOver: Bool = false,
+        _ identity: StageIdentity, code: CodeVersion = .unknown, machine: Machine = .current(), takingOver: StageOwner? = nil,
         waiting: (String) throws -> Void = { _ in }, work: (StageWork) throws -> JSONValue
     ) throws -> StageResult {
         let stage = stage(identity)
-        if let record = try completed(stage) { return StageResult(stage: stage, record: record, isReused: true) }
-        for (role, id) in identity.inputs.sorted(by: { $0.key < $1.key }) where try !self.stage(id: id).isComplete {
-            throw InputError(file: stage.directory.path, "needs stage '\(id)' as its \(role), which is not complete")
-        }
-        try RecordFile.makeDirectory(stage.directory)
-        var timing = lockTiming
-        if takingOver { timing.staleAfter = 0 }
-        let lock = try StageLock.acquire(stage.url(StageHandle.lockFile), timing: timing) {
-            try completed(stage) != nil
-        } waiting: { owner in
-            let step = stage.status.map { " (step \($0.step)\($0.steps.map { " of \($0)" } ?? ""))" } ?? ""
-            try waiting("\(stage.id) is being made by \(owner?.description ?? "another process")\(step); waiting for it")
-        }
-        guard let lock else {
-            guard let record = try completed(stage) else {
-                throw InputError(file: stage.directory.path, "was completed by another process and then removed")
+        while true {
+            if let record = try completed(stage) { return StageResult(stage: stage, record: record, isReused: true) }
+            for (role, id) in identity.inputs.sorted(by: { $0.key < $1.key }) where try !self.stage(id: id).isComplete {
+                throw InputError(file: stage.directory.path, "needs stage '\(id)' as its \(role), which is not complete")
             }
-            return StageResult(stage: stage, record: record, isReused: true)
+            try RecordFile.makeDirectory(stage.directory)
+            let claim = try Claim.acquire(stage.url(StageHandle.lockFile), timing: lockTiming, takingOver: takingOver) {
+                try completed(stage) != nil
+            } waiting: { owner in
+                let step = stage.status.map { " (step \($0.step)\($0.steps.map { " of \($0)" } ?? ""))" } ?? ""
+                try waiting("\(stage.id) is being made by \(owner?.description ?? "another process")\(step); waiting for it")
+            }
+            guard let claim else {
+                guard let record = try completed(stage) else {
+                    throw InputError(file: stage.directory.path, "was completed by another process and then removed")
+                }
+                return StageResult(stage: stage, record: record, isReused: true)
+            }
+            let claimed = try StageWork(stage, claim: claim)
+            let record = try claimed.fencing { try make(claimed, code: code, machine: machine, work) }
+            if let record { return StageResult(stage: stage, record: record, isReused: false) }
+            try waiting(
+                "\(stage.id) was taken over by \(claimed.successor ?? "another process") while this one stood still; waiting for it")
         }
-        let claimed = try StageWork(stage, lock: lock)
+    }
+
+    /// Does the work of a claimed stage; nil where the claim was lost meanwhile, and with it what was not in place yet.
+    private func make(
+        _ claimed: StageWork, code: CodeVersion, machine: Machine, _ work: (StageWork) throws -> JSONValue
+    ) throws -> StageRecord? {
+        let stage = claimed.stage
         do {
+            if let predecessor = claimed.predecessor { try claimed.log("taken over from \(predecessor.description)") }
             if let reason = try stage.damage() {
                 try claimed.log("made again: \(reason)")
                 try stage.invalidate(because: reason)
             }
             try claimed.report(stage.status.map { Status(.running, step: $0.step, of: $0.steps) } ?? Status(.running))
-            let summary = try work(claimed)
-            let record = try claimed.complete(summary: summary, code: code, machine: machine)
-            return StageResult(stage: stage, record: record, isReused: false)
+            return try claimed.complete(summary: work(claimed), code: code, machine: machine)
         } catch is Interrupted {
             claimed.stop(.interrupted, message: "interrupted; it will go on where it was")
             throw Interrupted()
         } catch {
+            if claimed.successor != nil { return nil }
             claimed.stop(.failed, message: "\(error)")
             throw error
         }

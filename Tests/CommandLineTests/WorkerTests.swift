@@ -184,8 +184,9 @@ extension Workplace {
     /// Whether a stage of this kind has a file whose name begins like this.
     func has(_ kind: String, _ file: String) -> Bool {
         stages(kind).contains { stage in
-            let names = (try? FileManager.default.contentsOfDirectory(atPath: stage.path)) ?? []
-            return names.contains { $0.hasPrefix(file) }
+            // What is being written is in a folder of the writer's own.
+            let paths = (try? FileManager.default.subpathsOfDirectory(atPath: stage.path)) ?? []
+            return paths.contains { URL(fileURLWithPath: $0).lastPathComponent.hasPrefix(file) }
         }
     }
 }

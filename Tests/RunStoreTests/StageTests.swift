@@ -240,7 +240,7 @@ import Testing
             }
             #expect(isHeld())
             clock.advance(1)
-            #expect(watch.claim(on: identity, in: store) == .abandoned)
+            #expect(watch.claim(on: identity, in: store) == .abandoned(by: stage.owner))
             try write("elsewhere", process: 1, beat: 7)
             #expect(isHeld(), "it has come to life again")
 
@@ -255,7 +255,13 @@ import Testing
             }
             // A dead owner elsewhere, found so by the watch, is not waited for.
             try write("elsewhere", process: 1, beat: 8)
-            let result = try store.perform(identity, takingOver: true) { _ in
+            let dead = try #require(stage.owner)
+            try write("elsewhere", process: 1, beat: 9)
+            struct Alive: Error {}
+            #expect(throws: Alive.self, "it was dead, and has come to life since") {
+                try store.perform(identity, takingOver: dead, waiting: { _ in throw Alive() }) { _ in [:] }
+            }
+            let result = try store.perform(identity, takingOver: stage.owner) { _ in
                 Issue.record("waited for the dead")
             } work: { _ in
                 [:]

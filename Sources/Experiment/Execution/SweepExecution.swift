@@ -118,11 +118,13 @@ struct SweepExecution {
                 hold(node, "\(stage.id) is being made by \(owner?.description ?? "another process"); waiting for it")
                 continue
             }
+            var dead: StageOwner?
+            if case .abandoned(let owner) = claim { dead = owner }
             graph.begin(node)
             heldUntil[node] = nil
             ledger.update(run, graph, at: stage.role)
             ledger.refreshIndex(run)
-            try pool.begin(StageJob(stage: stage, config: configs[run], takesOver: claim == .abandoned))
+            try pool.begin(StageJob(stage: stage, config: configs[run], takesOver: dead))
         }
     }
 

@@ -1,11 +1,13 @@
 import Files
 import Foundation
+import RunStore
 
 /// What is sent to a worker, a line of JSON each: a stage to make, and the settings of a run that it is a stage of.
 struct WorkerOrder: Codable {
     let stage: String
     let config: JSONValue
-    let takesOver: Bool
+    /// As in `StageJob`.
+    let takesOver: StageOwner?
 }
 
 /// What a worker has to say, a line of JSON each.

@@ -7,8 +7,8 @@ import TensorCore
 struct StageJob {
     let stage: any Stage
     let config: JSONValue
-    /// Its owner on another host has been found dead.
-    let takesOver: Bool
+    /// An owner that has been found dead: its claim is not waited for.
+    let takesOver: StageOwner?
 }
 
 /// How an attempt to make a stage ended.
@@ -69,7 +69,7 @@ extension ExperimentContext {
     /// Makes sure that a stage is complete: reuses it, waits for another process that works on it, or does the work.
     func perform(_ stage: any Stage) throws -> Store.StageResult {
         var told = false
-        return try perform(stage, takingOver: false) { message in
+        return try perform(stage, takingOver: nil) { message in
             if !told { progress.note(message) }
             told = true
             try Interruption.check()
@@ -77,7 +77,7 @@ extension ExperimentContext {
     }
 
     /// Does the work of a stage, unless another process is doing it; says how it went.
-    func attempt(_ stage: any Stage, takingOver: Bool) -> StageOutcome {
+    func attempt(_ stage: any Stage, takingOver: StageOwner?) -> StageOutcome {
         struct Held: Error { let message: String }
         do {
             let result = try perform(stage, takingOver: takingOver) { throw Held(message: $0) }
@@ -95,7 +95,7 @@ extension ExperimentContext {
     }
 
     private func perform(
-        _ stage: any Stage, takingOver: Bool, waiting: (String) throws -> Void
+        _ stage: any Stage, takingOver: StageOwner?, waiting: (String) throws -> Void
     ) throws -> Store.StageResult {
         try store.perform(
             stage.identity, code: code, machine: machine, takingOver: takingOver, waiting: waiting,

@@ -128,11 +128,7 @@ struct TrainingLoop {
         }
         let digits = String(step)
         let name = "step-" + String(repeating: "0", count: max(0, 8 - digits.count)) + digits + ".h5"
-        let kept = folder.appendingPathComponent(name).path
-        unlink(kept)
-        guard link(work.url(Self.checkpointFile).path, kept) == 0 else {
-            throw InputError(file: kept, cannot: "keep the checkpoint")
-        }
+        try AtomicFile.link(work.url(Self.checkpointFile), as: folder.appendingPathComponent(name))
     }
 
     /// The step to go on with, and the metrics up to it. Where either file is proven to be damaged, that is noted and the

@@ -49,7 +49,7 @@ public struct Removal: Sendable {
     /// Each folder is first put aside in one step, so that a process that is killed meanwhile leaves no half of one.
     public func perform() throws -> Removal {
         // No run is recorded meanwhile, so none can come to refer to what is being removed.
-        let (current, removed) = try FileLock.exclusively(store.referencesLock) {
+        let (current, removed) = try store.exclusively(store.referencesLock) {
             let known = Set(try store.runIDs())
             let current = try Removal(of: runs.filter(known.contains), withStages: withStages, in: store)
             for run in current.runs { try store.putAside(store.directory(ofRun: run)) }

@@ -37,7 +37,7 @@ extension Store {
         var run = run
         let place = file(Self.recordFile, run.id)
         // What a run refers to must not be taken for garbage meanwhile.
-        try FileLock.exclusively(referencesLock) {
+        try exclusively(referencesLock) {
             try RecordFile.makeDirectory(directory(ofRun: run.id))
             try AtomicFile.removeLeftovers(in: directory(ofRun: run.id))
             if let earlier = try undamagedRun(run.id) {
@@ -122,7 +122,7 @@ extension Store {
     /// Changes tags and notes; two processes that do so take turns.
     public func annotate(run id: String, _ change: (inout Annotations) -> Void) throws {
         _ = try run(id)
-        try FileLock.exclusively(file(".annotations.lock", id)) {
+        try exclusively(file(".annotations.lock", id)) {
             var annotations = try annotations(ofRun: id)
             change(&annotations)
             try RecordFile.write(annotations, to: file(Self.annotationsFile, id))

@@ -11,7 +11,7 @@ extension Store {
     public func annotate(sweep name: String, _ change: (inout [Annotations.Note]) -> Void) throws {
         let file = notesFile(ofSweep: name)
         try RecordFile.makeDirectory(file.deletingLastPathComponent())
-        try FileLock.exclusively(file.deletingLastPathComponent().appendingPathComponent(".\(name).notes.lock")) {
+        try exclusively(file.deletingLastPathComponent().appendingPathComponent(".\(name).notes.lock")) {
             var notes = try notes(ofSweep: name)
             change(&notes)
             try RecordFile.write(notes, to: file)

@@ -119,11 +119,10 @@ extension Store {
             guard seen.insert(id).inserted else { continue }
             let stage = stage(id: id)
             if let reason = try stage.damage() {
-                guard let lock = try FileLock.attempt(stage.url(StageHandle.lockFile)) else { return (id, reason) }
-                try withExtendedLifetime(lock) {
+                guard let claim = try Claim.attempt(stage.url(StageHandle.lockFile), timing: lockTiming) else { return (id, reason) }
+                try withExtendedLifetime(claim) {
                     try stage.log("to be made again: \(reason)")
                     try stage.invalidate(because: reason)
-                    unlink(lock.url.path)
                 }
                 return (id, reason)
             }

@@ -36,13 +36,11 @@ public struct StageHandle: Sendable {
         return status
     }
 
-    /// Who works on the stage now, as its lock file says; nil if nobody does, or who did is dead. A process on another
+    /// Who works on the stage now, as its claim says; nil if nobody does, or who did is dead. A process on another
     /// host is taken at its word.
     public var owner: StageOwner? {
-        let file = url(Self.lockFile)
-        guard let data = try? Data(contentsOf: file), let owner = try? JSONDecoder().decode(StageOwner.self, from: data)
-        else { return nil }
-        return owner.host != Machine.hostName || FileLock.isHeld(file) ? owner : nil
+        guard let claim = ClaimFile(url: url(Self.lockFile)).current, let owner = claim.owner, !claim.isDead else { return nil }
+        return owner
     }
 
     /// The scores in `scores/`, by protocol name. A damaged file is an `InputError`.
@@ -61,7 +59,10 @@ public struct StageHandle: Sendable {
     }
 
     /// Notes that the work on the stage failed, for a worker that cannot do so itself any more.
-    public func fail(because reason: String) throws { try note(.failed, because: reason) }
+    public func fail(because reason: String) throws {
+        // Unless another process has gone on with it.
+        if owner?.isCurrent ?? true { try note(.failed, because: reason) }
+    }
 
     private func note(_ state: Status.State, because reason: String) throws {
         var status = status ?? Status(state)

@@ -9,19 +9,19 @@ public struct Interrupted: Error {
 /// A stage that this process has claimed and is working on. Letting go of the object lets go of the claim.
 public final class StageWork {
     public let stage: StageHandle
-    private let lock: StageLock
+    private let claim: Claim
     private let started: Date
     private let clock = ContinuousClock.now
     private let earlierSeconds: Double
     private var scaffolds: [String] = []
 
-    init(_ stage: StageHandle, lock: StageLock) throws {
+    init(_ stage: StageHandle, claim: Claim) throws {
         self.stage = stage
-        self.lock = lock
+        self.claim = claim
         let earlier = stage.status
         earlierSeconds = earlier?.wallSeconds ?? 0
         started = Date()
-        // Half-written files of a killed owner; nobody else writes here while we hold the lock.
+        // Half-written files of a killed owner of an earlier version; nobody else writes here while the claim is ours.
         for folder in [stage.directory, stage.url(StageHandle.scoresFolder)] {
             for name in try Files.names(in: folder) where name.hasPrefix(".") && name.hasSuffix(".part") {
                 unlink(folder.appendingPathComponent(name).path)
@@ -69,8 +69,20 @@ public final class StageWork {
             finished: Date(), wallSeconds: wallSeconds, peakMemoryBytes: Self.peakMemoryBytes, files: files,
             digests: try stage.digests(of: files.keys))
         try RecordFile.write(record, to: stage.url(StageHandle.recordFile))
-        for name in scaffolds { unlink(stage.url(name).path) }
+        // What another process makes after us is its own.
+        if !claim.isLost { for name in scaffolds { unlink(stage.url(name).path) } }
         return record
+    }
+
+    /// Whose claim this one followed, if that process had not given it back.
+    var predecessor: StageOwner? { claim.predecessor }
+
+    /// The process that has the claim by now; nil while it is ours.
+    var successor: String? { claim.isLost ? claim.successor?.description ?? "another process" : nil }
+
+    /// Runs `body`, whose files of this stage can be put in place only as long as the claim is ours.
+    func fencing<Result>(_ body: () throws -> Result) rethrows -> Result {
+        try AtomicFile.$drafts.withValue(AtomicFile.Drafts(of: stage.directory, in: claim.drafts), operation: body)
     }
 
     func stop(_ state: Status.State, message: String) {

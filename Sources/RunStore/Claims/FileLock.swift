@@ -5,18 +5,11 @@ import Foundation
 ///
 /// The lock belongs to the open file, not to the process: two claims inside one process exclude each other too.
 final class FileLock {
-    let url: URL
-    let descriptor: Int32
-
-    /// The lock, or nil if someone holds it.
-    static func attempt(_ url: URL) throws -> FileLock? { try FileLock(url, waiting: false) }
+    private let descriptor: Int32
 
     /// Waits for the lock, runs `body` and lets go.
     static func exclusively<Result>(_ url: URL, _ body: () throws -> Result) throws -> Result {
-        guard let lock = try FileLock(url, waiting: true) else {
-            preconditionFailure("a waiting flock returned without the lock on \(url.path)")
-        }
-        return try withExtendedLifetime(lock, body)
+        try withExtendedLifetime(FileLock(url), body)
     }
 
     /// Whether someone holds the lock now, as far as can be seen. Asks with a shared lock, for a moment: who tries to claim it meanwhile finds
@@ -28,8 +21,7 @@ final class FileLock {
         return flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK
     }
 
-    private init?(_ url: URL, waiting: Bool) throws {
-        self.url = url
+    private init(_ url: URL) throws {
         while true {
             var descriptor = open(url.path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
             if descriptor < 0, errno == ENOENT {
@@ -39,11 +31,10 @@ final class FileLock {
             }
             guard descriptor >= 0 else { throw InputError(file: url.path, cannot: "open the lock file") }
             var status: Int32
-            repeat { status = flock(descriptor, LOCK_EX | (waiting ? 0 : LOCK_NB)) } while status != 0 && errno == EINTR
+            repeat { status = flock(descriptor, LOCK_EX) } while status != 0 && errno == EINTR
             if status != 0 {
                 let code = errno
                 close(descriptor)
-                if code == EWOULDBLOCK { return nil }
                 throw InputError(file: url.path, cannot: "lock", code: code)
             }
             // The file may have been removed, or replaced, between opening and locking.
@@ -58,11 +49,4 @@ final class FileLock {
     }
 
     deinit { close(descriptor) }
-
-    /// What the last holder wrote into the file.
-    var text: String {
-        var bytes = [UInt8](repeating: 0, count: 1024)
-        let count = pread(descriptor, &bytes, bytes.count, 0)
-        return String(decoding: bytes.prefix(max(0, count)), as: UTF8.self)
-    }
 }
