@@ -80,6 +80,13 @@ public struct Checkup: Sendable {
             warning: !reads
                 ? "\(place.path) cannot be read"
                 : writes ? nil : "\(place.path) cannot be written: runs cannot be made here")
+        let system = FileSystem(ofStore: place)
+        add(
+            "store's file system",
+            !system.isShared
+                ? "\(system.name), of this host: index in the store, curves that can be read while they grow"
+                : "\(system.name), shared with other hosts: claims by signs of life, index in \(Store.indexFile(of: store.standardizedFileURL, isShared: true).path), "
+                    + "curves replaced as a whole at checkpoints")
         var volume = statvfs()
         guard statvfs(place.path, &volume) == 0 else { return }
         let free = Int(volume.f_bavail) * Int(volume.f_frsize)

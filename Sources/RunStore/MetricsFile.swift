@@ -35,6 +35,10 @@ public struct MetricsTable: Sendable {
 ///
 /// A killed writer leaves the file marked as open for writing. `resume` therefore reads the old file the way a
 /// concurrent reader does and puts a fresh one in its place, instead of trusting the old one's bookkeeping.
+///
+/// Where other hosts work on the file system as well, that mode does not work: readers there may see parts of what was written, in
+/// any order. The rows are then kept in memory, and the file is replaced by a whole new one when they are synced, before each checkpoint, and from time to
+/// time besides. A process that is killed loses rows of steps that it has to do again anyway.
 public final class MetricsFile {
     public let url: URL
     /// The named columns, in order.
@@ -42,8 +46,16 @@ public final class MetricsFile {
     /// The last complete row's step and time, or nil in an empty file.
     public private(set) var last: (step: Int, wallSeconds: Double)?
 
-    private let file: HDF5File
+    /// The file that rows are appended to; nil where it is replaced as a whole.
+    private let file: HDF5File?
     private var rowCount: Int
+    /// All rows, where the file is replaced as a whole.
+    private var rows: MetricsTable
+    private var unpublished = 0
+    private var nextPublication = ContinuousClock.now + leastPause
+
+    /// Between two replacements of the file by themselves, and how much of the time they may take at the most.
+    private static let (leastPause, share) = (Duration.seconds(15), 0.02)
 
     private static let stepColumn = "step"
     private static let timeColumn = "wall_seconds"
@@ -113,23 +125,35 @@ public final class MetricsFile {
         precondition(
             Set(table.columns + [Self.stepColumn, Self.timeColumn]).count == table.columns.count + 2,
             "columns must differ from one another and from 'step' and 'wall_seconds': \(table.columns)")
+        let isShared = FileSystem(ofStore: url).isShared
         var opened: HDF5File?
         try AtomicFile.replace(url) { aside in
-            let file = try HDF5File(creating: aside, called: url.path)
-            try file.setAttribute("columns", .strings(table.columns))
-            try Self.makeColumn(Self.stepColumn, table.steps, in: file)
-            try Self.makeColumn(Self.timeColumn, table.wallSeconds, in: file, units: "s")
-            for column in table.columns { try Self.makeColumn(column, table.values[column] ?? [], in: file) }
+            let file = try Self.write(table, to: aside, called: url.path)
+            if isShared { return try Self.finish(file) }
             try file.flush()
             try HDF5Library.call(url.path, "start concurrent reading") { H5Fstart_swmr_write(file.handle.value) }
             opened = file
         }
-        guard let opened else { preconditionFailure("AtomicFile.replace returned without running its closure") }
         self.url = url
         columns = table.columns
         rowCount = table.steps.count
+        rows = isShared ? table : MetricsTable(steps: [], wallSeconds: [], columns: table.columns, values: [:])
         last = table.steps.last.flatMap { step in table.wallSeconds.last.map { (Int(step), $0) } }
         file = opened
+    }
+
+    private static func write(_ table: MetricsTable, to aside: URL, called name: String) throws -> HDF5File {
+        let file = try HDF5File(creating: aside, called: name)
+        do {
+            try file.setAttribute("columns", .strings(table.columns))
+            try makeColumn(stepColumn, table.steps, in: file)
+            try makeColumn(timeColumn, table.wallSeconds, in: file, units: "s")
+            for column in table.columns { try makeColumn(column, table.values[column] ?? [], in: file) }
+        } catch {
+            file.abandon()
+            throw error
+        }
+        return file
     }
 
     private static func makeColumn<Element: HDF5Element>(
@@ -151,6 +175,24 @@ public final class MetricsFile {
             precondition(unknown.isEmpty, "no metrics column \(unknown.sorted()); there are \(columns)")
             previous = row.step
         }
+        if let file { try append(rows, to: file) } else { try keep(rows) }
+        rowCount += rows.count
+        last = (newest.step, newest.wallSeconds)
+    }
+
+    /// Appends one row.
+    public func append(step: Int, wallSeconds: Double, _ values: [String: Float]) throws {
+        try append([MetricsRow(step: step, wallSeconds: wallSeconds, values: values)])
+    }
+
+    private static func finish(_ file: HDF5File) throws {
+        do { try file.close() } catch {
+            file.abandon()
+            throw error
+        }
+    }
+
+    private func append(_ rows: [MetricsRow], to file: HDF5File) throws {
         do {
             try Self.extend(Self.timeColumn, from: rowCount, by: rows.map(\.wallSeconds), in: file)
             for column in columns {
@@ -161,18 +203,29 @@ public final class MetricsFile {
             file.abandon()
             throw error
         }
-        rowCount += rows.count
-        last = (newest.step, newest.wallSeconds)
     }
 
-    /// Appends one row.
-    public func append(step: Int, wallSeconds: Double, _ values: [String: Float]) throws {
-        try append([MetricsRow(step: step, wallSeconds: wallSeconds, values: values)])
+    private func keep(_ new: [MetricsRow]) throws {
+        rows.steps += new.map { Int64($0.step) }
+        rows.wallSeconds += new.map(\.wallSeconds)
+        for column in columns { rows.values[column, default: []] += new.map { $0.values[column] ?? .nan } }
+        unpublished += new.count
+        if .now >= nextPublication { try publish() }
+    }
+
+    /// Puts a file with all rows in place.
+    private func publish() throws {
+        guard unpublished > 0 else { return }
+        let start = ContinuousClock.now
+        try AtomicFile.replace(url) { aside in try Self.finish(Self.write(rows, to: aside, called: url.path)) }
+        unpublished = 0
+        nextPublication = .now + max(Self.leastPause, (.now - start) / Self.share)
     }
 
     /// Waits until everything appended is on the disk. Call before writing a checkpoint, so that a power failure
     /// cannot leave a checkpoint whose metrics are missing.
     public func sync() throws {
+        guard let file else { return try publish() }
         try file.flush()
         let descriptor = open(url.path, O_RDONLY)
         guard descriptor >= 0 else { throw InputError(file: url.path, cannot: "sync") }
@@ -183,7 +236,9 @@ public final class MetricsFile {
     }
 
     /// Closes the file; nothing can be appended afterwards.
-    public func close() throws { try file.close() }
+    public func close() throws {
+        if let file { try file.close() } else { try publish() }
+    }
 
     private static func extend<Element: HDF5Element>(
         _ path: String, from start: Int, by values: [Element], in file: HDF5File

@@ -20,6 +20,22 @@ import Testing
         #expect(!FileManager.default.fileExists(atPath: place.store.path), "looking does not make a store")
     }
 
+    /// What the store's file system is, and what follows from it.
+    @Test func doctorSaysWhereTheStoreLies() throws {
+        let place = try Workplace()
+        func found(_ isShared: String) throws -> String {
+            let environment = ["PROLOGUE_SHARED_STORE": isShared, "XDG_CACHE_HOME": place.folder.path]
+            let ended = try place.run("doctor", "--json", environment: environment)
+            let rows = try #require(try JSONValue(parsing: Data(ended.output.utf8))["rows"]?.arrayValue)
+            return rows.first { $0["topic"] == "store's file system" }?["found"]?.stringValue ?? ""
+        }
+        let name = try place.python(
+            "import subprocess as s; print(s.check_output(['findmnt', '-no', 'FSTYPE', '-T', '.'], text=True).split()[-1])")
+        #expect(try found("0").hasPrefix("\(name), of this host"))
+        #expect(try found("1").hasPrefix("\(name), shared with other hosts"))
+        #expect(try found("1").contains("\(place.folder.path)/prologue/index/"))
+    }
+
     /// A slow core forced by the environment is warned of, and does not make the doctor fail.
     @Test func doctorWarnsOfASlowCore() throws {
         let processor = try String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)

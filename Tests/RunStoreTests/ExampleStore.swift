@@ -61,7 +61,9 @@ struct ExampleStore {
     var indexFile: URL { store.directory.appendingPathComponent("index.sqlite") }
 
     /// Everything in the index, as Python's sqlite3 sees it, but for the date it was made.
-    func dump() throws -> String {
+    ///
+    /// - Parameter index: nil: the one in the store.
+    func dump(_ index: URL? = nil) throws -> String {
         try python(
             """
             import sqlite3, sys
@@ -71,13 +73,13 @@ struct ExampleStore {
                         'metric_names', 'protocols', 'scores')
             kinds = [r[0] for r in db.execute("select name from sqlite_master where type in ('table', 'view') order by name")]
             for name in kinds:
-                if name in ('filled',) or name.startswith('sqlite_') or name in internal: continue
+                if name in ('filled', 'followed') or name.startswith('sqlite_') or name in internal: continue
                 columns = [c[1] for c in db.execute(f'pragma table_info({name})') if c[1] != 'number']
                 for row in sorted(db.execute(f"select {', '.join(columns)} from {name}"), key=repr): print(name, row)
             print('values', db.execute('''select runs.id, metric_names.name, value from run_values
                 join runs on runs.number = run join metric_names on metric_names.number = metric order by 1, 2''').fetchall())
             print(db.execute('select count(*) from scores').fetchone(), db.execute('select count(*) from config_values').fetchone())
-            """, indexFile.path)
+            """, (index ?? indexFile).path)
     }
 }
 

@@ -10,8 +10,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import sqlite3
+import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,8 +50,18 @@ class Store:
         if not (self.folder / "runs").is_dir():
             raise FileNotFoundError(f"{self.folder} is no store: it has no folder 'runs'")
 
+    def _index(self) -> Path:
+        """In the store; of a store that other hosts work on as well, this host's own, if there is one."""
+        key = hashlib.sha256(str(self.folder.resolve()).encode()).hexdigest()[:16]
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "prologue"
+        for place in (cache, Path(tempfile.gettempdir()) / f"prologue-{os.getuid()}"):
+            own = place / "index" / key / "index.sqlite"
+            if own.exists():
+                return own
+        return self.folder / "index.sqlite"
+
     def _query(self, sql: str, arguments: tuple = ()) -> pd.DataFrame:
-        index = self.folder / "index.sqlite"
+        index = self._index()
         if not index.exists():
             raise FileNotFoundError(f"{index} is missing; 'prologue runs list --store {self.folder}' makes it")
         database = sqlite3.connect(f"file:{index.absolute()}?mode=ro", uri=True, timeout=30)

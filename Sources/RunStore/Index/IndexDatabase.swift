@@ -5,8 +5,8 @@ import Foundation
 /// The SQLite file of an index, opened, replaced when it is damaged, with errors in the user's words.
 final class IndexDatabase: @unchecked Sendable {
     private let store: Store
-    private let warning: @Sendable (String) -> Void
-    /// Where the file is: in the store, or in a temporary folder when the store cannot be written.
+    let warning: @Sendable (String) -> Void
+    /// Where the file is: `Store.indexFile`, or in a temporary folder when the store cannot be written.
     private let file: URL
     let isReadOnly: Bool
 
@@ -18,9 +18,10 @@ final class IndexDatabase: @unchecked Sendable {
     init(store: Store, warning: @escaping @Sendable (String) -> Void) throws {
         self.store = store
         self.warning = warning
-        let own = store.directory.appendingPathComponent("index.sqlite")
+        let own = store.indexFile
+        if store.isShared { try RecordFile.makeDirectory(own.deletingLastPathComponent()) }
         // With an archive beside it the index says more than the store's files do: it is this process's own.
-        isReadOnly = access(store.directory.path, W_OK) != 0 || store.archive != nil
+        isReadOnly = access(own.deletingLastPathComponent().path, W_OK) != 0 || store.archive != nil
         if isReadOnly {
             // SQLite needs to write beside a file in WAL mode even to read it, so a copy is read.
             let folder = FileManager.default.temporaryDirectory.appendingPathComponent("index-\(UUID().uuidString)")

@@ -7,8 +7,8 @@ import Foundation
 ///
 /// One writer serves one transaction, and remembers the numbers of keys, sections and metrics it has met in it.
 final class IndexWriter {
-    private let db: Database
-    private let store: Store
+    let db: Database
+    let store: Store
     private var keys: [String: Int64] = [:]
     private var roles: Set<String> = []
     private var metricNames: [String: Int64] = [:]
@@ -31,6 +31,7 @@ final class IndexWriter {
     func fill(warning: (String) -> Void) throws {
         try makeRoom()
         try clear()
+        try forgetFollowed()
         for id in try store.knownStageIDs() { try attempt(warning) { try putStage(id) } }
         for id in try store.knownRunIDs() { try attempt(warning) { try putRun(id) } }
         try db.execute(sql: "INSERT INTO filled VALUES (?)", arguments: [Date().ISO8601Format()])
@@ -62,7 +63,7 @@ final class IndexWriter {
         }
     }
 
-    private func attempt(_ warning: (String) -> Void, _ body: () throws -> Void) throws {
+    func attempt(_ warning: (String) -> Void, _ body: () throws -> Void) throws {
         do { try body() } catch let error as InputError { warning("left out of the index: \(error)") }
     }
 

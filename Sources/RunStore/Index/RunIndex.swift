@@ -8,7 +8,7 @@ import Foundation
 /// in a file. A missing, incomplete or damaged index is made again by itself. Several processes may use one store.
 public final class RunIndex: Sendable {
     public let store: Store
-    private let database: IndexDatabase
+    let database: IndexDatabase
 
     /// Opens the index of `store`, making it where it is missing or damaged.
     ///
@@ -16,6 +16,7 @@ public final class RunIndex: Sendable {
     public init(_ store: Store, warning: @escaping @Sendable (String) -> Void = { _ in }) throws {
         self.store = store
         database = try IndexDatabase(store: store, warning: warning)
+        try follow()
         try refreshDeadRuns()
     }
 

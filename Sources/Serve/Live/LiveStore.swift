@@ -16,6 +16,7 @@ public final class LiveStore: Sendable {
     private struct State {
         var index: RunIndex
         var indexFile: UInt64?
+        var followed: ContinuousClock.Instant?
         var metrics: [String: (stamp: String, table: MetricsTable)] = [:]
         /// Samples of finished stages, which do not change.
         var samples: [String: StoredSamples] = [:]
@@ -32,13 +33,13 @@ public final class LiveStore: Sendable {
     public init(_ store: Store, sweeps: [SweepFile] = []) throws {
         self.store = store
         files = Dictionary(sweeps.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
-        state = Mutex(State(index: try RunIndex(store), indexFile: Self.file(store.directory.appendingPathComponent("index.sqlite"))?.node))
+        state = Mutex(State(index: try RunIndex(store), indexFile: Self.file(store.indexFile)?.node))
     }
 
     /// The index; opened anew where another process has put a new file in its place.
     var index: RunIndex {
         get throws {
-            let node = Self.file(store.directory.appendingPathComponent("index.sqlite"))?.node
+            let node = Self.file(store.indexFile)?.node
             if let known = state.withLock({ $0.indexFile == node ? $0.index : nil }) { return known }
             let fresh = try RunIndex(store)
             state.withLock { ($0.index, $0.indexFile, $0.kept) = (fresh, node, [:]) }
@@ -47,6 +48,20 @@ public final class LiveStore: Sendable {
     }
 
     // MARK: Changes
+
+    /// Between two looks at what other hosts have changed.
+    private static let followEvery = Duration.seconds(5)
+
+    private func followOtherHosts() {
+        guard store.isShared else { return }
+        let isTime = state.withLock { state in
+            let isTime = state.followed.map { .now - $0 >= Self.followEvery } ?? true
+            if isTime { state.followed = .now }
+            return isTime
+        }
+        // What cannot be read now is shown as it was.
+        if isTime { try? index.follow() }
+    }
 
     private static func file(_ url: URL) -> (node: UInt64, stamp: String)? {
         var info = stat()
@@ -58,7 +73,8 @@ public final class LiveStore: Sendable {
 
     /// Changes whenever somebody has written to the index.
     var stamp: String {
-        ["index.sqlite", "index.sqlite-wal"].map { Self.stamp(store.directory.appendingPathComponent($0)) }.joined(separator: " ")
+        followOtherHosts()
+        return ["", "-wal"].map { Self.stamp(URL(fileURLWithPath: store.indexFile.path + $0)) }.joined(separator: " ")
     }
 
     /// `make`'s value, made again when the index has changed.
