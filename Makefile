@@ -3,7 +3,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
-.PHONY: help setup setup-python setup-dev setup-browser test-browser setup-cluster test-cluster build build-tests demo test test-fast test-matrix golden storm bench lint format check-format clean
+.PHONY: help setup setup-python setup-dev setup-browser test-browser setup-cluster test-cluster test-shared-store build build-tests demo test test-fast test-matrix golden storm bench lint format check-format clean
 
 # A compiler process may take 2 GiB, so memory may allow fewer of them than there are cores; JOBS=n overrides.
 JOBS ?= $(shell awk -v cores="$$(nproc)" '/^MemAvailable/ { n = int($$2 / 2097152) } \
@@ -71,6 +71,9 @@ setup-cluster: setup-python ## the same, and Debian's Slurm, for test-cluster
 
 test-cluster: build ## run sweeps under a real Slurm, with faults; skipped where not root; CLUSTER_PROGRAM=path for another build
 	timeout 360 $(PYTHON) -B Tests/cluster/test_slurm.py $(or $(CLUSTER_PROGRAM),$(PROLOGUE)) $(FAULTS)
+
+test-shared-store: build ## let two hosts without common locks work on one store, stop and kill one; skipped where not root or without bindfs
+	timeout 240 $(PYTHON) -B Tests/shared_store/two_hosts.py $(PROLOGUE)
 
 test-matrix: setup-python build-tests ## run all tests with other instructions, thread counts and orders; ROWS="own plain", TESTS=…
 	scripts/test_matrix.sh $(ROWS:%=--only %) $(TESTS)

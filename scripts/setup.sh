@@ -20,7 +20,8 @@ and, if the distribution has it, $dataset. Checks that Swift $oldest_swift or la
 
   --browser  also installs Debian's chromium with its driver, and what drives it into .venv
   --cluster  also installs Debian's Slurm with munge where this is root, and says so where it is not
-  --python   also makes .venv with Tests/reference/requirements.txt, which the tests and the benchmark compare with
+  --python   also makes .venv with Tests/reference/requirements.txt, which the tests and the benchmark compare with, and
+             installs bindfs, with which two hosts share a store in a test
 TEXT
 }
 
@@ -89,6 +90,8 @@ python_packages() {
   if ! command -v python3 >/dev/null; then printf '%s\n' python3 python3-venv
   elif ! python3 -c 'import ensurepip, venv' 2>/dev/null; then printf '%s\n' python3-venv
   fi
+  # Mounts for two hosts on one store.
+  command -v bindfs >/dev/null || printf '%s\n' bindfs
 }
 
 check_swift() {
