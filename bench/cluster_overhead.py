@@ -3,7 +3,7 @@
     python bench/cluster_overhead.py .build/release/prologue [--cells 500]
 
 Every cell draws twenty samples of one prior that all share, and scores them. Prints seconds a cell: all, in the stages themselves, and the
-rest, which is ours; then Slurm's share: from sbatch to the workers' start, and what as many jobs of its own that do nothing take.
+rest, which is ours, with the processor time of it all; then Slurm's share: from sbatch to the workers' start, and what as many jobs of its own that do nothing take.
 Needs root and Debian's slurm-wlm and munge (make setup-cluster).
 """
 
@@ -14,6 +14,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -27,9 +28,9 @@ SWEEP = """
 name: overhead
 data: {{set: shapes, image_size: 16, train_count: 64, test_count: 32}}
 features: {{width: 8, dim: 16, steps: 2, batch: 16}}
-tokenizer: {{dim: 16, layers: 1, heads: 1, codebook: 16, prologue_tokens: 2, prologue_codebook: 4,
-  joint_ar: {{dim: 16, layers: 1, heads: 1}}, steps: 2, batch: 16, optimizer: {{warmup: 1}}}}
-prior: {{dim: 16, layers: 1, heads: 1, steps: 2, batch: 16, optimizer: {{warmup: 1}}}}
+tokenizer: {{dim: 32, layers: 1, heads: 1, codebook: 16, prologue_tokens: 2, prologue_codebook: 4,
+  joint_ar: {{dim: 32, layers: 1, heads: 1}}, steps: 2, batch: 16, optimizer: {{warmup: 1}}}}
+prior: {{dim: 32, layers: 1, heads: 1, steps: 2, batch: 16, optimizer: {{warmup: 1}}}}
 sampling: {{count: 20, settings: {{nocfg: {{}}}}}}
 scores: {{precision_recall: false}}
 probe: {{train_count: 32, l2_grid: [0.01]}}
@@ -52,11 +53,16 @@ root = pathlib.Path(tempfile.mkdtemp(prefix="prologue-overhead-"))
 
 
 def run(store, *arguments):
-    begun = time.perf_counter()
+    begun, used = time.perf_counter(), processor_seconds()
     done = subprocess.run([program, *arguments, "--store", str(root / store)], cwd=root, capture_output=True, text=True)
     if done.returncode != 0:
         sys.exit(f"{arguments} ends with {done.returncode}:\n{(done.stdout + done.stderr)[-3000:]}")
-    return time.perf_counter() - begun, done.stdout + done.stderr
+    return time.perf_counter() - begun, processor_seconds() - used, done.stdout + done.stderr
+
+
+def processor_seconds():
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def stage_seconds(store):
@@ -65,25 +71,26 @@ def stage_seconds(store):
     return sum(record["wall_seconds"] for record in records), len(records)
 
 
-def show(name, wall, workers, store):
+def show(name, wall, workers, store, used=None):
     inside, stages = stage_seconds(store)
-    print(f"{name:34}{wall / given.cells:9.4f}{inside / workers / given.cells:9.4f}{(wall - inside / workers) / given.cells:9.4f}   {stages} stages", flush=True)
+    columns = [wall, inside / workers, wall - inside / workers] + ([] if used is None else [used])
+    print(f"{name:34}" + "".join(f"{column / given.cells:11.4f}" for column in columns) + ("" if used else " " * 11) + f"   {stages} stages", flush=True)
 
 
 cluster = None
 try:
-    print(f"{given.cells} cells, seconds a cell\n{'':34}{'all':>9}{'stages':>9}{'rest':>9}", flush=True)
+    print(f"{given.cells} cells, seconds a cell\n{'':34}{'all':>11}{'stages':>11}{'rest':>11}{'processor':>11}", flush=True)
     for store, name, workers, options in [
         ("one", "one process", 1, ["--workers", "1"]), ("two", "two workers", 2, ["--workers", "2"]),
     ]:
         run(store, "sweep", "run", "shared.yaml", "--threads", "1", "--workers", "1")
-        wall, _ = run(store, "sweep", "run", "sweep.yaml", "--threads", "1", "-q", *options)
-        show(name, wall, workers, store)
-    wall, _ = run("two", "sweep", "run", "sweep.yaml", "--threads", "1", "-q", "--workers", "2")
-    print(f"{'again, with nothing to do':34}{wall / given.cells:9.4f}", flush=True)
+        wall, used, _ = run(store, "sweep", "run", "sweep.yaml", "--threads", "1", "-q", *options)
+        show(name, wall, workers, store, used)
+    wall, used, _ = run("two", "sweep", "run", "sweep.yaml", "--threads", "1", "-q", "--workers", "2")
+    print(f"{'again, with nothing to do':34}{wall / given.cells:11.4f}{'':22}{used / given.cells:11.4f}", flush=True)
     cluster = Slurm(cores=2)
     run("slurm", "sweep", "run", "shared.yaml", "--threads", "1", "--workers", "1")
-    submitted, output = run("slurm", "sweep", "run", "sweep.yaml", "--on", "profile.yaml", "--detach")
+    submitted, _, output = run("slurm", "sweep", "run", "sweep.yaml", "--on", "profile.yaml", "--detach")
     job = re.search(r"Slurm job (\d+)", output)[1]
     begun = time.perf_counter()
     while cluster.tasks(job):
@@ -92,14 +99,14 @@ try:
     show("two workers under Slurm", wall, 2, "slurm")
     times = dict(re.findall(r"(SubmitTime|StartTime)=(\S+)", cluster.ask("scontrol", "show", "job", f"{job}_1")))
     waited = datetime.datetime.fromisoformat(times["StartTime"]) - datetime.datetime.fromisoformat(times["SubmitTime"])
-    print(f"{'of it, from sbatch to the start':34}{waited.total_seconds() / given.cells:9.4f}")
-    print(f"{'planning and submitting':34}{submitted / given.cells:9.4f}")
+    print(f"{'of it, from sbatch to the start':34}{waited.total_seconds() / given.cells:11.4f}")
+    print(f"{'planning and submitting':34}{submitted / given.cells:11.4f}")
     # What a job for each cell would cost, before it has done anything.
     begun = time.perf_counter()
     job = cluster.ask("sbatch", "--parsable", f"--array=1-{given.cells}", "--output=/dev/null", "--wrap", "true")
     while cluster.tasks(job):
         time.sleep(0.2)
-    print(f"{'a Slurm job a cell that does nothing':36}{(time.perf_counter() - begun) / given.cells:7.4f}")
+    print(f"{'a Slurm job a cell, doing nothing':34}{(time.perf_counter() - begun) / given.cells:11.4f}")
 finally:
     if cluster:
         cluster.close()

@@ -18,17 +18,14 @@ struct EndCommand {
 
     /// Runs it through the shell; that it fails is said, and changes nothing.
     func run(_ event: Event, done: Int = 0, failed: Int = 0, message: String = "") {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/bin/sh")
-        process.arguments = ["-c", command]
-        process.standardInput = FileHandle.nullDevice
-        process.environment = ProcessInfo.processInfo.environment.merging([
+        let facts = [
             "PROLOGUE_EVENT": event.rawValue, "PROLOGUE_SWEEP": sweep, "PROLOGUE_STORE": store.directory.path,
-            "PROLOGUE_RUNS_DONE": String(done), "PROLOGUE_RUNS_FAILED": String(failed), "PROLOGUE_MESSAGE": message,
-        ]) { $1 }
-        do { try process.run() } catch { return complain("warning: --on-end: \(systemReason(for: error))") }
-        process.waitUntilExit()
-        if process.terminationStatus != 0 { complain("warning: --on-end: '\(command)' ended with code \(process.terminationStatus)") }
+            "PROLOGUE_RUNS_DONE": String(done), "PROLOGUE_RUNS_FAILED": String(failed), "PROLOGUE_MESSAGE": String(message.prefix(10_000)),
+        ]
+        for (name, value) in facts { setenv(name, value, 1) }
+        // Foundation's `Process` would wait for everything that the command leaves in the background.
+        let status = system(command)
+        if status != 0 { complain("warning: --on-end: '\(command)' ended with code \(status < 0 ? status : (status >> 8) & 0xFF)") }
     }
 
     func run(_ outcome: SweepRunner.Outcome) {

@@ -3,6 +3,7 @@ import Cluster
 import Experiment
 import Files
 import Foundation
+import Report
 import RunStore
 import Sweep
 
@@ -26,6 +27,7 @@ struct SweepSubmitter {
         let total = plan.total
         context.progress.note(PlanSummary(plan).sentence)
         guard total.count > 0 else { return nil }
+        if let warning = spaceWarning(needed: total.disk + total.scratch * Double(profile.workers)) { context.progress.note(warning) }
         // More of them than stages would have nothing to do.
         let workers = min(profile.workers, total.count)
         let resources = JobScript.Resources(
@@ -62,6 +64,13 @@ struct SweepSubmitter {
     }
 
     private static let sweepFile = "sweep.yaml"
+
+    /// Said before anything is begun: a full disk stops all workers.
+    private func spaceWarning(needed: Double) -> String? {
+        let attributes = try? FileManager.default.attributesOfFileSystem(forPath: context.store.directory.path)
+        guard let free = (attributes?[.systemFreeSize] as? NSNumber)?.doubleValue, needed > free else { return nil }
+        return "warning: the sweep needs up to \(Units.bytes(needed)) of disk, and the store's has \(Units.bytes(free)) free"
+    }
 
     private func command(in folder: URL) throws -> [String] {
         guard let program = Bundle.main.executableURL?.resolvingSymlinksInPath().path else {

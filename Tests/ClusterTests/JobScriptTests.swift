@@ -34,12 +34,16 @@ import Testing
                 signal.pthread_sigmask(signal.SIG_SETMASK, [])
                 folder, signals = sys.argv[1], sys.argv[2:]
                 job = subprocess.Popen(["bash", "job.sh"], cwd=folder, stdout=open(folder + "/out", "w"), stderr=subprocess.STDOUT,
-                                       env=dict(os.environ, PATH=folder + ":" + os.environ["PATH"], SLURM_JOB_ID="77"))
+                                       env=dict(os.environ, PATH=folder + ":" + os.environ["PATH"], SLURM_JOB_ID="77"),
+                                       start_new_session=True)
                 end = time.time() + 100
-                for name in signals:
-                    while not os.path.exists(folder + "/ready") and time.time() < end: time.sleep(0.01)
-                    os.kill(job.pid, getattr(signal, name))
-                print(json.dumps([job.wait(100), open(folder + "/out").read()]))
+                try:
+                    for name in signals:
+                        while not os.path.exists(folder + "/ready") and time.time() < end: time.sleep(0.01)
+                        os.kill(job.pid, getattr(signal, name))
+                    print(json.dumps([job.wait(100), open(folder + "/out").read()]))
+                finally:
+                    if job.returncode is None: os.killpg(job.pid, signal.SIGKILL)
                 """, arguments: [folder.path] + signals)
             let json = try JSONValue(parsing: Data(answer.utf8)).arrayValue ?? []
             return (json.first?.intValue ?? -1, json.last?.stringValue ?? "")

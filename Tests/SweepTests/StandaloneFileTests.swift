@@ -43,7 +43,7 @@ import Testing
                 """.utf8
             ).write(to: file)
             try expectEqual(file)
-            try expectEqual(file, overrides: ["prior.dim=64", "seeds=2"])
+            try expectEqual(file, overrides: ["prior.layers=2", "seeds=2"])
         }
     }
 }

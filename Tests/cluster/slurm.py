@@ -76,6 +76,13 @@ PropagateResourceLimits=NONE
 PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE OverSubscribe=NO LLN=YES State=UP
 """)
         os.environ["SLURM_CONF"] = str(self.folder / "slurm.conf")
+        try:
+            self.begin(key)
+        except BaseException:
+            self.close()
+            raise
+
+    def begin(self, key):
         self.start("munged", ["munged", "--foreground", "--force", f"--key-file={key}", f"--socket={self.folder}/munge.sock",
                               f"--pid-file={self.folder}/munged.pid", f"--seed-file={self.folder}/munge.seed",
                               f"--log-file={self.folder}/log/munged"])
@@ -101,7 +108,10 @@ PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE OverSubscribe=NO LLN=YE
             time.sleep(0.2)
 
     def ask(self, *command):
-        return subprocess.run(command, capture_output=True, text=True, timeout=60).stdout.strip()
+        try:
+            return subprocess.run(command, capture_output=True, text=True, timeout=60).stdout.strip()
+        except subprocess.TimeoutExpired:
+            return ""
 
     def states(self):
         return [self.ask("sinfo", "-h", "-N", "-n", node, "-o", "%T") for node in NODES]
@@ -112,7 +122,7 @@ PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE OverSubscribe=NO LLN=YE
         return [line.split() for line in answer.stdout.splitlines()]
 
     def processes(self):
-        """Those that this cluster has started, jobs and what holds them."""
+        """Those that this cluster has started: jobs, and what holds them."""
         mark = f"SLURM_CONF={self.folder}/slurm.conf".encode()
         own = {os.getpid(), *(daemon.pid for daemon in self.daemons.values())}
         for place in pathlib.Path("/proc").iterdir():
@@ -123,10 +133,11 @@ PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE OverSubscribe=NO LLN=YE
                 continue
 
     def close(self):
-        self.ask("scancel", "--quiet", "--user=root")
-        end = time.time() + 15
-        while self.ask("squeue", "-h") and time.time() < end:
-            time.sleep(0.5)
+        if "slurmctld" in self.daemons:
+            self.ask("scancel", "--quiet", "--user=root")
+            end = time.time() + 15
+            while self.ask("squeue", "-h") and time.time() < end:
+                time.sleep(0.5)
         for name in reversed(list(self.daemons)):
             if name == "munged":
                 for process in list(self.processes()):
