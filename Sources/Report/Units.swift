@@ -40,9 +40,21 @@ public enum Units {
 
     /// "2.3 GPU-days"; nil below a tenth of one.
     public static func gpuTime(_ flops: Double) -> String? {
-        let days = flops / gpuRate / 86_400
-        guard days >= 0.1 else { return nil }
+        let seconds = flops / gpuRate
+        return seconds < 8640 ? nil : gpuTime(seconds: seconds)
+    }
+
+    /// Time of one accelerator, in days or years from a tenth of a day on: "466 GPU-days", "3.2 GPU-years".
+    public static func gpuTime(seconds: Double) -> String {
+        let days = seconds / 86_400
+        if days < 0.1 { return "\(threeDigits(seconds / 3600)) GPU-hours" }
         return days < 1000 ? "\(threeDigits(days)) GPU-days" : "\(threeDigits(days / 365.25)) GPU-years"
+    }
+
+    /// "12 MWh"
+    public static func energy(_ joules: Double) -> String {
+        let (value, prefix) = scaled(joules / 3600, by: 1000, ["", "k", "M", "G", "T"])
+        return "\(value) \(prefix)Wh"
     }
 
     /// What `gpuTime` takes for granted.

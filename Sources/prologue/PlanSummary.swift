@@ -50,9 +50,11 @@ struct PlanSummary {
         var remarks: [String] = []
         if plan.arms.count > 1 { remarks.append("Stages that several arms share are counted with the first of them.") }
         if let seconds = total.seconds, seconds > 0 {
-            let parts = plan.totals.compactMap { part in part.seconds.map { (part.name, part.count, $0) } }
-                .sorted { $0.2 > $1.2 }.prefix(3).filter { $0.2 / seconds > 0.01 }
-                .map { "\($0.1) × \($0.0) \(Units.time($0.2))" }
+            let parts = plan.totals.compactMap { part in
+                part.seconds.map { (part.name, part.training > 0 ? part.training : part.count, $0) }
+            }
+            .sorted { $0.2 > $1.2 }.prefix(3).filter { $0.2 / seconds > 0.01 }
+            .map { "\($0.1) × \($0.0) \(Units.time($0.2))" }
             remarks.append("Most of the time: " + parts.joined(separator: ", ") + ".")
         }
         let (stages, rate) = plan.bases

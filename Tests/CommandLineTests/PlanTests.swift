@@ -114,15 +114,20 @@ import Testing
         #expect(try fresh.json("sweep", "plan", fresh.sweep, "--json") == first, "measured again")
 
         let place = try finishedSweep.get().place
-        let other = ["--set", "prior={dim: 64, layers: 3, heads: 2, rope_axes: [12, 12, 8]}"]
-        let prior = try #require(stages(place.json(["sweep", "plan", place.sweep, "--json"] + other))["prior"])
+        func prior(_ sizes: String) throws -> JSONValue {
+            try #require(stages(place.json(["sweep", "plan", place.sweep, "--json", "--set", "prior={\(sizes)}"]))["prior"])
+        }
+        // One whose steps are too large for a small one to tell.
+        let large = try prior("dim: 128, layers: 6, heads: 4, rope_axes: [12, 12, 8]")
+        #expect(large["estimated_from"]?["flops_per_second"]?.doubleValue != nil, "\(large)")
+        let prior = try prior("layers: 2")
         let source = try #require(prior["estimated_from"]?["stage"]?.stringValue)
         let record = try JSONValue(
             parsing: Data(contentsOf: place.store.appendingPathComponent("stages/\(source)/stage.json")))
         let done = try #require(record["summary"]?["flops"]?.doubleValue)
         let expected = try #require(record["wall_seconds"]?.doubleValue) * (prior["flops"]?.doubleValue ?? 0) / done
         #expect(abs((prior["seconds"]?.doubleValue ?? 0) / expected - 1) < 1e-9)
-        #expect((prior["flops"]?.doubleValue ?? 0) > 3 * done, "three layers of twice the width")
+        #expect((prior["flops"]?.doubleValue ?? 0) > 1.2 * done, "twice the layers")
     }
 
     /// What toy models took says nothing of large ones: those are estimated from the machine's rate, never from a stage
@@ -136,6 +141,43 @@ import Testing
             let rate = try #require(stage["estimated_from"]?["flops_per_second"]?.doubleValue, "\(stage)")
             #expect(abs((stage["seconds"]?.doubleValue ?? 0) * rate / (stage["flops"]?.doubleValue ?? 1) - 1) < 1e-9)
         }
+    }
+
+    /// On named hardware everything follows from FLOPs: 8 · 989 TFLOP/s at a stated share. The rows fit 100 columns.
+    @Test func aNamedMachineIsPlannedFor() throws {
+        let place = try Workplace()
+        let file = packageRoot.appendingPathComponent("Experiments/08-imagenet/sweep.yaml").path
+        let plan = try place.json("sweep", "plan", file, "--machine", "h100x8", "--utilisation", "0.5", "--json")
+        let (machine, flops) = (try #require(plan["machine"]), try #require(plan["total"]?["flops"]?.doubleValue))
+        let total = try #require(machine["total"])
+        #expect(abs(try #require(total["seconds"]?.doubleValue) * 8 * 989e12 * 0.5 / flops - 1) < 1e-9)
+        #expect(abs(try #require(total["joules"]?.doubleValue) / (700 * flops / (989e12 * 0.5)) - 1) < 1e-9)
+        let arms = try #require(machine["arms"]?.objectValue)
+        #expect(arms.count == 10)
+        #expect(abs(arms.values.reduce(0) { $0 + ($1["flops"]?.doubleValue ?? 0) } / flops - 1) < 1e-9)
+        // Nothing of this machine is measured, and the joint model is no training of its own.
+        let stages = try #require(plan["cells"]?.arrayValue?.last?["stages"]?.arrayValue)
+        let joint = try #require(stages.first { $0["role"]?.stringValue == "prior" })
+        #expect(
+            joint["steps"] == .null && (joint["flops"]?.doubleValue ?? 0) < 1e-3 * (stages.map { $0["flops"]?.doubleValue ?? 0 }.max() ?? 0)
+        )
+        #expect(joint["seconds"] == .null)
+
+        let shown = try place.run("sweep", "plan", file, "--machine", "h100x8", environment: ["COLUMNS": "100"])
+        let lines = shown.output.split(separator: "\n")
+        #expect(shown.code == 0 && lines.allSatisfy { $0.count <= 100 }, "\(shown.output)\(shown.errors)")
+        for arm in ["baseline-1d", "l-xl", "onestage"] {
+            #expect(lines.contains { $0.hasPrefix(arm) && $0.contains("GPU-days") && $0.contains("Wh") }, "\(shown.output)")
+        }
+        let rate = try place.json("sweep", "plan", file, "--machine", "flops=1e15", "--utilisation", "1", "--json")
+        #expect(abs(try #require(rate["machine"]?["total"]?["seconds"]?.doubleValue) * 1e15 / flops - 1) < 1e-9)
+        #expect(rate["machine"]?["total"]?["joules"] == .null)
+        for (machine, expected) in [("h10x8", "h100x8"), ("h100x0", "h100"), ("flops=-1", "flops=1e15")] {
+            let wrong = try place.run("sweep", "plan", file, "--machine", machine)
+            #expect(wrong.code == 2 && wrong.errors.contains(machine) && wrong.errors.contains(expected), "\(wrong.errors)")
+        }
+        let share = try place.run("sweep", "plan", file, "--machine", "h100", "--utilisation", "40")
+        #expect(share.code == 2 && share.errors.contains("--utilisation"), "\(share.errors)")
     }
 
     /// By default a row an arm, whatever the number of cells; with `--stages` all; one line where nothing is left to do.

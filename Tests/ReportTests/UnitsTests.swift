@@ -22,5 +22,8 @@ import Testing
         #expect(Units.gpuTime(1e15) == nil)
         // A day of 125 TFLOP/s.
         #expect(Units.gpuTime(125e12 * 86_400) == "1 GPU-days")
+        #expect(Units.gpuTime(seconds: 1800) == "0.5 GPU-hours" && Units.gpuTime(seconds: 86_400 * 36.5) == "36.5 GPU-days")
+        #expect(Units.gpuTime(seconds: 86_400 * 365.25 * 4) == "4 GPU-years")
+        #expect(Units.energy(3600) == "1 Wh" && Units.energy(7.2e12) == "2 GWh")
     }
 }

@@ -18,8 +18,9 @@ struct StageEstimator {
 
     /// At most so many finished stages of a kind are looked at.
     private static let recordLimit = 200
-    /// How many times the FLOPs per step another stage may have.
-    private static let mostApart = 16.0
+    /// How many times the FLOPs per step of the stage another may have, and how many times fewer: a smaller one is slower for its
+    /// size, and would make years of what takes weeks.
+    private static let (mostAbove, mostBelow) = (16.0, 4.0)
     /// A stage that took less than so many seconds mostly started up: it counts only for stages of at most so many times its FLOPs.
     private static let startUp = (seconds: 10.0, scale: 30.0)
 
@@ -73,7 +74,7 @@ struct StageEstimator {
         guard let cost, cost.flops > 0 else { return 0 }
         guard let done = record.summary["flops"]?.doubleValue, done > 0 else { return nil }
         let ratio = (cost.flops / identity.amount) / (done / record.identity.amount)
-        guard ratio <= mostApart, ratio >= 1 / mostApart else { return nil }
+        guard ratio <= mostBelow, ratio >= 1 / mostAbove else { return nil }
         guard record.wallSeconds >= startUp.seconds || cost.flops <= startUp.scale * done else { return nil }
         return Int(abs(log2(ratio)).rounded())
     }

@@ -58,6 +58,8 @@ public struct SweepPlan: Sendable {
         /// What they have in common, a kind or an arm; empty: all of them.
         public let name: String
         public let count, steps, tokens: Int
+        /// How many of them train; a prior that comes with its tokenizer does not.
+        public let training: Int
         public let flops: Double
         /// Bytes: the most that one of them holds; what all of them leave; the most that one of them needs meanwhile.
         public let memory, disk, scratch: Double
@@ -71,6 +73,7 @@ public struct SweepPlan: Sendable {
             let seconds = stages.compactMap(\.seconds)
             self.name = name
             count = stages.count
+            training = stages.count { $0.steps != nil }
             steps = stages.reduce(0) { $0 + ($1.steps ?? 0) }
             tokens = costs.reduce(0) { $0 + ($1.tokens ?? 0) }
             flops = costs.reduce(0) { $0 + $1.flops }

@@ -11,30 +11,43 @@ extension SweepCommand {
                 Parameters, FLOPs and memory follow from the sizes; nothing is built. Times follow from the finished stage of \
                 the store that is nearest in kind and size, by FLOPs; where none is near, from the rate of a short training \
                 that is measured once for a store and machine. They are for one stage after the other. Data that are not on \
-                this machine are planned for as `data.expected` says.
+                this machine are planned for as `data.expected` says. With --machine, what it would take on other hardware, \
+                from FLOPs alone, at a share of its peak that you state.
 
                   prologue sweep plan sweep.yaml
                   prologue sweep plan sweep.yaml --stages
                   prologue sweep plan sweep.yaml --only "seed = 0" --json
                   prologue sweep plan Experiments/presets/imagenet-l.yaml
+                  prologue sweep plan Experiments/08-imagenet/sweep.yaml --machine h100x8 --utilisation 0.35
                 """)
 
         @OptionGroup var sweep: FileOptions
         @Flag(help: "A row for every stage of every cell, instead of one for every arm.") var stages = false
+        @Option(help: "Plan for other hardware: a100, h100, h200, b200, l40s, rtx4090, with x and how many (h100x8); or flops=RATE.")
+        var machine: String?
+        @Option(help: "Share of that hardware's peak that the work is taken to reach.") var utilisation = 0.4
         @OptionGroup var store: StoreOptions
         @OptionGroup var archive: ArchiveOptions
         @OptionGroup var output: TableOptions
 
         func run() throws {
+            let machine = try machine.map { try PlannedMachine($0, utilisation: utilisation) }
             let context = try store.context(archive: archive, beside: sweep.file)
             let plan = try SweepRunner(sweep.load(), context).plan {
-                MachineRate(of: context.machine, in: context.store) { complain("note: \($0)") }
+                // For other hardware nothing here is measured.
+                machine == nil ? MachineRate(of: context.machine, in: context.store) { complain("note: \($0)") } : nil
+            }
+            if let machine, !stages {
+                let summary = MachineSummary(plan, machine)
+                return output.show(summary.table, json: PlanDocument(plan, on: summary.json).json)
             }
             let summary = PlanSummary(plan)
             if output.format == nil, !stages, store.quiet || plan.total.count == 0 {
                 return print((plan.notes + [summary.sentence]).joined(separator: "\n"))
             }
-            output.show(stages ? table(plan, summary) : summary.table, json: PlanDocument(plan).json)
+            output.show(
+                stages ? table(plan, summary) : summary.table,
+                json: PlanDocument(plan, on: machine.map { MachineSummary(plan, $0).json }).json)
         }
 
         private func table(_ plan: SweepPlan, _ summary: PlanSummary) -> Table {
@@ -78,8 +91,10 @@ extension SweepCommand {
 /// A plan for programs: counts, bytes, FLOPs and seconds as they are.
 private struct PlanDocument {
     private let plan: SweepPlan
+    /// What it takes on hardware that was asked for.
+    private let machine: JSONValue?
 
-    init(_ plan: SweepPlan) { self.plan = plan }
+    init(_ plan: SweepPlan, on machine: JSONValue?) { (self.plan, self.machine) = (plan, machine) }
 
     var json: JSONValue {
         [
@@ -94,7 +109,7 @@ private struct PlanDocument {
                 }),
             "to_do": .array(plan.totals.map(total)),
             "total": total(plan.total),
-            "seconds": number(plan.total.seconds),
+            "seconds": number(plan.total.seconds), "machine": machine ?? .null,
         ]
     }
 
