@@ -111,3 +111,45 @@ KERNEL(void, rotary_norm_backward, (float *restrict dx, float *restrict dw, cons
         }
     }
 }
+
+/* x̂ = (x − mean)/√(variance + ε) over each row; y = x̂·weight + bias. */
+KERNEL(void, layer_norm_forward, (float *restrict y, float *restrict units, float *restrict inverse, const float *restrict x,
+       const float *restrict weight, const float *restrict bias, float epsilon, long rows, long width), y, units, inverse, x,
+       weight, bias, epsilon, rows, width) {
+    REORDER_SUMS
+    for (long r = 0; r < rows; r++, x += width, y += width, units += width) {
+        float sum = 0, squares = 0;
+        for (long i = 0; i < width; i++) sum += x[i];
+        float mean = sum / (float)width;
+        for (long i = 0; i < width; i++) squares += (x[i] - mean) * (x[i] - mean);
+        inverse[r] = 1.0f / sqrtf(squares / (float)width + epsilon);
+        for (long i = 0; i < width; i++) {
+            units[i] = (x[i] - mean) * inverse[r];
+            y[i] = units[i] * weight[i] + bias[i];
+        }
+    }
+}
+
+KERNEL(void, layer_norm_backward, (float *restrict dx, const float *restrict dy, const float *restrict units, const float
+       *restrict inverse, const float *restrict weight, long rows, long width), dx, dy, units, inverse, weight, rows, width) {
+    REORDER_SUMS
+    for (long r = 0; r < rows; r++, dx += width, dy += width, units += width) {
+        float sum = 0, products = 0;
+        for (long i = 0; i < width; i++) {
+            sum += dy[i] * weight[i];
+            products += dy[i] * weight[i] * units[i];
+        }
+        float mean = sum / (float)width, slope = products / (float)width;
+        for (long i = 0; i < width; i++) dx[i] = inverse[r] * (dy[i] * weight[i] - mean - units[i] * slope);
+    }
+}
+
+KERNEL(void, layer_norm_sums, (float *restrict sums, const float *restrict dy, const float *restrict units, long rows, long
+       width), sums, dy, units, rows, width) {
+    float *products = sums + width;
+    for (long r = 0; r < rows; r++, dy += width, units += width)
+        for (long i = 0; i < width; i++) {
+            sums[i] += dy[i];
+            products[i] += dy[i] * units[i];
+        }
+}

@@ -45,3 +45,29 @@ KERNEL(void, bilinear_backward, (float *restrict dx, const float *restrict dy, l
         }
     }
 }
+
+KERNEL(void, resample_forward, (float *restrict y, const float *restrict x, const int *restrict starts, const int *restrict
+       counts, const float *restrict shares, long taps, long in, long out, long inner), y, x, starts, counts, shares, taps, in,
+       out, inner) {
+    (void)in;
+    for (long i = 0; i < out; i++, y += inner) {
+        for (long c = 0; c < inner; c++) y[c] = 0;
+        for (long k = 0; k < counts[i]; k++) {
+            const float *row = x + (starts[i] + k) * inner;
+            float share = shares[i * taps + k];
+            for (long c = 0; c < inner; c++) y[c] += share * row[c];
+        }
+    }
+}
+
+KERNEL(void, resample_backward, (float *restrict dx, const float *restrict dy, const int *restrict starts, const int *restrict
+       counts, const float *restrict shares, long taps, long in, long out, long inner), dx, dy, starts, counts, shares, taps,
+       in, out, inner) {
+    (void)in;
+    for (long i = 0; i < out; i++, dy += inner)
+        for (long k = 0; k < counts[i]; k++) {
+            float *row = dx + (starts[i] + k) * inner;
+            float share = shares[i * taps + k];
+            for (long c = 0; c < inner; c++) row[c] += share * dy[c];
+        }
+}

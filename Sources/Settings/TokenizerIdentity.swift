@@ -25,7 +25,7 @@ extension TokenizerSettings {
         }
         // Which network it is, the stage adds: another stage, or a digest of a file.
         if case .object(var perceptual)? = members["perceptual"] {
-            for key in ["seed", "weights"] { perceptual[key] = nil }
+            for key in ["seed", "weights", "convnext_weights"] { perceptual[key] = nil }
             members["perceptual"] = .object(perceptual)
         }
         return .object(members)

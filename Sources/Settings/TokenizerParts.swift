@@ -87,26 +87,43 @@ public struct PerceptualSettings: SettingsSection {
     public enum Network: String, ChoiceSetting {
         case classifier
         case lpips
+        case convnext
+        /// LPIPS and a tenth of ConvNeXt's.
+        case both
+
+        public var usesLPIPS: Bool { self == .lpips || self == .both }
+        public var usesConvNeXt: Bool { self == .convnext || self == .both }
     }
+
+    /// Weight of the distance of ConvNeXt's logits beside LPIPS, in `both`.
+    public static let convnextShare = 0.1
 
     public var weight = 0.0
     public var network = Network.classifier
     public var seed = 1
     public var weights: String?
+    public var convnextWeights: String?
 
     public init() {}
 
     public static let help = "Distance of reconstructions to originals in the layers of a network, a term of step A."
     public static let fields: [Field<Self>] = [
-        .value("weight", \.weight, "Its weight; 0: none. The paper's is 1, with `lpips`.", .atLeast(0)),
-        .value("network", \.network, "A classifier of the data set, trained as `features` says, or LPIPS on VGG-16."),
+        .value("weight", \.weight, "Its weight; 0: none. The paper's is 1.", .atLeast(0)),
+        .value(
+            "network", \.network,
+            "A classifier of the data set, trained as `features` says; LPIPS on VGG-16, as the paper's B and baselines; the mean squared "
+                + "difference of ConvNeXt-S's logits, as its L; or LPIPS and 0.1 of that."),
         .value(
             "seed", \.seed, "Seed of that classifier. With `features.seed` it is the network of the scores, which then flatter.",
             .atLeast(0)),
         .value(
             "weights", \.weights,
-            "Safetensors file for `lpips`: torchvision's `features.N.weight` and `.bias` of vgg16, lpips' "
+            "Safetensors file for `lpips` and `both`: torchvision's `features.N.weight` and `.bias` of vgg16, lpips' "
                 + "`lin0.model.1.weight` to `lin4.model.1.weight`."),
+        .value(
+            "convnext_weights", \.convnextWeights,
+            "Safetensors file for `convnext` and `both`: torchvision's convnext_small (IMAGENET1K_V1) under its own names.",
+            isLater: true),
     ]
 }
 

@@ -102,6 +102,32 @@ import Testing
         }
         #expect(try id("one", "a") == id("one", "b"))
         #expect(try id("one", "a") != id("two", "a"))
+        // ConvNeXt's file is its own; with both each counts.
+        let paths = try [("x", "one"), ("y", "one"), ("z", "two")].map { name, contents in
+            let url = place.folder.appendingPathComponent(name)
+            try Data(contents.utf8).write(to: url)
+            return url.path
+        }
+        let (a, b, c) = (paths[0], paths[1], paths[2])
+        func id(_ perceptual: String) throws -> String? {
+            try place.ids(set: ["tokenizer.perceptual={weight: 1, \(perceptual)}"])["tokenizer"]
+        }
+        #expect(
+            try id("network: convnext, convnext_weights: \(a)") == id("network: convnext, convnext_weights: \(b), weights: \(c)"))
+        let networks = try Set(
+            [
+                "network: lpips, weights: \(a)", "network: convnext, convnext_weights: \(a)",
+                "network: convnext, convnext_weights: \(c)", "network: both, weights: \(a), convnext_weights: \(a)",
+                "network: both, weights: \(c), convnext_weights: \(a)", "network: both, weights: \(a), convnext_weights: \(c)",
+            ].map(id))
+        #expect(networks.count == 6)
+        for (network, key) in [("convnext", "convnext_weights"), ("both", "weights")] {
+            let missing = #expect(throws: InputError.self) {
+                _ = try place.ids(set: ["tokenizer.perceptual={weight: 1, network: \(network)}"])
+            }
+            #expect(missing?.message.contains("tokenizer.perceptual.\(key)") == true)
+        }
+
         let error = #expect(throws: InputError.self) {
             _ = try place.runner(
                 set: ["tokenizer.perceptual={weight: 1, network: lpips, weights: /nowhere/w.safetensors}"]

@@ -56,7 +56,8 @@ enum MenuTable {
     /// samplers, which need not change what so small a prior draws.
     static let elsewhere: Set = [
         "prior.snapshots", "sampling.settings.*.precision",
-        "tokenizer.perceptual.network", "tokenizer.perceptual.weights", "tokenizer.from", "prior.from",
+        "tokenizer.perceptual.network", "tokenizer.perceptual.weights", "tokenizer.perceptual.convnext_weights", "tokenizer.from",
+        "prior.from",
     ]
 
     static let scored: Set<String> = ["samples.nocfg", "samples.cool", "scores.nocfg", "scores.cool"]
@@ -218,7 +219,9 @@ enum MenuTable {
         image("gan.weight", "100", ["tokenizer.gan.width=4", "tokenizer.gan.layers=1"], loss: true),
         image("gan.loss", "hinge", judged), image("gan.start_step", "2", judged), image("gan.lecam", "0.5", judged),
         image("gan.width", "8", judged), image("gan.layers", "2", judged), image("gan.learning_rate", "0.01", judged),
-        image("gan.weight_decay", "0.5", judged), image("gan.r1", "2", judged),
+        image("gan.weight_decay", "0.5", judged),
+        // The first step has a rate of 0, and the next of every 25 does not come.
+        image("gan.r1", "2", ["tokenizer.gan={weight: 0.5, width: 4, layers: 1, r1_every: 1}"]),
         image("gan.r1_every", "2", ["tokenizer.gan={weight: 0.5, width: 4, layers: 1, r1: 2}"]),
         MenuRow(
             key: "tokenizer.perceptual.weight", value: "0.5", anew: perceptual, changes: [.loss, .encoder],

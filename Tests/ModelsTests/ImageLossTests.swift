@@ -292,6 +292,55 @@ import Testing
         }
     }
 
+    /// Larger images than the network looks at, which are averaged, and smaller ones, which are drawn out.
+    @Test(arguments: [(256, 3), (32, 1)])
+    func logitsOfConvNeXtArePyTorchs(_ size: Int, _ channels: Int) throws {
+        try withTemporaryFolder { folder in
+            let shape = [1, size, size, channels]
+            let (real, rebuilt) = (Self.images(shape, "real"), Self.images(shape, "rebuilt"))
+            try Self.write([("real", real), ("rebuilt", rebuilt)], to: folder.appendingPathComponent("images.safetensors"))
+            _ = try python(
+                """
+                import sys
+                sys.dont_write_bytecode = True
+                sys.path.insert(0, sys.argv[1])
+                import convnext
+                convnext.main(sys.argv[2:])
+                """, packageRoot.appendingPathComponent("Tests/reference").path, folder.path)
+            let network = try ConvNeXt(weights: SafetensorsFile(reading: folder.appendingPathComponent("weights.safetensors")))
+            let peer = try SafetensorsFile(reading: folder.appendingPathComponent("peer.safetensors"))
+            try Self.expectClose(network.logits(rebuilt), "logits", peer, within: 1e-4)
+            let loss = PerceptualLoss(network)
+            let tape = Tape()
+            let input = tape.variable(rebuilt)
+            let distance = loss(rebuilt: input, real: real)
+            tape.backward(from: distance)
+            try Self.expectClose(distance, "loss", peer, within: 1e-3)
+            try Self.expectClose(tape.gradient(of: input), "dx", peer, within: 2e-3)
+            let sum = PerceptualLoss([(loss, 1), (loss, 0.5)])
+            #expect(abs(sum(rebuilt: rebuilt, real: real).scalar - 1.5 * distance.scalar) <= 1e-5 * distance.scalar)
+        }
+    }
+
+    @Test func convNeXtNamesWhatIsMissing() throws {
+        try withTemporaryFolder { folder in
+            let url = folder.appendingPathComponent("w.safetensors")
+            func message(_ tensors: [(String, Tensor)]) throws -> String {
+                try Self.write(tensors, to: url)
+                return #expect(throws: InputError.self) { try ConvNeXt(weights: SafetensorsFile(reading: url)) }?.message ?? ""
+            }
+            // The tiny network has the same stem and fewer blocks; VGG-16 has neither.
+            let stem: [(String, Tensor)] = [
+                ("features.0.0.weight", .zeros([96, 3, 4, 4])), ("features.0.0.bias", .zeros([96])),
+                ("features.0.1.weight", .zeros([96])), ("features.0.1.bias", .zeros([96])),
+            ]
+            #expect(try message(stem).contains("features.1.0.block.0.weight"))
+            let other = try message([("features.0.0.weight", .zeros([128, 3, 4, 4]))])
+            #expect(other.contains("[128, 3, 4, 4]") && other.contains("[96, 3, 4, 4]") && other.contains("w.safetensors"))
+            #expect(try message([("features.0.weight", .zeros([64, 3, 3, 3]))]).contains("features.0.0.weight"))
+        }
+    }
+
     /// The classifier's distance and its gradient, by finite differences of its own double-precision definition: of two
     /// images that differ in one direction, the slope is the gradient's.
     @Test func classifierDistanceHasItsGradient() throws {

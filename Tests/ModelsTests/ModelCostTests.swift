@@ -145,7 +145,8 @@ import Testing
 
     @Test func convolutionsAreThoseThatPyTorchCounts() throws {
         let script = """
-            import json, torch
+            import json, sys, torch
+            sys.dont_write_bytecode = True
             from torch import nn
             from torch.utils.flop_counter import FlopCounterMode
             def count(network, channels, size, wanted):
@@ -163,9 +164,16 @@ import Testing
                     layers += [nn.Conv2d(inputs, width, 3, 1, 1), nn.ReLU()]
                     inputs = width
             vgg = nn.Sequential(*layers).requires_grad_(False)
-            print(json.dumps([count(patch, 3, 32, False), count(patch, 3, 32, True), count(small, 1, 36, False), count(vgg, 3, 32, True)]))
+            sys.path.insert(0, sys.argv[1])
+            from convnext import ConvNeXt
+            logits = ConvNeXt().requires_grad_(False)
+            image = torch.randn(1, 256, 256, 3, requires_grad=True)
+            with FlopCounterMode(display=False) as counter: logits(image).sum().backward()
+            print(json.dumps([count(patch, 3, 32, False), count(patch, 3, 32, True), count(small, 1, 36, False), count(vgg, 3, 32, True),
+                              counter.get_total_flops(), sum(p.numel() for p in logits.parameters())]))
             """
-        let theirs: [Double] = try JSONValue(parsing: Data(python(script).utf8)).decode()
+        let reference = packageRoot.appendingPathComponent("Tests/reference").path
+        let theirs: [Double] = try JSONValue(parsing: Data(python(script, reference).utf8)).decode()
         func discriminator(_ isFirst: Bool) -> Double {
             PatchDiscriminator.cost(imageSize: 32, channels: 3, width: 16, layers: 2, isFirst: isFirst).training
         }
@@ -174,5 +182,7 @@ import Testing
         let classifier = ImageClassifier.cost(imageSize: 36, channels: 1, classes: 7, width: 8, features: 20)
         try close(classifier.training, theirs[2], "classifier")
         try close(LPIPS.cost(imageSize: 32).passing, theirs[3], "VGG-16")
+        try close(ConvNeXt.cost.passing, theirs[4], "ConvNeXt-S")
+        #expect(ConvNeXt.cost.parameters == Int(theirs[5]))
     }
 }

@@ -32,6 +32,7 @@ import Testing
     )
     private static let tokenizerL: [String: JSONValue] = [
         "tokenizer.codebook": 4096, "tokenizer.decoder_dim": 1024, "tokenizer.decoder_layers": 24, "tokenizer.decoder_heads": 16,
+        "tokenizer.perceptual.network": "convnext",
     ]
     private static func baseline(_ variant: JSONValue) -> [String: JSONValue] {
         ["tokenizer.variant": variant, "tokenizer.steps": 750_000]

@@ -38,6 +38,9 @@ enum GradientTable {
         GradientRow("gelu(_:)") {
             shapes.map { GradientCase(random($0)) { gelu($0[0]) } }
         },
+        GradientRow("exactGELU(_:)") {
+            shapes.map { GradientCase(random($0)) { exactGELU($0[0]) } }
+        },
         GradientRow("relu(_:)") {
             shapes.dropFirst().map { GradientCase(random($0, atLeast: 0.25)) { relu($0[0]) } }
         },
@@ -105,6 +108,17 @@ enum GradientTable {
                     rmsNorm($0[0], weight: $0[1])
                 }
                 if x.last == 1 { example.flat = [0] }
+                return example
+            }
+        },
+        GradientRow("layerNorm(_:weight:bias:epsilon:)") {
+            [[1, 1], [3, 2], [2, 5, 7], [4, 33], [600, 41]].map { shape in
+                let width = shape[shape.count - 1]
+                var example = GradientCase(random(shape, "x"), random([width], "w"), random([width], "b")) {
+                    layerNorm($0[0], weight: $0[1], bias: $0[2], epsilon: 0.1)
+                }
+                // A single channel is its own mean.
+                if width == 1 { example.flat = [0, 1] }
                 return example
             }
         },

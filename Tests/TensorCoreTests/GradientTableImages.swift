@@ -33,6 +33,13 @@ extension GradientTable {
                 ]
             }
         },
+        GradientRow("depthwiseConv2d(_:weight:bias:window:)") {
+            (windows + [([2, 9, 8, 5], Window(7, padding: 3))]).map { size, window in
+                GradientCase(random(size, "x"), random([window.height, window.width, size[3]], "w"), random([size[3]], "b")) {
+                    depthwiseConv2d($0[0], weight: $0[1], bias: $0[2], window: window)
+                }
+            }
+        },
         GradientRow("maxPool(_:window:)") {
             windows.filter { max($0.window.top, $0.window.left, $0.window.bottom) < $0.window.height }.dropLast().map {
                 size, window in GradientCase(distinct(size)) { maxPool($0[0], window: window) }
@@ -85,6 +92,14 @@ extension GradientTable {
             ]
             return sizes.map { shape, height, width in
                 GradientCase(random(shape)) { bilinearResize($0[0], height: height, width: width) }
+            }
+        },
+        GradientRow("antialiasedResize(_:height:width:)") {
+            let sizes: [(Shape, Int, Int)] = [
+                ([1, 1, 1, 1], 1, 1), ([2, 3, 5, 2], 7, 11), ([1, 9, 8, 3], 4, 3), ([3, 12, 10, 5], 11, 23), ([1, 17, 2, 1], 2, 1),
+            ]
+            return sizes.map { shape, height, width in
+                GradientCase(random(shape)) { antialiasedResize($0[0], height: height, width: width) }
             }
         },
         GradientRow("imagesFromPatches(_:rows:columns:patch:)") {

@@ -58,6 +58,12 @@ import Testing
         }
     }
 
+    @Test func depthwiseConvolutionIsPyTorchs() throws {
+        try check("depthwise", atLeast: 3, inputs: ["x", "w", "b"]) {
+            depthwiseConv2d($1[0], weight: $1[1], bias: $1[2], window: try $0.window())
+        }
+    }
+
     @Test func poolsArePyTorchs() throws {
         try check("max_pool", atLeast: 4, inputs: ["x"]) { maxPool($1[0], window: try $0.window()) }
         try check("average_pool", atLeast: 4, inputs: ["x"]) {
@@ -72,6 +78,7 @@ import Testing
         try check("batch_norm", atLeast: 3, inputs: ["x", "w", "b"]) {
             batchNorm($1[0], weight: $1[1], bias: $1[2], moments: ChannelMoments(of: $1[0]))
         }
+        try check("layer_norm", atLeast: 3, inputs: ["x", "w", "b"]) { layerNorm($1[0], weight: $1[1], bias: $1[2]) }
         try check("frozen_batch_norm", atLeast: 3, inputs: ["x", "w", "b"]) {
             let moments = ChannelMoments(mean: try $0.tensor("mean"), variance: try $0.tensor("variance"))
             return frozenBatchNorm($1[0], weight: $1[1], bias: $1[2], moments: moments)
@@ -81,6 +88,11 @@ import Testing
     @Test func elementwiseAndResizingArePyTorchs() throws {
         try check("leaky_relu", atLeast: 1, inputs: ["x"]) { leakyReLU($1[0], slope: 0.2) }
         try check("softplus", atLeast: 1, inputs: ["x"]) { softplus($1[0]) }
+        try check("exact_gelu", atLeast: 1, inputs: ["x"]) { exactGELU($1[0]) }
+        try check("antialiased", atLeast: 4, inputs: ["x"]) {
+            let size = try $0.tensor("y").shape
+            return antialiasedResize($1[0], height: size[1], width: size[2])
+        }
         try check("resize", atLeast: 3, inputs: ["x"]) {
             let size = try $0.tensor("y").shape
             return bilinearResize($1[0], height: size[1], width: size[2])

@@ -1,8 +1,8 @@
-"""Convolution, norms, pools and resizing of PyTorch in double precision, with their gradients, as a fixture.
+"""Convolutions, norms, activations, pools and resizing of PyTorch in double precision, with their gradients, as a fixture.
 
 Images are stored as [B, H, W, C] and convolution weights as [out, height, width, in]; a case `op.i` has its arguments in
 `op.i.window` (height, width, stride, top, left, bottom, right) or `op.i.groups`, inputs, output `y`, and gradients `dx`, `dw`,
-`db` of Σ dy·y.
+`db` of Σ dy·y. Weights of a depthwise convolution are [height, width, C].
 """
 
 import torch
@@ -21,6 +21,8 @@ POOLS = [
     ((1, 7, 6, 3), (3, 2, 2, 0, 1, 2, 0)),
 ]
 NORMS = [(3, 5, 4, 6), (2, 3, 7, 8), (4, 2, 2, 5)]
+DEPTHWISE = [((2, 9, 8, 5), (7, 7, 1, 3, 3, 3, 3)), ((1, 10, 7, 3), (3, 2, 2, 0, 1, 2, 0)), ((2, 4, 4, 19), (3, 3, 1, 1, 1, 1, 1))]
+ANTIALIASED = [((2, 16, 16, 3), 14, 14), ((1, 28, 20, 1), 56, 60), ((1, 37, 29, 2), 7, 23), ((1, 5, 5, 2), 5, 5)]
 SIZES = [((2, 7, 5, 3), 11, 13), ((1, 28, 28, 1), 61, 47), ((1, 9, 12, 2), 4, 5)]
 
 
@@ -104,5 +106,18 @@ def make_image_ops(path):
     cases.add("softplus", F.softplus, 8 * cases.random(2, 3, 5), {})
     for shape, height, width in SIZES:
         cases.add("resize", lambda x: resize(x, height, width), cases.random(*shape), {})
+    for shape, window in DEPTHWISE:
+        channels = shape[-1]
+        cases.add("depthwise",
+                  lambda x, w, b: pixels(F.conv2d(padded(planes(x), window), w.permute(2, 0, 1)[:, None], b, window[2], groups=channels)),
+                  cases.random(*shape), {"w": cases.random(*window[:2], channels), "b": cases.random(channels)}, window=window)
+    for shape in NORMS:
+        channels = shape[-1]
+        cases.add("layer_norm", lambda x, w, b: F.layer_norm(x, [channels], w, b, 1e-6), 2 * cases.random(*shape) + 1,
+                  {"w": cases.random(channels), "b": cases.random(channels)})
+    cases.add("exact_gelu", F.gelu, torch.linspace(-9, 9, 181).double(), {})
+    for shape, height, width in ANTIALIASED:
+        cases.add("antialiased", lambda x: pixels(F.interpolate(planes(x), (height, width), mode="bilinear", antialias=True)),
+                  cases.random(*shape), {})
     save_file(cases.tensors, path)
     print(f"{path.stem}: {path.stat().st_size} bytes", flush=True)

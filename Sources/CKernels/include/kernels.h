@@ -46,6 +46,8 @@ void multiply_out(float *y, const float *a, const float *b, long n);
 void scale_out(float *y, const float *x, float scale, long n);
 void gelu_forward(float *y, const float *x, long n);                          /* tanh approximation */
 void gelu_backward(float *dx, const float *dy, const float *x, long n);
+void exact_gelu_forward(float *y, const float *x, long n);                    /* with the error function */
+void exact_gelu_backward(float *dx, const float *dy, const float *x, long n);
 void relu_forward(float *y, const float *x, long n);
 void relu_backward(float *dx, const float *dy, const float *y, long n);
 void leaky_relu_forward(float *y, const float *x, float slope, long n);
@@ -77,6 +79,12 @@ void rms_norm_forward(float *y, float *inverse, const float *x, const float *w, 
 /* dx overwritten; dw accumulates; either may be null. */
 void rms_norm_backward(float *dx, float *dw, const float *dy, const float *x, const float *inverse,
                        const float *w, long first_row, long rows, long width, long rows_per_weight);
+/* Layer norm: units and inverse are kept for the gradient; sums [2, width] accumulates Σ dy and Σ dy·units */
+void layer_norm_forward(float *y, float *units, float *inverse, const float *x, const float *weight, const float *bias,
+                        float epsilon, long rows, long width);
+void layer_norm_backward(float *dx, const float *dy, const float *units, const float *inverse, const float *weight, long rows,
+                         long width);
+void layer_norm_sums(float *sums, const float *dy, const float *units, long rows, long width);
 void l2_normalize_forward(float *y, float *inverse, const float *x, long rows, long width);
 void l2_normalize_backward(float *dx, const float *dy, const float *y, const float *inverse, long rows,
                            long width);
@@ -257,11 +265,22 @@ void channel_norm_sums(float *sums, const float *dy, const float *x, const float
 void channel_norm_backward(float *dx, const float *dy, const float *x, const float *mean, const float *inverse,
                            const float *weight, const float *shift, const float *slope, long rows, long channels);
 
+/* ---- Depthwise convolution (depthwise.c): weight [height, width, channels] of the window ------------------------ */
+
+void depthwise_forward(float *y, const float *x, const float *weight, const float *bias, image_window w); /* one image */
+void depthwise_backward(float *dx, const float *dy, const float *weight, image_window w);      /* accumulates */
+void depthwise_weight_sums(float *dweight, const float *dy, const float *x, image_window w);   /* accumulates */
+
 /* ---- Resizing (resize.c) --------------------------------------------------------------------------------- */
 
 /* Bilinear, pixel (i, j) of y read at (i·height/out_height, j·width/out_width) of x: TensorFlow 1 without aligned corners */
 void bilinear_forward(float *y, const float *x, long height, long width, long channels, long out_height, long out_width);
 void bilinear_backward(float *dx, const float *dy, long height, long width, long channels, long out_height,
                        long out_width); /* accumulates */
+/* Along the middle axis of [outer, in, inner]: y[i] = Σ shares[i·taps + k]·x[starts[i] + k] for k < counts[i] */
+void resample_forward(float *y, const float *x, const int *starts, const int *counts, const float *shares, long taps,
+                      long in, long out, long inner);
+void resample_backward(float *dx, const float *dy, const int *starts, const int *counts, const float *shares, long taps,
+                       long in, long out, long inner); /* accumulates */
 
 #endif

@@ -60,7 +60,9 @@ struct TokenizerStage: Stage {
         var inputs = base.map { ["base": $0.id] } ?? [:]
         switch usedPerceptual {
         case .classifier(let stage): inputs["perceptual"] = stage.id
-        case .lpips(_, let digest): read["perceptual_weights"] = .string(digest)
+        case .released(let lpips, let convnext):
+            if let lpips { read["perceptual_weights"] = .string(lpips.digest) }
+            if let convnext { read["convnext_weights"] = .string(convnext.digest) }
         case nil: break
         }
         return StageIdentity(kind: "tokenizer", settings: .object(read), inputs: inputs, formatVersion: 2)
@@ -103,44 +105,6 @@ struct TokenizerStage: Stage {
     }
 }
 
-/// The network in whose layers a perceptual loss compares images.
-enum PerceptualNetwork {
-    /// A classifier of the data set, trained by a stage of its own.
-    case classifier(FeatureStage)
-    /// LPIPS on VGG-16, whose weights are the user's.
-    case lpips(URL, digest: String)
-
-    /// - Throws: `InputError` if the file of weights cannot be read.
-    init?(_ settings: RunSettings, dataset: Dataset, _ assumptions: Assumptions?) throws {
-        let perceptual = settings.tokenizer.perceptual
-        guard perceptual.weight > 0 else { return nil }
-        switch perceptual.network {
-        case .classifier:
-            var features = settings.features
-            features.seed = perceptual.seed
-            self = .classifier(FeatureStage(settings: features, dataset: dataset, role: "perceptual-features"))
-        case .lpips:
-            guard let path = perceptual.weights else { throw InputError("lpips needs tokenizer.perceptual.weights") }
-            let url = URL(fileURLWithPath: path)
-            if let assumptions, assumptions.misses(path, as: "tokenizer.perceptual.weights") {
-                self = .lpips(url, digest: "expected")
-                return
-            }
-            do { self = .lpips(url, digest: sha256(try Data(contentsOf: url, options: .alwaysMapped))) } catch {
-                throw InputError(
-                    file: path, "cannot be read as tokenizer.perceptual.weights: \(systemReason(for: error))")
-            }
-        }
-    }
-
-    func loss(_ context: ExperimentContext) throws -> PerceptualLoss {
-        switch self {
-        case .classifier(let stage): PerceptualLoss(try stage.extractor(context).model)
-        case .lpips(let url, _): PerceptualLoss(try LPIPS(weights: SafetensorsFile(reading: url)))
-        }
-    }
-}
-
 extension TokenizerConfig {
     /// For the images of `dataset`.
     init(_ settings: TokenizerSettings, for dataset: Dataset) {
@@ -175,7 +139,9 @@ extension TokenizerStage {
             losses.perceptual = ImageClassifier.cost(
                 imageSize: dataset.imageSize, channels: dataset.channels, classes: dataset.classes,
                 width: stage.settings.width, features: stage.settings.dim, isFirst: false)
-        case .lpips: losses.perceptual = LPIPS.cost(imageSize: dataset.imageSize)
+        case .released(let lpips, let convnext):
+            let parts = [lpips.map { _ in LPIPS.cost(imageSize: dataset.imageSize) }, convnext.map { _ in ConvNeXt.cost }]
+            losses.perceptual = parts.compactMap(\.self).reduce(ModelCost(), +)
         case nil: break
         }
         return losses

@@ -59,3 +59,27 @@ extension ImageClassifier {
             + .linear(rows: 1, from: features, to: classes, bias: true) + .keeping(2 * features + classes)
     }
 }
+
+extension ConvNeXt {
+    /// Forward FLOPs, gradients of the image and values kept, for one image; its parameters are the user's.
+    public static var cost: ModelCost {
+        var (cost, side, input) = (ModelCost(), imageSize, 3)
+        for (number, (blocks, channels)) in stages.enumerated() {
+            let stride = number == 0 ? 4 : 2
+            side /= stride
+            let places = side * side
+            cost += .convolution(places: places, window: stride, from: input, to: channels, bias: true)
+            // Before a stage: the convolution, its norm and what that keeps.
+            cost += .values(2 * (number == 0 ? channels : input)) + .keeping(places * 3 * channels)
+            let block =
+                ModelCost.convolution(places: places, window: 7, from: 1, to: channels, bias: true)
+                + .linear(rows: places, from: channels, to: 4 * channels, bias: true)
+                + .linear(rows: places, from: 4 * channels, to: channels, bias: true) + .values(3 * channels)
+                // The convolution, the norm twice, both sides of GELU, the branch, the sum.
+                + .keeping(places * (5 + 8) * channels)
+            cost += blocks * block
+            input = channels
+        }
+        return cost + .values(2 * input) + .linear(rows: 1, from: input, to: classes, bias: true)
+    }
+}

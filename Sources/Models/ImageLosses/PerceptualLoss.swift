@@ -1,31 +1,42 @@
 import Files
 import TensorCore
 
-/// The distance of two images in the layers of a network: Σ over layers of the mean over places of Σ_c w_c(â_c − b̂_c)²,
-/// where â and b̂ are the two images' activations at a place, scaled to length 1 (LPIPS; Zhang et al. 2018).
+/// A distance of images to their originals that looks with a network.
 public struct PerceptualLoss {
-    /// images [B, H, W, C] in [−1, 1] → activations [B, h, w, c] of each layer; gradients reach the images, no parameter.
-    private let activations: (_ images: Tensor) -> [Tensor]
-    /// w of each layer; nil: all 1.
-    private let weights: [Tensor]?
+    /// images [B, H, W, C] in [−1, 1]; gradients reach those that are rebuilt, and no parameter.
+    private let distance: (_ rebuilt: Tensor, _ real: Tensor) -> Tensor
 
-    /// The layers of the in-domain classifier, channels weighted alike.
+    /// Mean over places of Σ_c (â_c − b̂_c)², summed over the layers of the in-domain classifier; â and b̂ are the two images'
+    /// activations at a place, scaled to length 1.
     public init(_ classifier: ImageClassifier) {
-        activations = classifier.maps
-        weights = nil
+        distance = { Self.layered(classifier.maps($0), classifier.maps($1), weights: nil) }
     }
 
-    /// The released metric on VGG-16.
+    /// The released metric on VGG-16 (LPIPS; Zhang et al. 2018): the same with a weight w_c for each channel.
     public init(_ network: LPIPS) {
-        activations = network.activations
-        weights = network.channelWeights
+        distance = { Self.layered(network.activations($0), network.activations($1), weights: network.channelWeights) }
+    }
+
+    /// Mean squared difference of the logits.
+    public init(_ network: ConvNeXt) {
+        distance = { meanSquaredDifference(network.logits($0), network.logits($1)) }
+    }
+
+    /// A weighted sum of distances.
+    public init(_ terms: [(loss: PerceptualLoss, weight: Float)]) {
+        distance = { rebuilt, real in
+            terms.map { $0.weight * $0.loss(rebuilt: rebuilt, real: real) }.reduce(.zeros([1]), +)
+        }
     }
 
     /// Mean over a batch; gradients flow to `rebuilt` alone.
     public func callAsFunction(rebuilt: Tensor, real: Tensor) -> Tensor {
         require(rebuilt.shape == real.shape, "PerceptualLoss: shapes \(rebuilt.shape) and \(real.shape) differ")
-        let (ours, theirs) = (activations(rebuilt), activations(real.detached()))
-        return ours.indices.map { layer -> Tensor in
+        return distance(rebuilt, real.detached())
+    }
+
+    private static func layered(_ ours: [Tensor], _ theirs: [Tensor], weights: [Tensor]?) -> Tensor {
+        ours.indices.map { layer -> Tensor in
             let (a, b) = (l2Normalize(ours[layer]), l2Normalize(theirs[layer]))
             guard let weights else { return Float(a.width) * meanSquaredDifference(a, b) }
             let difference = a - b

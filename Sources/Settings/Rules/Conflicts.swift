@@ -179,18 +179,23 @@ extension RunSettings {
                     paths: ["tokenizer.gan.start_step", "tokenizer.steps"],
                     message: "tokenizer.gan.start_step \(gan.startStep) must be less than tokenizer.steps \(tokenizer.training.steps)"))
         }
-        if perceptual.weight > 0, perceptual.network == .lpips {
-            if perceptual.weights == nil {
-                found.append(
-                    Conflict(
-                        paths: ["tokenizer.perceptual.weights", "tokenizer.perceptual.network"],
-                        message: "tokenizer.perceptual.network lpips needs tokenizer.perceptual.weights, a safetensors file"))
-            }
+        guard perceptual.weight > 0 else { return found }
+        let network = "tokenizer.perceptual.network \(perceptual.network.rawValue)"
+        for (isUsed, key, file) in [
+            (perceptual.network.usesLPIPS, "weights", perceptual.weights),
+            (perceptual.network.usesConvNeXt, "convnext_weights", perceptual.convnextWeights),
+        ] where isUsed && file == nil {
+            found.append(
+                Conflict(
+                    paths: ["tokenizer.perceptual.\(key)", "tokenizer.perceptual.network"],
+                    message: "\(network) needs tokenizer.perceptual.\(key), a safetensors file"))
+        }
+        if perceptual.network.usesLPIPS {
             if data.imageSize < 16 {
                 found.append(
                     Conflict(
                         paths: ["tokenizer.perceptual.network", "data.image_size"],
-                        message: "tokenizer.perceptual.network lpips halves images four times, and data.image_size "
+                        message: "\(network) halves images four times, and data.image_size "
                             + "\(data.imageSize) is less than 16"))
             }
         }

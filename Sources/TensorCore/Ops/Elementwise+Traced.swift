@@ -36,6 +36,26 @@ extension Program {
         gate + x * gate * (1 - gate) * Self.geluFactor * (1 + 0.134145 * x * x)
     }
 
+    func exactGELU(_ x: Tensor) -> Tensor {
+        let value = node(x)
+        let share = normalShare(value)
+        return record(value * share, from: [x]) { dy in
+            [dy * (share + value * (-0.5 * value.squared).exp * 0.398_942_280_401_432_7)]
+        }
+    }
+
+    /// The normal distribution function, by the fit that the kernel uses: `normal_tail` in elementwise.c.
+    private func normalShare(_ x: Node) -> Node {
+        let z = x.abs * 0.5.squareRoot()
+        let t = 1 / (1 + 0.5 * z)
+        let factors = [
+            -0.82215223, 1.48851587, -1.13520398, 0.27886807, -0.18628806, 0.09678418, 0.37409196, 1.00002368, -1.26551223,
+        ]
+        let fit = factors.reduce(t.constant(0.17087277)) { $0 * t + $1 }
+        let tail = 0.5 * t * (fit - z.squared).exp
+        return x.compare(.less, 0).select(tail, 1 - tail)
+    }
+
     func relu(_ x: Tensor) -> Tensor {
         let y = node(x).maximum(0)
         return record(y, from: [x]) { [y.compare(.greater, 0).select($0, 0)] }

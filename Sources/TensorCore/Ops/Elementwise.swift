@@ -83,6 +83,22 @@ public func gelu(_ x: Tensor) -> Tensor {
     }
 }
 
+/// GELU itself, x·Φ(x) with the normal distribution function Φ, to about 1e-7.
+public func exactGELU(_ x: Tensor) -> Tensor {
+    if let program = Program.tracing(x) { return program.exactGELU(x) }
+    let y = Tensor(uninitialized: x.shape)
+    Parallel.elements(y.count) { r in exact_gelu_forward(y.pointer + r.lowerBound, x.pointer + r.lowerBound, r.count) }
+    let (slot, x0) = (x.slot, x.detached())
+    return Tape.record(y, from: [x]) { dy, tape in
+        guard let slot else { return }
+        let dx = Tensor(uninitialized: x0.shape)
+        Parallel.elements(dx.count) { r in
+            exact_gelu_backward(dx.pointer + r.lowerBound, dy.pointer + r.lowerBound, x0.pointer + r.lowerBound, r.count)
+        }
+        tape.add(dx, to: slot)
+    }
+}
+
 /// max(x, 0).
 public func relu(_ x: Tensor) -> Tensor {
     if let program = Program.tracing(x) { return program.relu(x) }

@@ -13,12 +13,20 @@ extension Program {
             }
             return constant(shares, [output, input])
         }
-        let (rows, columns) = (matrix(height, x.shape[1]), matrix(width, x.shape[2]))
+        return resized(x, matrix(height, x.shape[1]), matrix(width, x.shape[2]))
+    }
+
+    func antialiasedResize(_ x: Tensor, _ rows: ResampledAxis, _ columns: ResampledAxis) -> Tensor {
+        func matrix(_ axis: ResampledAxis) -> Node { constant(axis.matrix, [axis.output, axis.input]) }
+        return resized(x, matrix(rows), matrix(columns), op: "antialiasedResize")
+    }
+
+    private func resized(_ x: Tensor, _ rows: Node, _ columns: Node, op: StaticString = "bilinearResize") -> Tensor {
         /// [B, H, W, C] → [B, rows, columns, C]; `axis` of the matrices is summed over.
         func resized(_ x: Node, summing axis: Int) -> Node {
             x.dot(rows, ([1], [axis])).dot(columns, ([1], [axis])).transposed([0, 2, 3, 1])
         }
-        return record(resized(node(x), summing: 1), from: [x]) { [resized($0, summing: 0)] }
+        return record(resized(node(x), summing: 1), from: [x], op: op) { [resized($0, summing: 0)] }
     }
 
     func imagesFromPatches(_ x: Tensor, rows: Int, columns: Int, patch: Int) -> Tensor {

@@ -24,6 +24,83 @@ public func bilinearResize(_ x: Tensor, height: Int, width: Int) -> Tensor {
     }
 }
 
+/// Bilinear resizing with antialiasing, as PyTorch's `interpolate(mode: bilinear, antialias: true)`: a triangle around the middle of
+/// each output pixel, as wide as two input pixels, or two output pixels where these are wider; [B, H, W, C] → [B, height, width, C].
+public func antialiasedResize(_ x: Tensor, height: Int, width: Int) -> Tensor {
+    require(x.rank == 4 && height > 0 && width > 0, "antialiasedResize: \(x.shape) to \(height)×\(width)")
+    let (batch, inHeight, inWidth, channels) = (x.shape[0], x.shape[1], x.shape[2], x.shape[3])
+    let (rows, columns) = (ResampledAxis(from: inHeight, to: height), ResampledAxis(from: inWidth, to: width))
+    if let program = Program.tracing(x) { return program.antialiasedResize(x, rows, columns) }
+    let narrow = columns.applied(to: x, outer: batch * inHeight, inner: channels)
+    let y = rows.applied(to: narrow, outer: batch, inner: width * channels).reshaped([batch, height, width, channels])
+    let (slot, shape) = (x.slot, x.shape)
+    return Tape.record(y, from: [x]) { dy, tape in
+        guard let slot else { return }
+        let dNarrow = rows.transposeApplied(to: dy, outer: batch, inner: width * channels)
+        tape.add(columns.transposeApplied(to: dNarrow, outer: batch * inHeight, inner: channels).reshaped(shape), to: slot)
+    }
+}
+
+/// What each output pixel along one axis is made of: shares of neighbouring input pixels, whose sum is 1.
+struct ResampledAxis {
+    let input, output: Int
+    private(set) var starts: [Int32] = []
+    private(set) var counts: [Int32] = []
+    /// `taps` for each output pixel, of which it uses its count.
+    private(set) var shares: [Float] = []
+    let taps: Int
+
+    init(from input: Int, to output: Int) {
+        (self.input, self.output) = (input, output)
+        let scale = Double(input) / Double(output)
+        let support = max(scale, 1)
+        taps = 2 * Int(support.rounded(.up)) + 1
+        for i in 0..<output {
+            let centre = scale * (Double(i) + 0.5)
+            let low = max(0, Int(centre - support + 0.5))
+            let high = min(input, Int(centre + support + 0.5))
+            let triangle = (low..<high).map { max(0, 1 - abs((Double($0) + 0.5 - centre) / support)) }
+            let sum = triangle.reduce(0, +)
+            starts.append(Int32(low))
+            counts.append(Int32(high - low))
+            shares += triangle.map { Float($0 / sum) } + [Float](repeating: 0, count: taps - triangle.count)
+        }
+    }
+
+    /// Along the middle axis of [outer, input, inner].
+    func applied(to x: Tensor, outer: Int, inner: Int) -> Tensor {
+        let y = Tensor(uninitialized: [outer, output, inner])
+        Parallel.rows(outer, width: output * inner) { r in
+            for o in r {
+                resample_forward(
+                    y.pointer + o * output * inner, x.pointer + o * input * inner, starts, counts, shares, taps, input, output, inner)
+            }
+        }
+        return y
+    }
+
+    /// The gradient's way back: along the middle axis of [outer, output, inner].
+    func transposeApplied(to dy: Tensor, outer: Int, inner: Int) -> Tensor {
+        let dx = Tensor.zeros([outer, input, inner])
+        Parallel.rows(outer, width: output * inner) { r in
+            for o in r {
+                resample_backward(
+                    dx.pointer + o * input * inner, dy.pointer + o * output * inner, starts, counts, shares, taps, input, output, inner)
+            }
+        }
+        return dx
+    }
+
+    /// The same as a matrix [output, input].
+    var matrix: [Float] {
+        var matrix = [Float](repeating: 0, count: output * input)
+        for i in 0..<output {
+            for k in 0..<Int(counts[i]) { matrix[i * input + Int(starts[i]) + k] = shares[i * taps + k] }
+        }
+        return matrix
+    }
+}
+
 /// Patches in raster order (inside a patch row, column, channel; method §3.1) as images;
 /// [B, rows·columns, patch·patch·C] → [B, rows·patch, columns·patch, C].
 public func imagesFromPatches(_ x: Tensor, rows: Int, columns: Int, patch: Int) -> Tensor {

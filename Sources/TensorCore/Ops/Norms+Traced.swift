@@ -10,6 +10,20 @@ extension Program {
         }
     }
 
+    func layerNorm(_ x: Tensor, weight: Tensor, bias: Tensor, epsilon: Double) -> Tensor {
+        let (value, width) = (node(x), Double(x.width))
+        func mean(_ x: Node) -> Node { (x.rowSums / width).alongRows(of: x) }
+        func columns(_ tensor: Tensor) -> Node { node(tensor).reshaped([x.width]).alongColumns(of: value) }
+        let centred = value - mean(value)
+        let inverse = 1 / (mean(centred.squared) + epsilon).squareRoot
+        let (unit, w) = (centred * inverse, columns(weight))
+        return record(unit * w + columns(bias), from: [x, weight, bias]) { dy in
+            let scaled = dy * w
+            let dx = inverse * (scaled - mean(scaled) - unit * mean(scaled * unit))
+            return [dx, (dy * unit).columnSums.reshaped(weight.shape), dy.columnSums.reshaped(bias.shape)]
+        }
+    }
+
     func l2Normalize(_ x: Tensor) -> Tensor {
         let norm = UnitRows(node(x))
         return record(norm.unit, from: [x]) { [norm.gradient($0)] }

@@ -58,3 +58,39 @@ public func l2Normalize(_ x: Tensor) -> Tensor {
         tape.add(dx, to: slot)
     }
 }
+
+/// Layer norm (Ba et al. 2016): (x − mean)/√(variance + ε)·weight + bias over the last axis; weight and bias [D].
+public func layerNorm(_ x: Tensor, weight: Tensor, bias: Tensor, epsilon: Double = 1e-6) -> Tensor {
+    let (rows, width) = (x.rows, x.width)
+    require(
+        weight.count == width && bias.count == width,
+        "layerNorm: x \(x.shape), weight \(weight.shape), bias \(bias.shape) do not fit")
+    if let program = Program.tracing(x, weight, bias) { return program.layerNorm(x, weight: weight, bias: bias, epsilon: epsilon) }
+    let (y, units, inverse) = (Tensor(uninitialized: x.shape), Tensor(uninitialized: x.shape), Tensor(uninitialized: [rows]))
+    Parallel.rows(rows, width: width) { r in
+        let at = r.lowerBound * width
+        layer_norm_forward(
+            y.pointer + at, units.pointer + at, inverse.pointer + r.lowerBound, x.pointer + at, weight.pointer, bias.pointer,
+            Float(epsilon), r.count, width)
+    }
+    let (xSlot, weightSlot, biasSlot, weight0) = (x.slot, weight.slot, bias.slot, weight.detached())
+    return Tape.record(y, from: [x, weight, bias]) { dy, tape in
+        if let xSlot {
+            let dx = Tensor(uninitialized: dy.shape)
+            Parallel.rows(rows, width: width) { r in
+                let at = r.lowerBound * width
+                layer_norm_backward(
+                    dx.pointer + at, dy.pointer + at, units.pointer + at, inverse.pointer + r.lowerBound, weight0.pointer, r.count,
+                    width)
+            }
+            tape.add(dx, to: xSlot)
+        }
+        guard weightSlot != nil || biasSlot != nil else { return }
+        let sums = Tensor(uninitialized: [2, width])
+        Parallel.rowSums(rows: rows, width: 2 * width, into: sums.pointer, accumulates: false) { sum, r in
+            layer_norm_sums(sum, dy.pointer + r.lowerBound * width, units.pointer + r.lowerBound * width, r.count, width)
+        }
+        if let biasSlot { tape.add(Tensor(Array(sums.values[..<width]), shape: [width]), to: biasSlot) }
+        if let weightSlot { tape.add(Tensor(Array(sums.values[width...]), shape: [width]), to: weightSlot) }
+    }
+}
