@@ -1,6 +1,6 @@
 """What sharing out work costs: cells of next to no work by one process, by two workers, and by two workers under Slurm.
 
-    python bench/cluster_overhead.py .build/release/prologue [--cells 500]
+    python bench/cluster_overhead.py .build/release/prologue [--cells 500] [--brief]
 
 Every cell draws twenty samples of one prior that all share, and scores them. Prints seconds a cell: all, in the stages themselves, and the
 rest, which is ours, with the processor time of it all; then Slurm's share: from sbatch to the workers' start, and what as many jobs of its own that do nothing take.
@@ -41,6 +41,7 @@ seeds: {{tokenizer: 0, prior: 0, sampler: [{seeds}]}}
 parser = argparse.ArgumentParser()
 parser.add_argument("prologue")
 parser.add_argument("--cells", type=int, default=500)
+parser.add_argument("--brief", action="store_true", help="without the row of one process")
 given = parser.parse_args()
 reason = why_not()
 if reason:
@@ -82,7 +83,7 @@ try:
     print(f"{given.cells} cells, seconds a cell\n{'':34}{'all':>11}{'stages':>11}{'rest':>11}{'processor':>11}", flush=True)
     for store, name, workers, options in [
         ("one", "one process", 1, ["--workers", "1"]), ("two", "two workers", 2, ["--workers", "2"]),
-    ]:
+    ][given.brief:]:
         run(store, "sweep", "run", "shared.yaml", "--threads", "1", "--workers", "1")
         wall, used, _ = run(store, "sweep", "run", "sweep.yaml", "--threads", "1", "-q", *options)
         show(name, wall, workers, store, used)

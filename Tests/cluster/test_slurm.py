@@ -217,13 +217,13 @@ def time_limit(scenario, plain):
     """A worker alone, whose minute is over before the sweep."""
     records = [json.loads(pathlib.Path(path).read_text()) for path in glob.glob(f"{plain.store}/stages/*/stage.json")]
     work = sum(record["wall_seconds"] for record in records)
-    if work < 75:
+    if work < 55:
         # A faster program is given more to do.
-        long = Place(scenario.root, scenario.program, "plain-long", round(scenario.steps * 75 / work))
+        long = Place(scenario.root, scenario.program, "plain-long", round(scenario.steps * 55 / work))
         code, output = long.run("sweep", "run", "sweep.yaml", "--workers", "2", "--threads", "1")
         if code != 0:
             return f"FAIL time-limit: without Slurm the longer sweep ends with {code}:\n{output}"
-        scenario = Scenario(scenario.cluster, scenario.root, scenario.program, contents(long.store), round(scenario.steps * 75 / work))
+        scenario = Scenario(scenario.cluster, scenario.root, scenario.program, contents(long.store), round(scenario.steps * 55 / work))
     line = scenario.run("time-limit", None, workers=1, limit=1, notice=10)
     logs = "".join(pathlib.Path(log).read_text() for log in glob.glob(f"{scenario.root}/time-limit/store/jobs/*/*/worker-*.log"))
     times = logs.count("queues up again\n")
