@@ -41,6 +41,34 @@ import Testing
         #expect(try place.log("prior").contains("resuming at step"))
     }
 
+    /// Stages that do not train keep what they have when they are told to stop, and go on from there to the same bits.
+    @Test(arguments: [("tokens", "encoded", "tokens.h5"), ("samples", "drawn", "samples.h5")])
+    func aStopCostsABatchOfTokensOrSamples(_ kind: String, _ part: String, _ file: String) throws {
+        let (images, samples) = kind == "tokens" ? (6000, 250) : (400, 2500)
+        let sweep = tinyRun(images: images, steps: 4, samples: samples, "probe: {enabled: false}")
+        let command = ["--workers", "1", "--threads", "1", "--stage", kind == "tokens" ? "tokens" : "samples.nocfg"]
+        let (place, undisturbed) = (try Workplace(sweep: sweep), try Workplace(sweep: sweep))
+        func run(_ place: Workplace) throws -> RunningProgram { try place.start(["train", place.sweep] + command) }
+        #expect(try run(undisturbed).wait().code == 0)
+        let program = try run(place)
+        #expect(place.reaches(1, kind, program))
+        program.send(SIGUSR1)
+        #expect(try program.wait().code == 130)
+        let stage = try #require(place.stages(kind).first)
+        func parts() throws -> [String] {
+            try FileManager.default.contentsOfDirectory(atPath: stage.path).filter { $0.hasPrefix("\(part)-0-") }
+        }
+        let kept = try #require(try parts().first.flatMap { $0.firstMatch(of: /-0-(\d+)\.h5/) }.flatMap { Int($0.1) })
+        #expect(kept > 0 && kept < (kind == "tokens" ? images + images / 2 : samples), "\(kept)")
+        #expect(try run(place).wait().code == 0)
+        #expect(try place.log(kind).contains("going on at \(kept)"))
+        #expect(try parts().isEmpty)
+        let twin = try #require(undisturbed.stages(kind).first)
+        #expect(twin.lastPathComponent == stage.lastPathComponent)
+        let isEqual = try Data(contentsOf: stage.appendingPathComponent(file)) == Data(contentsOf: twin.appendingPathComponent(file))
+        #expect(isEqual, "\(file) differs")
+    }
+
     @Test(arguments: [("checkpoint.h5", "cut"), ("checkpoint.h5", "altered"), ("metrics.h5", "cut")])
     func aDamagedCheckpointStartsOver(_ file: String, _ damage: String) throws {
         let place = try Workplace()

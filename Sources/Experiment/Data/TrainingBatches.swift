@@ -37,14 +37,14 @@ struct TrainingBatches {
 extension Dataset {
     /// All images of a set in order, as `view` shows them, in batches of `size`.
     func forEachBatch(
-        _ set: ImageSet, of size: Int, view: PictureView = PictureView(), _ body: (ImageBatch) throws -> Void
+        _ set: ImageSet, of size: Int, from first: Int = 0, view: PictureView = PictureView(), _ body: (ImageBatch) throws -> Void
     ) throws {
         let steps = (set.count + size - 1) / size
         let batches = Prefetcher(ahead: ahead(of: set), end: steps) { step in
             let range = Array(step * size..<min(set.count, (step + 1) * size))
             return try set.batch(range, views: [PictureView](repeating: view, count: range.count))
         }
-        for step in 0..<steps { try body(batches.item(step)) }
+        for step in (first + size - 1) / size..<steps { try body(batches.item(step)) }
     }
 }
 

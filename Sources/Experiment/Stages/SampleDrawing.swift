@@ -26,9 +26,11 @@ struct SampleDrawing {
     /// The class asked for at each of the first `count` places.
     func labels(_ count: Int) -> [Int32] { (0..<count).map { Int32($0 % classes) } }
 
-    /// - Parameter body: is given how many are drawn by now, and the batch's ids in the AR vocabulary and pixels.
+    /// - Parameters:
+    ///   - first: where to begin: so many were drawn before.
+    ///   - body: is given how many are drawn by now, and the batch's ids in the AR vocabulary and pixels.
     func forEachBatch(
-        _ count: Int, _ settings: SamplerSettings,
+        _ count: Int, _ settings: SamplerSettings, from first: Int = 0,
         _ body: (_ drawn: Int, _ ids: [Int32], _ pixels: [UInt8]) throws -> Void
     ) throws {
         let draw: (_ labels: [Int32], _ first: Int) throws -> TokenTensor
@@ -40,7 +42,7 @@ struct SampleDrawing {
             draw = { sampler.sample(labels: $0, seed: seed, first: $1) }
         }
         let asked = settings.unconditional ? [Int32](repeating: ar.unconditionalLabel, count: count) : labels(count)
-        for lower in stride(from: 0, to: count, by: batch) {
+        for lower in stride(from: first, to: count, by: batch) {
             let upper = min(count, lower + batch)
             let drawn = try draw(Array(asked[lower..<upper]), lower)
             try body(upper, drawn.ids, tokenizer.decode(layout.visualIndices(drawn)))

@@ -28,6 +28,7 @@ struct SampleStage: Stage {
 
     static let samplesFile = "samples.h5"
     static let pictureFile = "samples.png"
+    private static let partName = "drawn"
 
     func perform(_ work: StageWork, _ context: ExperimentContext) throws -> JSONValue {
         let dataset = tokenizer.dataset
@@ -36,17 +37,32 @@ struct SampleStage: Stage {
         var ids: [Int32] = []
         var pixels: [UInt8] = []
         var rate = RateMeter()
-        try drawing.forEachBatch(count, settings) { drawn, batchIDs, batchPixels in
-            ids += batchIDs
-            pixels += batchPixels
-            rate.tick()
-            context.progress.update(
-                StageProgress(
-                    stage: role, step: drawn, steps: count, rate: rate.perSecond.map { $0 * Double(batch) }, values: []))
-            try work.report(Status(.running, step: drawn, of: count))
+        let (length, size) = (tokenizer.layout.length, dataset.train.pixelsPerImage)
+        var parts = KeptParts(work, named: Self.partName, on: drawing.accelerator?.description)
+        try parts.restore { file in
+            ids += try file.read("tokens", as: Int32.self).values
+            pixels += try file.read("images", as: UInt8.self).values
+        }
+        func write(_ file: HDF5File, _ part: Range<Int>) throws {
+            try file.write(Array(ids[part.lowerBound * length..<part.upperBound * length]), to: "tokens", shape: [part.count, length])
+            try file.write(Array(pixels[part.lowerBound * size..<part.upperBound * size]), to: "images", shape: [part.count, size])
+        }
+        do {
+            try drawing.forEachBatch(count, settings, from: parts.end) { drawn, batchIDs, batchPixels in
+                ids += batchIDs
+                pixels += batchPixels
+                if parts.isDue { try parts.keep(through: drawn, write) }
+                rate.tick()
+                context.progress.update(
+                    StageProgress(
+                        stage: role, step: drawn, steps: count, rate: rate.perSecond.map { $0 * Double(batch) }, values: []))
+                try work.report(Status(.running, step: drawn, of: count))
+            }
+        } catch is Interrupted {
+            try parts.keep(through: ids.count / length, write)
+            throw Interrupted()
         }
         context.progress.finish()
-        let length = tokenizer.layout.length
         try HDF5File.write(atomicallyTo: work.url(Self.samplesFile)) { file in
             try file.write(
                 ids, to: "tokens", shape: [count, length], compressed: true,
@@ -132,6 +148,6 @@ extension SampleStage {
             parameters: drawing.parameters + decoding.parameters, tokens: count * tokenizer.layout.length,
             flops: Double(count) * (drawing.flops + decoding.flops),
             memory: 4 * (Double(drawing.parameters + tokenizer.encoding.parameters + decoding.parameters) + held) + size,
-            disk: size)
+            disk: size, scratch: size)
     }
 }

@@ -12,6 +12,8 @@ struct TokenStage: Stage {
     let settings: TokenSettings
     let tokenizer: TokenizerStage
 
+    private static let partName = "encoded"
+
     var role: String { "tokens" }
 
     var identity: StageIdentity {
@@ -26,19 +28,41 @@ struct TokenStage: Stage {
         let model = try tokenizer.load(context)
         let dataset = tokenizer.dataset
         let views = settings.crops == .ten ? PictureView.ten : [PictureView()]
-        context.progress.note("tokens: encoding \(views.count * dataset.train.count + dataset.test.count) images")
-        try HDF5File.write(atomicallyTo: work.url(TokenFile.name)) { file in
-            for (half, set, views) in [("train", dataset.train, views), ("test", dataset.test, [PictureView()])] {
-                var ids: [Int32] = []
-                var labels: [Int32] = []
-                for view in views {
-                    ids += try model.encode(set, of: dataset, view: view).ids
-                    labels += set.labels
+        let all = views.count * dataset.train.count + dataset.test.count
+        context.progress.note("tokens: encoding \(all) images")
+        let width = tokenizer.layout.prologueTokens + tokenizer.layout.visualTokens
+        // Of all halves and views, one after the other.
+        var ids: [Int32] = []
+        var parts = KeptParts(work, named: Self.partName, on: model.deviceName)
+        try parts.restore { ids += try $0.read("tokens", as: Int32.self).values }
+        let halves = [("train", dataset.train, views), ("test", dataset.test, [PictureView()])]
+        var first = 0
+        func write(_ file: HDF5File, _ part: Range<Int>) throws {
+            try file.write(Array(ids[part.lowerBound * width..<part.upperBound * width]), to: "tokens", shape: [part.count, width])
+        }
+        do {
+            for (set, view) in halves.flatMap({ half in half.2.map { (half.1, $0) } }) {
+                try model.encode(set, of: dataset, view: view, from: max(0, min(set.count, parts.end - first))) { batch in
+                    ids += batch
+                    let done = ids.count / width
+                    if parts.isDue { try parts.keep(through: done, write) }
+                    try work.report(Status(.running, step: done, of: all))
                 }
+                first += set.count
+            }
+        } catch is Interrupted {
+            try parts.keep(through: ids.count / width, write)
+            throw Interrupted()
+        }
+        try HDF5File.write(atomicallyTo: work.url(TokenFile.name)) { file in
+            var rest = ids[...]
+            for (half, set, views) in halves {
+                let labels = views.flatMap { _ in set.labels }
                 try file.write(
-                    ids, to: "\(half)_indices", shape: [labels.count, ids.count / max(1, labels.count)], compressed: true,
+                    Array(rest.prefix(labels.count * width)), to: "\(half)_indices", shape: [labels.count, width], compressed: true,
                     attributes: ["axes": ["image", "token"], "content": "prologue then visual codes"])
                 try file.write(labels, to: "\(half)_labels", shape: [labels.count], attributes: ["axes": ["image"]])
+                rest = rest.dropFirst(labels.count * width)
             }
         }
         var summary: [String: JSONValue] = [
@@ -131,6 +155,6 @@ extension TokenStage {
         let size = 4 * Double(images) * Double(width + 1)
         return StageCost(
             parameters: encoding.parameters, tokens: images * width, flops: Double(images) * encoding.flops,
-            memory: 4 * (Double(encoding.parameters) + Double(TrainedTokenizer.batch) * encoding.held) + size, disk: size)
+            memory: 4 * (Double(encoding.parameters) + Double(TrainedTokenizer.batch) * encoding.held) + size, disk: size, scratch: size)
     }
 }

@@ -21,11 +21,20 @@ struct TrainedTokenizer {
     /// Indices [n, K + N] of all images of a set, as `view` shows them.
     func encode(_ set: ImageSet, of dataset: Dataset, view: PictureView = PictureView()) throws -> TokenTensor {
         var ids: [Int32] = []
-        try dataset.forEachBatch(set, of: Self.batch, view: view) { batch in
-            ids += try indices(of: batch.pixels, dataset).ids
+        try encode(set, of: dataset, view: view) { ids += $0 }
+        return TokenTensor(ids, shape: [set.count, ids.count / max(1, set.count)])
+    }
+
+    /// Hands over the indices of one batch of images after the other.
+    ///
+    /// - Parameter first: where to begin, at the beginning of a batch or the end of the set.
+    func encode(
+        _ set: ImageSet, of dataset: Dataset, view: PictureView, from first: Int = 0, _ body: ([Int32]) throws -> Void
+    ) throws {
+        try dataset.forEachBatch(set, of: Self.batch, from: first, view: view) { batch in
+            try body(indices(of: batch.pixels, dataset).ids)
             try Interruption.check()
         }
-        return TokenTensor(ids, shape: [set.count, ids.count / max(1, set.count)])
     }
 
     /// Images after encoding and decoding, at most `batch` of them; both are pixels (n, row, column, channel).
