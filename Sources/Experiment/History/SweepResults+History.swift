@@ -75,12 +75,13 @@ extension SweepResults {
         if isNamed, !single.contains(where: { $0.isEmpty || $0.contains("=") }) { return single }
         let keys = FlatSettings.differing(groups.map(\.settings))
         guard !keys.isEmpty else { return groups.map { _ in single.first.flatMap { $0.isEmpty ? nil : $0 } ?? sweeps.first ?? "" } }
+        let named = keys.map { (key: $0, name: Schema.shortName(of: $0)) }
         return ArmLabels.short(
             groups.map { group in
-                keys.map { key in
+                named.map { key, name in
                     let value = group.settings[key] ?? .null
                     return .init(
-                        key: key, label: "\(Schema.shortName(of: key))=\(value == .null ? "–" : value.stringValue ?? value.canonical)",
+                        key: key, label: "\(name)=\(value == .null ? "–" : value.stringValue ?? value.canonical)",
                         value: value)
                 }
             })

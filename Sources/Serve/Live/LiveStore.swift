@@ -22,6 +22,7 @@ public final class LiveStore: Sendable {
         var samples: [String: StoredSamples] = [:]
         /// Names of classes, by the data settings of runs.
         var classNames: [String: [String]] = [:]
+        var standings: [String: Standing] = [:]
         var derived: [String: (input: any Hashable & Sendable, value: any Sendable)] = [:]
         /// What was made from the index, by what it is, with the index's stamp then.
         var kept: [String: (stamp: String, value: any Sendable)] = [:]
@@ -42,7 +43,7 @@ public final class LiveStore: Sendable {
             let node = Self.file(store.indexFile)?.node
             if let known = state.withLock({ $0.indexFile == node ? $0.index : nil }) { return known }
             let fresh = try RunIndex(store)
-            state.withLock { ($0.index, $0.indexFile, $0.kept) = (fresh, node, [:]) }
+            state.withLock { ($0.index, $0.indexFile, $0.kept, $0.standings) = (fresh, node, [:], [:]) }
             return fresh
         }
     }
@@ -118,18 +119,49 @@ public final class LiveStore: Sendable {
         try files[name] != nil || !rows("SELECT 1 FROM runs WHERE sweep = ? LIMIT 1", [.string(name)]).isEmpty
     }
 
+    /// What a sweep has measured, with the state of the index that it was read in.
+    struct Standing: Sendable {
+        let stamp: String
+        let results: SweepResults
+        /// When it may be read again.
+        let due: ContinuousClock.Instant
+    }
+
     /// What a sweep has measured, by arm: the cells of its file, or all runs of its name where there is no file or no run is one of
-    /// its cells, as after `--set`.
-    func results(ofSweep name: String) throws -> SweepResults {
-        try kept("results \(name)") {
-            let file = files[name]
-            let planned = try file.map { try SweepResults($0, in: store) }
-            let recorded = try rows("SELECT 1 FROM runs WHERE sweep = ? LIMIT 1", [.string(name)])
-            if let planned, recorded.isEmpty || planned.arms.contains(where: { $0.runs.contains { $0.state != nil } }) { return planned }
-            let index = try index
-            let quoted = name.replacing("'", with: "''")
-            return try SweepResults(HistoryQuery(parsing: "sweep = '\(quoted)'", HistoryKeys(index)), of: index, named: name)
+    /// its cells, as after `--set`. What took long to read is not read again at once: an open page takes a hundredth of a core
+    /// at most, and is a minute late at most.
+    func standing(ofSweep name: String) throws -> Standing {
+        let stamp = stamp
+        if let known = state.withLock({ $0.standings[name] }), known.stamp == stamp || known.due > .now { return known }
+        let start = ContinuousClock.now
+        let results = try readResults(ofSweep: name)
+        let now = ContinuousClock.now
+        let rest: Duration = min(Duration.seconds(60), (now - start) * 100)
+        let due = now.advanced(by: rest)
+        let standing = Standing(stamp: stamp, results: results, due: due)
+        state.withLock { state in
+            if state.standings.count > 100 { state.standings = [:] }
+            state.standings[name] = standing
         }
+        return standing
+    }
+
+    func results(ofSweep name: String) throws -> SweepResults { try standing(ofSweep: name).results }
+
+    private func readResults(ofSweep name: String) throws -> SweepResults {
+        let file = files[name]
+        let planned = try file.map { try SweepResults($0, in: store) }
+        let recorded = try rows("SELECT 1 FROM runs WHERE sweep = ? LIMIT 1", [.string(name)])
+        if let planned, recorded.isEmpty || planned.arms.contains(where: { $0.runs.contains { $0.state != nil } }) { return planned }
+        let index = try index
+        let quoted = name.replacing("'", with: "''")
+        return try SweepResults(HistoryQuery(parsing: "sweep = '\(quoted)'", HistoryKeys(index)), of: index, named: name)
+    }
+
+    /// Whether what is shown of a sweep is older than the index and may be read again: it changes when that time has come.
+    private func lateness(ofSweep name: String) -> String {
+        guard let known = state.withLock({ $0.standings[name] }), known.stamp != stamp else { return "" }
+        return known.due > .now ? "late" : "due"
     }
 
     /// Ids of the stages that runs of a sweep have in a role, finished or not, by run.
@@ -214,7 +246,7 @@ public final class LiveStore: Sendable {
         case .sweeps: return try stamp + progress(openStages())
         case .sweep(let name):
             guard try hasSweep(name) else { return nil }
-            return try stamp + progress(openStages(ofSweep: name))
+            return try stamp + lateness(ofSweep: name) + progress(openStages(ofSweep: name))
         case .run(let id):
             guard try hasRun(id) else { return nil }
             let folder = store.directory(ofRun: id)

@@ -12,12 +12,15 @@ struct SweepPage {
     private let desk: DrawDesk
     private let request: Request
     private let results: SweepResults
+    /// The state of the index that they were read in.
+    private let stamp: String
 
     /// Nil where there is no such sweep.
     init?(_ name: String, _ request: Request, _ live: LiveStore, _ desk: DrawDesk) throws {
         guard try live.hasSweep(name) else { return nil }
         (self.name, self.live, self.desk, self.request) = (name, live, desk, request)
-        results = try live.results(ofSweep: name)
+        let standing = try live.standing(ofSweep: name)
+        (results, stamp) = (standing.results, standing.stamp)
     }
 
     /// The parts that follow the sweep. What the index alone says is laid out once for each of its states.
@@ -28,11 +31,11 @@ struct SweepPage {
         case .working: return try Working(live).section(ofSweep: name)
         case .failures: return try Failures(live).section(ofSweep: name)
         case .curves: return try CurveForm(name, request, live, results).plots
-        case .comparison: return try live.kept("comparison \(name)") { comparison() }
-        case .missing: return try live.kept("missing \(name)") { try missing() }
-        case .over: return try live.kept("over \(name)") { overTraining() }
+        case .comparison: return try live.derived("comparison \(name)", from: stamp) { _ in comparison() }
+        case .missing: return try live.derived("missing \(name)", from: stamp) { _ in try missing() }
+        case .over: return try live.derived("over \(name)", from: stamp) { _ in overTraining() }
         case .axes:
-            return try live.kept("axes \(request.query["score"] ?? "") \(name)") {
+            return try live.derived("axes \(request.query["score"] ?? "") \(name)", from: stamp) { _ in
                 AxesSection(name, request, live, results)?.plots ?? .empty
             }
         }
@@ -43,7 +46,7 @@ struct SweepPage {
         let layout = Layout(title: name, topic: .sweep(name), isTrusted: isTrusted, here: nil)
         if request.isUpdate { return layout.page(try Part.allCases.map(live).joined()) }
         let question: HTML = results.question.map { "<p>\($0)</p>" } ?? .empty
-        let axes = try self.live.kept("axes form \(request.query["score"] ?? "") \(name)") {
+        let axes = try self.live.derived("axes form \(request.query["score"] ?? "") \(name)", from: stamp) { _ in
             AxesSection(name, request, self.live, results)?.form ?? .empty
         }
         return layout.page(
