@@ -6,6 +6,7 @@ public struct DataSettings: SettingsSection {
         case cifar10
         case imageFolder = "image-folder"
         case imageHDF5 = "image-hdf5"
+        case imagenet
         case none
     }
 
@@ -35,14 +36,16 @@ public struct DataSettings: SettingsSection {
             "Data set: Fashion-MNIST; procedural colour shapes that need no files; CIFAR-10, binary version; "
                 + "PNG and JPEG pictures in train/CLASS/ and test/CLASS/, or in CLASS/ alone, of which a tenth is held out, below "
                 + "a folder or in a zip file; or train_images, train_labels, test_images, test_labels, or images and labels "
-                + "alone, of which a tenth is held out, in an HDF5 file; none: only samples are drawn, from imported models."),
+                + "alone, of which a tenth is held out, in an HDF5 file; ImageNet's competition data, the zip file as it is handed out or unpacked; none: only samples are drawn, from imported models."
+        ),
         .value("path", \.path, "Folder of the data set's files, or its zip or HDF5 file; null: where the system installs them."),
         .value(
             "image_size", \.imageSize,
-            "Side of the square images; smaller ones are padded to it; those of image-folder and image-hdf5 are scaled by the shorter side and cropped in the middle.",
+            "Side of the square images; smaller ones are padded to it; pictures of folders, zip and HDF5 files are scaled by the shorter side and cropped in the middle.",
             .between(8, 1024), unit: "pixels"),
         .value(
-            "channels", \.channels, "Channels of the images of image-folder and image-hdf5: 1 (grey) or 3 (colour).", .between(1, 3),
+            "channels", \.channels, "Channels of the images of image-folder, image-hdf5 and imagenet: 1 (grey) or 3 (colour).",
+            .between(1, 3),
             unit: "channels"),
         .value(
             "broken", \.broken,

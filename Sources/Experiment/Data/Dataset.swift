@@ -64,6 +64,13 @@ public final class Dataset {
             data = try Self.limited(folder.data, settings)
         case .imageHDF5:
             data = try Self.limited(HDF5Images(opening: Self.place(settings), settings, kept: kept) { remarks.append($0) }.load(), settings)
+        case .imagenet:
+            let place = try Self.place(settings)
+            let all = try ImageNet(
+                opening: place, imageSize: settings.imageSize, channels: settings.channels,
+                kept: kept?.appendingPathComponent("imagenet-\(sha256(Data(place.standardizedFileURL.path.utf8)).prefix(12)).index"))
+            remarks += all.remarks
+            data = try Self.limited(all.data, settings)
         case .none: throw InputError("data.set none has no images to train or test on")
         case .shapes:
             data = try Shapes.generate(
@@ -84,7 +91,7 @@ public final class Dataset {
         let channels =
             switch settings.set {
             case .fashionMNIST: 1
-            case .imageFolder, .imageHDF5: settings.channels
+            case .imageFolder, .imageHDF5, .imagenet: settings.channels
             default: 3
             }
         train = ImageSet(

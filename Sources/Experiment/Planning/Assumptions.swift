@@ -47,6 +47,7 @@ final class Assumptions {
     private static func known(_ set: DataSettings.Collection) -> ExpectedDataSettings? {
         switch set {
         case .fashionMNIST: ExpectedDataSettings(classes: 10, trainCount: 60_000, testCount: 10_000)
+        case .imagenet: ExpectedDataSettings()
         case .cifar10: ExpectedDataSettings(classes: 10, trainCount: 50_000, testCount: 10_000)
         default: nil
         }

@@ -42,7 +42,7 @@ extension RunSettings {
     /// Data sets that nothing installs need their place; pictures are grey or coloured.
     private func dataConflicts() -> [Conflict] {
         var found: [Conflict] = []
-        if [.cifar10, .imageFolder, .imageHDF5].contains(data.set), data.path == nil {
+        if [.cifar10, .imageFolder, .imageHDF5, .imagenet].contains(data.set), data.path == nil {
             found.append(
                 Conflict(
                     paths: ["data.path", "data.set"], message: "data.set \(data.set.rawValue) needs data.path, the place of its files"))
