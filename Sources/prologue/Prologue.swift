@@ -28,7 +28,8 @@ struct Prologue: AsyncParsableCommand {
         version: version,
         subcommands: [
             SweepCommand.self, TrainCommand.self, CompareCommand.self, ReportCommand.self, StudyCommand.self, RunsCommand.self,
-            ProbeCommand.self, SampleCommand.self, ResampleCommand.self, ScoreCommand.self, ImportCommand.self, ExportCommand.self,
+            ProbeCommand.self, SampleCommand.self, ResampleCommand.self, EditCommand.self, ScoreCommand.self, ImportCommand.self,
+            ExportCommand.self,
             ServeCommand.self, PlotCommand.self, VerifyCommand.self, BenchCommand.self, DoctorCommand.self, GarbageCommand.self,
             WorkerCommand.self,
         ])

@@ -51,14 +51,30 @@ struct PriorStage: Stage {
 
     /// The tokens that it is trained on, the prologue's in the order in which it knows them.
     func sequences(_ context: ExperimentContext) throws -> TokenFile {
-        let (stored, k) = (try tokens.load(context), tokenizer.layout.prologueTokens)
+        let stored = try tokens.load(context)
+        return prologueOrder.map(stored.reordered) ?? stored
+    }
+
+    /// Places of the prologue's tokens in the order in which it knows them; nil: as they are.
+    private var prologueOrder: [Int]? {
+        let k = tokenizer.layout.prologueTokens
         switch settings.prologueOrder {
-        case .forward: return stored
-        case .backward: return stored.reordered((0..<k).reversed())
+        case .forward: return nil
+        case .backward: return (0..<k).reversed()
         case .shuffled:
             var stream = RandomStream(seed: 0, "prior/prologue-order")
-            return stored.reordered(stream.permutation(k))
+            return stream.permutation(k)
         }
+    }
+
+    /// Indices [n, K + N] of an encoder with the prologue's in that order.
+    func order(_ indices: TokenTensor) -> TokenTensor {
+        guard let order = prologueOrder else { return indices }
+        var ids = indices.ids
+        for row in stride(from: 0, to: ids.count, by: indices.shape[1]) {
+            for (place, position) in order.enumerated() { ids[row + place] = indices.ids[row + position] }
+        }
+        return TokenTensor(ids, shape: indices.shape)
     }
 
     /// The AR model with its averaged weights, or those last trained; of an imported one, those that were asked for then.
