@@ -1,4 +1,5 @@
 import ArgumentParser
+import Experiment
 import Files
 import Foundation
 import Report
@@ -18,6 +19,7 @@ struct BenchCommand: ParsableCommand {
               prologue bench --scaling --plot scaling.svg
               prologue bench --index 100000
               prologue bench --metrics
+              prologue bench --loader imagenet.zip --data-set imagenet
             """)
 
     @Argument(help: "Workloads: \(Workload.allCases.map(\.rawValue).joined(separator: ", ")) (default: all).")
@@ -39,9 +41,21 @@ struct BenchCommand: ParsableCommand {
     @Option(help: ArgumentHelp("With --scaling: also draw them there, as SVG.", valueName: "file")) var plot: String?
     @Option(help: ArgumentHelp("Also append each measurement to this file, a JSON line each.", valueName: "file"))
     var append: String?
+    @Option(help: ArgumentHelp("Open a data set and time random crops of its pictures instead.", valueName: "path"))
+    var loader: String?
+    @Option(help: "With --loader: what data it is, as data.set has it.") var dataSet = DataSettings.Collection.imageFolder.rawValue
+    @Option(help: ArgumentHelp("With --loader: side of the crops.", valueName: "pixels")) var imageSize = 256
     @OptionGroup var output: TableOptions
 
     func validate() throws {
+        if loader != nil, metrics || index != nil || serve || profile || scaling || !workloads.isEmpty {
+            throw ValidationError("--loader goes with --data-set, --image-size and --repetitions only")
+        }
+        let sets = DataSettings.Collection.allCases.map(\.rawValue)
+        if !sets.contains(dataSet) {
+            let hint = nearest(to: dataSet, among: sets).map { "; did you mean '\($0)'?" } ?? ""
+            throw ValidationError("--data-set must be one of \(sets.joined(separator: ", ")), not '\(dataSet)'\(hint)")
+        }
         if metrics, index != nil || serve || !workloads.isEmpty {
             throw ValidationError("--metrics goes with no workloads, no --index and no --serve")
         }
@@ -59,6 +73,7 @@ struct BenchCommand: ParsableCommand {
         if scaling, serve || metrics || index != nil || !workloads.isEmpty { throw ValidationError("--scaling goes alone") }
         if plot != nil, !scaling { throw ValidationError("--plot goes with --scaling") }
         if append != nil, serve || scaling || profile { throw ValidationError("--append goes with timed workloads only") }
+        if loader != nil, repetitions == 0 { return }
         guard repetitions > 0 else { throw ValidationError("--repetitions must be at least 1, not \(repetitions)") }
     }
 
@@ -67,6 +82,7 @@ struct BenchCommand: ParsableCommand {
         if let index { return try benchIndex(index) }
         if metrics { return output.show(try MetricsBench().table(repetitions: repetitions)) }
         if scaling { return try benchScaling() }
+        if let loader { return try benchLoader(loader) }
         if profile {
             return output.show(ProfileTable(workload: try Self.workload(workloads[0]), precision: precision).table())
         }
@@ -96,6 +112,28 @@ struct BenchCommand: ParsableCommand {
     private func benchScaling() throws {
         let (table, plot) = ScalingBench(precision: precision, repetitions: repetitions).run()
         if let path = self.plot { try AtomicFile.write(Data(plot.svg().utf8), to: URL(fileURLWithPath: path)) }
+        output.show(table)
+    }
+
+    /// Repetitions are batches of 256 pictures; 0: the data set is opened and no more.
+    private func benchLoader(_ path: String) throws {
+        var data = DataSettings()
+        data.set = DataSettings.Collection(rawValue: dataSet) ?? data.set
+        (data.path, data.imageSize) = (path, imageSize)
+        let rate = try LoadingRate(data, batches: repetitions)
+        let cores = ProcessInfo.processInfo.activeProcessorCount
+        var table = Table(columns: [
+            .text("data"), .number("training\nimages", key: "train", decimals: 0), .number("held\nout", key: "test", decimals: 0),
+            .number("opening", unit: "s", decimals: 2), .number("again", unit: "s", decimals: 2), .number("images/s", decimals: 1),
+            .number("images/s\nand core", key: "images_per_second_and_core", decimals: 1),
+            .number("process", key: "peak_mib", unit: "MiB", decimals: 0),
+        ])
+        table.add([
+            .text(data.set.rawValue), .number(rate.train), .number(rate.test), .number(rate.opening), .number(rate.openingAgain),
+            .number(rate.imagesPerSecond), .number(rate.imagesPerSecond.map { $0 / Double(cores) }),
+            .number(Double(rate.peakBytes) / 1_048_576),
+        ])
+        table.add(footnote: "random crops, edges of 1 to 1.25 times the side, mirrored by half; \(cores) cores")
         output.show(table)
     }
 
