@@ -107,7 +107,8 @@ let package = Package(
         .testTarget(name: "SweepTests", dependencies: ["Sweep", "Settings", "TestSupport"]),
         .testTarget(name: "ClusterTests", dependencies: ["Cluster", "Settings", "Sweep", "Files", "TestSupport"]),
         .testTarget(
-            name: "ReportTests", dependencies: ["Report", "Experiment", "Evaluation", "Files", "Metrics", "RunStore", "TestSupport"]),
+            name: "ReportTests",
+            dependencies: ["Report", "Experiment", "Evaluation", "Files", "Metrics", "RunStore", "Sweep", "TestSupport"]),
         .testTarget(
             name: "ExperimentTests",
             dependencies: [

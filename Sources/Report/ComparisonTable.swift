@@ -25,8 +25,19 @@ public struct ComparisonTable {
         public var mixesProtocols = false
         /// Whether a score that no run has is told of under the table: what a sweep file asks for must not take the rest away.
         public var allowsMissing = false
+        /// What others have published, by arm and score.
+        public var published: [String: [String: PublishedValue]] = [:]
+        /// Arms that cannot be run, with what is missing.
+        public var missing: [String: String] = [:]
 
         public init(metrics: [String] = []) { self.metrics = metrics }
+
+        /// What a sweep is compared by.
+        public init(_ sweep: SweepFile) {
+            metrics = sweep.compare.metrics
+            (allowsMissing, endpoints) = (true, sweep.compare.endpoints)
+            (published, missing) = (sweep.compare.published, sweep.missingCheckpoints)
+        }
     }
 
     /// A column of scores: one score of the arms in a column of the grid, measured under one protocol.
@@ -56,6 +67,8 @@ public struct ComparisonTable {
     public let endpoints: Table
     /// Arms by seeds in blocks; without rows where fewer than three arms are compared.
     public let blocks: Table
+    /// What others have published beside ours; without rows where the sweep names nothing of that kind.
+    public let published: Table
     /// Every value, a row a run.
     public let seeds: Table
     /// A sentence for each score: who is better than the baseline, and by how much.
@@ -73,6 +86,7 @@ public struct ComparisonTable {
             grid.columns.flatMap { place in Self.columns(name, place, protocols, grid.arms(in: place), mixed: request.mixesProtocols) }
         }
 
+        published = PublishedTable(results, request.published, missing: request.missing).table
         let repeats = results.arms.map(\.runs.count).max() ?? 0
         let hasBudgets = grid.columns == [""]
         var columns = grid.rowTitles.map { Table.Column.text($0) }

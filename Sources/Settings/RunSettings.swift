@@ -13,6 +13,7 @@ public struct RunSettings: SettingsSection {
     public var probe = ProbeSettings()
     public var resample = ResampleSettings()
     public var semantics = SemanticsSettings()
+    public var checkpoints: String?
     /// The replicate this run is: what comparisons pair by and average over.
     public var seed = 0
     public var seeds = SeedSettings()
@@ -32,6 +33,10 @@ public struct RunSettings: SettingsSection {
         .section("probe", \.probe),
         .section("resample", \.resample),
         .section("semantics", \.semantics),
+        .value(
+            "checkpoints", \.checkpoints,
+            "Folder of published checkpoints, each in a folder known by its name (`tokenizer-b`, `ar-b-xl`); `tokenizer.from: released:b` and "
+                + "`prior.from: released:b-xl` take them from there.", affectsResults: false),
         .value("seed", \.seed, "The replicate this run is; set by `seeds`.", .atLeast(0)),
         .section("seeds", \.seeds),
     ]

@@ -66,7 +66,7 @@ struct TokenizerSizes {
             ? try decoder.shape("dec.learnable_query", rank: 3)[1] : nil
         let found = Self.variant(encoder, latent: latentTokens != nil, hasJoint: joint != nil)
         settings.variant = try Self.choose(
-            hints.variant ?? (noted == nil ? nil : settings.variant), among: found, models)
+            hints.variant ?? (noted == nil ? models.released?.variant : settings.variant), among: found, models)
         if settings.variant.hasPrologue {
             let isSeparate = encoder.contains("semantic_enc.input_layer.weight")
             let queries = isSeparate ? "semantic_enc.learnable_query" : "enc.learnable_query"
@@ -194,6 +194,9 @@ struct TokenizerSizes {
             }
             return known
         }
+        if models.released != nil, headWidth == ReleasedName.headWidth {
+            return isAR ? ReleasedName.ropeAxes.prior : ReleasedName.ropeAxes.tokenizer
+        }
         guard headWidth.isMultiple(of: 2) else {
             throw InputError(file: models.url.path, "heads of odd width \(headWidth) cannot be rotated")
         }
@@ -201,6 +204,11 @@ struct TokenizerSizes {
         let small = headWidth - 2 * large
         return isAR ? [large, large, small] : [small, large, large]
     }
+}
+
+extension ReleasedName {
+    /// What no tensor tells of two tokenizers that have the same networks.
+    fileprivate var variant: TokenizerSettings.Variant? { size == nil && tokenizer == .onestage ? .prologueOneStage : nil }
 }
 
 /// Sizes of an AR model as its tensors tell them.

@@ -1,5 +1,6 @@
 import Files
 import Foundation
+import Settings
 
 /// The networks of one released folder, or of one file of several networks under prefixes such as this program writes.
 struct ReleasedModels {
@@ -18,6 +19,8 @@ struct ReleasedModels {
     let networks: [(prefix: String, raw: ReleasedNetwork?, averaged: ReleasedNetwork?)]
     /// Files that were left out, and why.
     let notes: [String]
+    /// The published model that the folder is called like.
+    var released: ReleasedName? { ReleasedName(folder: url.lastPathComponent) }
 
     /// - Throws: `InputError` where there is no such folder, or a file that is needed is missing or damaged.
     init(reading url: URL, weights: Weights) throws {

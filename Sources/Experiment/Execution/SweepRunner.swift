@@ -136,14 +136,22 @@ public struct SweepRunner {
         if let warning = try AvailableMemory.current().warning(needed: needed, for: work) { context.progress.note(warning) }
     }
 
-    /// The cells with the stages of each; what is missing is an error unless it may be assumed.
+    /// The cells with the stages of each; what is missing is an error unless it may be assumed. Cells whose published checkpoints are not
+    /// there are left out, which is said.
     func plans(_ assumptions: Assumptions? = nil) throws -> [(cell: Cell, plan: RunPlan)] {
         var context = context
         context.assumptions = assumptions
-        return try sweep.cells.enumerated().map { place, cell in
+        var plans: [(cell: Cell, plan: RunPlan)] = []
+        var missing: [String] = []
+        for (place, cell) in sweep.cells.enumerated() {
             let cell = try asked(of: cell, study: studies?[place])
-            return (cell, try RunPlan(cell.settings, context))
+            do { plans.append((cell, try RunPlan(cell.settings, context))) } catch let error as ReleasedFolders.Missing {
+                missing.append("\(cell.label): \(error.description)")
+            }
         }
+        guard !plans.isEmpty else { throw InputError(missing.joined(separator: "\n")) }
+        for line in missing { context.progress.note("left out: \(line)") }
+        return plans
     }
 
     /// The cell with what its run is asked for besides, which changes no model and not what the run is called: a tokenizer without

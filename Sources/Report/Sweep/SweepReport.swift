@@ -66,15 +66,16 @@ public struct SweepReport {
         let differences: [ReportDocument.Block] =
             comparison.shownDifferences.rows.isEmpty
             ? [] : [.subheading("Differences to the baseline"), .table(comparison.shownDifferences), .list(comparison.verdicts)]
-        return [.heading("Result"), .table(comparison.table), .paragraph(comparison.noise)] + endpoints + differences + blocks + seeds
+        let published: [ReportDocument.Block] =
+            comparison.published.rows.isEmpty ? [] : [.subheading("Published values"), .table(comparison.published)]
+        return [.heading("Result"), .table(comparison.table), .paragraph(comparison.noise)] + published + endpoints + differences + blocks
+            + seeds
             + (trends.isEmpty ? [] : [.heading("Scores over a setting"), .figures(trends)])
             + (curves.isEmpty ? [] : [.heading("Scores over training and guidance"), .figures(curves)])
     }
 
     private static func comparison(_ sweep: SweepFile, _ results: SweepResults) throws -> ComparisonTable {
-        var request = ComparisonTable.Request(metrics: sweep.compare.metrics)
-        (request.allowsMissing, request.endpoints) = (true, sweep.compare.endpoints)
-        return try ComparisonTable(results, request)
+        try ComparisonTable(results, ComparisonTable.Request(sweep))
     }
 
     private static func standing(_ results: SweepResults, _ date: Date) -> ReportDocument.Block {

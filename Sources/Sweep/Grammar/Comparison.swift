@@ -11,8 +11,10 @@ public struct Comparison: Codable, Sendable, Equatable {
     public let endpoints: [Endpoint]
     /// What is averaged over, `seed` unless said otherwise.
     public let over: [String]
+    /// What others have published of an arm, by arm and score.
+    public let published: [String: [String: PublishedValue]]
 
-    public static let none = Comparison(baseline: [:], metrics: [], endpoints: [], over: ["seed"])
+    public static let none = Comparison(baseline: [:], metrics: [], endpoints: [], over: ["seed"], published: [:])
 
     public func isBaseline(_ cell: Cell) -> Bool {
         !baseline.isEmpty && baseline.allSatisfy { cell.lookup($0.key) == $0.value }
@@ -20,7 +22,7 @@ public struct Comparison: Codable, Sendable, Equatable {
 }
 
 extension Comparison {
-    private static let keys = ["baseline", "metric", "metrics", "endpoints", "over"]
+    private static let keys = ["baseline", "metric", "metrics", "endpoints", "over", "published"]
 
     init(_ document: SweepDocument, axes: [Axis], cells: [Cell]) throws {
         let entries = try document.entries("compare")
@@ -47,6 +49,7 @@ extension Comparison {
         } else {
             endpoints = []
         }
+        published = try PublishedValue.all(entries.first { $0.key == "published" }?.value, cells: cells, compared)
         let written = try texts("over")
         for item in written where Schema.node(at: item.text ?? "") == nil {
             let hint = Schema.hint(Schema.suggestion(for: item.text ?? "", others: ["seed"]))

@@ -88,6 +88,7 @@ struct CompareCommand: AsyncParsableCommand {
             results = try SweepResults(sweep, in: archive.existing(store, beside: file), over: over)
             if metric.isEmpty { (request.metrics, request.allowsMissing) = (sweep.compare.metrics, true) }
             request.endpoints = sweep.compare.endpoints
+            (request.published, request.missing) = (sweep.compare.published, sweep.missingCheckpoints)
         } else {
             results = try found()
         }
@@ -111,7 +112,7 @@ struct CompareCommand: AsyncParsableCommand {
     }
 
     private func show(_ comparison: ComparisonTable, _ results: SweepResults) throws {
-        let tables = [comparison.endpoints, comparison.shownDifferences, comparison.blocks]
+        let tables = [comparison.published, comparison.endpoints, comparison.shownDifferences, comparison.blocks]
         func table(_ part: Part?) -> Table? {
             switch part {
             case nil: nil
@@ -127,6 +128,7 @@ struct CompareCommand: AsyncParsableCommand {
             members["differences"] = comparison.differences.json
             members["endpoints"] = comparison.endpoints.json
             members["blocks"] = comparison.blocks.json
+            members["published"] = comparison.published.json
             members["seeds"] = comparison.seeds.json
             members["noise"] = .string(comparison.noise)
             members["verdicts"] = .array(comparison.verdicts.map { .string($0) })

@@ -127,11 +127,10 @@ struct SweepCommand: AsyncParsableCommand {
     /// The comparison that the sweep file asks for, as far as it has results.
     static func printResults(_ file: SweepFile, in store: RunStore.Store) throws {
         let results = try SweepResults(file, in: store)
-        var request = ComparisonTable.Request(metrics: file.compare.metrics)
-        request.allowsMissing = true
-        let comparison = try ComparisonTable(results, request)
+        let comparison = try ComparisonTable(results, ComparisonTable.Request(file))
         print(comparison.table.forTerminal)
         if !comparison.shownDifferences.rows.isEmpty { print(comparison.shownDifferences.forTerminal) }
+        if !comparison.published.rows.isEmpty { print(comparison.published.forTerminal) }
         for sentence in comparison.verdicts { print(sentence) }
         print(comparison.noise)
         printPictures(results, in: store)
