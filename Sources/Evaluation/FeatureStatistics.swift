@@ -59,7 +59,7 @@ public struct FeatureStatistics: Sendable {
     private var scatter: [Double]
 
     /// Rows converted to float64 at a time.
-    private static let blockRows = 1024
+    public static let blockRows = 1024
 
     public init(columns: Int) {
         precondition(columns > 0, "statistics of \(columns) columns")

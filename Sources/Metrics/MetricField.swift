@@ -30,6 +30,9 @@ public enum MetricField: String, Sendable, CaseIterable {
     /// An end of an interval within one run: `_low` or `_high`; empty for the value itself.
     case bound
 
+    /// What the features of the Inception network are called that published scores are measured in.
+    public static let inceptionSpace = "inception-2015"
+
     func accepts(_ text: Substring) -> Bool {
         switch self {
         case .features, .sampler, .factor:

@@ -6,6 +6,10 @@ import TensorCore
 public struct ImageClassifier {
     public let parameters: [Parameter]
     public let features: Int
+    /// Of its head.
+    public let outputs: Int
+    /// Numbers in the spatial features of an image.
+    public let spatialWidth: Int
     private let convolutions: [(weight: Parameter, bias: Parameter)]
     private let hidden, head: Linear
 
@@ -29,7 +33,9 @@ public struct ImageClassifier {
             (input, size) = (output, (size + 1) / 2)
             return (weight, bias)
         }
-        self.features = features
+        (self.features, outputs) = (features, classes)
+        let side = min(8, (imageSize + 3) / 4)
+        spatialWidth = side * side * min(7, 2 * width)
         hidden = Linear("hidden", from: size * size * input, to: features, in: builder)
         head = Linear("head", from: features, to: classes, in: builder)
         parameters = builder.parameters

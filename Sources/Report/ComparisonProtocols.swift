@@ -57,8 +57,15 @@ struct ComparisonProtocols {
     func explanations(_ names: [String]) -> [String] {
         var notes: [String] = []
         let scores = names.map { MetricName($0) }
-        if let name = scores.first(where: { $0[.features] ?? "pixels" != "pixels" }), let space = name[.features],
-            let measured = all(name.text, arms).first
+        let ofInception = scores.filter { $0[.features] == MetricField.inceptionSpace }
+        if let name = ofInception.first(where: { $0.measure == .gfid }) ?? ofInception.first, let measured = all(name.text, arms).first {
+            let verdict = measured.members["published"]?.stringValue ?? "not told"
+            notes.append(
+                "@\(MetricField.inceptionSpace): features of the Inception network that published scores use; \(name.short) and published values: \(verdict)"
+            )
+        }
+        if let name = scores.first(where: { !["pixels", MetricField.inceptionSpace].contains($0[.features] ?? "pixels") }),
+            let space = name[.features], let measured = all(name.text, arms).first
         {
             let runs = arms.lazy.flatMap(\.runs)
             let accuracy = runs.compactMap { $0.metrics[Measure.classifierAccuracy.name()]?.value }.first

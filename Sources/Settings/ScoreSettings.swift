@@ -1,5 +1,12 @@
-/// The classifier in whose feature space the in-domain scores are measured.
+/// The network in whose feature space scores are measured.
 public struct FeatureSettings: SettingsSection {
+    public enum Network: String, ChoiceSetting {
+        case classifier
+        case inception
+    }
+
+    public var network = Network.classifier
+    public var weights: String?
     public var width = 32
     public var dim = 128
     public var steps = 1500
@@ -9,8 +16,17 @@ public struct FeatureSettings: SettingsSection {
 
     public init() {}
 
-    public static let help = "The small classifier whose penultimate layer is the feature space of in-domain scores."
+    public static let help = "The network whose features scores compare."
     public static let fields: [Field<Self>] = [
+        .value(
+            "network", \.network,
+            "Whose features: a small classifier that is trained on the data set; or the Inception network of published scores, whose "
+                + "scores are called `gfid@inception-2015` and say whether they compare with published ones. The keys below are the classifier's, "
+                + "which studies of tokens read beside Inception.", isLater: true),
+        .value(
+            "weights", \.weights,
+            "Weights of Inception: a safetensors file under pytorch-fid's names (pt_inception-2015-12-05).", isLater: true,
+            when: { $0.network == .inception }),
         .value("width", \.width, "Channels of its first convolution.", .atLeast(1), unit: "channels"),
         .value("dim", \.dim, "Size of its penultimate layer.", .atLeast(1), unit: "features"),
         .value("steps", \.steps, "Training steps.", .atLeast(1), unit: "steps"),
@@ -27,6 +43,7 @@ public struct ScoreSettings: SettingsSection {
     public var snapshotCount = 1000
     public var moreSeeds: [Int] = []
     public var factorNetwork = false
+    public var reference: String?
 
     public init() {}
 
@@ -35,6 +52,10 @@ public struct ScoreSettings: SettingsSection {
         .value(
             "reference_count", \.referenceCount, "Held-out images in the reference; null: all of them.",
             .atLeast(2), unit: "images"),
+        .value(
+            "reference", \.reference,
+            "What samples are compared with instead of held-out images: an `.npz` of ADM's form, images in `arr_0` and statistics "
+                + "of Inception's features in `mu`, `sigma`, `mu_s`, `sigma_s`. Needs `features.network: inception`.", isLater: true),
         .value(
             "precision_recall", \.precisionRecall,
             "Measure precision and recall of samples, which compares every sample with every reference image."),

@@ -35,13 +35,16 @@ struct TrainingBatches {
 }
 
 extension Dataset {
-    /// All images of a set in order, as `view` shows them, in batches of `size`.
+    /// All images of a set in order, or those in a range, as `view` shows them, in batches of `size`.
     func forEachBatch(
-        _ set: ImageSet, of size: Int, from first: Int = 0, view: PictureView = PictureView(), _ body: (ImageBatch) throws -> Void
+        _ set: ImageSet, _ part: Range<Int>? = nil, of size: Int, from first: Int = 0, view: PictureView = PictureView(),
+        _ body: (ImageBatch) throws -> Void
     ) throws {
-        let steps = (set.count + size - 1) / size
+        let part = part ?? 0..<set.count
+        let steps = (part.count + size - 1) / size
         let batches = Prefetcher(ahead: ahead(of: set), end: steps) { step in
-            let range = Array(step * size..<min(set.count, (step + 1) * size))
+            let first = part.lowerBound + step * size
+            let range = Array(first..<min(part.upperBound, first + size))
             return try set.batch(range, views: [PictureView](repeating: view, count: range.count))
         }
         for step in (first + size - 1) / size..<steps { try body(batches.item(step)) }

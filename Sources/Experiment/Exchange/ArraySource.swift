@@ -116,12 +116,19 @@ struct NpzSource: ArraySource {
 
     func forEachImageBlock(of size: Int, _ body: ([Int], [UInt8]) throws -> Void) throws {
         let rows = try file.rows(imagesName)
-        while let block = try rows.next(size) {
-            guard case .uint8(let pixels) = block.values else {
-                throw InputError(file: path, "member '\(imagesName)' holds \(block.typeName); expected uint8")
-            }
-            try body(block.shape, pixels)
+        let shape = rows.shape
+        while let pixels = try pixels(rows, size) {
+            try body([pixels.count / max(1, shape.dropFirst().reduce(1, *))] + shape.dropFirst(), pixels)
         }
+    }
+
+    /// The pixels of the next images, at most `count`; nil after the last.
+    func pixels(_ rows: NumpyRows, _ count: Int) throws -> [UInt8]? {
+        guard let block = try rows.next(count) else { return nil }
+        guard case .uint8(let pixels) = block.values else {
+            throw InputError(file: path, "member '\(imagesName)' holds \(block.typeName); expected uint8")
+        }
+        return pixels
     }
 }
 

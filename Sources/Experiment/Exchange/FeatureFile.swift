@@ -57,7 +57,7 @@ public struct FeatureFile: Sendable {
             let storedSpatial = try source.statistics(names.spatial)
             let isEnough = wanted == .statistics && stored != nil && storedSpatial != nil
             let extracted = source.hasImages && !isEnough ? try inception?.features(of: source) : nil
-            features = try extracted?.pool ?? (source.has("features") ? source.matrix("features") : nil)
+            features = try extracted?.pooled ?? (source.has("features") ? source.matrix("features") : nil)
             hasStoredStatistics = stored != nil
             if let found = try stored ?? features.map({ try FeatureStatistics(of: $0).gaussian() }) {
                 statistics = found
@@ -65,7 +65,7 @@ public struct FeatureFile: Sendable {
                 throw InputError(Self.whatIsMissing(in: source))
             }
             spatial =
-                try storedSpatial ?? extracted?.spatial
+                try storedSpatial ?? extracted?.spatial()
                 ?? (source.has("spatial") ? source.statistics(of: "spatial") : nil)
             probabilities = try extracted.map { SoftmaxRows($0.logits) } ?? Self.probabilities(in: source)
         } catch let error as InputError {

@@ -13,13 +13,14 @@ public struct RunPlan {
     let tokens: TokenStage
     let prior: PriorStage
 
-    public init(_ given: RunSettings, _ context: ExperimentContext) throws {
+    public init(_ asked: RunSettings, _ context: ExperimentContext) throws {
+        let given = try asked.withReleasedFolders()
         let adopted = try given.tokenizer.from.map { try AdoptedTokenizer($0, in: context.store) }
         var settings = adopted?.adopted(by: given) ?? given
         let dataset = try Self.dataset(settings, adopted, context)
         try adopted?.require(dataset)
         // An adopted tokenizer is not trained, so it needs no network for a loss.
-        let perceptual = try adopted == nil ? PerceptualNetwork(settings, dataset: dataset, context.assumptions) : nil
+        let perceptual = try adopted == nil ? PerceptualNetwork(settings, dataset: dataset, context) : nil
         let tokenizer = TokenizerStage(
             settings: settings.tokenizer.named, prior: settings.prior, seed: settings.seeds.tokenizer, dataset: dataset,
             perceptual: perceptual, adopted: adopted)
@@ -36,20 +37,28 @@ public struct RunPlan {
         (self.settings, self.tokens, self.prior) = (settings, tokens, prior)
         stages =
             dataset.isEmpty
-            ? Self.stagesWithoutImages(settings, tokenizer, prior)
-            : Self.stages(settings, tokens, prior, perceptual)
+            ? try Self.stagesWithoutImages(settings, tokenizer, prior, context)
+            : try Self.stages(settings, tokens, prior, perceptual, context)
     }
 
     private static func stages(
-        _ settings: RunSettings, _ tokens: TokenStage, _ prior: PriorStage, _ perceptual: PerceptualNetwork?
-    ) -> [any Stage] {
+        _ settings: RunSettings, _ tokens: TokenStage, _ prior: PriorStage, _ perceptual: PerceptualNetwork?,
+        _ context: ExperimentContext
+    ) throws -> [any Stage] {
         let tokenizer = tokens.tokenizer
-        let features = FeatureStage(settings: settings.features, dataset: tokenizer.dataset)
-        let reconstructions = ReconstructionStage(
-            scores: settings.scores, features: features, tokenizer: tokenizer)
+        func space(_ space: FeatureSpace) throws -> ScoringSpace {
+            let features = try FeatureStage(settings: settings.features, dataset: tokenizer.dataset, space: space, context)
+            return ScoringSpace(
+                features: features,
+                reconstructions: ReconstructionStage(scores: settings.scores, features: features, tokenizer: tokenizer),
+                reference: try ReferenceStage(settings.scores, features: features, context))
+        }
+        let spaces = try FeatureSpace.all(settings).map(space)
+        let main = spaces[0]
+        let features = main.features
         var stages: [any Stage] = [features]
         if case .classifier(let network) = perceptual, network.id != features.id { stages.append(network) }
-        stages += (tokenizer.base.map { [$0 as any Stage] } ?? []) + [tokenizer, reconstructions, tokens]
+        stages += (tokenizer.base.map { [$0 as any Stage] } ?? []) + [tokenizer] + main.stages.dropFirst() + [tokens]
         // Without a prologue the probe reads as many visual tokens as a prologue would have: of none it reads nothing.
         let probe = settings.semantics.enabled ? settings.probe.wide : settings.probe
         let probing = ProbeStage(
@@ -65,22 +74,15 @@ public struct RunPlan {
             }
         }
         if probing.prior == nil { stages.append(prior) }
-        let spaces = FeatureNetwork.all(settings.scores).map { network in
-            let features = FeatureStage(settings: settings.features, dataset: tokenizer.dataset, network: network)
-            return ReconstructionStage(scores: settings.scores, features: features, tokenizer: tokenizer)
-        }
-        stages += spaces.dropFirst().flatMap { [$0.features, $0] as [any Stage] }
+        stages += spaces.dropFirst().flatMap(\.stages)
         for samples in samples(settings, prior) {
             stages.append(samples)
-            stages += spaces.map {
-                ScoreStage(samples: samples, settings: settings.scores, reconstructions: $0, features: $0.features)
-            }
+            stages += spaces.map { ScoreStage(samples: samples, settings: settings.scores, space: $0) }
         }
         if !settings.prior.snapshots.isEmpty, !prior.isJoint, prior.adopted == nil {
             stages.append(
                 SnapshotStage(
-                    count: settings.scores.snapshotCount, seed: settings.seeds.sampler, prior: prior,
-                    reconstructions: reconstructions, features: features))
+                    count: settings.scores.snapshotCount, seed: settings.seeds.sampler, prior: prior, space: main))
         }
         if settings.tuning.enabled {
             stages.append(
@@ -93,12 +95,17 @@ public struct RunPlan {
                     settings: settings.prior.drawn(settings.resample), tokenCount: settings.tokenizer.prologueTokens,
                     seed: settings.seeds.sampler, prior: prior))
         }
-        if settings.semantics.enabled {
+        // Studies ask what an image is taken for, which takes a network that knows the data's classes.
+        let studied = main.features.isOfClasses ? main : try space(.classifier)
+        if !main.features.isOfClasses, settings.semantics.enabled || settings.semantics.interventions > 0 {
+            stages += studied.stages
+        }
+        if settings.semantics.enabled, let reconstructions = studied.reconstructions {
             let (semantics, count) = (settings.semantics, settings.tokenizer.prologueTokens)
             stages += [
                 ReadoutStage(settings: settings.probe, tokenCount: count, tokens: tokens),
                 CompletionStage(
-                    settings: semantics, tokenCount: count, prior: prior, features: features, reconstructions: reconstructions),
+                    settings: semantics, tokenCount: count, prior: prior, features: studied.features, reconstructions: reconstructions),
                 InformationStage(settings: semantics, tokenCount: count, prior: prior),
                 AttentionStage(settings: semantics, prior: prior),
             ]
@@ -106,17 +113,23 @@ public struct RunPlan {
         let (asked, count) = (settings.semantics, settings.tokenizer.prologueTokens)
         if asked.rates { stages.append(RateStage(settings: asked, probe: settings.probe, tokenCount: count, tokens: tokens)) }
         if asked.interventions > 0 {
-            stages.append(InterventionStage(settings: asked, tokenCount: count, prior: prior, features: features))
+            stages.append(InterventionStage(settings: asked, tokenCount: count, prior: prior, features: studied.features))
         }
         if asked.marginalDraws > 0 { stages.append(MarginalStage(settings: asked, prior: prior)) }
         return stages
     }
 
-    /// Adopted models can be sampled without images; all other stages read some.
+    /// Adopted models can be sampled without images, and the samples compared with those of a file; all other stages read some.
     private static func stagesWithoutImages(
-        _ settings: RunSettings, _ tokenizer: TokenizerStage, _ prior: PriorStage
-    ) -> [any Stage] {
-        [tokenizer, prior] + samples(settings, prior)
+        _ settings: RunSettings, _ tokenizer: TokenizerStage, _ prior: PriorStage, _ context: ExperimentContext
+    ) throws -> [any Stage] {
+        let drawn = samples(settings, prior)
+        guard settings.features.network == .inception, settings.scores.reference != nil else { return [tokenizer, prior] + drawn }
+        let features = try FeatureStage(settings: settings.features, dataset: tokenizer.dataset, context)
+        let space = ScoringSpace(
+            features: features, reconstructions: nil, reference: try ReferenceStage(settings.scores, features: features, context))
+        return [tokenizer, prior] + space.stages
+            + drawn.flatMap { [$0, ScoreStage(samples: $0, settings: settings.scores, space: space)] as [any Stage] }
     }
 
     private static func samples(_ settings: RunSettings, _ prior: PriorStage) -> [SampleStage] {

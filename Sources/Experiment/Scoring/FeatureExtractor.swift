@@ -1,89 +1,126 @@
 import Evaluation
-import Foundation
 import ImageData
-import Models
-import TensorCore
+import RunStore
 
-/// What scores read of images: features, class probabilities and predictions of the data set's own classifier.
-struct ExtractedFeatures {
-    /// Its penultimate layer, [images, features].
-    let pooled: FeatureMatrix
-    /// A small map that keeps places (`ImageClassifier.spatialFeatures`), [images, cells·cells·channels].
-    let spatial: FeatureMatrix
-    /// What its head says, [images, outputs].
-    let logits: [Float]
-    /// Softmax of its logits, [images, outputs].
-    let probabilities: FeatureMatrix
-    let predictions: [Int32]
-}
-
-/// Runs the classifier over images, in batches of fixed size: results vary with the batch in the last digits.
+/// Runs a feature network over images.
 struct FeatureExtractor {
-    static let batch = 250
+    let network: any FeatureNetwork
+    /// Of the images of the data set.
+    let size: PixelSize
 
-    let model: ImageClassifier
-    let dataset: Dataset
+    init(_ network: any FeatureNetwork, _ dataset: Dataset) {
+        self.network = network
+        size = PixelSize(height: dataset.train.height, width: dataset.train.width, channels: dataset.channels)
+    }
 
-    func features(_ set: ImageSet) throws -> ExtractedFeatures {
+    init(network: any FeatureNetwork, size: PixelSize) { (self.network, self.size) = (network, size) }
+
+    /// Images that should come at a time.
+    var chunk: Int { network.chunk }
+
+    func features(_ set: ImageSet, of dataset: Dataset) throws -> ExtractedFeatures {
         var gathered = gathering()
-        try dataset.forEachBatch(set, of: Self.batch) { gathered.add($0.pixels) }
-        return gathered.features
+        try dataset.forEachBatch(set, of: chunk) { gathered.add($0.pixels) }
+        return gathered.finished()
     }
 
     /// Pixels (n, row, column, channel) of the data set's image size.
     func features(_ pixels: [UInt8]) -> ExtractedFeatures {
         var gathered = gathering()
-        let size = Self.batch * dataset.train.pixelsPerImage
-        for lower in stride(from: 0, to: pixels.count, by: size) {
-            gathered.add(Array(pixels[lower..<min(pixels.count, lower + size)]))
-        }
-        return gathered.features
+        let step = chunk * size.count
+        for lower in stride(from: 0, to: pixels.count, by: step) { gathered.add(Array(pixels[lower..<min(pixels.count, lower + step)])) }
+        return gathered.finished()
     }
 
     /// Nothing yet; images are added to it.
-    func gathering() -> Gathered { Gathered(model: model, dataset: dataset) }
+    func gathering() -> GatheredFeatures { GatheredFeatures(passes()) }
 
-    /// The features of images that come batch by batch, at most `batch` at a time.
-    struct Gathered {
-        private let model: ImageClassifier
-        private let dataset: Dataset
-        private var count = 0
-        private var pooled: [Float] = []
-        private var spatial: [Float] = []
-        private var logits: [Float] = []
-        private var probabilities: [Float] = []
-        private var predictions: [Int32] = []
+    func passes() -> FeaturePasses { FeaturePasses(network: network, size: size) }
 
-        fileprivate init(model: ImageClassifier, dataset: Dataset) { (self.model, self.dataset) = (model, dataset) }
-
-        /// Adds images of the data set's size, (n, row, column, channel).
-        mutating func add(_ pixels: [UInt8]) {
-            let maps = model.maps(dataset.images(pixels))
-            let features = model.features(ofMaps: maps)
-            let outputs = model.logits(features)
-            count += features.shape[0]
-            pooled += features.values
-            spatial += ImageClassifier.spatialFeatures(ofMaps: maps).values
-            predictions += argmax(outputs).ids
-            let (values, width) = (outputs.values, outputs.shape[1])
-            logits += values
-            for row in stride(from: 0, to: values.count, by: width) { probabilities += Self.softmax(values[row..<row + width]) }
-        }
-
-        var features: ExtractedFeatures {
-            func matrix(_ values: [Float]) -> FeatureMatrix {
-                FeatureMatrix(rows: count, columns: values.count / max(1, count), values: values)
+    /// The features of `count` images, those of each part kept with the stage until it is complete.
+    ///
+    /// - Parameter images: hands over the pixels of the images in a range, in order.
+    func features(
+        of count: Int, keptWith work: StageWork,
+        _ images: (_ range: Range<Int>, _ add: (_ pixels: [UInt8]) throws -> Void) throws -> Void
+    ) throws -> ExtractedFeatures {
+        let parts = try StageParts(work, "features", count: count, size: network.part)
+        try parts.fill { range, file in
+            var (passes, rows) = (passes(), FeatureBatch())
+            try images(range) {
+                rows += passes.add($0)
+                try work.report(Status(.running, step: range.lowerBound + rows.count, of: count))
+                try Interruption.check()
             }
-            return ExtractedFeatures(
-                pooled: matrix(pooled), spatial: matrix(spatial), logits: logits, probabilities: matrix(probabilities),
-                predictions: predictions)
+            rows += passes.finish()
+            try rows.write(to: file, "features")
         }
+        var features = ExtractedFeatures(network.widths)
+        try parts.forEach { features.append(try FeatureBatch(reading: $1, "features", count: $0.count, network.widths)) }
+        return features
+    }
+}
 
-        private static func softmax(_ logits: ArraySlice<Float>) -> [Float] {
-            let top = logits.max() ?? 0
-            let powers = logits.map { exp(Double($0 - top)) }
-            let sum = powers.reduce(0, +)
-            return powers.map { Float($0 / sum) }
+/// Takes images as they come and passes them to a network in batches of its size.
+struct FeaturePasses {
+    let network: any FeatureNetwork
+    let size: PixelSize
+    private var waiting: [UInt8] = []
+
+    init(network: any FeatureNetwork, size: PixelSize) { (self.network, self.size) = (network, size) }
+
+    /// What the batches that are full now say.
+    mutating func add(_ pixels: [UInt8]) -> FeatureBatch {
+        waiting += pixels
+        return take(atLeast: network.batch)
+    }
+
+    /// What is left.
+    mutating func finish() -> FeatureBatch { take(atLeast: 1) }
+
+    private mutating func take(atLeast least: Int) -> FeatureBatch {
+        var (rows, taken) = (FeatureBatch(), 0)
+        while waiting.count - taken >= least * size.count {
+            let count = min(network.batch, (waiting.count - taken) / size.count)
+            rows += network.pass(Array(waiting[taken..<taken + count * size.count]), count: count, size: size)
+            taken += count * size.count
         }
+        waiting.removeFirst(taken)
+        return rows
+    }
+}
+
+/// The features of images that come batch by batch.
+struct GatheredFeatures {
+    private var passes: FeaturePasses
+    private var features: ExtractedFeatures
+
+    init(_ passes: FeaturePasses) { (self.passes, features) = (passes, ExtractedFeatures(passes.network.widths)) }
+
+    /// Adds images, (n, row, column, channel).
+    mutating func add(_ pixels: [UInt8]) { features.append(passes.add(pixels)) }
+
+    /// Those of all images that were added.
+    mutating func finished() -> ExtractedFeatures {
+        features.append(passes.finish())
+        return features
+    }
+}
+
+extension FeatureBatch {
+    func write(to file: HDF5File, _ group: String) throws {
+        for (name, values) in [("pooled", pooled), ("spatial", spatial), ("logits", logits)] {
+            try file.write(values, to: "\(group)/\(name)", shape: [count, values.count / max(1, count)])
+        }
+    }
+
+    init(reading file: HDF5File, _ group: String, count: Int, _ widths: (pooled: Int, spatial: Int, logits: Int)) throws {
+        func rows(_ name: String, _ width: Int) throws -> [Float] {
+            try file.read("\(group)/\(name)", as: Float.self, shape: [count, width]).values
+        }
+        self.count = count
+        pooled = try rows("pooled", widths.pooled)
+        spatial = try rows("spatial", widths.spatial)
+        logits = try rows("logits", widths.logits)
     }
 }

@@ -1,12 +1,14 @@
 import Evaluation
 import Files
 import Metrics
+import RunStore
 import TensorCore
 
 /// How far reconstructions are from their images, pixel by pixel: means over images, which come batch by batch.
 package struct PixelErrors {
-    private var count = 0
-    private var l1 = 0.0, psnr = 0.0, ssim = 0.0
+    private var l1: [Double] = []
+    private var psnr: [Double] = []
+    private var ssim: [Double] = []
 
     package init() {}
 
@@ -25,21 +27,35 @@ package struct PixelErrors {
             let likeness = try? Evaluation.ssim(a, b, height: height, width: width, channels: channels, range: 255)
             return (l1: Double(sum) / Double(size), psnr: ratio ?? .nan, ssim: likeness ?? .nan)
         }
-        // In the order of the images, so that sums do not depend on threads.
         for error in errors {
-            l1 += error.l1
-            psnr += error.psnr
-            ssim += error.ssim
+            l1.append(error.l1)
+            psnr.append(error.psnr)
+            ssim.append(error.ssim)
         }
-        count += n
     }
 
     /// By metric name; not finite where an image had none, or, for PSNR, came back without any error.
     package var values: [String: Double] {
-        let n = Double(count)
+        // In the order of the images, so that sums do not depend on threads.
+        func mean(_ values: [Double]) -> Double { values.reduce(0, +) / Double(values.count) }
         return [
-            Measure.l1.name([.features: "pixels"]): l1 / n, Measure.psnr.name([.features: "pixels"]): psnr / n,
-            Measure.ssim.name([.features: "pixels"]): ssim / n,
+            Measure.l1.name([.features: "pixels"]): mean(l1), Measure.psnr.name([.features: "pixels"]): mean(psnr),
+            Measure.ssim.name([.features: "pixels"]): mean(ssim),
         ]
+    }
+
+    /// Image by image.
+    func write(to file: HDF5File, _ group: String) throws {
+        for (name, values) in [("l1", l1), ("psnr", psnr), ("ssim", ssim)] {
+            try file.write(values, to: "\(group)/\(name)", shape: [values.count])
+        }
+    }
+
+    /// Adds those of `count` images that were written.
+    mutating func add(reading file: HDF5File, _ group: String, count: Int) throws {
+        func values(_ name: String) throws -> [Double] { try file.read("\(group)/\(name)", as: Double.self, shape: [count]).values }
+        l1 += try values("l1")
+        psnr += try values("psnr")
+        ssim += try values("ssim")
     }
 }

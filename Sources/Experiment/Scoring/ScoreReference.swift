@@ -3,17 +3,24 @@ import Files
 import Foundation
 import RunStore
 
-/// What samples are scored against: held-out images, and their reconstructions, in the feature space of a classifier.
+/// What samples are scored against, in one feature space: images, and where there are any, their reconstructions.
 struct ScoreReference {
     static let file = "features.h5"
 
-    /// Of one set of images.
-    struct Statistics {
+    /// One set of images.
+    struct Side {
         let pooled, spatial: Gaussian
+        /// Image by image, [images, features]: what precision and recall compare with; nil: statistics alone are known.
+        let features: FeatureMatrix?
 
         init(_ features: ExtractedFeatures) throws {
             pooled = try FeatureStatistics(of: features.pooled).gaussian()
-            spatial = try FeatureStatistics(of: features.spatial).gaussian()
+            spatial = try features.spatial()
+            self.features = features.pooled
+        }
+
+        init(pooled: Gaussian, spatial: Gaussian, features: FeatureMatrix?) {
+            (self.pooled, self.spatial, self.features) = (pooled, spatial, features)
         }
 
         fileprivate init(_ file: HDF5File, _ group: String) throws {
@@ -23,6 +30,12 @@ struct ScoreReference {
                     covariance: file.read("\(group)/\(prefix)covariance", as: Double.self).values)
             }
             (pooled, spatial) = (try gaussian(""), try gaussian("spatial_"))
+            guard try file.exists("\(group)/features") else {
+                features = nil
+                return
+            }
+            let stored = try file.read("\(group)/features", as: Float.self, shape: [nil, pooled.dimensions])
+            features = FeatureMatrix(rows: stored.shape[0], columns: stored.shape[1], values: stored.values)
         }
 
         fileprivate func write(to file: HDF5File, _ group: String) throws {
@@ -34,44 +47,34 @@ struct ScoreReference {
                     attributes: ["axes": ["feature", "feature"]])
             }
         }
+
+        fileprivate func writeFeatures(to file: HDF5File, _ group: String) throws {
+            guard let features else { return }
+            try file.write(
+                features.values, to: "\(group)/features", shape: [features.rows, features.columns],
+                attributes: ["axes": ["image", "feature"]])
+        }
     }
 
-    let images, reconstructions: Statistics
-    /// Of the held-out images one by one, [images, features]: what precision and recall compare with.
-    let features: FeatureMatrix
-    /// Of their reconstructions, in the same order.
-    let reconstructed: FeatureMatrix
-    var count: Int { features.rows }
+    let images: Side
+    let reconstructions: Side?
 
-    init(images: ExtractedFeatures, reconstructions: ExtractedFeatures) throws {
-        (self.images, self.reconstructions) = (try Statistics(images), try Statistics(reconstructions))
-        (features, reconstructed) = (images.pooled, reconstructions.pooled)
-    }
+    init(images: Side, reconstructions: Side?) { (self.images, self.reconstructions) = (images, reconstructions) }
 
     init(reading url: URL) throws {
         let file = try HDF5File(reading: url)
-        let images = try Statistics(file, "real")
-        self.images = images
-        reconstructions = try Statistics(file, "reconstruction")
-        func matrix(_ group: String) throws -> FeatureMatrix {
-            let stored = try file.read("\(group)/features", as: Float.self, shape: [nil, images.pooled.dimensions])
-            return FeatureMatrix(rows: stored.shape[0], columns: stored.shape[1], values: stored.values)
-        }
-        (features, reconstructed) = (try matrix("real"), try matrix("reconstruction"))
+        images = try Side(file, "real")
+        reconstructions = try file.exists("reconstruction") ? Side(file, "reconstruction") : nil
         try file.close()
     }
 
     /// - Parameter features: the id of the feature network's stage.
     func write(to url: URL, features id: String) throws {
         try HDF5File.write(atomicallyTo: url) { file in
-            try images.write(to: file, "real")
-            try reconstructions.write(to: file, "reconstruction")
-            for (group, matrix) in [("real", features), ("reconstruction", reconstructed)] {
-                try file.write(
-                    matrix.values, to: "\(group)/features", shape: [matrix.rows, matrix.columns],
-                    attributes: ["axes": ["image", "feature"]])
-            }
-            try file.setAttribute("count", .int(count))
+            let sides = [("real", images)] + (reconstructions.map { [("reconstruction", $0)] } ?? [])
+            for (group, side) in sides { try side.write(to: file, group) }
+            for (group, side) in sides { try side.writeFeatures(to: file, group) }
+            if let count = images.features?.rows { try file.setAttribute("count", .int(count)) }
             try file.setAttribute("features", .string(id))
         }
     }

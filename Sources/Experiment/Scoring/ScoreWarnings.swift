@@ -9,15 +9,17 @@ struct ScoreWarnings {
     private(set) var texts: [String] = []
 
     /// - Parameters:
-    ///   - reference: what samples are compared with.
-    ///   - count: how many of its images enter a distance.
+    ///   - reference: the held-out images that samples are compared with; nil: others are.
+    ///   - count: how many images enter a distance; nil: not known.
     ///   - samples: how many samples there are.
-    init(_ features: FeatureStage, reference: ImageSet, count: Int? = nil, samples: Int? = nil, _ context: ExperimentContext) throws {
-        let accuracy = try context.store.stage(features.identity).record?.summary["test_accuracy"]?.doubleValue
-        add(classifier: accuracy, on: features.dataset.test)
-        add(absent: reference)
-        let dimensions = features.settings.dim
-        let sets = [(count ?? reference.count, "the reference")] + (samples.map { [($0, "samples")] } ?? [])
+    init(_ features: FeatureStage, reference: ImageSet?, count: Int?, samples: Int? = nil, _ context: ExperimentContext) throws {
+        if features.space != .inception {
+            let accuracy = try context.store.stage(features.identity).record?.summary["test_accuracy"]?.doubleValue
+            add(classifier: accuracy, on: features.dataset.test)
+        }
+        if let reference { add(absent: reference) }
+        let dimensions = features.width
+        let sets = (count.map { [($0, "the reference")] } ?? []) + (samples.map { [($0, "samples")] } ?? [])
         texts += sets.compactMap { fewImages($0, of: $1, dimensions: dimensions) }
     }
 

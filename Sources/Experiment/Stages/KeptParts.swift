@@ -47,6 +47,15 @@ struct KeptParts {
         if end > 0 { try work.log("going on at \(end)\(moved)") }
     }
 
+    /// Hands over all parts that are kept, in order.
+    func forEach(_ body: (_ part: Range<Int>, _ file: HDF5File) throws -> Void) throws {
+        for (part, file) in try found().sorted(by: { $0.part.lowerBound < $1.part.lowerBound }) where part.upperBound <= end {
+            let kept = try HDF5File(reading: work.url(file))
+            try body(part, kept)
+            try kept.close()
+        }
+    }
+
     /// Whether it is time to keep what has been made since the last part.
     var isDue: Bool { .now - last >= Self.pause }
 

@@ -30,16 +30,17 @@ enum PerceptualNetwork {
     }
 
     /// - Throws: `InputError` if a file of weights cannot be read.
-    init?(_ settings: RunSettings, dataset: Dataset, _ assumptions: Assumptions?) throws {
+    init?(_ settings: RunSettings, dataset: Dataset, _ context: ExperimentContext) throws {
         let perceptual = settings.tokenizer.perceptual
         guard perceptual.weight > 0 else { return nil }
         func weights(_ path: String?, _ key: String) throws -> Weights {
-            try Weights(path, key: "tokenizer.perceptual.\(key)", assumptions)
+            try Weights(path, key: "tokenizer.perceptual.\(key)", context.assumptions)
         }
         if perceptual.network == .classifier {
             var features = settings.features
             features.seed = perceptual.seed
-            self = .classifier(FeatureStage(settings: features, dataset: dataset, role: "perceptual-features"))
+            features.network = .classifier
+            self = .classifier(try FeatureStage(settings: features, dataset: dataset, role: "perceptual-features", context))
         } else {
             self = .released(
                 lpips: perceptual.network.usesLPIPS ? try weights(perceptual.weights, "weights") : nil,
@@ -49,7 +50,7 @@ enum PerceptualNetwork {
 
     func loss(_ context: ExperimentContext) throws -> PerceptualLoss {
         switch self {
-        case .classifier(let stage): return PerceptualLoss(try stage.extractor(context).model)
+        case .classifier(let stage): return PerceptualLoss(try stage.classifier(context))
         case .released(let lpips, let convnext):
             let ofLayers = try lpips.map { PerceptualLoss(try LPIPS(weights: SafetensorsFile(reading: $0.url))) }
             let ofLogits = try convnext.map { PerceptualLoss(try ConvNeXt(weights: SafetensorsFile(reading: $0.url))) }

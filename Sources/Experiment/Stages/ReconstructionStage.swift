@@ -14,7 +14,7 @@ struct ReconstructionStage: Stage {
     let features: FeatureStage
     let tokenizer: TokenizerStage
 
-    var role: String { "reconstructions\(features.network.roleSuffix)" }
+    var role: String { "reconstructions\(features.roleSuffix)" }
 
     var identity: StageIdentity {
         // Of the settings of scores, the reference alone is read here.
@@ -37,25 +37,41 @@ struct ReconstructionStage: Stage {
         let set = try references
         context.progress.note("reconstructions: \(set.count) held-out images")
         let model = try tokenizer.load(context)
-        var real = try features.extractor(context).gathering()
-        var rebuilt = real
-        var errors = PixelErrors()
-        try dataset.forEachBatch(set, of: FeatureExtractor.batch) { batch in
-            let others = try model.reconstruct(batch.pixels, of: dataset)
-            real.add(batch.pixels)
-            rebuilt.add(others)
-            errors.add(batch.pixels, others, height: set.height, width: set.width, channels: set.channels)
-            try Interruption.check()
+        let extractor = try features.extractor(context)
+        let parts = try StageParts(work, "features", count: set.count, size: extractor.network.part)
+        try parts.fill { range, file in
+            var (real, rebuilt) = (extractor.passes(), extractor.passes())
+            var (images, others, errors) = (FeatureBatch(), FeatureBatch(), PixelErrors())
+            try dataset.forEachBatch(set, range, of: extractor.chunk) { batch in
+                let copies = try model.reconstruct(batch.pixels, of: dataset)
+                images += real.add(batch.pixels)
+                others += rebuilt.add(copies)
+                errors.add(batch.pixels, copies, height: set.height, width: set.width, channels: set.channels)
+                try work.report(Status(.running, step: range.lowerBound + images.count, of: set.count))
+                try Interruption.check()
+            }
+            images += real.finish()
+            others += rebuilt.finish()
+            try images.write(to: file, "real")
+            try others.write(to: file, "reconstruction")
+            try errors.write(to: file, "pixels")
         }
-        let (original, copy) = (real.features, rebuilt.features)
-        let reference = try ScoreReference(images: original, reconstructions: copy)
+        let widths = extractor.network.widths
+        var (original, copy, errors) = (ExtractedFeatures(widths), ExtractedFeatures(widths), PixelErrors())
+        try parts.forEach { range, file in
+            original.append(try FeatureBatch(reading: file, "real", count: range.count, widths))
+            copy.append(try FeatureBatch(reading: file, "reconstruction", count: range.count, widths))
+            try errors.add(reading: file, "pixels", count: range.count)
+        }
+        let reference = ScoreReference(
+            images: try ScoreReference.Side(original), reconstructions: try ScoreReference.Side(copy))
         try reference.write(to: work.url(ScoreReference.file), features: features.id)
         try picture(set, model, to: work.url(Self.pictureFile))
         try save(reference, errors, set, work)
         var summary: [String: JSONValue] = ["count": .int(set.count)]
         summary["device"] = model.deviceName.map { .string($0) }
         return try work.summary(
-            summary, warnings: try ScoreWarnings(features, reference: set, context).texts, context)
+            summary, warnings: try ScoreWarnings(features, reference: set, count: set.count, context).texts, context)
     }
 
     private func save(
@@ -69,18 +85,26 @@ struct ReconstructionStage: Stage {
         }
         try work.save(Scores(protocol: .object(read), values: pixels.mapValues(Optional.some)), named: "pixels")
         read["features"] = .string(features.id)
+        if features.space == .inception {
+            read["published"] = PublishedProtocol(reconstructions: set.count, of: tokenizer.dataset).member
+        }
+        guard let copies = reference.reconstructions else { return }
+        func kernelDistance() throws -> Double {
+            guard let images = reference.images.features, let others = copies.features else {
+                throw InputError("there are statistics alone")
+            }
+            return try KernelDistance(KernelSet(others), to: KernelSet(images)).value
+        }
         try work.save(
             Scores(
                 protocol: .object(read),
                 values: [
                     Measure.rfid.name([.features: space]): try work.measured("rFID") {
-                        try frechetDistance(reference.reconstructions.pooled, reference.images.pooled)
+                        try frechetDistance(copies.pooled, reference.images.pooled)
                     },
-                    Measure.rkid.name([.features: space]): try work.measured("rKID") {
-                        try KernelDistance(KernelSet(reference.reconstructed), to: KernelSet(reference.features)).value
-                    },
+                    Measure.rkid.name([.features: space]): try work.measured("rKID", kernelDistance),
                     Measure.rsfid.name([.features: space]): try work.measured("rsFID") {
-                        try frechetDistance(reference.reconstructions.spatial, reference.images.spatial)
+                        try frechetDistance(copies.spatial, reference.images.spatial)
                     },
                 ]), named: space)
     }
@@ -129,10 +153,10 @@ extension ReconstructionStage {
     var cost: StageCost? {
         let count = scores.referenceCount ?? tokenizer.dataset.counts.test
         let (encoding, decoding, extraction) = (tokenizer.encoding, tokenizer.decoding, features.extraction)
-        let held = Double(FeatureExtractor.batch) * max(encoding.held, extraction.held)
+        let held = Double(features.batch) * max(encoding.held, extraction.held)
         let parameters = encoding.parameters + decoding.parameters + extraction.parameters
         // Features are float64.
-        let gathered = 8 * Double(count) * Double(features.settings.dim)
+        let gathered = 8 * Double(count) * Double(features.width)
         return StageCost(
             parameters: parameters, tokens: nil,
             flops: Double(count) * (encoding.flops + decoding.flops + 2 * extraction.flops),

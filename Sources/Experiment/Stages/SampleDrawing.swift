@@ -15,7 +15,8 @@ struct SampleDrawing {
     /// Where sequences are drawn; nil: on this program's own kernels.
     let accelerator: Accelerator?
     /// Sequences drawn at once, between two reports of progress.
-    var batch = FeatureExtractor.batch
+    var batch = Self.standardBatch
+    static let standardBatch = 250
 
     init(_ ar: ARModel, of stage: TokenizerStage, seed: Int, _ context: ExperimentContext) throws {
         (self.ar, tokenizer, self.seed) = (ar, try stage.load(context), seed)
@@ -54,6 +55,6 @@ struct SampleDrawing {
     func features(_ count: Int, _ settings: SamplerSettings, _ extractor: FeatureExtractor) throws -> ExtractedFeatures {
         var gathered = extractor.gathering()
         try forEachBatch(count, settings) { _, _, pixels in gathered.add(pixels) }
-        return gathered.features
+        return gathered.finished()
     }
 }

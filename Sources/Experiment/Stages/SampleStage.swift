@@ -29,6 +29,8 @@ struct SampleStage: Stage {
     static let samplesFile = "samples.h5"
     static let pictureFile = "samples.png"
     private static let partName = "drawn"
+    /// Bytes of pixels that are held before they are kept.
+    private static let mostHeld = 64 << 20
 
     func perform(_ work: StageWork, _ context: ExperimentContext) throws -> JSONValue {
         let dataset = tokenizer.dataset
@@ -37,21 +39,23 @@ struct SampleStage: Stage {
         var ids: [Int32] = []
         var pixels: [UInt8] = []
         var rate = RateMeter()
-        let (length, size) = (tokenizer.layout.length, dataset.train.pixelsPerImage)
+        let (length, side, size) = (tokenizer.layout.length, dataset.imageSize, dataset.train.pixelsPerImage)
         var parts = KeptParts(work, named: Self.partName, on: drawing.accelerator?.description)
-        try parts.restore { file in
-            ids += try file.read("tokens", as: Int32.self).values
-            pixels += try file.read("images", as: UInt8.self).values
-        }
-        func write(_ file: HDF5File, _ part: Range<Int>) throws {
-            try file.write(Array(ids[part.lowerBound * length..<part.upperBound * length]), to: "tokens", shape: [part.count, length])
-            try file.write(Array(pixels[part.lowerBound * size..<part.upperBound * size]), to: "images", shape: [part.count, size])
+        try parts.restore { _ = try $0.shape(of: "images") }
+        /// Keeps what was drawn since the last part, and holds it no longer.
+        func keep() throws {
+            let rows = parts.end + ids.count / length
+            try parts.keep(through: rows) { file, part in
+                try file.write(ids, to: "tokens", shape: [part.count, length])
+                try file.write(pixels, to: "images", shape: [part.count, size])
+            }
+            (ids, pixels) = ([], [])
         }
         do {
             try drawing.forEachBatch(count, settings, from: parts.end) { drawn, batchIDs, batchPixels in
                 ids += batchIDs
                 pixels += batchPixels
-                if parts.isDue { try parts.keep(through: drawn, write) }
+                if parts.isDue || pixels.count > Self.mostHeld { try keep() }
                 rate.tick()
                 context.progress.update(
                     StageProgress(
@@ -59,46 +63,58 @@ struct SampleStage: Stage {
                 try work.report(Status(.running, step: drawn, of: count))
             }
         } catch is Interrupted {
-            try parts.keep(through: ids.count / length, write)
+            try keep()
             throw Interrupted()
         }
+        try keep()
         context.progress.finish()
         try HDF5File.write(atomicallyTo: work.url(Self.samplesFile)) { file in
-            try file.write(
-                ids, to: "tokens", shape: [count, length], compressed: true,
+            try file.makeDataset(
+                "tokens", of: Int32.self, shape: [count, length], compressed: true,
                 attributes: ["axes": ["sample", "token"], "content": "ids in the AR vocabulary"])
-            try file.write(
-                pixels, to: "images", shape: [count, dataset.imageSize, dataset.imageSize, dataset.channels],
-                compressed: true,
+            try file.makeDataset(
+                "images", of: UInt8.self, shape: [count, side, side, dataset.channels], compressed: true,
                 attributes: ["axes": ["sample", "row", "column", "channel"], "unit": "level 0…255"])
+            try parts.forEach { part, kept in
+                try file.write(kept.read("tokens", as: Int32.self).values, rows: part, of: "tokens")
+                for lower in stride(from: 0, to: part.count, by: batch) {
+                    let rows = lower..<min(part.count, lower + batch)
+                    let places = part.lowerBound + rows.lowerBound..<part.lowerBound + rows.upperBound
+                    try file.write(kept.read(rows: rows, of: "images", as: UInt8.self).values, rows: places, of: "images")
+                }
+            }
             try file.write(
                 settings.unconditional ? [Int32](repeating: -1, count: count) : drawing.labels(count), to: "labels", shape: [count],
                 attributes: ["axes": ["sample"], "content": "class asked for; -1: none"])
             try file.setAttribute("order", "classes in turn")
             try file.setAttribute("seed", .int(seed))
         }
-        try picture(pixels, to: work.url(Self.pictureFile))
+        try picture(of: HDF5File(reading: work.url(Self.samplesFile)), to: work.url(Self.pictureFile))
         var summary: [String: JSONValue] = ["count": .int(count)]
         summary["device"] = drawing.accelerator.map { .string($0.description) }
         return .object(summary)
     }
 
-    /// Hands over the pixels of all samples in order, at most `size` images at a time; returns their labels.
+    /// Hands over the pixels of the samples in `range`, at most `size` images at a time.
     func forEachBatch(
-        of size: Int, _ context: ExperimentContext, _ body: (_ pixels: [UInt8]) throws -> Void
-    ) throws -> [Int32] {
-        let file = try HDF5File(reading: context.store.stage(identity).verified(Self.samplesFile))
-        let labels = try labels(in: file)
-        for lower in stride(from: 0, to: labels.count, by: size) {
-            let rows = lower..<min(labels.count, lower + size)
-            try body(file.read(rows: rows, of: "images", as: UInt8.self).values)
+        _ range: Range<Int>, of size: Int, _ context: ExperimentContext, _ body: (_ pixels: [UInt8]) throws -> Void
+    ) throws {
+        let file = try open(context)
+        for lower in stride(from: range.lowerBound, to: range.upperBound, by: size) {
+            try body(file.read(rows: lower..<min(range.upperBound, lower + size), of: "images", as: UInt8.self).values)
         }
-        return labels
     }
 
+    /// The class asked for of each sample; −1: none was.
+    func labels(_ context: ExperimentContext) throws -> [Int32] { try labels(in: open(context)) }
+
     func load(_ context: ExperimentContext) throws -> (pixels: [UInt8], labels: [Int32]) {
-        let file = try HDF5File(reading: context.store.stage(identity).verified(Self.samplesFile))
+        let file = try open(context)
         return (try file.read("images", as: UInt8.self).values, try labels(in: file))
+    }
+
+    private func open(_ context: ExperimentContext) throws -> HDF5File {
+        try HDF5File(reading: context.store.stage(identity).verified(Self.samplesFile))
     }
 
     /// The labels, one for each image of the data's size.
@@ -112,15 +128,15 @@ struct SampleStage: Stage {
     }
 
     /// Eight samples a class, a row each; unconditional samples in the order drawn.
-    private func picture(_ pixels: [UInt8], to url: URL) throws {
+    private func picture(of file: HDF5File, to url: URL) throws {
         let dataset = tokenizer.dataset
-        let (classes, size) = (dataset.classes, dataset.train.pixelsPerImage)
+        let classes = dataset.classes
         let (shown, columns) = ImageGrid.sheet(of: count, like: dataset.train)
         var chosen: [UInt8] = []
         for label in 0..<shown {
             for column in 0..<columns {
                 let index = column * classes + label
-                chosen += pixels[index * size..<(index + 1) * size]
+                chosen += try file.read(rows: index..<index + 1, of: "images", as: UInt8.self).values
             }
         }
         let grid = ImageGrid(
@@ -144,10 +160,11 @@ extension SampleStage {
         let pixels = Double(count * dataset.imageSize * dataset.imageSize * dataset.channels)
         let size = pixels + 4 * Double(count) * Double(tokenizer.layout.length + 1)
         let held = max(drawing.held, Double(min(batch, TrainedTokenizer.batch)) * decoding.held)
+        let part = size * Double(min(count, max(batch, Self.mostHeld / max(1, tokenizer.dataset.train.pixelsPerImage)))) / Double(max(1, count))
         return StageCost(
             parameters: drawing.parameters + decoding.parameters, tokens: count * tokenizer.layout.length,
             flops: Double(count) * (drawing.flops + decoding.flops),
-            memory: 4 * (Double(drawing.parameters + tokenizer.encoding.parameters + decoding.parameters) + held) + size,
+            memory: 4 * (Double(drawing.parameters + tokenizer.encoding.parameters + decoding.parameters) + held) + part,
             disk: size, scratch: size)
     }
 }

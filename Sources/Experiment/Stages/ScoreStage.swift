@@ -13,62 +13,66 @@ import TensorCore
 struct ScoreStage: Stage {
     let samples: SampleStage
     let settings: ScoreSettings
-    let reconstructions: ReconstructionStage
-    let features: FeatureStage
+    let space: ScoringSpace
 
     /// Parts of the samples that the inception score averages over, in the order drawn: classes in turn.
     static let splits = 10
     /// k of precision and recall (method §6.3).
     static let neighbours = 3
 
-    var role: String { "scores.\(samples.name)\(features.network.roleSuffix)" }
+    var role: String { "scores.\(samples.name)\(space.features.roleSuffix)" }
 
     var identity: StageIdentity {
         StageIdentity(
             kind: "scores", settings: ["precision_recall": .bool(settings.precisionRecall)],
-            inputs: ["samples": samples.id, "reconstructions": reconstructions.id, "features": features.id],
+            inputs: space.inputs().merging(["samples": samples.id]) { $1 },
             formatVersion: 4)
     }
 
     func perform(_ work: StageWork, _ context: ExperimentContext) throws -> JSONValue {
-        context.progress.note("\(role): \(samples.count) samples on \(features.spaceName)")
-        var gathered = try features.extractor(context).gathering()
-        let labels = try samples.forEachBatch(of: FeatureExtractor.batch, context) { gathered.add($0) }
-        let drawn = gathered.features
-        let reference = try reconstructions.reference(context)
-        let statistics = try ScoreReference.Statistics(drawn)
-        let (space, name) = (features.spaceName, samples.name)
+        let (features, space, name) = (space.features, space.name, samples.name)
+        context.progress.note("\(role): \(samples.count) samples on \(space)")
+        let extractor = try features.extractor(context)
+        let labels = try samples.labels(context)
+        let drawn = try extractor.features(of: labels.count, keptWith: work) { range, add in
+            try samples.forEachBatch(range, of: extractor.chunk, context, add)
+        }
+        let reference = try self.space.load(context)
+        let pooled = drawn.pooled
         var values: [String: Double?] = [:]
         func measure(_ score: Measure, _ value: () throws -> Double) throws {
             values[score.name([.features: space, .sampler: name])] = .some(try work.measured(score.title, value))
         }
-        try reference.distances(classes: reconstructions.references.labels).measure(
-            drawn.pooled, strata: samples.settings.unconditional ? nil : labels.map(Int.init), seed: samples.seed, measure)
-        try measure(.sfid) { try frechetDistance(statistics.spatial, reference.images.spatial) }
-        let isClassifier = features.network != .factors
-        if isClassifier {
+        try reference.distances(classes: self.space.classes).measure(
+            pooled, strata: samples.settings.unconditional ? nil : labels.map(Int.init), seed: samples.seed, measure)
+        try measure(.sfid) { try frechetDistance(drawn.spatial(), reference.images.spatial) }
+        if features.space != .factors {
             try measure(.inceptionScore) { try InceptionScore(probabilities: drawn.probabilities, splits: Self.splits).mean }
         }
-        if settings.precisionRecall {
-            let found = Result {
-                try PrecisionRecall(reference: reference.features, samples: drawn.pooled, neighbours: Self.neighbours)
-            }
+        if settings.precisionRecall, let images = reference.images.features {
+            let found = Result { try PrecisionRecall(reference: images, samples: pooled, neighbours: Self.neighbours) }
             try measure(.precision) { try found.get().precision }
             try measure(.recall) { try found.get().recall }
         }
-        if isClassifier, !samples.settings.unconditional {
+        if features.isOfClasses, !samples.settings.unconditional {
             let right = zip(drawn.predictions, labels).filter { $0 == $1 }.count
             try measure(.classAgreement) { Double(right) / Double(labels.count) }
         }
-        try work.save(
-            Scores(
-                protocol: [
-                    "features": .string(features.id), "reference": .string(try reconstructions.references.fingerprint),
-                    "reference_count": .int(reference.count), "count": .int(labels.count),
-                    "splits": .int(Self.splits), "order": "classes in turn", "neighbours": .int(Self.neighbours),
-                    "seed": .int(samples.seed), "sampler": samples.settings.identity,
-                ], values: values), named: "\(space).\(name)")
-        let warnings = try ScoreWarnings(features, reference: try reconstructions.references, samples: labels.count, context)
+        var read = try self.space.protocolMembers(reference).merging(
+            [
+                "count": .int(labels.count), "splits": .int(Self.splits), "order": "classes in turn", "neighbours": .int(Self.neighbours),
+                "seed": .int(samples.seed), "sampler": samples.settings.identity,
+            ]) { $1 }
+        if features.space == .inception {
+            read["published"] =
+                PublishedProtocol(
+                    samples: labels.count, of: samples.prior.tokenizer.dataset, sampler: samples.settings, self.space.reference
+                ).member
+        }
+        try work.save(Scores(protocol: .object(read), values: values), named: "\(space).\(name)")
+        let warnings = try ScoreWarnings(
+            features, reference: self.space.heldOut, count: self.space.reference == nil ? reference.images.features?.rows : nil,
+            samples: labels.count, context)
         return try work.summary(["count": .int(labels.count)], warnings: warnings.texts, context)
     }
 }

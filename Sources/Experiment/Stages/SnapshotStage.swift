@@ -11,8 +11,7 @@ struct SnapshotStage: Stage {
     let count: Int
     let seed: Int
     let prior: PriorStage
-    let reconstructions: ReconstructionStage
-    let features: FeatureStage
+    let space: ScoringSpace
 
     var role: String { "snapshots" }
 
@@ -20,37 +19,42 @@ struct SnapshotStage: Stage {
         let read: [String: JSONValue] = ["count": .int(count), "seed": .int(seed)]
         return StageIdentity(
             kind: "snapshots", settings: .object(read.merging(prior.decodingIdentity) { $1 }),
-            inputs: ["prior": prior.id, "reconstructions": reconstructions.id, "features": features.id], formatVersion: 1)
+            inputs: space.inputs().merging(["prior": prior.id]) { $1 }, formatVersion: 1)
     }
 
     func perform(_ work: StageWork, _ context: ExperimentContext) throws -> JSONValue {
-        let (steps, space) = (prior.stepsKept, features.spaceName)
-        let extractor = try features.extractor(context)
-        let reference = try reconstructions.reference(context)
+        let (steps, name) = (prior.stepsKept, space.name)
+        let extractor = try space.features.extractor(context)
+        let reference = try space.load(context)
         var unconditional = SamplerSettings()
         unconditional.unconditional = true
         let samplers = [("nocfg", SamplerSettings()), ("uncond", unconditional)]
-        for (name, sampler) in samplers where sampler.unconditional || !prior.settings.unconditional {
+        for (way, sampler) in samplers where sampler.unconditional || !prior.settings.unconditional {
             var values: [String: Double?] = [:]
             for step in steps {
-                context.progress.note("snapshots: \(count) samples after \(step) of \(prior.settings.training.steps) steps, \(name)")
+                context.progress.note("snapshots: \(count) samples after \(step) of \(prior.settings.training.steps) steps, \(way)")
                 let drawing = try SampleDrawing(
                     prior.load(afterStep: step, context), of: prior.tokenizer, seed: seed, context)
                 let drawn = try FeatureStatistics(of: drawing.features(count, sampler, extractor).pooled).gaussian()
                 for (score, images) in [(Measure.gfid, reference.images), (.priorGap, reference.reconstructions)] {
-                    values[score.name([.features: space, .sampler: name, .step: "\(step)"])] = .some(
+                    guard let images else { continue }
+                    values[score.name([.features: name, .sampler: way, .step: "\(step)"])] = .some(
                         try work.measured(score.title) { try frechetDistance(drawn, images.pooled) })
                 }
             }
-            try work.save(
-                Scores(
-                    protocol: [
-                        "features": .string(features.id), "reference": .string(try reconstructions.references.fingerprint),
-                        "reference_count": .int(reference.count), "count": .int(count), "seed": .int(seed),
-                        "sampler": sampler.identity,
-                    ], values: values), named: "snapshots.\(name)")
+            var read = try space.protocolMembers(reference).merging(
+                ["count": .int(count), "seed": .int(seed), "sampler": sampler.identity]) { $1 }
+            if space.features.space == .inception {
+                read["published"] =
+                    PublishedProtocol(
+                        samples: count, of: prior.tokenizer.dataset, sampler: sampler, space.reference
+                    ).member
+            }
+            try work.save(Scores(protocol: .object(read), values: values), named: "snapshots.\(way)")
         }
-        let warnings = try ScoreWarnings(features, reference: try reconstructions.references, samples: count, context)
+        let warnings = try ScoreWarnings(
+            space.features, reference: space.heldOut, count: space.reference == nil ? reference.images.features?.rows : nil, samples: count,
+            context)
         return try work.summary(["steps": .array(steps.map { .int($0) })], warnings: warnings.texts, context)
     }
 }
@@ -58,6 +62,6 @@ struct SnapshotStage: Stage {
 extension SnapshotStage {
     var cost: StageCost? {
         let sampler = SamplerSettings()
-        return prior.drawingImages(2 * count * prior.stepsKept.count, sampler, atOnce: FeatureExtractor.batch)
+        return prior.drawingImages(2 * count * prior.stepsKept.count, sampler, atOnce: SampleDrawing.standardBatch)
     }
 }

@@ -52,15 +52,17 @@ struct TuningCandidate: Hashable {
 struct TuningResult {
     let candidate: TuningCandidate
     let gaussian: Gaussian
-    /// Distance to the half that chooses; to the other, and to the reconstructions of that.
-    let tuning, reported, gap: Double
+    /// Distance to the half that chooses, and to the other.
+    let tuning, reported: Double
+    /// To the reconstructions of the other half, where there are any.
+    let gap: Double?
 
     init(_ candidate: TuningCandidate, _ drawn: FeatureMatrix, _ chosenOn: SampleDistances, _ reportedOn: SampleDistances) throws {
         self.candidate = candidate
         gaussian = try FeatureStatistics(of: drawn).gaussian()
-        tuning = try frechetDistance(gaussian, chosenOn.imageGaussian)
-        reported = try frechetDistance(gaussian, reportedOn.imageGaussian)
-        gap = try frechetDistance(gaussian, reportedOn.reconstructionGaussian)
+        tuning = try frechetDistance(gaussian, chosenOn.images.gaussian)
+        reported = try frechetDistance(gaussian, reportedOn.images.gaussian)
+        gap = try reportedOn.reconstructions.map { [gaussian] in try frechetDistance(gaussian, $0.gaussian) }
     }
 }
 

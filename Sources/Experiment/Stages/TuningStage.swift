@@ -16,17 +16,14 @@ struct TuningStage: Stage {
     let seed: Int
     let prior: PriorStage
     /// What is compared with, in each feature space; the first one chooses.
-    let spaces: [ReconstructionStage]
+    let spaces: [ScoringSpace]
 
     var role: String { "tuning" }
 
     var identity: StageIdentity {
         let read: [String: JSONValue] = ["tuning": settings.identity, "seed": .int(seed)]
         var inputs = ["prior": prior.id]
-        for space in spaces {
-            inputs["reconstructions\(space.features.network.roleSuffix)"] = space.id
-            inputs["features\(space.features.network.roleSuffix)"] = space.features.id
-        }
+        for space in spaces { inputs.merge(space.inputs(suffix: space.features.roleSuffix)) { $1 } }
         return StageIdentity(
             kind: "tuning", settings: .object(read.merging(prior.decodingIdentity) { $1 }), inputs: inputs, formatVersion: 2)
     }
@@ -66,7 +63,7 @@ struct TuningStage: Stage {
         }
         try save(results, statistics, to: work.url(Self.file))
         let warnings = try ScoreWarnings(
-            spaces[0].features, reference: try spaces[0].references, count: main.reportedOn.images.rows, samples: reportCount,
+            spaces[0].features, reference: try spaces[0].heldOut, count: main.reportedOn.images.features?.rows, samples: reportCount,
             context)
         return try work.summary(
             ["chosen": .string(best.candidate.name), "tried": .int(candidates.count)], warnings: warnings.texts, context)
@@ -74,13 +71,13 @@ struct TuningStage: Stage {
 
     /// A feature space with the half that chooses and the half that is reported on.
     private struct Place {
-        let stage: ReconstructionStage
+        let space: ScoringSpace
         let extractor: FeatureExtractor
         let chosenOn, reportedOn: SampleDistances
 
-        init(_ stage: ReconstructionStage, _ context: ExperimentContext) throws {
-            let (reference, classes) = (try stage.reference(context), try stage.references.labels)
-            (self.stage, extractor) = (stage, try stage.features.extractor(context))
+        init(_ space: ScoringSpace, _ context: ExperimentContext) throws {
+            let (reference, classes) = (try space.load(context), try space.classes)
+            (self.space, extractor) = (space, try space.features.extractor(context))
             chosenOn = try reference.distances(classes: classes, half: 0)
             reportedOn = try reference.distances(classes: classes, half: 1)
         }
@@ -98,18 +95,19 @@ struct TuningStage: Stage {
             for place in gathered.indices { gathered[place].add(pixels) }
         }
         let strata = candidate.sampler.unconditional ? nil : drawing.labels(reportCount).map(Int.init)
-        for (place, drawn) in zip(places, gathered.map(\.features.pooled)) {
-            let (space, reference) = (place.stage.features.spaceName, place.reportedOn)
+        let drawnInPlaces = gathered.indices.map { gathered[$0].finished().pooled }
+        for (place, drawn) in zip(places, drawnInPlaces) {
+            let (space, reference) = (place.space.name, place.reportedOn)
             var measured: [(Measure, Double?)] = []
             func measure(_ score: Measure, _ value: () throws -> Double) throws {
                 measured.append((score, try work.measured(score.title, value)))
             }
             try reference.measure(drawn, strata: strata, seed: seed, measure)
-            let found = Result {
-                try PrecisionRecall(reference: reference.images, samples: drawn, neighbours: ScoreStage.neighbours)
+            if let images = reference.images.features {
+                let found = Result { try PrecisionRecall(reference: images, samples: drawn, neighbours: ScoreStage.neighbours) }
+                try measure(.precision) { try found.get().precision }
+                try measure(.recall) { try found.get().recall }
             }
-            try measure(.precision) { try found.get().precision }
-            try measure(.recall) { try found.get().recall }
             for name in names {
                 let values = measured.map { ($0.0.name([.features: space, .sampler: name]), $0.1) }
                 try work.save(
@@ -118,13 +116,14 @@ struct TuningStage: Stage {
                         values: Dictionary(values, uniquingKeysWith: { $1 })), named: "\(space).\(name)")
             }
         }
-        return try FeatureStatistics(of: gathered[0].features.pooled).gaussian()
+        return try FeatureStatistics(of: drawnInPlaces[0]).gaussian()
     }
 
     private func reportProtocol(_ place: Place, count: Int) throws -> JSONValue {
         [
-            "features": .string(place.stage.features.id), "reference": .string(try place.stage.references.fingerprint),
-            "reference_half": "odd places", "tuned_on": "even places", "reference_count": .int(place.reportedOn.images.rows),
+            "features": .string(place.space.features.id), "reference": .string(try place.space.referenceDigest),
+            "reference_half": "odd places", "tuned_on": "even places",
+            "reference_count": .int(place.reportedOn.images.features?.rows ?? 0),
             "count": .int(count), "samples": "drawn afresh", "seed": .int(seed), "neighbours": .int(ScoreStage.neighbours),
             "grid": settings.identity,
         ]
@@ -134,7 +133,7 @@ struct TuningStage: Stage {
     private func saveTried(
         _ results: [TuningResult], _ best: TuningResult, _ plain: TuningResult?, _ main: Place, _ work: StageWork
     ) throws {
-        let space = main.stage.features.spaceName
+        let space = main.space.name
         var values: [String: Double?] = [
             Measure.gfidTuning.name([.features: space, .sampler: Self.tuned]): best.tuning,
             Measure.tunedScale.name(): best.candidate.scale, Measure.tunedTemperature.name(): best.candidate.temperature,
@@ -143,7 +142,7 @@ struct TuningStage: Stage {
         for result in results {
             let fields = result.candidate.fields.merging([.features: space]) { $1 }
             values[Measure.gfid.name(fields)] = result.reported
-            values[Measure.priorGap.name(fields)] = result.gap
+            if let gap = result.gap { values[Measure.priorGap.name(fields)] = gap }
         }
         guard case .object(var read) = try reportProtocol(main, count: settings.count) else { return }
         (read["samples"], read["tried"]) = ("those that chose", .int(results.count))
@@ -155,7 +154,7 @@ struct TuningStage: Stage {
         try HDF5File.write(atomicallyTo: url) { file in
             let columns: [(String, (TuningResult) -> Double)] = [
                 ("scale", \.candidate.scale), ("temperature", \.candidate.temperature), ("gfid_tuning", \.tuning),
-                ("gfid_reported", \.reported), ("prior_gap_reported", \.gap),
+                ("gfid_reported", \.reported), ("prior_gap_reported", { $0.gap ?? .nan }),
             ]
             for (name, value) in columns {
                 try file.write(results.map(value), to: name, shape: [results.count], attributes: ["axes": ["candidate"]])
@@ -186,6 +185,6 @@ extension TuningStage {
         var guided = SamplerSettings()
         if !prior.settings.unconditional { guided.guidance.scale = 2 }
         let fresh = (prior.settings.unconditional ? 1 : 2) * reportCount
-        return prior.drawingImages(settings.count * candidates.count + fresh, guided, atOnce: FeatureExtractor.batch)
+        return prior.drawingImages(settings.count * candidates.count + fresh, guided, atOnce: SampleDrawing.standardBatch)
     }
 }

@@ -68,11 +68,11 @@ struct ClassifierTraining {
         }
 
         // How good the features are, how far apart two sets of real images are in them, and what real images score.
-        let extractor = FeatureExtractor(model: model, dataset: dataset)
-        let test = try extractor.features(dataset.test)
+        let extractor = FeatureExtractor(ClassifierNetwork(model, dataset), dataset)
+        let test = try extractor.features(dataset.test, of: dataset)
         let floorSet = try dataset.train.random(
             min(dataset.train.count, dataset.test.count), seed: UInt64(settings.seed))
-        let other = try extractor.features(floorSet)
+        let other = try extractor.features(floorSet, of: dataset)
         var metrics: [String: JSONValue] = [:]
         func measure(_ score: Measure, _ value: () throws -> Double) throws {
             let name = score.name([.features: space])
@@ -85,7 +85,7 @@ struct ClassifierTraining {
             try frechetDistance(FeatureStatistics(of: other.pooled), FeatureStatistics(of: test.pooled))
         }
         if learnsFactors {
-            let found = FactorTargets(dataset.test, scaledLike: dataset.train).explained(by: test.logits)
+            let found = FactorTargets(dataset.test, scaledLike: dataset.train).explained(by: test.logits.values)
             metrics[Measure.factorsExplained.name()] = .number(found)
             return ["test_explained": .number(found), "metrics": .object(metrics)]
         }

@@ -119,3 +119,34 @@ public struct InceptionV3 {
         return Tensor(try file.floats(name), shape: shape)
     }
 }
+
+extension InceptionV3 {
+    /// Of one image, forward alone; numbers kept are those of its largest layer with its input.
+    public static let cost: ModelCost = {
+        var (cost, largest) = (ModelCost(), 0)
+        _ = add(.trunk, side: imageSize, input: 3, to: &cost, &largest)
+        cost += .linear(rows: 1, from: poolWidth, to: classes, bias: false)
+        cost.kept = Double(largest)
+        return cost
+    }()
+
+    /// Adds a layer on images of `input` channels; returns side and channels of what leaves it.
+    private static func add(
+        _ layer: InceptionLayer, side: Int, input: Int, to cost: inout ModelCost, _ largest: inout Int
+    ) -> (side: Int, channels: Int) {
+        switch layer {
+        case .convolution(_, let output, let window):
+            let left = window.output(height: side, width: side).height
+            cost += .linear(rows: left * left, from: window.height * window.width * input, to: output, bias: true)
+            // The windows of the image stand in rows beside what comes out.
+            largest = max(largest, left * left * (window.height * window.width * input + output))
+            return (left, output)
+        case .maxPool(let window), .averagePool(let window): return (window.output(height: side, width: side).height, input)
+        case .chain(let layers):
+            return layers.reduce((side, input)) { add($1, side: $0.0, input: $0.1, to: &cost, &largest) }
+        case .branches(let layers):
+            let left = layers.map { add($0, side: side, input: input, to: &cost, &largest) }
+            return (left[0].side, left.reduce(0) { $0 + $1.channels })
+        }
+    }
+}

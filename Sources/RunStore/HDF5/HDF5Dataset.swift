@@ -36,6 +36,33 @@ extension HDF5File {
         for (key, value) in attributes.sorted(by: { $0.key < $1.key }) { try setAttribute(key, value, on: path) }
     }
 
+    /// Makes a dataset whose rows are written later, laid out as `write` lays it out.
+    public func makeDataset<Element: HDF5Element>(
+        _ path: String, of type: Element.Type, shape: [Int], compressed: Bool = false, attributes: [String: HDF5Attribute] = [:]
+    ) throws {
+        let chunk = compressed && !shape.isEmpty ? Self.chunk(for: shape, elementSize: Element.hdf5Kind.byteCount) : nil
+        _ = try createDataset(path, kind: Element.hdf5Kind, shape: shape, chunk: chunk, deflated: chunk != nil)
+        for (key, value) in attributes.sorted(by: { $0.key < $1.key }) { try setAttribute(key, value, on: path) }
+    }
+
+    /// Writes rows (entries of the first axis) of a dataset that is there.
+    public func write<Element: HDF5Element>(_ values: [Element], rows: Range<Int>, of path: String) throws {
+        let dataset = try openDataset(path, as: Element.hdf5Kind)
+        var shape = try shape(of: dataset, path)
+        precondition(!shape.isEmpty && rows.upperBound <= shape[0], "rows \(rows) of dataset '\(path)' of shape \(shape)")
+        shape[0] = rows.count
+        precondition(values.count == shape.reduce(1, *), "\(values.count) values for \(rows.count) rows of '\(path)', \(shape)")
+        if values.isEmpty { return }
+        let selection = try select(rows: rows, of: dataset, path)
+        try HDF5Library.call(name, "write rows of dataset '\(path)'") {
+            let memory = H5Screate_simple(Int32(shape.count), shape.map { hsize_t($0) }, nil)
+            defer { H5Sclose(memory) }
+            return values.withUnsafeBufferPointer {
+                H5Dwrite(dataset.value, Element.hdf5Kind.nativeType, memory, selection.value, h5_default(), $0.baseAddress)
+            }
+        }
+    }
+
     /// Reads a whole dataset.
     ///
     /// Stored numbers are widened where that loses nothing (`UInt8` to `Int32`, `Float` to `Double`); anything else is

@@ -297,13 +297,27 @@ extension RunSettings {
     /// Further feature networks must be others, and have something to learn.
     private func scoreConflicts() -> [Conflict] {
         var found: [Conflict] = []
-        let seeds = [features.seed] + scores.moreSeeds
+        let seeds = (features.network == .classifier ? [features.seed] : []) + scores.moreSeeds
         if Set(seeds).count < seeds.count {
             found.append(
                 Conflict(
                     paths: ["scores.more_seeds", "features.seed"],
                     message: "scores.more_seeds \(scores.moreSeeds) must be different from one another and from features.seed "
                         + "\(features.seed), whose network is compared in anyway"))
+        }
+        if features.network == .inception, features.weights == nil {
+            found.append(
+                Conflict(
+                    paths: ["features.weights", "features.network"],
+                    message:
+                        "features.network inception needs features.weights, a safetensors file of pt_inception-2015-12-05 under pytorch-fid's names"
+                ))
+        }
+        if features.network != .inception, scores.reference != nil {
+            found.append(
+                Conflict(
+                    paths: ["scores.reference", "features.network"],
+                    message: "scores.reference has statistics of Inception's features; it needs features.network: inception"))
         }
         if scores.factorNetwork, data.set != .shapes {
             found.append(
