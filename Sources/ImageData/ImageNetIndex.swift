@@ -59,7 +59,7 @@ struct ImageNetIndex: Sendable {
                 lists[list] = (path, member)
                 return
             }
-            if prefix == nil, let start = path.range(of: "ILSVRC/Data/CLS-LOC/") { prefix = String(path[..<start.lowerBound]) }
+            if prefix == nil, let start = path.range(of: "ILSVRC/") { prefix = String(path[..<start.lowerBound]) }
             let inner = path.dropFirst(path.hasPrefix(prefix ?? "") ? (prefix ?? "").count : 0)
             // By bytes: this is asked a million times.
             if inner.utf8.starts(with: ImageNetLayout.train.utf8) {

@@ -22,7 +22,7 @@ import Testing
     @Test func whatStaysStaysAndTheRestIsDrawn() throws {
         let arms = "arms: {grid: {tokenizer.variant: prologue}, latent: {tokenizer.variant: baseline-1d}}\n"
         let place = try Workplace(sweep: tinyRun(images: 160, steps: 8, samples: 10, "probe: {enabled: false}\n" + arms))
-        try #require(place.run("train", place.sweep).code == 0)
+        try #require(place.run("sweep", "run", place.sweep).code == 0)
         _ = try place.python(Self.pictures)
         func edit(_ more: String...) throws -> JSONValue {
             let result = try place.json(["edit", "tiny-grid", "--image", "image.png", "--count", "6", "--seed", "3", "--json"] + more)

@@ -25,7 +25,7 @@ import Testing
     }
 
     @Test func publishedValuesKnowTheirRounding() throws {
-        let text = "name: x\narms: {a: {}, b: {prior.steps: 7}}\ncompare: {published: {a: {gfid.nocfg: 4.10, rfid: .8, is.nocfg: 12}}}\n"
+        let text = "name: x\narms: {a: {}, b: {prior.steps: 900}}\ncompare: {published: {a: {gfid.nocfg: 4.10, rfid: .8, is.nocfg: 12}}}\n"
         let published = try load(text).compare.published
         #expect(published.keys.sorted() == ["a"])
         for (score, value, rounding) in [("gfid.nocfg", 4.1, 0.005), ("rfid", 0.8, 0.05), ("is.nocfg", 12, 0.5)] {
@@ -36,7 +36,7 @@ import Testing
             ("c: {rfid: 1}", "'c' is no cell"), ("a: {rfd: 1}", "rfid"), ("a: {rfid: many}", "must be a number"), ("a: 3", "must be a map"),
         ] {
             let error = #expect(throws: InputError.self) {
-                try load("name: x\narms: {a: {}, b: {prior.steps: 7}}\ncompare: {published: {\(part)}}\n")
+                try load("name: x\narms: {a: {}, b: {prior.steps: 900}}\ncompare: {published: {\(part)}}\n")
             }
             #expect(error?.message.contains(expected) == true, "\(error?.message ?? "")")
         }

@@ -177,7 +177,7 @@ extension RunDrawing {
         case .fashionMNIST: return FashionMNIST.classNames
         case .shapes: return Shapes.classNames
         case .cifar10: return data?["path"]?.stringValue.flatMap { try? CIFAR10.classNames(in: URL(fileURLWithPath: $0)) } ?? []
-        case .imageFolder, .imageHDF5, .some(.none), nil: return []
+        case .imageFolder, .imageHDF5, .imagenet, .some(.none), nil: return []
         }
     }
 }
