@@ -70,13 +70,13 @@ public final class RunEditing {
     ///   - mask: of the same size, light where the picture is to change; nil: everywhere.
     public func edit(_ image: URL, mask: URL?, _ request: Request) throws -> Edited {
         try check(request)
-        let (config, layout) = (drawing.tokenizer.config, drawing.layout)
+        let (config, layout) = (drawing.tokenizer.model.config, drawing.layout)
         let picture = try Self.read(image)
         let original = picture.converted(toChannels: dataset.channels).square(config.imageSize).pixels
         let isDrawn =
             try mask.map { try masked($0, like: picture, of: image, config) } ?? [Bool](repeating: true, count: layout.visualTokens)
 
-        let indices = drawing.tokenizer.encoder(dataset.patches(original, patch: config.patch)).indices
+        let indices = drawing.tokenizer.model.encoder(dataset.patches(original, patch: config.patch)).indices
         let own = layout.targets(prior.order(indices)).ids
         var given = own
         if !request.keepsPrologue { for t in 0..<layout.prologueTokens { given[t] = -1 } }
@@ -97,8 +97,8 @@ public final class RunEditing {
                 ).ids
             try Interruption.check()
         }
-        let edits = drawing.tokenizer.decode(layout.visualIndices(TokenTensor(ids, shape: [request.count, layout.length])))
-        let rebuilt = drawing.tokenizer.decode(layout.visualIndices(TokenTensor(own, shape: [1, layout.length])))
+        let edits = try drawing.tokenizer.decode(layout.visualIndices(TokenTensor(ids, shape: [request.count, layout.length])))
+        let rebuilt = try drawing.tokenizer.decode(layout.visualIndices(TokenTensor(own, shape: [1, layout.length])))
         let (before, after) = try named(original, edits, request.label)
 
         let drawnPlaces = isDrawn.indices.filter { isDrawn[$0] }
