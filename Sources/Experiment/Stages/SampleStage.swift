@@ -160,7 +160,7 @@ extension SampleStage {
         let pixels = Double(count * dataset.imageSize * dataset.imageSize * dataset.channels)
         let size = pixels + 4 * Double(count) * Double(tokenizer.layout.length + 1)
         let held = max(drawing.held, Double(min(batch, TrainedTokenizer.batch)) * decoding.held)
-        let part = size * Double(min(count, max(batch, Self.mostHeld / max(1, tokenizer.dataset.train.pixelsPerImage)))) / Double(max(1, count))
+        let part = min(size, 2 * Double(Self.mostHeld))
         return StageCost(
             parameters: drawing.parameters + decoding.parameters, tokens: count * tokenizer.layout.length,
             flops: Double(count) * (drawing.flops + decoding.flops),
