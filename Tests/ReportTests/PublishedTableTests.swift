@@ -39,7 +39,7 @@ import Testing
                     ], protocol: told),
                 arm("b", ["gfid@shapes-cnn.nocfg": 4.1, "gfid_noise@shapes-cnn.nocfg": 0.05], protocol: ["count": 1600]),
             ])
-        let table = try ComparisonTable(results, ComparisonTable.Request(sweep)).published.json
+        let table = try ComparisonTable(results, .init(sweep)).published.json
         let rows = try #require(table["rows"]?.arrayValue)
         func row(_ arm: String, _ score: String) throws -> JSONValue {
             try #require(rows.first { $0["arm"]?.stringValue == arm && $0["score"]?.stringValue == score })

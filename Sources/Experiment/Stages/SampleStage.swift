@@ -75,14 +75,8 @@ struct SampleStage: Stage {
             try file.makeDataset(
                 "images", of: UInt8.self, shape: [count, side, side, dataset.channels], compressed: true,
                 attributes: ["axes": ["sample", "row", "column", "channel"], "unit": "level 0…255"])
-            try parts.forEach { part, kept in
-                try file.write(kept.read("tokens", as: Int32.self).values, rows: part, of: "tokens")
-                for lower in stride(from: 0, to: part.count, by: batch) {
-                    let rows = lower..<min(part.count, lower + batch)
-                    let places = part.lowerBound + rows.lowerBound..<part.lowerBound + rows.upperBound
-                    try file.write(kept.read(rows: rows, of: "images", as: UInt8.self).values, rows: places, of: "images")
-                }
-            }
+            try copy("tokens", as: Int32.self, width: length, from: parts, to: file)
+            try copy("images", as: UInt8.self, width: size, from: parts, to: file)
             try file.write(
                 settings.unconditional ? [Int32](repeating: -1, count: count) : drawing.labels(count), to: "labels", shape: [count],
                 attributes: ["axes": ["sample"], "content": "class asked for; -1: none"])
@@ -93,6 +87,25 @@ struct SampleStage: Stage {
         var summary: [String: JSONValue] = ["count": .int(count)]
         summary["device"] = drawing.accelerator.map { .string($0.description) }
         return .object(summary)
+    }
+
+    /// Copies rows of `width` numbers from all parts, in blocks that do not depend on where parts end, so that the file's bytes do not.
+    private func copy<Element: HDF5Element>(
+        _ name: String, as type: Element.Type, width: Int, from parts: KeptParts, to file: HDF5File
+    ) throws {
+        var (waiting, row): ([Element], Int) = ([], 0)
+        func write(_ rows: Int) throws {
+            try file.write(Array(waiting[..<(rows * width)]), rows: row..<row + rows, of: name)
+            waiting.removeFirst(rows * width)
+            row += rows
+        }
+        try parts.forEach { part, kept in
+            for lower in stride(from: 0, to: part.count, by: batch) {
+                waiting += try kept.read(rows: lower..<min(part.count, lower + batch), of: name, as: Element.self).values
+                while waiting.count >= batch * width { try write(batch) }
+            }
+        }
+        if !waiting.isEmpty { try write(waiting.count / width) }
     }
 
     /// Hands over the pixels of the samples in `range`, at most `size` images at a time.
