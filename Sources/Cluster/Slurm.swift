@@ -65,7 +65,7 @@ public enum Slurm {
         return parse(answer).filter { jobs.contains($0.job) }
     }
 
-    static func parse(_ answer: String) -> [Task] {
+    package static func parse(_ answer: String) -> [Task] {
         answer.split(whereSeparator: \.isNewline).compactMap { line in
             let parts = line.split(separator: "|", omittingEmptySubsequences: false).map(String.init)
             guard parts.count == 6 else { return nil }

@@ -1,4 +1,4 @@
-@testable import Cluster
+import Cluster
 import Files
 import Foundation
 import TestSupport
