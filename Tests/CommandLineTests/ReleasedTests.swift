@@ -36,11 +36,11 @@ import Testing
             try #require(place.run("export", "checkpoint", run, "out/\(run)").code == 0)
         }
         _ = try place.python(Self.files.replacing("REFERENCE", with: packageRoot.appendingPathComponent("Tests/reference").path))
-        // One run is about 64 pixels and 256 tokens, as tensors without notes say.
+        // Two samples of each class, so that noise can be resampled; 64 pixels and 256 tokens, as tensors without notes say.
         let arguments =
             ["sweep", "run", Self.experiment, "--quiet"]
             + [
-                "checkpoints=checkpoints", "features.weights=inception.safetensors", "scores.reference=reference.npz", "sampling.count=16",
+                "checkpoints=checkpoints", "features.weights=inception.safetensors", "scores.reference=reference.npz", "sampling.count=20",
                 "data.image_size=64", "seeds=[0]",
             ].flatMap { ["--set", $0] }
         let ended = try place.start(arguments).wait()
@@ -64,7 +64,7 @@ import Testing
         #expect(absent["verdict"]?.stringValue == "no checkpoint")
         let notes = compared[path: "published.footnotes"]?.arrayValue?.compactMap(\.stringValue) ?? []
         #expect(notes.contains { $0.hasPrefix("l-xl: ") && $0.contains("tokenizer-l") }, "\(notes)")
-        #expect(notes.contains { $0.contains("16 samples, not 50000") }, "\(notes)")
+        #expect(notes.contains { $0.contains("20 samples, not 50000") }, "\(notes)")
 
         let none = try place.run("sweep", "plan", Self.experiment)
         #expect(none.code == 2 && none.errors.contains("--set checkpoints=FOLDER"), "\(none.errors)")
