@@ -98,7 +98,7 @@ public struct JobScript {
     private static func optionValue(_ text: String) -> String { text.contains { " &|*?".contains($0) } ? "\"\(text)\"" : text }
 
     /// As one word of a shell.
-    package static func quoted(_ word: String) -> String {
+    static func quoted(_ word: String) -> String {
         let isPlain =
             !word.isEmpty
             && word.utf8.allSatisfy { byte in
