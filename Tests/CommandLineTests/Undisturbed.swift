@@ -80,7 +80,8 @@ struct Scenario {
         var all = try FileManager.default.contentsOfDirectory(atPath: stage.path)
         let scores = (try? FileManager.default.contentsOfDirectory(atPath: stage.appendingPathComponent("scores").path)) ?? []
         all += scores.map { "scores/\($0)" }
-        return Set(all).subtracting(["stage.json", "status.json", "log.txt", "metrics.h5", "scores"])
+        // What a killed process leaves of its claim goes with 'prologue gc'.
+        return Set(all.filter { !$0.hasPrefix(".lock.") }).subtracting(["stage.json", "status.json", "log.txt", "metrics.h5", "scores"])
     }
 }
 

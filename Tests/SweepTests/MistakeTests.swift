@@ -51,11 +51,11 @@ import Testing
         Mistake(
             "data.set: fashion",
             "sweep.yaml:2: data.set is 'fashion', but must be one of fashion-mnist, shapes, "
-                + "cifar10, image-folder, image-hdf5, none"),
+                + "cifar10, image-folder, image-hdf5, imagenet, none"),
         Mistake(
             "data.set: shape",
             "sweep.yaml:2: data.set is 'shape', but must be one of fashion-mnist, shapes, "
-                + "cifar10, image-folder, image-hdf5, none; did you mean shapes?"),
+                + "cifar10, image-folder, image-hdf5, imagenet, none; did you mean shapes?"),
         Mistake(
             "prior.dim: = tokenizer.dim * 2",
             "sweep.yaml:2: prior.dim is '= tokenizer.dim * 2', but a value cannot depend on "
@@ -234,7 +234,8 @@ import Testing
         Mistake("seeds: some", "sweep.yaml:2: seeds must be a list of values, such as [\"some\"]"),
         Mistake(
             "compare: {basline: {}}",
-            "sweep.yaml:2: unknown key compare.basline; compare has baseline, metric, metrics, endpoints, over; did you mean baseline?"),
+            "sweep.yaml:2: unknown key compare.basline; compare has baseline, metric, metrics, endpoints, over, published; did you mean baseline?"
+        ),
         Mistake("compare: {metrics: [rfid, FID]}", "sweep.yaml:2: no score is called 'FID'; did you mean 'gfid.nocfg'?"),
         Mistake(
             "compare: {metric: gfid.nocgf}",

@@ -14,7 +14,7 @@ struct EditCommand: AsyncParsableCommand {
             stays and what changes.
 
               prologue edit quickstart-prologue-s0 --image shoe.png --mask heel.png
-              prologue edit quickstart-prologue-s0 --image shoe.png --class Bag --draw-prologue --guidance 2
+              prologue edit quickstart-prologue-s0 --image shoe.png --class Bag
             """)
 
     @Argument(help: "Run id, or the beginning of one.", completion: .runs) var run: String

@@ -61,7 +61,7 @@ struct SweepCommand: AsyncParsableCommand {
                   prologue sweep run sweep.yaml --set prior.steps=500 --only "seed = 0"
                   prologue sweep run sweep.yaml --workers 4 --threads 2
                   prologue sweep run sweep.yaml --on Experiments/profiles/cpu.yaml --dry-run
-                  prologue sweep run sweep.yaml --on gpu.yaml --workers 8 --on-end 'mail -s "$PROLOGUE_SWEEP: $PROLOGUE_EVENT" me'
+                  prologue sweep run sweep.yaml --on-end 'mail -s "$PROLOGUE_EVENT" me'
                 """)
 
         @OptionGroup var sweep: FileOptions

@@ -18,7 +18,7 @@ extension SweepCommand {
                   prologue sweep plan sweep.yaml --stages
                   prologue sweep plan sweep.yaml --only "seed = 0" --json
                   prologue sweep plan Experiments/presets/imagenet-l.yaml
-                  prologue sweep plan Experiments/08-imagenet/sweep.yaml --machine h100x8 --utilisation 0.35
+                  prologue sweep plan sweep.yaml --machine h100x8 --utilisation 0.35
                 """)
 
         @OptionGroup var sweep: FileOptions
