@@ -95,8 +95,24 @@ import Testing
     @Test func aStoppedProcessIsShutOut() async throws {
         try await withTemporaryFolder { folder in
             let path = folder.path
-            async let other = #expect(processExitsWith: .success) { [path = path as String] in
+            let identity = identity
+            let here = OwnThread { () -> (host: String, isReused: Bool) in
+                let store = try Store(directory: folder, timing: LockTiming(heartbeat: 0.05, poll: 0.01))
+                let stage = store.stage(identity)
+                awaitFile(stage.url("samples.bin").path)
+                guard let owner = stage.owner else { return ("nobody", true) }
+                kill(owner.process, SIGSTOP)
+                defer { kill(owner.process, SIGCONT) }
+                let result = try store.perform(identity) { work in
+                    try AtomicFile.write(Data("second".utf8), to: work.url("samples.bin"))
+                    return ["by": "here"]
+                }
+                return (owner.host, result.isReused)
+            }
+            await #expect(processExitsWith: .success) { [path = path as String] in
                 setenv("PROLOGUE_HOST", "elsewhere", 1)
+                // Nothing else ends it where it is not shut out.
+                alarm(300)
                 let store = try Store(directory: URL(fileURLWithPath: path), timing: LockTiming(heartbeat: 0.05))
                 let identity = StageIdentity(kind: "prior", settings: ["dim": 8], formatVersion: 1)
                 let result = try store.perform(identity) { work in
@@ -106,19 +122,9 @@ import Testing
                 }
                 precondition(result.isReused && result.record.summary["by"] == "here")
             }
-            let store = try Store(directory: folder, timing: LockTiming(heartbeat: 0.05, poll: 0.01))
-            let stage = store.stage(identity)
-            while !FileManager.default.fileExists(atPath: stage.url("samples.bin").path) { try await Task.sleep(for: .milliseconds(2)) }
-            let process = try #require(stage.owner).process
-            #expect(stage.owner?.host == "elsewhere")
-            kill(process, SIGSTOP)
-            let result = try store.perform(identity) { work in
-                try AtomicFile.write(Data("second".utf8), to: work.url("samples.bin"))
-                return ["by": "here"]
-            }
-            #expect(!result.isReused)
-            kill(process, SIGCONT)
-            _ = await other
+            let (host, isReused) = try here.value()
+            #expect(host == "elsewhere" && !isReused)
+            let stage = try Store(directory: folder).stage(identity)
             #expect(try Data(contentsOf: stage.url("samples.bin")) == Data("second".utf8))
             #expect(try stage.damage() == nil)
         }

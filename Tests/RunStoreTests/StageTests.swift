@@ -135,7 +135,21 @@ import Testing
         try await withTemporaryFolder { folder in
             let path = folder.path
             let id = identity.id
-            async let other = #expect(processExitsWith: .success) { [path = path as String] in
+            let identity = identity
+            let here = OwnThread {
+                awaitFile(folder.appendingPathComponent("stages/\(id)/lock").path)
+                var messages: [String] = []
+                let result = try Store(directory: folder).perform(identity) { message in
+                    messages.append(message)
+                    _ = FileManager.default.createFile(atPath: folder.appendingPathComponent("seen").path, contents: nil)
+                } work: { _ in
+                    throw InputError("worked on what another process had claimed")
+                }
+                return (result: result, messages: messages)
+            }
+            await #expect(processExitsWith: .success) { [path = path as String] in
+                // Nothing else ends it where it is not seen.
+                alarm(300)
                 let identity = StageIdentity(
                     kind: "tokenizer", settings: ["dim": 96, "rate": 1e-3, "tau": 1.0], formatVersion: 1)
                 _ = try Store(directory: URL(fileURLWithPath: path)).perform(identity) { work in
@@ -146,17 +160,7 @@ import Testing
                     return ["by": .int(Int(getpid()))]
                 }
             }
-            let owner = folder.appendingPathComponent("stages/\(id)/lock")
-            while (try? Data(contentsOf: owner))?.isEmpty ?? true { try await Task.sleep(for: .milliseconds(5)) }
-            var messages: [String] = []
-            let result = try Store(directory: folder).perform(identity) { message in
-                messages.append(message)
-                _ = FileManager.default.createFile(atPath: folder.appendingPathComponent("seen").path, contents: nil)
-            } work: { _ in
-                Issue.record("worked on what another process had claimed")
-                return [:]
-            }
-            _ = await other
+            let (result, messages) = try here.value()
             #expect(result.isReused && result.record.summary["by"] != .int(Int(getpid())))
             #expect(messages.first?.contains("is being made by process") == true)
         }
