@@ -70,10 +70,10 @@ setup-cluster: setup-python ## the same, and Debian's Slurm, for test-cluster
 	@scripts/setup.sh --cluster
 
 test-cluster: build ## run sweeps under a real Slurm, with faults; skipped where not root; CLUSTER_PROGRAM=path for another build
-	timeout 360 $(PYTHON) -B Tests/cluster/test_slurm.py $(or $(CLUSTER_PROGRAM),$(PROLOGUE)) $(FAULTS)
+	timeout 600 $(PYTHON) -B Tests/cluster/test_slurm.py $(or $(CLUSTER_PROGRAM),$(PROLOGUE)) $(FAULTS)
 
 test-shared-store: build ## let two hosts without common locks work on one store, stop and kill one; skipped where not root or without bindfs
-	timeout 240 $(PYTHON) -B Tests/shared_store/two_hosts.py $(PROLOGUE)
+	timeout 480 $(PYTHON) -B Tests/shared_store/two_hosts.py $(PROLOGUE)
 
 test-matrix: setup-python build-tests ## run all tests with other instructions, thread counts and orders; ROWS="own plain", TESTS=…
 	scripts/test_matrix.sh $(ROWS:%=--only %) $(TESTS)
