@@ -44,8 +44,8 @@ struct FeatureExtractor {
         of count: Int, keptWith work: StageWork,
         _ images: (_ range: Range<Int>, _ add: (_ pixels: [UInt8]) throws -> Void) throws -> Void
     ) throws -> ExtractedFeatures {
-        let parts = try StageParts(work, "features", count: count, size: network.part)
-        try parts.fill { range, file in
+        var parts = KeptParts(work, named: "features")
+        try parts.fill(count, size: network.part) { range, file in
             var (passes, rows) = (passes(), FeatureBatch())
             try images(range) {
                 rows += passes.add($0)

@@ -38,8 +38,8 @@ struct ReconstructionStage: Stage {
         context.progress.note("reconstructions: \(set.count) held-out images")
         let model = try tokenizer.load(context)
         let extractor = try features.extractor(context)
-        let parts = try StageParts(work, "features", count: set.count, size: extractor.network.part)
-        try parts.fill { range, file in
+        var parts = KeptParts(work, named: "features", on: model.deviceName)
+        try parts.fill(set.count, size: extractor.network.part) { range, file in
             var (real, rebuilt) = (extractor.passes(), extractor.passes())
             var (images, others, errors) = (FeatureBatch(), FeatureBatch(), PixelErrors())
             try dataset.forEachBatch(set, range, of: extractor.chunk) { batch in

@@ -45,7 +45,7 @@ struct SampleStage: Stage {
         /// Keeps what was drawn since the last part, and holds it no longer.
         func keep() throws {
             let rows = parts.end + ids.count / length
-            try parts.keep(through: rows) { file, part in
+            try parts.keep(through: rows) { part, file in
                 try file.write(ids, to: "tokens", shape: [part.count, length])
                 try file.write(pixels, to: "images", shape: [part.count, size])
             }

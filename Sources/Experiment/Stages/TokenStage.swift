@@ -37,7 +37,7 @@ struct TokenStage: Stage {
         try parts.restore { ids += try $0.read("tokens", as: Int32.self).values }
         let halves = [("train", dataset.train, views), ("test", dataset.test, [PictureView()])]
         var first = 0
-        func write(_ file: HDF5File, _ part: Range<Int>) throws {
+        func write(_ part: Range<Int>, _ file: HDF5File) throws {
             try file.write(Array(ids[part.lowerBound * width..<part.upperBound * width]), to: "tokens", shape: [part.count, width])
         }
         do {

@@ -4,7 +4,7 @@ import RunStore
 import Testing
 
 /// Long work that is kept part by part.
-@Suite struct StagePartTests {
+@Suite struct KeptPartTests {
     private struct Stop: Error {}
 
     @Test func onlyWhatIsMissingIsMadeAgain() throws {
@@ -14,9 +14,8 @@ import Testing
         let identity = StageIdentity(kind: "samples", settings: ["count": 10], formatVersion: 1)
         var made: [Range<Int>] = []
         func perform(_ work: StageWork, stoppingAt stop: Int? = nil) throws -> [Int32] {
-            let parts = try StageParts(work, "rows", count: 10, size: 4)
-            #expect(parts.ranges == [0..<4, 4..<8, 8..<10])
-            try parts.fill { range, file in
+            var parts = KeptParts(work, named: "rows")
+            try parts.fill(10, size: 4) { range, file in
                 if range.lowerBound == stop { throw Stop() }
                 made.append(range)
                 try file.write(range.map(Int32.init), to: "rows", shape: [range.count])
@@ -35,7 +34,7 @@ import Testing
         #expect(made == [0..<4, 4..<8])
         // One that was damaged meanwhile is noticed before it is read.
         let place = store.stage(identity).directory
-        let damaged = place.appendingPathComponent("rows.part-4-8.h5")
+        let damaged = place.appendingPathComponent("rows-4-8.h5")
         var bytes = try Data(contentsOf: damaged)
         bytes[bytes.count / 2] ^= 1
         try bytes.write(to: damaged)
@@ -44,7 +43,7 @@ import Testing
         try run { rows = try perform($0) }
         #expect(rows == Array(0..<10))
         #expect(made == [4..<8, 8..<10])
-        let left = try FileManager.default.contentsOfDirectory(atPath: place.path).filter { $0.contains("part") }
+        let left = try FileManager.default.contentsOfDirectory(atPath: place.path).filter { $0.hasPrefix("rows") }
         #expect(left.isEmpty, "\(left)")
     }
 }

@@ -1,15 +1,14 @@
 import Files
 import Foundation
-import RunStore
 
 /// What a stage that does not train has made so far: files of rows, kept from time to time and when it is told to stop, which go when the
 /// stage is complete. Whoever goes on with the stage makes the rest.
-struct KeptParts {
+public struct KeptParts {
     private let work: StageWork
     private let name: String
     private let device: String
     /// Rows that are kept.
-    private(set) var end = 0
+    public private(set) var end = 0
     private var last = ContinuousClock.now
 
     /// Between two parts: so much work a kill costs at the most, beside the batch that is being made.
@@ -20,12 +19,12 @@ struct KeptParts {
     /// - Parameters:
     ///   - name: what the files' names begin with.
     ///   - device: where the work is done; nil: on this program's own kernels.
-    init(_ work: StageWork, named name: String, on device: String? = nil) {
+    public init(_ work: StageWork, named name: String, on device: String? = nil) {
         (self.work, self.name, self.device) = (work, name, device ?? Self.ownKernels)
     }
 
     /// Hands over the parts that an earlier process has kept, in order. A damaged one is made again, and so are those behind it.
-    mutating func restore(_ take: (HDF5File) throws -> Void) throws {
+    public mutating func restore(_ take: (HDF5File) throws -> Void) throws {
         var moved = ""
         for (part, file) in try found().sorted(by: { $0.part.lowerBound < $1.part.lowerBound }) {
             guard part.lowerBound == end else {
@@ -48,7 +47,7 @@ struct KeptParts {
     }
 
     /// Hands over all parts that are kept, in order.
-    func forEach(_ body: (_ part: Range<Int>, _ file: HDF5File) throws -> Void) throws {
+    public func forEach(_ body: (_ part: Range<Int>, _ file: HDF5File) throws -> Void) throws {
         for (part, file) in try found().sorted(by: { $0.part.lowerBound < $1.part.lowerBound }) where part.upperBound <= end {
             let kept = try HDF5File(reading: work.url(file))
             try body(part, kept)
@@ -57,21 +56,29 @@ struct KeptParts {
     }
 
     /// Whether it is time to keep what has been made since the last part.
-    var isDue: Bool { .now - last >= Self.pause }
+    public var isDue: Bool { .now - last >= Self.pause }
 
     /// Keeps what has been made since the last part.
     ///
     /// - Parameter rows: what is made by now.
-    mutating func keep(through rows: Int, _ write: (_ file: HDF5File, _ part: Range<Int>) throws -> Void) throws {
+    public mutating func keep(through rows: Int, _ write: (_ part: Range<Int>, _ file: HDF5File) throws -> Void) throws {
         guard rows > end else { return }
         let part = end..<rows
         let file = "\(name)-\(part.lowerBound)-\(part.upperBound).h5"
         try HDF5File.write(atomicallyTo: work.url(file)) { file in
-            try write(file, part)
+            try write(part, file)
             try file.setAttribute(Self.deviceKey, .string(device))
         }
         work.discardWhenComplete(file)
         (end, last) = (rows, .now)
+    }
+
+    /// Makes what is missing of `count` rows in parts of `size`, each kept as soon as it is made: for work whose last digits depend on which
+    /// rows are made together.
+    public mutating func fill(_ count: Int, size: Int, _ make: (_ part: Range<Int>, _ file: HDF5File) throws -> Void) throws {
+        precondition(size > 0, "parts of \(size)")
+        try restore { _ in }
+        while end < count { try keep(through: min(count, end + size), make) }
     }
 
     private func found() throws -> [(part: Range<Int>, file: String)] {
