@@ -32,3 +32,14 @@ public enum ParameterFiles {
         }
     }
 }
+
+extension SafetensorsFile {
+    /// A weight of a network that others have trained, as the file has it.
+    ///
+    /// - Parameter network: what it is called in the error where the shape is another one.
+    func weight(_ name: String, _ shape: Shape, of network: String) throws -> Tensor {
+        let found = try self.shape(name)
+        guard found == shape else { throw InputError(file: url.path, "'\(name)' has shape \(found); \(network) has \(shape)") }
+        return Tensor(try floats(name), shape: shape)
+    }
+}

@@ -65,13 +65,7 @@ public struct LPIPS {
     /// [1, c, 1, 1] as lpips has them; anything else in the file is left alone.
     /// - Throws: `InputError` naming the file and the first tensor that is missing or of another shape.
     public init(weights file: SafetensorsFile) throws {
-        func tensor(_ name: String, _ shape: Shape) throws -> Tensor {
-            let found = try file.shape(name)
-            guard found == shape else {
-                throw InputError(file: file.url.path, "'\(name)' has shape \(found); LPIPS on VGG-16 has \(shape)")
-            }
-            return Tensor(try file.floats(name), shape: shape)
-        }
+        func tensor(_ name: String, _ shape: Shape) throws -> Tensor { try file.weight(name, shape, of: "LPIPS on VGG-16") }
         var input = 3
         convolutions = try Self.stages.joined().map { place, output in
             let weight = try tensor("features.\(place).weight", [output, input, 3, 3])

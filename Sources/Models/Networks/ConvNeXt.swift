@@ -38,13 +38,7 @@ public struct ConvNeXt {
     /// state dict; anything else in the file is left alone.
     /// - Throws: `InputError` naming the file and the first tensor that is missing or of another shape.
     public init(weights file: SafetensorsFile) throws {
-        func tensor(_ name: String, _ shape: Shape) throws -> Tensor {
-            let found = try file.shape(name)
-            guard found == shape else {
-                throw InputError(file: file.url.path, "'\(name)' has shape \(found); ConvNeXt-S has \(shape)")
-            }
-            return Tensor(try file.floats(name), shape: shape)
-        }
+        func tensor(_ name: String, _ shape: Shape) throws -> Tensor { try file.weight(name, shape, of: "ConvNeXt-S") }
         func affine(_ name: String, _ shape: Shape) throws -> Affine {
             Affine(weight: try tensor("\(name).weight", shape), bias: try tensor("\(name).bias", [shape[0]]))
         }

@@ -110,13 +110,7 @@ public struct InceptionV3 {
     }
 
     private static func tensor(_ name: String, _ shape: Shape, _ file: SafetensorsFile) throws -> Tensor {
-        let found = try file.shape(name)
-        guard found == shape else {
-            throw InputError(
-                file: file.url.path,
-                "'\(name)' has shape \(found); the Inception network of FID (1008 classes, pytorch-fid's port) has \(shape)")
-        }
-        return Tensor(try file.floats(name), shape: shape)
+        try file.weight(name, shape, of: "the Inception network of FID (1008 classes, pytorch-fid's port)")
     }
 }
 

@@ -70,30 +70,28 @@ private func product(_ a: Tensor, _ b: Tensor) -> Tensor {
 /// GELU, tanh approximation: ½x(1 + tanh(√(2/π)(x + 0.044715x³))).
 public func gelu(_ x: Tensor) -> Tensor {
     if let program = Program.tracing(x) { return program.gelu(x) }
-    let y = Tensor(uninitialized: x.shape)
-    Parallel.elements(y.count) { r in gelu_forward(y.pointer + r.lowerBound, x.pointer + r.lowerBound, r.count) }
-    let (slot, x0) = (x.slot, x.detached())
-    return Tape.record(y, from: [x]) { dy, tape in
-        guard let slot else { return }
-        let dx = Tensor(uninitialized: x0.shape)
-        Parallel.elements(dx.count) { r in
-            gelu_backward(dx.pointer + r.lowerBound, dy.pointer + r.lowerBound, x0.pointer + r.lowerBound, r.count)
-        }
-        tape.add(dx, to: slot)
-    }
+    return pointwise(x, gelu_forward, gelu_backward)
 }
 
 /// GELU itself, x·Φ(x) with the normal distribution function Φ, to about 1e-7.
 public func exactGELU(_ x: Tensor) -> Tensor {
     if let program = Program.tracing(x) { return program.exactGELU(x) }
+    return pointwise(x, exact_gelu_forward, exact_gelu_backward)
+}
+
+/// A function of each number: `forward` writes y of x, `backward` dx of dy and x.
+private func pointwise(
+    _ x: Tensor, _ forward: @escaping (UnsafeMutablePointer<Float>?, UnsafePointer<Float>?, Int) -> Void,
+    _ backward: @escaping (UnsafeMutablePointer<Float>?, UnsafePointer<Float>?, UnsafePointer<Float>?, Int) -> Void
+) -> Tensor {
     let y = Tensor(uninitialized: x.shape)
-    Parallel.elements(y.count) { r in exact_gelu_forward(y.pointer + r.lowerBound, x.pointer + r.lowerBound, r.count) }
+    Parallel.elements(y.count) { r in forward(y.pointer + r.lowerBound, x.pointer + r.lowerBound, r.count) }
     let (slot, x0) = (x.slot, x.detached())
     return Tape.record(y, from: [x]) { dy, tape in
         guard let slot else { return }
         let dx = Tensor(uninitialized: x0.shape)
         Parallel.elements(dx.count) { r in
-            exact_gelu_backward(dx.pointer + r.lowerBound, dy.pointer + r.lowerBound, x0.pointer + r.lowerBound, r.count)
+            backward(dx.pointer + r.lowerBound, dy.pointer + r.lowerBound, x0.pointer + r.lowerBound, r.count)
         }
         tape.add(dx, to: slot)
     }
