@@ -167,6 +167,7 @@ final class IndexWriter {
     /// - Parameter takesDamage: a damaged stage counts as one that is not complete, and has no scores until it is made again.
     @discardableResult
     func putStage(_ id: String, takesDamage: Bool = false) throws -> [String] {
+        let before = try scores(ofStage: id)
         try execute("DELETE FROM stages WHERE id = ?", id)
         var inputs: [String] = []
         do {
@@ -177,7 +178,9 @@ final class IndexWriter {
         } catch let error as InputError where error.isDamage && takesDamage {
             try insert(IndexedStage(id: id, record: nil, status: store.stage(id: id).status))
         }
-        // Runs that are there already say what their stages say now.
+        // Runs that are there already say what their stages say now. A stage that a whole sweep shares is put again with each of its
+        // runs, and nearly always says what it said.
+        guard try scores(ofStage: id) != before else { return inputs }
         let users = try Int64.fetchAll(
             db.cachedStatement(sql: "SELECT DISTINCT run FROM run_parts WHERE stage_id = ?"), arguments: [id])
         for run in users {
@@ -185,6 +188,12 @@ final class IndexWriter {
             try putValues(ofRun: run)
         }
         return inputs
+    }
+
+    private func scores(ofStage id: String) throws -> [Row] {
+        try Row.fetchAll(
+            db.cachedStatement(sql: "SELECT protocol_name, name, value FROM scores WHERE stage_id = ? ORDER BY protocol_name, name"),
+            arguments: [id])
     }
 
     private func insert(_ stage: IndexedStage) throws {
