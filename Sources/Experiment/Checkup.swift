@@ -33,7 +33,6 @@ public struct Checkup: Sendable {
 
     private mutating func checkMachine() {
         let machine = Machine.current()
-        let flags = Set(Self.cpuFlags)
         add("processor", "\(machine.processor), \(machine.cores) cores")
         let budget = AvailableMemory.current()
         add(
@@ -42,7 +41,7 @@ public struct Checkup: Sendable {
         let setting = ProcessInfo.processInfo.environment["OPENBLAS_CORETYPE"]
         add(
             "OpenBLAS core", BLAS.core + (setting.map { ", OPENBLAS_CORETYPE=\($0)" } ?? ""),
-            warning: Self.coreWarning(core: BLAS.core, processorHas: flags, isForced: setting != nil))
+            warning: Self.coreWarning(core: BLAS.core, on: InstructionSet.supported.last ?? .plain, isForced: setting != nil))
         add(
             "kernels",
             "\(InstructionSet.current)" + (ProcessInfo.processInfo.environment["PROLOGUE_KERNELS"].map { ", PROLOGUE_KERNELS=\($0)" } ?? "")
@@ -95,26 +94,11 @@ public struct Checkup: Sendable {
             warning: free < 1 << 30 ? "less than 1 GB is left for checkpoints and samples" : nil)
     }
 
-    /// Warns where OpenBLAS runs kernels for an older processor than this one, which costs up to half its speed.
-    package static func coreWarning(core: String, processorHas flags: Set<String>, isForced: Bool) -> String? {
-        // Vector extensions of x86, oldest first, with the kernels of OpenBLAS that use them.
-        let levels: [(flag: String, cores: [String])] = [
-            ("sse2", ["prescott", "core2", "penryn", "dunnington", "nehalem", "athlon", "opteron", "barcelona", "bobcat", "atom"]),
-            ("avx", ["sandybridge", "bulldozer", "piledriver", "steamroller"]),
-            ("avx2", ["haswell", "zen", "excavator"]),
-            ("avx512f", ["skylakex", "cooperlake", "sapphirerapids"]),
-        ]
-        guard let used = levels.firstIndex(where: { $0.cores.contains(core.lowercased()) }),
-            let best = levels.lastIndex(where: { flags.contains($0.flag) }), used < best
-        else { return nil }
-        return "OpenBLAS runs \(core) kernels (\(levels[used].flag)) on a processor with \(levels[best].flag): "
+    /// Warns where OpenBLAS runs kernels for an older processor than this one, which costs up to three quarters of its speed.
+    package static func coreWarning(core: String, on instructions: InstructionSet, isForced: Bool) -> String? {
+        guard BLAS.fasterCore(than: core, on: instructions) != nil, let used = BLAS.instructionSet(ofCore: core) else { return nil }
+        return "OpenBLAS runs \(core) kernels (\(used) instructions) on a processor with \(instructions): "
             + (isForced ? "run 'unset OPENBLAS_CORETYPE' for full speed" : "a newer OpenBLAS may know this processor")
-    }
-
-    private static var cpuFlags: [String] {
-        let text = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
-        let line = text.split(separator: "\n").first { $0.hasPrefix("flags") } ?? ""
-        return line.split(separator: ":").last?.split(separator: " ").map(String.init) ?? []
     }
 
     private static func gigabytes(_ bytes: Int) -> String { String(format: "%.1f", Double(bytes) / 1e9) }

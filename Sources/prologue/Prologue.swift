@@ -37,6 +37,7 @@ struct Prologue: AsyncParsableCommand {
     static let version = "0.1.0"
 
     static func main() async {
+        useFasterCore()
         StandardOutput.prepare()
         bootstrapLogging()
         raiseFileLimit()

@@ -1,5 +1,6 @@
 import Files
 import Foundation
+import TestSupport
 import Testing
 
 @Suite struct DoctorTests {
@@ -43,6 +44,13 @@ import Testing
         let ended = try Workplace().run("doctor", environment: ["OPENBLAS_CORETYPE": "Nehalem"])
         #expect(ended.code == 0)
         #expect(ended.output.contains("unset OPENBLAS_CORETYPE"), "\(ended.output)")
+    }
+
+    /// Also where OpenBLAS is older than the processor and takes it for one of the oldest.
+    @Test func openBLASRunsWhatTheProcessorHas() throws {
+        let place = try Workplace()
+        let output = try runProgram("/usr/bin/env", ["-u", "OPENBLAS_CORETYPE", program.path, "doctor"], in: place.folder)
+        #expect(output.contains("OpenBLAS core") && !output.contains("OpenBLAS runs"), "\(output)")
     }
 
     @Test func kernelsObeyTheirVariable() throws {

@@ -1,24 +1,20 @@
 import Experiment
 import Files
 import RunStore
+import TensorCore
 import Testing
 
 @Suite struct CheckupTests {
-    @Test func slowCoresAreComplainedAbout() throws {
-        func warning(_ core: String, _ flags: Set<String>, forced: Bool = false) -> String? {
-            Checkup.coreWarning(core: core, processorHas: flags, isForced: forced)
+    @Test func slowCoresAreWarnedOf() throws {
+        func warning(_ core: String, _ instructions: InstructionSet, forced: Bool = false) -> String? {
+            Checkup.coreWarning(core: core, on: instructions, isForced: forced)
         }
-        let modern: Set<String> = ["sse2", "avx", "avx2", "avx512f"]
-        let forced = try #require(warning("Haswell", modern, forced: true))
-        #expect(forced.contains("unset OPENBLAS_CORETYPE") && forced.contains("avx512f") && forced.contains("Haswell"))
-        #expect(warning("Zen", modern)?.contains("unset") == false)
-        #expect(warning("Nehalem", ["sse2", "avx"]) != nil)
-        #expect(warning("SkylakeX", modern) == nil)
-        #expect(warning("Cooperlake", modern) == nil)
-        #expect(warning("Haswell", ["sse2", "avx", "avx2"]) == nil)
-        // Not x86, or a core that is newer than this table.
-        #expect(warning("NEOVERSEN1", []) == nil)
-        #expect(warning("Diamondrapids", modern) == nil)
+        let forced = try #require(warning("Haswell", .avx512, forced: true))
+        #expect(forced.contains("unset OPENBLAS_CORETYPE") && forced.contains("avx512") && forced.contains("Haswell"))
+        #expect(warning("Zen", .avx512)?.contains("unset") == false)
+        #expect(warning("Nehalem", .avx2) != nil)
+        #expect(warning("Haswell", .avx2) == nil)
+        #expect(warning("SkylakeX", .avx512BFloat16) == nil)
     }
 
     /// What is needed and what there is, before anything is begun; estimates are good to a factor of 1.5.

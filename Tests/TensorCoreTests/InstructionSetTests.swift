@@ -14,6 +14,17 @@ import Testing
         }
     }
 
+    /// Only where OpenBLAS is known to leave out what the processor has.
+    @Test(
+        arguments: [(String, InstructionSet, String?)]([
+            ("Prescott", .avx512BFloat16, "SkylakeX"), ("Prescott", .avx512, "SkylakeX"), ("Nehalem", .avx2, "Haswell"),
+            ("Haswell", .avx512, "SkylakeX"), ("Zen", .avx2, nil), ("Cooperlake", .avx512BFloat16, nil), ("SkylakeX", .avx512BFloat16, nil),
+            ("Nehalem", .plain, nil), ("NEOVERSEN1", .plain, nil), ("Diamondrapids", .avx512BFloat16, nil),
+        ]))
+    func aFasterCoreIsOneThatTheProcessorHas(core: String, instructions: InstructionSet, faster: String?) {
+        #expect(BLAS.fasterCore(than: core, on: instructions) == faster)
+    }
+
     /// A limit holds for the thread that set it, and ends.
     @Test func limitsAreOfOneThread() {
         let before = InstructionSet.current
