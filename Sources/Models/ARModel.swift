@@ -23,23 +23,22 @@ public struct ARConfig: Equatable, Sendable {
 
     /// The prior that `settings` describe.
     public init(_ settings: PriorSettings, layout: SequenceLayout, classes: Int) {
-        self.init(
-            layout: layout,
-            network: .init(width: settings.dim, layers: settings.layers, heads: settings.heads, axes: settings.ropeAxes),
-            labels: classes + 1)
-        (tied, positions, conditionWidth) = (settings.tied, settings.positions, settings.condDim)
-        precision = settings.precision
+        self.init(network: settings, layout: layout, classes: classes)
+        (conditionWidth, precision) = (settings.condDim, settings.precision)
     }
 
     /// The AR model that is trained beside the tokenizer of `settings`, and left behind.
     public init(besides settings: TokenizerSettings, layout: SequenceLayout, classes: Int) {
-        let joint = settings.jointAr
+        self.init(network: settings.jointAr, layout: layout, classes: classes)
+        (conditionWidth, precision) = (settings.condDim, settings.precision)
+    }
+
+    private init(network: some ARNetworkSettings, layout: SequenceLayout, classes: Int) {
         self.init(
             layout: layout,
-            network: .init(width: joint.dim, layers: joint.layers, heads: joint.heads, axes: joint.ropeAxes),
+            network: .init(width: network.dim, layers: network.layers, heads: network.heads, axes: network.ropeAxes),
             labels: classes + 1)
-        (tied, positions, conditionWidth) = (joint.tied, joint.positions, settings.condDim)
-        precision = settings.precision
+        (tied, positions) = (network.tied, network.positions)
     }
 
     /// The AR model that is trained with a tokenizer: a small one, or the prior itself; nil where there is none.

@@ -22,7 +22,7 @@ public struct TokenSettings: SettingsSection {
 }
 
 /// Stage 3: the class-conditional AR model over the cached tokens.
-public struct PriorSettings: SettingsSection {
+public struct PriorSettings: ARNetworkSettings {
     public var from: String?
     public var dim = 128
     public var layers = 4
@@ -47,39 +47,33 @@ public struct PriorSettings: SettingsSection {
     public static let fields =
         network + Field.included(TrainingSettings.course, \.training) + saved + Field.included(TrainingSettings.records, \.training)
 
-    private static let network: [Field<Self>] = [
-        .value(
-            "from", \.from,
-            "An AR model to take as it is: the id of a prior stage of this tokenizer (or its beginning), or the folder of a "
-                + "released checkpoint; its sizes are then taken from there. Null: train one.", isLater: true),
-        .value("dim", \.dim, "Width.", .atLeast(2), unit: "channels"),
-        .value("layers", \.layers, "Transformer layers.", .atLeast(1)),
-        .value("heads", \.heads, "Attention heads.", .atLeast(1)),
-        .value(
-            "rope_axes", \.ropeAxes,
-            "Share of each head rotated by each position axis; even, their sum is the head width.",
-            .atLeast(0), count: 3, unit: "channels"),
-        .value("cond_dim", \.condDim, "Width of the condition embedding.", .atLeast(1), unit: "channels"),
-        .value("tied", \.tied, "The head shares its weights with the embedding table."),
-        .value("positions", \.positions, ARPositions.help, isLater: true),
-        .value("prologue_order", \.prologueOrder, PrologueOrder.help, isLater: true),
-        .value(
-            "precision", \.precision,
-            "What the products of layers and head multiply; `bfloat16` is faster and takes less memory. Weights and their "
-                + "optimiser stay float32.", isLater: true),
-        .value("dropout", \.dropout, "Dropout of embeddings, attention and feed-forward outputs.", .fractionBelowOne),
-        .value(
-            "attention_dropout", \.attentionDropout,
-            "Dropout of attention weights, 0 in the released models; null: as `dropout`.", .fractionBelowOne, isLater: true),
-        .value(
-            "label_drop", \.labelDrop, "Share of training labels replaced by the unconditional one.", .fraction,
-            when: { !$0.unconditional }),
-        .value(
-            "unconditional", \.unconditional,
-            "Train without the class: every step sees the unconditional label, all that is drawn is drawn without a class, and "
-                + "there is no guidance. `label_drop` is no substitute: its unconditional branch sees only that share of the steps.",
-            isLater: true),
-    ]
+    private static let network: [Field<Self>] =
+        [
+            .value(
+                "from", \.from,
+                "An AR model to take as it is: the id of a prior stage of this tokenizer (or its beginning), or the folder of a "
+                    + "released checkpoint; its sizes are then taken from there. Null: train one.", isLater: true)
+        ] + sizes + [
+            .value("cond_dim", \.condDim, "Width of the condition embedding.", .atLeast(1), unit: "channels")
+        ] + tokens + [
+            .value("prologue_order", \.prologueOrder, PrologueOrder.help, isLater: true),
+            .value(
+                "precision", \.precision,
+                "What the products of layers and head multiply; `bfloat16` is faster and takes less memory. Weights and their "
+                    + "optimiser stay float32.", isLater: true),
+            .value("dropout", \.dropout, "Dropout of embeddings, attention and feed-forward outputs.", .fractionBelowOne),
+            .value(
+                "attention_dropout", \.attentionDropout,
+                "Dropout of attention weights, 0 in the released models; null: as `dropout`.", .fractionBelowOne, isLater: true),
+            .value(
+                "label_drop", \.labelDrop, "Share of training labels replaced by the unconditional one.", .fraction,
+                when: { !$0.unconditional }),
+            .value(
+                "unconditional", \.unconditional,
+                "Train without the class: every step sees the unconditional label, all that is drawn is drawn without a class, and "
+                    + "there is no guidance. `label_drop` is no substitute: its unconditional branch sees only that share of the steps.",
+                isLater: true),
+        ]
 
     private static let saved: [Field<Self>] = [
         .value(
@@ -123,17 +117,4 @@ extension PriorSettings {
         resample.unconditional = resample.unconditional || unconditional
         return resample
     }
-}
-
-/// Where the tokens of an AR model stand for its rotary embedding.
-public enum ARPositions: String, ChoiceSetting {
-    /// All in one line, BOS at 0: (l, 0, 0).
-    case sequence = "1d"
-    /// Visual tokens where their patches are, (row, column, 0) with the base frequency of image positions; BOS, prologue and
-    /// EOS in a line on the third axis, (0, 0, l): as patches and queries in the encoder. Needs a square grid of visual tokens.
-    case hybrid
-
-    static let help =
-        "All tokens in one line, or visual tokens where their patches are and the others in a line on an axis of "
-        + "their own."
 }

@@ -128,7 +128,7 @@ public struct PerceptualSettings: SettingsSection {
 }
 
 /// The small AR model that is trained beside the tokenizer in step B; unconditional unless its label drop is lowered.
-public struct JointARSettings: SettingsSection {
+public struct JointARSettings: ARNetworkSettings {
     public var dim = 96
     public var layers = 3
     public var heads = 3
@@ -145,16 +145,7 @@ public struct JointARSettings: SettingsSection {
 
     public static let help = "The joint AR model, trained in step B beside the tokenizer."
     public static let fields: [Field<Self>] =
-        [
-            .value("dim", \.dim, "Width.", .atLeast(2), unit: "channels"),
-            .value("layers", \.layers, "Transformer layers.", .atLeast(1)),
-            .value("heads", \.heads, "Attention heads.", .atLeast(1)),
-            .value(
-                "rope_axes", \.ropeAxes,
-                "Share of each head rotated by each position axis; even, their sum is the head width.",
-                .atLeast(0), count: 3, unit: "channels"),
-            .value("tied", \.tied, "The head shares its weights with the embedding table."),
-            .value("positions", \.positions, ARPositions.help, isLater: true),
+        sizes + tokens + [
             .value(
                 "label_drop", \.labelDrop,
                 "Share of its training labels replaced by the unconditional one; 1: unconditional.", .fraction, isLater: true),
