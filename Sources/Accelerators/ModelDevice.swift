@@ -7,6 +7,8 @@ public final class ModelDevice {
     public let choice: DeviceChoice
     private let programs: URL?
     private var opened: Accelerator?
+    /// Whether it was asked for since that was last said.
+    private var isUsed = false
 
     /// - Parameter programs: folder that compiled programs are kept in, for the next process that needs them.
     public init(_ choice: DeviceChoice, programs: URL? = nil) {
@@ -15,10 +17,18 @@ public final class ModelDevice {
 
     /// Nil where models run on this program's own kernels.
     public func accelerator() throws -> Accelerator? {
+        isUsed = true
         if opened == nil {
             opened = try choice.open()
             opened?.programs = programs
         }
         return opened
+    }
+
+    /// Does work; says what records call the device that it ran on, nil where none was asked for.
+    public func noting<Result>(_ work: () throws -> Result) rethrows -> (result: Result, device: String?) {
+        isUsed = false
+        let result = try work()
+        return (result, isUsed ? opened?.description : nil)
     }
 }

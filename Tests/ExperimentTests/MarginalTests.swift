@@ -32,8 +32,8 @@ import Testing
                     print(json.dumps(float(logsumexp(-f64("nats").reshape(49, -1).sum(1)))))
                     """, doubles: ["nats": nats]
                 ).doubleValue)
-            let marginals = VisualMarginals(ar, frequencies: VisualMarginals.frequencies(rows, layout))
-            let found = marginals.estimate(rows, row: 17, label: label, draws: 1500, seed: 5)
+            let marginals = try VisualMarginals(TrainedPrior(ar), frequencies: VisualMarginals.frequencies(rows, layout))
+            let found = try marginals.estimate(rows, row: 17, label: label, draws: 1500, seed: 5)
             #expect(abs(found.logMarginal - exact) < 4 * found.standardError + 1e-4, "\(found) instead of \(exact)")
             #expect(found.standardError < 0.05)
             let own = -nats[17 * layout.length..<18 * layout.length].reduce(0, +)

@@ -37,25 +37,3 @@ final class DevicePrior {
     /// Gives the optimiser's tensors the values that they have on the device.
     func bringBack() throws { try state?.bringBack() }
 }
-
-/// Cross-entropies of an AR model's targets on a device.
-final class DeviceCrossEntropy {
-    private let accelerator: Accelerator
-    private let config: ARConfig
-    private let state: DeviceState
-    private var programs: [Int: CompiledProgram] = [:]
-
-    init(_ accelerator: Accelerator, _ model: ARModel) throws {
-        (self.accelerator, config) = (accelerator, model.config)
-        state = try DeviceState(model.parameters.map { ("prior/value/\($0.name)", $0.value) }, on: accelerator)
-    }
-
-    /// In nats, [B, T].
-    func callAsFunction(targets: TokenTensor, labels: TokenTensor) throws -> Tensor {
-        let batch = labels.count
-        let program = try programs[batch] ?? accelerator.compile(PriorProgram.crossEntropy(config, batch: batch))
-        programs[batch] = program
-        let inputs = ["targets": try accelerator.copy(targets), "labels": try accelerator.copy(labels)]
-        return try state.run(program, inputs).tensor("nats")
-    }
-}

@@ -103,7 +103,8 @@ extension ExperimentContext {
                 try Interruption.check()
                 // What one stage needed is not kept for the next, which needs other sizes.
                 defer { BufferPool.shared.trim() }
-                return stage.noted(in: try stage.perform(work, self))
+                let (summary, name) = try device.noting { try stage.perform(work, self) }
+                return stage.noted(in: summary, device: name)
             })
     }
 }

@@ -25,10 +25,11 @@ public struct StageCost: Equatable, Sendable {
 }
 
 extension Stage {
-    /// The summary with what the work cost, which later estimates scale by.
-    func noted(in summary: JSONValue) -> JSONValue {
-        guard let cost, case .object(var members) = summary else { return summary }
-        members["flops"] = .number(cost.flops)
+    /// The summary with what the work cost, which later estimates scale by, and the device that it ran on.
+    func noted(in summary: JSONValue, device: String?) -> JSONValue {
+        guard case .object(var members) = summary else { return summary }
+        if let cost { members["flops"] = .number(cost.flops) }
+        if let device { members["device"] = .string(device) }
         return .object(members)
     }
 }

@@ -46,7 +46,7 @@ struct PriorStage: Stage {
             tokens: tokenizer.dataset.isEmpty ? .empty(width: tokenizer.layout) : try sequences(context))
         guard isJoint else { return try training.run(work, context) }
         let weights = try context.store.stage(tokenizer.identity).verified(tokenizer.adopted?.weightFile ?? WeightFile.averaged)
-        return try training.adopt(SafetensorsFile(reading: weights), work)
+        return try training.adopt(SafetensorsFile(reading: weights), work, context)
     }
 
     /// The tokens that it is trained on, the prologue's in the order in which it knows them.
@@ -78,7 +78,7 @@ struct PriorStage: Stage {
     }
 
     /// The AR model with its averaged weights, or those last trained; of an imported one, those that were asked for then.
-    func load(averaged: Bool = true, _ context: ExperimentContext) throws -> ARModel {
+    func load(averaged: Bool = true, _ context: ExperimentContext) throws -> TrainedPrior {
         // A joint AR model that was taken over left its last trained weights with the tokenizer.
         let holder = isJoint && adopted == nil && !averaged ? tokenizer.identity : identity
         return try load(averaged ? adopted?.weightFile ?? WeightFile.averaged : WeightFile.trained, of: holder, context)
@@ -88,16 +88,16 @@ struct PriorStage: Stage {
     var stepsKept: [Int] { settings.snapshots + [settings.training.steps] }
 
     /// The AR model with the averaged weights it had after `step` steps, one of `stepsKept`.
-    func load(afterStep step: Int, _ context: ExperimentContext) throws -> ARModel {
+    func load(afterStep step: Int, _ context: ExperimentContext) throws -> TrainedPrior {
         try load(step == settings.training.steps ? WeightFile.averaged : WeightFile.snapshot(step), of: identity, context)
     }
 
-    private func load(_ name: String, of holder: StageIdentity, _ context: ExperimentContext) throws -> ARModel {
+    private func load(_ name: String, of holder: StageIdentity, _ context: ExperimentContext) throws -> TrainedPrior {
         let model = ARModel(
             ARConfig(settings, layout: tokenizer.layout, classes: tokenizer.dataset.classes), parameters: .unfilled)
         let file = try SafetensorsFile(reading: context.store.stage(holder).verified(name))
         try ParameterFiles.loadFinite(model.parameters, from: file, prefix: "ar.")
-        return model
+        return try TrainedPrior(model, on: context.device.accelerator())
     }
 }
 

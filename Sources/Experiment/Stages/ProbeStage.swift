@@ -114,7 +114,7 @@ struct ProbeStage: Stage {
         case .points: return (try points(dataset.train, train, model), try points(dataset.test, test, model))
         case .embeddings:
             guard let prior else { throw InputError("embeddings need the prior") }
-            let all = try prior.load(context).tokenEmbeddings
+            let all = try prior.load(context).model.tokenEmbeddings
             return lookup(
                 prologue: layout.hasPrologue ? sliceRows(all, layout.visualCodes..<layout.eos) : nil,
                 visual: sliceRows(all, 0..<layout.visualCodes))

@@ -68,10 +68,8 @@ struct ReconstructionStage: Stage {
         try reference.write(to: work.url(ScoreReference.file), features: features.id)
         try picture(set, model, to: work.url(Self.pictureFile))
         try save(reference, errors, set, work)
-        var summary: [String: JSONValue] = ["count": .int(set.count)]
-        summary["device"] = model.deviceName.map { .string($0) }
         return try work.summary(
-            summary, warnings: try ScoreWarnings(features, reference: set, count: set.count, context).texts, context)
+            ["count": .int(set.count)], warnings: try ScoreWarnings(features, reference: set, count: set.count, context).texts, context)
     }
 
     private func save(

@@ -63,7 +63,7 @@ struct ResampleStage: Stage {
         let labels = (0..<count).map {
             settings.unconditional ? ar.unconditionalLabel : dataset.test.labels[sources[$0 / settings.columns]]
         }
-        let ids = Sampler(ar, sampler).sample(
+        let ids = try ar.sampler(sampler, batch: min(SampleDrawing.standardBatch, count)).sample(
             labels: labels, seed: seed, given: TokenTensor(given, shape: [count, layout.length]))
         let pixels = try model.decode(layout.visualIndices(ids))
         try HDF5File.write(atomicallyTo: work.url(Self.resamplesFile)) { file in

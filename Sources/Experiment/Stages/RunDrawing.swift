@@ -19,10 +19,11 @@ public final class RunDrawing {
     private let prior: PriorStage
     private let context: ExperimentContext
     /// The prior that was asked for last, as it was after so many steps; nil: at its end.
-    private var loaded: (step: Int?, ar: ARModel)?
+    private var loaded: (step: Int?, ar: TrainedPrior)?
 
     /// Pictures that are drawn at once at most.
     public static let most = 64
+    private static let together = 4
 
     /// - Throws: `InputError` where the run has no finished tokenizer.
     public init(_ id: String, _ context: ExperimentContext) throws {
@@ -40,11 +41,11 @@ public final class RunDrawing {
     }
 
     /// The prior as it was after `step` of its steps, also while it is still being trained; nil: at its end.
-    private func ar(after step: Int?) throws -> ARModel {
+    private func ar(after step: Int?) throws -> TrainedPrior {
         if let loaded, loaded.step == step { return loaded.ar }
         loaded = nil
         let stage = context.store.stage(prior.identity)
-        let ar: ARModel
+        let ar: TrainedPrior
         if let step, step != prior.settings.training.steps {
             let kept = prior.settings.snapshots
             guard kept.contains(step) else {
@@ -131,17 +132,17 @@ public final class RunDrawing {
         settings.guidance.scale = request.guidance
         settings.unconditional = request.label == nil
         try settings.requireAllowed()
-        let sampler = Sampler(ar, settings)
+        let sampler = ar.sampler(settings, batch: Self.together)
         let label = request.label.map { Int32($0) } ?? ar.unconditionalLabel
         var (pixels, ids, bits) = ([UInt8](), [[Int32]](), [[Double]]())
-        for lower in stride(from: 0, to: request.count, by: 4) {
+        for lower in stride(from: 0, to: request.count, by: Self.together) {
             guard goOn(lower) else { throw Interrupted() }
-            let count = min(4, request.count - lower)
+            let count = min(Self.together, request.count - lower)
             let labels = [Int32](repeating: label, count: count)
             let row = request.given + [Int32](repeating: -1, count: length - request.given.count)
             let given = TokenTensor((0..<count).flatMap { _ in row }, shape: [count, length])
-            let drawn = sampler.sample(labels: labels, seed: request.seed, first: lower, given: given)
-            let nats = ar.crossEntropy(ARInput(targets: drawn, labels: TokenTensor(labels, shape: [count])), on: nil).values
+            let drawn = try sampler.sample(labels: labels, seed: request.seed, first: lower, given: given)
+            let nats = try ar.crossEntropy(targets: drawn, labels: TokenTensor(labels, shape: [count])).values
             for image in 0..<count {
                 ids.append(Array(drawn.ids[image * length..<(image + 1) * length]))
                 bits.append(nats[image * length..<(image + 1) * length].map { Double($0) / 0.6931471805599453 })

@@ -76,23 +76,23 @@ public final class RunEditing {
         let isDrawn =
             try mask.map { try masked($0, like: picture, of: image, config) } ?? [Bool](repeating: true, count: layout.visualTokens)
 
-        let indices = drawing.tokenizer.model.encoder(dataset.patches(original, patch: config.patch)).indices
+        let indices = try drawing.tokenizer.encode(original, of: dataset)
         let own = layout.targets(prior.order(indices)).ids
         var given = own
         if !request.keepsPrologue { for t in 0..<layout.prologueTokens { given[t] = -1 } }
         for (place, isDrawn) in isDrawn.enumerated() where isDrawn { given[layout.visualStart + place] = -1 }
 
-        let label = request.label.map { Int32($0) } ?? drawing.ar.unconditionalLabel
+        let label = request.label.map { Int32($0) } ?? drawing.prior.unconditionalLabel
         var sampler = request.sampler
         sampler.unconditional = request.label == nil
         try sampler.requireAllowed()
         var ids: [Int32] = []
-        let engine = Sampler(drawing.ar, sampler)
+        let engine = drawing.prior.sampler(sampler, batch: min(SampleDrawing.standardBatch, request.count))
         for lower in stride(from: 0, to: request.count, by: SampleDrawing.standardBatch) {
             let count = min(SampleDrawing.standardBatch, request.count - lower)
             let rows = TokenTensor((0..<count).flatMap { _ in given }, shape: [count, layout.length])
             ids +=
-                engine.sample(
+                try engine.sample(
                     labels: [Int32](repeating: label, count: count), seed: request.seed, first: lower, given: rows
                 ).ids
             try Interruption.check()

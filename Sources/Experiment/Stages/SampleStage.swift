@@ -40,7 +40,7 @@ struct SampleStage: Stage {
         var pixels: [UInt8] = []
         var rate = RateMeter()
         let (length, side, size) = (tokenizer.layout.length, dataset.imageSize, dataset.train.pixelsPerImage)
-        var parts = KeptParts(work, named: Self.partName, on: drawing.accelerator?.description)
+        var parts = KeptParts(work, named: Self.partName, on: drawing.prior.deviceName)
         try parts.restore { _ = try $0.shape(of: "images") }
         /// Keeps what was drawn since the last part, and holds it no longer.
         func keep() throws {
@@ -84,9 +84,7 @@ struct SampleStage: Stage {
             try file.setAttribute("seed", .int(seed))
         }
         try picture(of: HDF5File(reading: work.url(Self.samplesFile)), to: work.url(Self.pictureFile))
-        var summary: [String: JSONValue] = ["count": .int(count)]
-        summary["device"] = drawing.accelerator.map { .string($0.description) }
-        return .object(summary)
+        return ["count": .int(count)]
     }
 
     /// Copies rows of `width` numbers from all parts, in blocks that do not depend on where parts end, so that the file's bytes do not.

@@ -65,11 +65,7 @@ struct TokenStage: Stage {
                 rest = rest.dropFirst(labels.count * width)
             }
         }
-        var summary: [String: JSONValue] = [
-            "train": .int(views.count * dataset.train.count), "test": .int(dataset.test.count),
-        ]
-        summary["device"] = model.deviceName.map { .string($0) }
-        return dataset.noted(in: .object(summary))
+        return dataset.noted(in: ["train": .int(views.count * dataset.train.count), "test": .int(dataset.test.count)])
     }
 
     func load(_ context: ExperimentContext) throws -> TokenFile {

@@ -32,14 +32,14 @@ struct TrainedTokenizer {
         _ set: ImageSet, of dataset: Dataset, view: PictureView, from first: Int = 0, _ body: ([Int32]) throws -> Void
     ) throws {
         try dataset.forEachBatch(set, of: Self.batch, from: first, view: view) { batch in
-            try body(indices(of: batch.pixels, dataset).ids)
+            try body(encode(batch.pixels, of: dataset).ids)
             try Interruption.check()
         }
     }
 
     /// Images after encoding and decoding, at most `batch` of them; both are pixels (n, row, column, channel).
     func reconstruct(_ pixels: [UInt8], of dataset: Dataset) throws -> [UInt8] {
-        try decode(model.config.layout.visualHalf(of: indices(of: pixels, dataset)))
+        try decode(model.config.layout.visualHalf(of: encode(pixels, of: dataset)))
     }
 
     /// Pixels (n, row, column, channel) of visual indices [n, N].
@@ -57,7 +57,8 @@ struct TrainedTokenizer {
         return pixels
     }
 
-    private func indices(of pixels: [UInt8], _ dataset: Dataset) throws -> TokenTensor {
+    /// Indices [n, K + N] of at most `batch` images, (n, row, column, channel).
+    func encode(_ pixels: [UInt8], of dataset: Dataset) throws -> TokenTensor {
         let patches = dataset.patches(pixels, patch: model.config.patch)
         return try device?.encode(patches) ?? model.encoder(patches).indices
     }

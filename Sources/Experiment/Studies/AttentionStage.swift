@@ -32,7 +32,7 @@ struct AttentionStage: Stage {
         context.progress.note("attention: \(count) held-out images")
         let model = try prior.load(context)
         let batch = half.batch((0..<count).map { $0 * half.count / count })
-        let maps = model.attentionMaps(ARInput(targets: layout.targets(batch.indices), labels: batch.labels))
+        let maps = try model.attentionMaps(targets: layout.targets(batch.indices), labels: batch.labels)
         let summary = AttentionSummary(maps, layout, grid: tokenizer.config.grid)
         try HDF5File.write(atomicallyTo: work.url(Self.file)) { file in
             try file.write(

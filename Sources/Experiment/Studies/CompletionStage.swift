@@ -90,7 +90,7 @@ struct CompletionStage: Stage {
 
     /// Pixels of `draws` completions for each source, group by group.
     private func complete(
-        _ set: GivenTokens, _ sources: CompletionSources, _ ar: ARModel, _ model: TrainedTokenizer, isTold: Bool
+        _ set: GivenTokens, _ sources: CompletionSources, _ ar: TrainedPrior, _ model: TrainedTokenizer, isTold: Bool
     ) throws -> [UInt8] {
         let length = tokenizer.layout.length
         let count = sources.images.count * settings.draws
@@ -102,7 +102,7 @@ struct CompletionStage: Stage {
         var sampler = SamplerSettings()
         sampler.temperature = settings.temperature
         let labels = (0..<count).map { isTold ? sources.labels[$0 / settings.draws] : ar.unconditionalLabel }
-        let ids = Sampler(ar, sampler).sample(
+        let ids = try ar.sampler(sampler, batch: min(SampleDrawing.standardBatch, count)).sample(
             labels: labels, seed: settings.seed, given: TokenTensor(given, shape: [count, length]))
         return try model.decode(tokenizer.layout.visualIndices(ids))
     }

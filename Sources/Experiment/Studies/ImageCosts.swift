@@ -15,7 +15,7 @@ struct ImageCosts {
     /// Per image, under a Laplace distribution around the reconstruction; nil where reconstructions are perfect.
     let reconstruction: [Double]?
 
-    init(_ half: TokenFile.Half, count: Int, _ ar: ARModel, _ layout: SequenceLayout) {
+    init(_ half: TokenFile.Half, count: Int, _ ar: TrainedPrior, _ layout: SequenceLayout) throws {
         var (prior, perToken) = ([(mode: String, prologue: [Double], visual: [Double])](), [(mode: String, nats: [Double])]())
         for mode in ["class", "noclass"] {
             var (sums, prologue, visual) = ([Double](repeating: 0, count: layout.length), [Double](), [Double]())
@@ -24,7 +24,7 @@ struct ImageCosts {
                 let labels =
                     mode == "class"
                     ? batch.labels : TokenTensor(repeating: ar.unconditionalLabel, shape: batch.labels.shape)
-                let nats = ar.crossEntropy(ARInput(targets: layout.targets(batch.indices), labels: labels), on: nil)
+                let nats = try ar.crossEntropy(targets: layout.targets(batch.indices), labels: labels)
                 let values = nats.values.map(Double.init)
                 for row in 0..<values.count / layout.length {
                     let own = Array(values[row * layout.length..<(row + 1) * layout.length])

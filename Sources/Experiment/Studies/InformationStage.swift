@@ -67,7 +67,7 @@ struct InformationStage: Stage {
     ) throws -> ImageCosts {
         let (ar, model) = (try prior.load(context), try tokenizer.load(context))
         let count = min(Self.costImages, half.count)
-        let costs = ImageCosts(half, count: count, ar, layout)
+        let costs = try ImageCosts(half, count: count, ar, layout)
         let images = Array(0..<count)
         let pixels = try tokenizer.dataset.test.pixels(of: images)
         return costs.adding(

@@ -57,7 +57,7 @@ struct InterventionStage: Stage {
             for (name, value) in found.values { values[name] = .some(value) }
             if !found.perToken.isEmpty { perToken.append((set.name, found.perToken)) }
         }
-        for (name, value) in study.visualBits() { values[name] = .some(value) }
+        for (name, value) in try study.visualBits() { values[name] = .some(value) }
         try HDF5File.write(atomicallyTo: work.url(Self.file)) { file in
             for (name, effects) in perToken {
                 try file.makeGroup(name)
@@ -90,10 +90,10 @@ struct InterventionStage: Stage {
 /// The draws of interventions on one prior.
 private struct Interventions {
     private let sources: CompletionSources
-    private let ar: ARModel
+    private let ar: TrainedPrior
     private let model: TrainedTokenizer
     private let layout: SequenceLayout
-    private let temperature: Double
+    private let sampler: SequenceSampler
     private let seed: Int
     private let order: [Int]
     private let facts: ([UInt8]) -> ImageFacts
@@ -102,11 +102,14 @@ private struct Interventions {
     private let partners: (other: [Int?], same: [Int?])
 
     init(
-        _ sources: CompletionSources, _ ar: ARModel, _ model: TrainedTokenizer, _ layout: SequenceLayout, temperature: Double, seed: Int,
+        _ sources: CompletionSources, _ ar: TrainedPrior, _ model: TrainedTokenizer, _ layout: SequenceLayout, temperature: Double, seed: Int,
         order: [Int], facts: @escaping ([UInt8]) -> ImageFacts
     ) {
         (self.sources, self.ar, self.model, self.layout) = (sources, ar, model, layout)
-        (self.temperature, self.seed, self.order, self.facts) = (temperature, seed, order, facts)
+        (self.seed, self.order, self.facts) = (seed, order, facts)
+        var settings = SamplerSettings()
+        settings.temperature = temperature
+        sampler = ar.sampler(settings, batch: SampleDrawing.standardBatch)
         own = facts(sources.pixels)
         let count = sources.images.count
         func partner(_ row: Int, isSame: Bool) -> Int? {
@@ -180,17 +183,17 @@ private struct Interventions {
 
     /// What the prior pays, in bits, for an image's visual tokens after its own prologue, after that of another image of its
     /// class, of another class, and after one put together from many.
-    func visualBits() -> [(String, Double?)] {
+    func visualBits() throws -> [(String, Double?)] {
         guard layout.hasPrologue else { return [] }
         let rows = Array(sources.images.indices)
-        func bits(_ from: (Int, Int) -> Int?) -> Double? {
+        func bits(_ from: (Int, Int) -> Int?) throws -> Double? {
             let known = rows.filter { from($0, 0) != nil }
             guard !known.isEmpty else { return nil }
             let ids = known.flatMap { row in
                 (0..<layout.length).map { t in target(t < layout.prologueTokens ? from(row, t) ?? row : row, t) }
             }
             let labels = TokenTensor(repeating: ar.unconditionalLabel, shape: [known.count])
-            let nats = ar.crossEntropy(ARInput(targets: TokenTensor(ids, shape: [known.count, layout.length]), labels: labels), on: nil)
+            let nats = try ar.crossEntropy(targets: TokenTensor(ids, shape: [known.count, layout.length]), labels: labels)
             let visual = nats.values.enumerated().filter { $0.offset % layout.length >= layout.visualStart }.map { Double($0.element) }
             return visual.reduce(0, +) / log(2) / Double(known.count)
         }
@@ -198,7 +201,7 @@ private struct Interventions {
             ("own", { row, _ in row }), ("same", { row, _ in partners.same[row] }), ("other", { row, _ in partners.other[row] }),
             ("shuffled", { ($0 + 1 + 7 * $1) % rows.count }),
         ]
-        return pairs.map { (Measure.interventionBits.name([.pair: $0.0]), bits($0.1)) }
+        return try pairs.map { (Measure.interventionBits.name([.pair: $0.0]), try bits($0.1)) }
     }
 
     private func target(_ source: Int, _ position: Int) -> Int32 { sources.targets.ids[source * layout.length + position] }
@@ -212,9 +215,7 @@ private struct Interventions {
 
     /// - Parameter labels: nil: the prior is not told the class.
     private func draw(_ given: [[Int32]], labels: [Int32]? = nil, first: Int = 0) throws -> ImageFacts {
-        var sampler = SamplerSettings()
-        sampler.temperature = temperature
-        let ids = Sampler(ar, sampler).sample(
+        let ids = try sampler.sample(
             labels: labels ?? given.map { _ in ar.unconditionalLabel }, seed: seed, first: first,
             given: TokenTensor(given.flatMap { $0 }, shape: [given.count, layout.length]))
         return facts(try model.decode(layout.visualIndices(ids)))

@@ -40,7 +40,7 @@ struct MarginalStage: Stage {
             for row in images.indices {
                 var stream = RandomStream(seed: settings.seed, "marginal/draws", step: images[row])
                 estimates.append(
-                    visual.estimate(
+                    try visual.estimate(
                         batch.indices, row: row, label: told == "class" ? batch.labels.ids[row] : nil, draws: settings.marginalDraws,
                         seed: stream.nextKey()))
                 if row % 20 == 0 { context.progress.note("marginal bits, \(told): image \(row + 1) of \(images.count)") }
@@ -104,7 +104,7 @@ struct MarginalStage: Stage {
 
 /// Probabilities of visual tokens whatever their prologue, under one prior.
 package struct VisualMarginals {
-    private let ar: ARModel
+    private let ar: TrainedPrior
     private let layout: SequenceLayout
     /// Of each code at each prologue position, [K, codes].
     private let frequencies: [[Double]]
@@ -112,9 +112,9 @@ package struct VisualMarginals {
     /// Sequences that are asked for together.
     private static let batch = 256
 
-    package init(_ ar: ARModel, frequencies: [[Double]]) {
+    package init(_ ar: TrainedPrior, frequencies: [[Double]]) {
         (self.ar, self.frequencies) = (ar, frequencies)
-        layout = ar.config.layout
+        layout = ar.model.config.layout
     }
 
     /// How often each code stands at each prologue position of [n, K + N] indices, one added to each.
@@ -130,16 +130,18 @@ package struct VisualMarginals {
     /// log p(visual tokens) of a row of [n, K + N] indices.
     ///
     /// - Parameter label: nil: the prior is not told the class.
-    package func estimate(_ indices: TokenTensor, row: Int, label: Int32?, draws: Int, seed: UInt64) -> MarginalLikelihood {
+    package func estimate(
+        _ indices: TokenTensor, row: Int, label: Int32?, draws: Int, seed: UInt64
+    ) throws -> MarginalLikelihood {
         let (k, width) = (layout.prologueTokens, layout.prologueTokens + layout.visualTokens)
         let own = indices.ids[row * width..<(row + 1) * width]
         let visual = Array(own.dropFirst(k))
-        return MarginalLikelihood(own: own.prefix(k).map(Int.init), frequencies: frequencies, draws: draws, seed: seed) { prologues in
-            stride(from: 0, to: prologues.count, by: Self.batch).flatMap { lower in
+        return try MarginalLikelihood(own: own.prefix(k).map(Int.init), frequencies: frequencies, draws: draws, seed: seed) { prologues in
+            try stride(from: 0, to: prologues.count, by: Self.batch).flatMap { lower in
                 let part = prologues[lower..<min(prologues.count, lower + Self.batch)]
                 let rows = TokenTensor(part.flatMap { $0.map(Int32.init) + visual }, shape: [part.count, width])
                 let labels = TokenTensor(repeating: label ?? ar.unconditionalLabel, shape: [part.count])
-                let nats = ar.crossEntropy(ARInput(targets: layout.targets(rows), labels: labels), on: nil).values
+                let nats = try ar.crossEntropy(targets: layout.targets(rows), labels: labels).values
                 return (0..<part.count).map { row in
                     -nats[row * layout.length..<(row + 1) * layout.length].reduce(0) { $0 + Double($1) }
                 }

@@ -77,29 +77,27 @@ struct PriorTraining {
             try ParameterFiles.save([("ar.", model.parameters)], to: work.url(WeightFile.trained))
             try optimizer.withAverages {
                 try ParameterFiles.save([("ar.", model.parameters)], to: work.url(WeightFile.averaged))
-                held = try heldOutBits(model, accelerator)
+                held = try heldOutBits(TrainedPrior(model, on: accelerator))
             }
         }
-        var summary: [String: JSONValue] = [
+        return [
             "parameters": .int(model.parameters.reduce(0) { $0 + $1.count }),
             "steps": .int(training.steps), "sequences_seen": .int(training.steps * training.batch),
             "peak_tensor_bytes": .int(BufferPool.shared.use.peak),
             "last": .object(last.mapValues { .number(Double($0)) }),
             "metrics": .object(held.mapValues { .number($0) }),
         ]
-        summary["device"] = accelerator.map { .string($0.description) }
-        return .object(summary)
     }
 
     /// Takes over the joint AR model of `prologue-onestage` as it is, and measures it as a trained one is.
-    func adopt(_ weights: SafetensorsFile, _ work: StageWork) throws -> JSONValue {
+    func adopt(_ weights: SafetensorsFile, _ work: StageWork, _ context: ExperimentContext) throws -> JSONValue {
         let model = ARModel(
             ARConfig(settings, layout: layout, classes: classes), parameters: .unfilled)
         try ParameterFiles.load(model.parameters, from: weights, prefix: "ar.")
         try ParameterFiles.save([("ar.", model.parameters)], to: work.url(WeightFile.averaged))
         return [
             "parameters": .int(model.parameters.reduce(0) { $0 + $1.count }), "steps": 0,
-            "metrics": .object(try heldOutBits(model, nil).mapValues { .number($0) }),
+            "metrics": .object(try heldOutBits(TrainedPrior(model, on: context.device.accelerator())).mapValues { .number($0) }),
         ]
     }
 
@@ -112,8 +110,7 @@ struct PriorTraining {
     }
 
     /// Bits per held-out image, prologue (with EOS) and visual apart, with the class given, where it is told one, and without.
-    private func heldOutBits(_ model: ARModel, _ accelerator: Accelerator?) throws -> [String: Double] {
-        let device = try accelerator.map { try DeviceCrossEntropy($0, model) }
+    private func heldOutBits(_ model: TrainedPrior) throws -> [String: Double] {
         let count = min(Self.heldOutCount, tokens.test.count)
         var sums = [String: Double]()
         for lower in stride(from: 0, to: count, by: Self.heldOutBatch) {
@@ -122,10 +119,7 @@ struct PriorTraining {
             let unconditional = TokenTensor(repeating: model.unconditionalLabel, shape: batch.labels.shape)
             let told = settings.unconditional ? [] : [("conditional", batch.labels)]
             for (name, labels) in told + [("unconditional", unconditional)] {
-                let nats =
-                    try device?(targets: targets, labels: labels)
-                    ?? model.crossEntropy(ARInput(targets: targets, labels: labels), on: nil)
-                for (i, value) in nats.values.enumerated() {
+                for (i, value) in try model.crossEntropy(targets: targets, labels: labels).values.enumerated() {
                     let part = i % layout.length < layout.visualStart ? "prologue" : "visual"
                     sums[Measure.bits.name([.condition: name, .segment: part]), default: 0] += Double(value)
                 }

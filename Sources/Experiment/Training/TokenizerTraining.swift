@@ -72,7 +72,7 @@ struct TokenizerTraining {
         } save: {
             try networks.save(to: work)
         }
-        var summary: [String: JSONValue] = [
+        return [
             "parameters": .int(networks.tokenizer.parameters.reduce(0) { $0 + $1.count }),
             "trained_parameters": .int(networks.autoencoder.parameters.reduce(0) { $0 + $1.count }),
             "joint_parameters": .int(networks.joint?.model.parameters.reduce(0) { $0 + $1.count } ?? 0),
@@ -80,8 +80,6 @@ struct TokenizerTraining {
             "peak_tensor_bytes": .int(BufferPool.shared.use.peak),
             "last": .object(last.mapValues { .number(Double($0)) }),
         ]
-        summary["device"] = accelerator.map { .string($0.description) }
-        return .object(summary)
     }
 
     /// Which images each step sees, and how.

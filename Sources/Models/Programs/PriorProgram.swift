@@ -41,4 +41,14 @@ public enum PriorProgram {
         program.output("nats", model.crossEntropy(input, on: nil))
         return program.traced()
     }
+
+    /// Attention `maps` [layers, heads, T, T] of the same inputs, as `ARModel.attentionMaps`.
+    public static func attentionMaps(_ config: ARConfig, batch: Int) -> TracedProgram {
+        let program = Program("prior_attention")
+        let model = ARModel(config, parameters: .program(program, prefix: "prior/value/"))
+        let input = ARInput(
+            targets: program.tokens("targets", [batch, config.layout.length]), labels: program.tokens("labels", [batch]))
+        program.output("maps", model.attentionMaps(input))
+        return program.traced()
+    }
 }
