@@ -17,6 +17,8 @@ public final class Accelerator {
     public let device: Device
     /// Folder that compiled programs are kept in, if they are.
     public var programs: URL?
+    /// Those that this process has made or loaded, by their keys.
+    private var executables: [String: LoadedExecutable] = [:]
 
     /// - Parameter number: which of the client's devices.
     public init(_ client: Client, device number: Int = 0) throws {
@@ -35,21 +37,36 @@ public final class Accelerator {
     }
 
     /// Compiles a program, or takes it from the folder of kept ones.
+    ///
+    /// - Throws: `ProgramError` with the program's text where the plugin refuses it.
     public func compile(_ program: TracedProgram) throws -> CompiledProgram {
         let text = program.text(for: client.platform)
-        guard let programs else { return try CompiledProgram(program, client.compile(text)) }
-        let file = programs.appendingPathComponent("\(program.name)-\(key(of: text)).pjrt")
+        let key = key(of: text)
+        let executable = try executables[key] ?? executable(program.name, text, key)
+        executables[key] = executable
+        return CompiledProgram(program, text: text, executable, on: device)
+    }
+
+    private func compile(_ name: String, _ text: String) throws -> LoadedExecutable {
+        do { return try client.compile(text) } catch let error as PJRTError {
+            throw ProgramError(name, .compiling, text: text, error, on: device)
+        }
+    }
+
+    private func executable(_ name: String, _ text: String, _ key: String) throws -> LoadedExecutable {
+        guard let programs else { return try compile(name, text) }
+        let file = programs.appendingPathComponent("\(name)-\(key).pjrt")
         // One that is not what was written, or cannot be loaded, is made again: a plugin may crash on damaged bytes.
         if let kept = (try? Data(contentsOf: file)).flatMap(Self.unsealed), let loaded = try? client.load([UInt8](kept)) {
-            return CompiledProgram(program, loaded)
+            return loaded
         }
-        let compiled = try client.compile(text)
+        let compiled = try compile(name, text)
         // Without the copy, as on a full disk or where a plugin makes none, the next process compiles again.
         if let bytes = try? compiled.executable.serialized() {
             try? FileManager.default.createDirectory(at: programs, withIntermediateDirectories: true)
             try? AtomicFile.write(Self.sealed(Data(bytes)), to: file)
         }
-        return CompiledProgram(program, compiled)
+        return compiled
     }
 
     /// A kept executable: the SHA-256 of its bytes in hexadecimal, then the bytes.
@@ -97,13 +114,17 @@ public final class Accelerator {
 /// A program that was compiled for a device.
 public final class CompiledProgram {
     public let program: TracedProgram
+    private let text: String
     private let executable: LoadedExecutable
+    private let device: Device
 
-    init(_ program: TracedProgram, _ executable: LoadedExecutable) {
-        (self.program, self.executable) = (program, executable)
+    fileprivate init(_ program: TracedProgram, text: String, _ executable: LoadedExecutable, on device: Device) {
+        (self.program, self.text, self.executable, self.device) = (program, text, executable, device)
     }
 
     /// Runs it on buffers by the names of its inputs. Those that come out under the same name are gone afterwards.
+    ///
+    /// - Throws: `ProgramError` where the plugin cannot.
     public func run(_ inputs: [String: Buffer]) throws -> ProgramValues {
         let arguments = program.inputs.map { slot -> Buffer in
             guard let buffer = inputs[slot.name] else { fatalError("the program '\(program.name)' is not given '\(slot.name)'") }
@@ -112,7 +133,10 @@ public final class CompiledProgram {
                 "the program '\(program.name)' takes '\(slot.name)' of \(slot.shape), not of \(buffer.shape)")
             return buffer
         }
-        let results = try executable.run(arguments)
+        let results: [Buffer]
+        do { results = try executable.run(arguments) } catch let error as PJRTError {
+            throw ProgramError(program.name, .running, text: text, error, on: device)
+        }
         return ProgramValues(Dictionary(zip(program.outputs.map(\.name), results), uniquingKeysWith: { $1 }))
     }
 

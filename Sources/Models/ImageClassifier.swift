@@ -4,28 +4,35 @@ import TensorCore
 /// The small in-domain classifier whose penultimate layer is the feature space of scores: three 3×3 convolutions of
 /// stride 2 (widths w, 2w, 4w), a hidden layer of `features` units, and class logits; ReLU in between.
 public struct ImageClassifier {
+    /// Of images, and of what it makes of them.
+    public struct Sizes: Equatable, Sendable {
+        public var imageSize, channels: Int
+        /// Of its head: classes, or what is learned of factors.
+        public var outputs: Int
+        /// Channels of the first convolution.
+        public var width: Int
+        /// Numbers in the features of an image.
+        public var features: Int
+
+        public init(imageSize: Int, channels: Int, outputs: Int, width: Int, features: Int) {
+            (self.imageSize, self.channels, self.outputs) = (imageSize, channels, outputs)
+            (self.width, self.features) = (width, features)
+        }
+    }
+
+    public let sizes: Sizes
     public let parameters: [Parameter]
-    public let features: Int
-    /// Of its head.
-    public let outputs: Int
     /// Numbers in the spatial features of an image.
     public let spatialWidth: Int
     private let convolutions: [(weight: Parameter, bias: Parameter)]
     private let hidden, head: Linear
 
-    public init(imageSize: Int, channels: Int, classes: Int, width: Int, features: Int, stream: RandomStream) {
-        self.init(
-            imageSize: imageSize, channels: channels, classes: classes, width: width, features: features,
-            parameters: .random(stream))
-    }
-
-    public init(
-        imageSize: Int, channels: Int, classes: Int, width: Int, features: Int, parameters source: ParameterSource
-    ) {
+    public init(_ sizes: Sizes, parameters source: ParameterSource) {
+        self.sizes = sizes
         let builder = ParameterBuilder(source)
-        var (input, size) = (channels, imageSize)
+        var (input, size) = (sizes.channels, sizes.imageSize)
         convolutions = (0..<3).map { i in
-            let output = width << i
+            let output = sizes.width << i
             // He initialisation: ReLU halves the variance.
             let deviation = (2 / Float(9 * input)).squareRoot()
             let weight = builder.normal("conv\(i).weight", [output, 9 * input], deviation: deviation)
@@ -33,11 +40,10 @@ public struct ImageClassifier {
             (input, size) = (output, (size + 1) / 2)
             return (weight, bias)
         }
-        (self.features, outputs) = (features, classes)
-        let side = min(8, (imageSize + 3) / 4)
-        spatialWidth = side * side * min(7, 2 * width)
-        hidden = Linear("hidden", from: size * size * input, to: features, in: builder)
-        head = Linear("head", from: features, to: classes, in: builder)
+        let side = min(8, (sizes.imageSize + 3) / 4)
+        spatialWidth = side * side * min(7, 2 * sizes.width)
+        hidden = Linear("hidden", from: size * size * input, to: sizes.features, in: builder)
+        head = Linear("head", from: sizes.features, to: sizes.outputs, in: builder)
         parameters = builder.parameters
     }
 

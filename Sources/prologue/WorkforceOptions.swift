@@ -4,7 +4,7 @@ import Experiment
 
 /// Options of the commands that make stages: how many workers and threads.
 struct WorkforceOptions: ParsableArguments {
-    @Option(help: "Processes that work side by side (default: cores / threads).") var workers: Int?
+    @Option(help: "Processes that work side by side (default: cores / threads; with --device 1).") var workers: Int?
     @Option(help: "Threads of each (default: cores / workers, at most 4 unless --workers is given; $PROLOGUE_THREADS).")
     var threads: Int?
     @OptionGroup var device: DeviceOptions
@@ -16,9 +16,13 @@ struct WorkforceOptions: ParsableArguments {
         }
     }
 
-    var choice: Workforce { Workforce(workers: workers, threads: threads) }
+    /// A device is taken by one process, unless several are asked for.
+    var choice: Workforce { Workforce(workers: workers ?? (usesDevice ? 1 : nil), threads: threads) }
 
-    /// Runs the sweep in this process, or with worker processes where there are to be several.
+    private var usesDevice: Bool { device.name != "cpu" }
+
+    /// Runs the sweep in this process, or with worker processes where there are to be several, and where models run on a device: a
+    /// plugin that crashes takes its process with it.
     func run(
         _ runner: SweepRunner, _ context: ExperimentContext, upTo stage: String? = nil
     ) throws -> SweepRunner.Outcome {
@@ -26,8 +30,8 @@ struct WorkforceOptions: ParsableArguments {
             let summary = PlanSummary(plan)
             for line in [summary.sentence, summary.warning].compactMap(\.self) { context.progress.note(line) }
         }
-        guard choice.workers > 1 else { return try runner.run(upTo: stage, failsFast: failFast, announcing: announce) }
-        context.progress.note("\(choice.workers) workers with \(choice.threads) threads each")
+        guard choice.workers > 1 || usesDevice else { return try runner.run(upTo: stage, failsFast: failFast, announcing: announce) }
+        if choice.workers > 1 { context.progress.note("\(choice.workers) workers with \(choice.threads) threads each") }
         return try runner.run(pool(context), upTo: stage, failsFast: failFast, announcing: announce)
     }
 
@@ -41,7 +45,7 @@ struct WorkforceOptions: ParsableArguments {
         var profile = profile
         profile.workers = workers ?? profile.workers
         profile.threads = threads ?? profile.threads
-        if device.name != "cpu" { profile.device = device.name }
+        if usesDevice { profile.device = device.name }
         return profile
     }
 

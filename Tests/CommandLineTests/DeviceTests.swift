@@ -51,9 +51,19 @@ struct DeviceTests {
     private func stage(_ name: String, _ place: Workplace) throws -> (weights: [Data], record: JSONValue) {
         let stage = try #require(place.stages(name).first)
         let files = ["model.safetensors", "model_ema.safetensors"].map(stage.appendingPathComponent)
-        return (
-            try files.map { try Data(contentsOf: $0) }, try JSONValue(parsing: Data(contentsOf: stage.appendingPathComponent("stage.json")))
-        )
+        return (try files.map { try Data(contentsOf: $0) }, try stageRecord(name, place))
+    }
+
+    private func stageRecord(_ kind: String, _ place: Workplace) throws -> JSONValue {
+        try JSONValue(parsing: Data(contentsOf: #require(place.stages(kind).first).appendingPathComponent("stage.json")))
+    }
+
+    /// Ends a program and its workers at once.
+    private func kill9(_ program: RunningProgram) {
+        // The coordinator first, which would begin anew what its worker was at.
+        let workers = children(of: program.identifier).filter(isWorker)
+        program.send(SIGKILL)
+        for worker in workers { kill(worker, SIGKILL) }
     }
 
     /// Killed and resumed on the device a training ends alike, bit for bit; moved between the device and the kernels of this
@@ -97,7 +107,7 @@ struct DeviceTests {
         for step in [15, 40] {
             let program = try train(killed, training, on: "xla")
             #expect(killed.reaches(step, training.stage, program))
-            program.send(SIGKILL)
+            kill9(program)
             _ = try program.wait()
             guard step == 15 else { continue }
             // Kept programs that are damaged are made again.
@@ -137,6 +147,41 @@ struct DeviceTests {
             return try place.python("import h5py; print(h5py.File('\(path)')['tokens'][()].tolist())")
         }
         #expect(try sample("xla") == sample("cpu"))
+    }
+
+    /// A program that the plugin refuses, has no memory for, or dies of: its stage fails and says why, the others go on, and the next
+    /// run makes what is left.
+    @Test func aTroubledPluginFailsItsStageAlone() throws {
+        let place = try Workplace(
+            sweep: Self.sweep + "semantics: {enabled: true, groups: 4, draws: 2, interventions: 4, marginal_draws: 9}\n")
+        let path = try TroubledPlugin.build(in: place.folder)
+        let options = ["sweep", "run", place.sweep, "--device", "xla"]
+        func features() throws -> (folder: URL, isDone: Bool) {
+            let folder = try #require(place.stages("features").first)
+            return (folder, FileManager.default.fileExists(atPath: folder.appendingPathComponent("stage.json").path))
+        }
+        let said: [(TroubledPlugin.Trouble, words: String, keepsText: Bool)] = [
+            (.refusal, "the program 'classifier_step' was not compiled", true), (.memory, "the device's memory does not suffice", true),
+            (.crash, "was ended by signal 6", false),
+        ]
+        for (trouble, words, keepsText) in said {
+            let ended = try place.start(options, environment: TroubledPlugin.environment(path, trouble, with: "classifier_step")).wait()
+            #expect(ended.code == 1 && ended.errors.contains(words), "\(trouble): \(ended.errors)")
+            let (folder, isDone) = try features()
+            let text = try? String(contentsOf: folder.appendingPathComponent("refused-program.mlir"), encoding: .utf8)
+            #expect(!isDone && (text?.hasPrefix("module @classifier_step ") == true) == keepsText, "\(trouble)")
+            for kind in ["tokenizer", "tokens", "prior", "samples", "resample", "attention"] {
+                #expect(try stageRecord(kind, place)["summary"]?["device"]?.stringValue?.hasPrefix("xla:cpu, ") == true, "\(kind)")
+            }
+            #expect(place.stages("scores").isEmpty)
+        }
+        let ended = try place.start(options, environment: plugin).wait()
+        #expect(ended.code == 0, "\(ended.errors)")
+        #expect(try features().isDone)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: features().folder.path).allSatisfy { !$0.hasPrefix("refused") })
+        for kind in ["features", "reconstructions", "completions", "interventions", "information", "marginal"] {
+            #expect(try stageRecord(kind, place)["summary"]?["device"]?.stringValue?.hasPrefix("xla:cpu, ") == true, "\(kind)")
+        }
     }
 
     @Test func mistakesNameWhatThereIs() throws {

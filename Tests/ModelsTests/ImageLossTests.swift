@@ -345,7 +345,7 @@ import Testing
     /// images that differ in one direction, the slope is the gradient's.
     @Test func classifierDistanceHasItsGradient() throws {
         let classifier = ImageClassifier(
-            imageSize: 12, channels: 1, classes: 3, width: 4, features: 5, stream: RandomStream(seed: 1, "classifier"))
+            .init(imageSize: 12, channels: 1, outputs: 3, width: 4, features: 5), parameters: .random(RandomStream(seed: 1, "classifier")))
         let loss = PerceptualLoss(classifier)
         let (real, rebuilt) = (Self.images([2, 12, 12, 1], "real"), Self.images([2, 12, 12, 1], "rebuilt"))
         let tape = Tape()

@@ -1,6 +1,8 @@
+import Accelerators
 import Files
 import Foundation
 import Models
+import PJRT
 import TensorCore
 import TestSupport
 import Testing
@@ -38,6 +40,17 @@ import Testing
             #expect(try Self.error(features.spatial, "spatial", peer) < 1e-4)
             #expect(try Self.error(features.logits, "logits", peer) < 1e-4)
             #expect(features.spatial.shape == [count, InceptionV3.spatialWidth])
+
+            guard testPlugin != nil, channels == 1 else { return }
+            let accelerator = try Accelerator(testClient(devices: 1))
+            let full = images + [UInt8](repeating: 0, count: (InceptionV3.batch - count) * height * width)
+            var inputs = ["images": try accelerator.copy(InceptionV3.levels(full, shape: [InceptionV3.batch, height, width, 1]))]
+            for (name, tensor) in network.tensors { inputs[name] = try accelerator.copy(tensor) }
+            let values = try accelerator.compile(network.traced(height: height, width: width)).run(inputs)
+            for (name, key) in [("pooled", "pool"), ("spatial", "spatial"), ("logits", "logits")] {
+                let rows = sliceRows(try values.tensor(name), 0..<count)
+                #expect(try Self.error(rows, key, peer) < 1e-4, "\(name)")
+            }
         }
     }
 

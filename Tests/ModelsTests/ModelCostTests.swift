@@ -69,7 +69,7 @@ import Testing
         let discriminator = PatchDiscriminator(channels: 3, width: 16, layers: 3, stream: stream)
         let cost = PatchDiscriminator.cost(imageSize: 64, channels: 3, width: 16, layers: 3, isFirst: true)
         #expect(cost.parameters == discriminator.parameters.reduce(0) { $0 + $1.count })
-        let classifier = ImageClassifier(imageSize: 36, channels: 1, classes: 7, width: 8, features: 20, stream: stream)
+        let classifier = ImageClassifier(.init(imageSize: 36, channels: 1, outputs: 7, width: 8, features: 20), parameters: .random(stream))
         let own = ImageClassifier.cost(imageSize: 36, channels: 1, classes: 7, width: 8, features: 20)
         #expect(own.parameters == classifier.parameters.reduce(0) { $0 + $1.count })
     }

@@ -133,7 +133,7 @@ import Testing
     func imageLossesTrainTheirOwnSideOnly(_ prologue: Bool) throws {
         let settings = OptimizerSettings(beta1: 0, beta2: 0.9, epsilon: 10)
         let classifier = ImageClassifier(
-            imageSize: 12, channels: 1, classes: 3, width: 4, features: 5, stream: RandomStream(seed: 6, "classifier"))
+            .init(imageSize: 12, channels: 1, outputs: 3, width: 4, features: 5), parameters: .random(RandomStream(seed: 6, "classifier")))
         func adversary() -> Adversary {
             let network = PatchDiscriminator(channels: 1, width: 3, layers: 2, stream: RandomStream(seed: 7, "d"))
             return Adversary(
@@ -189,7 +189,8 @@ import Testing
             values(classifier.parameters)
                 == values(
                     ImageClassifier(
-                        imageSize: 12, channels: 1, classes: 3, width: 4, features: 5, stream: RandomStream(seed: 6, "classifier")
+                        .init(imageSize: 12, channels: 1, outputs: 3, width: 4, features: 5),
+                        parameters: .random(RandomStream(seed: 6, "classifier"))
                     ).parameters))
     }
 

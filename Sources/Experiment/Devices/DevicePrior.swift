@@ -4,17 +4,14 @@ import NN
 import PJRT
 import TensorCore
 
-/// A prior's training on a device: parameters, moments and averages stay there until they are brought back.
-final class DevicePrior {
-    private let accelerator: Accelerator
-    private let optimizer: AdamW
-    private let program: CompiledProgram
-    private var state: DeviceState?
+/// A prior's training on a device.
+struct DevicePrior {
+    private let training: DeviceTraining
 
-    /// - Parameter optimizer: of the model's parameters; what it holds is the state.
+    /// - Parameter optimizer: of the model's parameters.
     init(_ accelerator: Accelerator, _ config: ARConfig, _ optimizer: AdamW, batch: Int, dropout: (Float, attention: Float)) throws {
-        (self.accelerator, self.optimizer) = (accelerator, optimizer)
-        program = try accelerator.compile(
+        training = try DeviceTraining(
+            accelerator, optimizer, named: "prior",
             PriorProgram.step(
                 config, optimizer.settings, averageHalfLife: optimizer.averageHalfLife, batch: batch, dropout: dropout))
     }
@@ -23,17 +20,13 @@ final class DevicePrior {
     func step(
         targets: TokenTensor, labels: TokenTensor, masks stream: RandomStream, rate: Double, reads: Bool
     ) throws -> (loss: Float, gradientNorm: Float)? {
-        // Not before the first step: until then a checkpoint may come into the optimiser.
-        let state = try state ?? DeviceState(optimizer.state.map { ("prior/\($0.name)", $0.tensor) }, on: accelerator)
-        self.state = state
+        let accelerator = training.accelerator
         let inputs = [
             "targets": try accelerator.copy(targets), "labels": try accelerator.copy(labels), "dropout": try accelerator.copy(stream),
-            "prior/numbers": try accelerator.copy(optimizer.numbers(rate: rate)),
         ]
-        let values = try state.run(program, inputs)
+        let values = try training.step(inputs, rate: rate)
         return reads ? (try values.tensor("loss").scalar, try values.tensor("gradient_norm").scalar) : nil
     }
 
-    /// Gives the optimiser's tensors the values that they have on the device.
-    func bringBack() throws { try state?.bringBack() }
+    func bringBack() throws { try training.bringBack() }
 }

@@ -1,3 +1,4 @@
+import Accelerators
 import Evaluation
 import Files
 import Foundation
@@ -12,8 +13,8 @@ public struct InceptionExtractor {
     private let progress: any ProgressReporter
 
     /// - Throws: `InputError` naming the file and the first tensor that is missing or of another shape.
-    public init(weights url: URL, progress: any ProgressReporter) throws {
-        network = InceptionNetwork(model: try InceptionV3(weights: SafetensorsFile(reading: url)))
+    public init(weights url: URL, on device: DeviceChoice = .cpu, progress: any ProgressReporter) throws {
+        network = try InceptionNetwork(InceptionV3(weights: SafetensorsFile(reading: url)), on: device.open())
         do { digest = sha256(try Data(contentsOf: url, options: .alwaysMapped)) } catch {
             throw InputError(file: url.path, "cannot be read: \(systemReason(for: error))")
         }
@@ -30,7 +31,7 @@ public struct InceptionExtractor {
             FeaturePasses(network: network, size: PixelSize(height: shape[1], width: shape[2], channels: shape[3])))
         var (done, rate) = (0, RateMeter())
         try source.forEachImageBlock(of: Self.batch) { block, pixels in
-            gathered.add(pixels)
+            try gathered.add(pixels)
             done += block[0]
             rate.tick()
             progress.update(
@@ -39,7 +40,7 @@ public struct InceptionExtractor {
                     rate: rate.perSecond.map { $0 * Double(Self.batch) }, values: []))
         }
         progress.finish()
-        return gathered.finished()
+        return try gathered.finished()
     }
 }
 

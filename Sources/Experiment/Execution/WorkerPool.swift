@@ -103,7 +103,7 @@ extension ExperimentContext {
                 try Interruption.check()
                 // What one stage needed is not kept for the next, which needs other sizes.
                 defer { BufferPool.shared.trim() }
-                let (summary, name) = try device.noting { try stage.perform(work, self) }
+                let (summary, name) = try device.noting { try RefusedProgram.kept(with: work) { try stage.perform(work, self) } }
                 return stage.noted(in: summary, device: name)
             })
     }

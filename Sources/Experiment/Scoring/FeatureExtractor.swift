@@ -20,16 +20,18 @@ struct FeatureExtractor {
 
     func features(_ set: ImageSet, of dataset: Dataset) throws -> ExtractedFeatures {
         var gathered = gathering()
-        try dataset.forEachBatch(set, of: chunk) { gathered.add($0.pixels) }
-        return gathered.finished()
+        try dataset.forEachBatch(set, of: chunk) { try gathered.add($0.pixels) }
+        return try gathered.finished()
     }
 
     /// Pixels (n, row, column, channel) of the data set's image size.
-    func features(_ pixels: [UInt8]) -> ExtractedFeatures {
+    func features(_ pixels: [UInt8]) throws -> ExtractedFeatures {
         var gathered = gathering()
         let step = chunk * size.count
-        for lower in stride(from: 0, to: pixels.count, by: step) { gathered.add(Array(pixels[lower..<min(pixels.count, lower + step)])) }
-        return gathered.finished()
+        for lower in stride(from: 0, to: pixels.count, by: step) {
+            try gathered.add(Array(pixels[lower..<min(pixels.count, lower + step)]))
+        }
+        return try gathered.finished()
     }
 
     /// Nothing yet; images are added to it.
@@ -44,15 +46,15 @@ struct FeatureExtractor {
         of count: Int, keptWith work: StageWork,
         _ images: (_ range: Range<Int>, _ add: (_ pixels: [UInt8]) throws -> Void) throws -> Void
     ) throws -> ExtractedFeatures {
-        var parts = KeptParts(work, named: "features")
+        var parts = KeptParts(work, named: "features", on: network.deviceName)
         try parts.fill(count, size: network.part) { range, file in
             var (passes, rows) = (passes(), FeatureBatch())
             try images(range) {
-                rows += passes.add($0)
+                rows += try passes.add($0)
                 try work.report(Status(.running, step: range.lowerBound + rows.count, of: count))
                 try Interruption.check()
             }
-            rows += passes.finish()
+            rows += try passes.finish()
             try rows.write(to: file, "features")
         }
         var features = ExtractedFeatures(network.widths)
@@ -70,19 +72,19 @@ struct FeaturePasses {
     init(network: any FeatureNetwork, size: PixelSize) { (self.network, self.size) = (network, size) }
 
     /// What the batches that are full now say.
-    mutating func add(_ pixels: [UInt8]) -> FeatureBatch {
+    mutating func add(_ pixels: [UInt8]) throws -> FeatureBatch {
         waiting += pixels
-        return take(atLeast: network.batch)
+        return try take(atLeast: network.batch)
     }
 
     /// What is left.
-    mutating func finish() -> FeatureBatch { take(atLeast: 1) }
+    mutating func finish() throws -> FeatureBatch { try take(atLeast: 1) }
 
-    private mutating func take(atLeast least: Int) -> FeatureBatch {
+    private mutating func take(atLeast least: Int) throws -> FeatureBatch {
         var (rows, taken) = (FeatureBatch(), 0)
         while waiting.count - taken >= least * size.count {
             let count = min(network.batch, (waiting.count - taken) / size.count)
-            rows += network.pass(Array(waiting[taken..<taken + count * size.count]), count: count, size: size)
+            rows += try network.pass(Array(waiting[taken..<taken + count * size.count]), count: count, size: size)
             taken += count * size.count
         }
         waiting.removeFirst(taken)
@@ -98,11 +100,11 @@ struct GatheredFeatures {
     init(_ passes: FeaturePasses) { (self.passes, features) = (passes, ExtractedFeatures(passes.network.widths)) }
 
     /// Adds images, (n, row, column, channel).
-    mutating func add(_ pixels: [UInt8]) { features.append(passes.add(pixels)) }
+    mutating func add(_ pixels: [UInt8]) throws { features.append(try passes.add(pixels)) }
 
     /// Those of all images that were added.
-    mutating func finished() -> ExtractedFeatures {
-        features.append(passes.finish())
+    mutating func finished() throws -> ExtractedFeatures {
+        features.append(try passes.finish())
         return features
     }
 }

@@ -1,3 +1,4 @@
+import Accelerators
 import Files
 import Foundation
 import ImageData
@@ -71,7 +72,9 @@ struct FeatureStage: Stage {
     }
 
     func extractor(_ context: ExperimentContext) throws -> FeatureExtractor {
-        let network: any FeatureNetwork = try inception?.network() ?? ClassifierNetwork(classifier(context), dataset)
+        let accelerator = try context.device.accelerator()
+        let network: any FeatureNetwork =
+            try inception?.network(on: accelerator) ?? ClassifierNetwork(classifier(context), dataset, on: accelerator)
         return FeatureExtractor(network, dataset)
     }
 }
@@ -93,7 +96,9 @@ private struct InceptionFile {
         }
     }
 
-    func network() throws -> InceptionNetwork { InceptionNetwork(model: try InceptionV3(weights: SafetensorsFile(reading: url))) }
+    func network(on accelerator: Accelerator? = nil) throws -> InceptionNetwork {
+        try InceptionNetwork(InceptionV3(weights: SafetensorsFile(reading: url)), on: accelerator)
+    }
 }
 
 extension Dataset {

@@ -44,14 +44,14 @@ struct ReconstructionStage: Stage {
             var (images, others, errors) = (FeatureBatch(), FeatureBatch(), PixelErrors())
             try dataset.forEachBatch(set, range, of: extractor.chunk) { batch in
                 let copies = try model.reconstruct(batch.pixels, of: dataset)
-                images += real.add(batch.pixels)
-                others += rebuilt.add(copies)
+                images += try real.add(batch.pixels)
+                others += try rebuilt.add(copies)
                 errors.add(batch.pixels, copies, height: set.height, width: set.width, channels: set.channels)
                 try work.report(Status(.running, step: range.lowerBound + images.count, of: set.count))
                 try Interruption.check()
             }
-            images += real.finish()
-            others += rebuilt.finish()
+            images += try real.finish()
+            others += try rebuilt.finish()
             try images.write(to: file, "real")
             try others.write(to: file, "reconstruction")
             try errors.write(to: file, "pixels")

@@ -178,9 +178,9 @@ public final class RunEditing {
             try context.store.stage(features.identity).isComplete
         else { return (nil, nil) }
         let extractor = try features.extractor(context)
-        let before = extractor.features(original).predictions[0]
+        let before = try extractor.features(original).predictions[0]
         guard let label else { return (classNames[Int(before)], nil) }
-        let after = extractor.features(edits).predictions
+        let after = try extractor.features(edits).predictions
         return (classNames[Int(before)], Double(after.count { $0 == Int32(label) }) / Double(after.count))
     }
 }

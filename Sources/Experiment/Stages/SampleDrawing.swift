@@ -43,7 +43,7 @@ struct SampleDrawing {
     /// What scores read of `count` samples; the samples themselves are not kept.
     func features(_ count: Int, _ settings: SamplerSettings, _ extractor: FeatureExtractor) throws -> ExtractedFeatures {
         var gathered = extractor.gathering()
-        try forEachBatch(count, settings) { _, _, pixels in gathered.add(pixels) }
-        return gathered.finished()
+        try forEachBatch(count, settings) { _, _, pixels in try gathered.add(pixels) }
+        return try gathered.finished()
     }
 }

@@ -92,10 +92,10 @@ struct TuningStage: Stage {
             prior.load(context), of: prior.tokenizer, seed: Int(truncatingIfNeeded: stream.nextKey() >> 1), context)
         var gathered = places.map { $0.extractor.gathering() }
         try drawing.forEachBatch(reportCount, candidate.sampler) { _, _, pixels in
-            for place in gathered.indices { gathered[place].add(pixels) }
+            for place in gathered.indices { try gathered[place].add(pixels) }
         }
         let strata = candidate.sampler.unconditional ? nil : drawing.labels(reportCount).map(Int.init)
-        let drawnInPlaces = gathered.indices.map { gathered[$0].finished().pooled }
+        let drawnInPlaces = try gathered.indices.map { try gathered[$0].finished().pooled }
         for (place, drawn) in zip(places, drawnInPlaces) {
             let (space, reference) = (place.space.name, place.reportedOn)
             var measured: [(Measure, Double?)] = []

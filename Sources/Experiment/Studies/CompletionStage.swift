@@ -45,7 +45,7 @@ struct CompletionStage: Stage {
         let real = try reconstructions.reference(context).images.pooled
         let sources = try CompletionSources(
             tokenizer.dataset.test, tokens: prior.sequences(context).test, layout, count: settings.groups)
-        let sourceFeatures = extractor.features(sources.pixels).pooled
+        let sourceFeatures = try extractor.features(sources.pixels).pooled
         let sets = GivenTokens.sets(
             layout, prefixes: settings.prefixes, count: tokenCount,
             order: TokenSet.order(layout, seed: settings.seed, tokenizerSeed: tokenizer.seed))
@@ -56,7 +56,7 @@ struct CompletionStage: Stage {
                 context.progress.note("completions: \(set.name), \(mode) (set \(place + 1) of \(sets.count))")
                 let pixels = try complete(set, sources, ar, model, isTold: mode == "class")
                 let measures = try CompletionMeasures(
-                    pixels, extractor.features(pixels), sources, sourceFeatures, draws: settings.draws, real: real)
+                    pixels, try extractor.features(pixels), sources, sourceFeatures, draws: settings.draws, real: real)
                 measured.append((set.name, mode, measures))
                 if mode == "noclass" { rows.append((set, pixels)) }
                 try Interruption.check()

@@ -40,12 +40,12 @@ struct InterventionStage: Stage {
         let extractor = try features.extractor(context)
         let sources = try CompletionSources(
             tokenizer.dataset.test, tokens: prior.sequences(context).test, layout, count: settings.interventions)
-        let study = Interventions(
+        let study = try Interventions(
             sources, ar, model, layout, temperature: settings.temperature, seed: settings.seed,
             order: TokenSet.order(layout, seed: settings.seed, tokenizerSeed: tokenizer.seed)
         ) { pixels in
             ImageFacts(
-                predictions: extractor.features(pixels).predictions,
+                predictions: try extractor.features(pixels).predictions,
                 thumbnails: Thumbnails.matrix(pixels, height: sources.height, width: sources.width, channels: sources.channels),
                 colours: Self.colours(pixels, sources))
         }
@@ -96,21 +96,22 @@ private struct Interventions {
     private let sampler: SequenceSampler
     private let seed: Int
     private let order: [Int]
-    private let facts: ([UInt8]) -> ImageFacts
+    private let facts: ([UInt8]) throws -> ImageFacts
     private let own: ImageFacts
     /// For each source one of another class and one of its own; nil where there is none.
     private let partners: (other: [Int?], same: [Int?])
 
     init(
-        _ sources: CompletionSources, _ ar: TrainedPrior, _ model: TrainedTokenizer, _ layout: SequenceLayout, temperature: Double, seed: Int,
-        order: [Int], facts: @escaping ([UInt8]) -> ImageFacts
-    ) {
+        _ sources: CompletionSources, _ ar: TrainedPrior, _ model: TrainedTokenizer, _ layout: SequenceLayout, temperature: Double,
+        seed: Int,
+        order: [Int], facts: @escaping ([UInt8]) throws -> ImageFacts
+    ) throws {
         (self.sources, self.ar, self.model, self.layout) = (sources, ar, model, layout)
         (self.seed, self.order, self.facts) = (seed, order, facts)
         var settings = SamplerSettings()
         settings.temperature = temperature
         sampler = ar.sampler(settings, batch: SampleDrawing.standardBatch)
-        own = facts(sources.pixels)
+        own = try facts(sources.pixels)
         let count = sources.images.count
         func partner(_ row: Int, isSame: Bool) -> Int? {
             (1..<count).map { (row + $0) % count }.first { (sources.labels[$0] == sources.labels[row]) == isSame }
@@ -218,7 +219,7 @@ private struct Interventions {
         let ids = try sampler.sample(
             labels: labels ?? given.map { _ in ar.unconditionalLabel }, seed: seed, first: first,
             given: TokenTensor(given.flatMap { $0 }, shape: [given.count, layout.length]))
-        return facts(try model.decode(layout.visualIndices(ids)))
+        return try facts(model.decode(layout.visualIndices(ids)))
     }
 
     private func share(_ hits: [Bool]) -> Double { Double(hits.count { $0 }) / Double(max(1, hits.count)) }

@@ -22,9 +22,11 @@ struct ClassifierTraining {
 
     func model() -> ImageClassifier {
         ImageClassifier(
-            imageSize: dataset.imageSize, channels: dataset.channels,
-            classes: learnsFactors ? FactorTargets(dataset.test).count : dataset.classes, width: settings.width, features: settings.dim,
-            stream: RandomStream(seed: settings.seed, "classifier/initial"))
+            ImageClassifier.Sizes(
+                imageSize: dataset.imageSize, channels: dataset.channels,
+                outputs: learnsFactors ? FactorTargets(dataset.test).count : dataset.classes, width: settings.width,
+                features: settings.dim),
+            parameters: .random(RandomStream(seed: settings.seed, "classifier/initial")))
     }
 
     private var training: TrainingSettings {
@@ -44,31 +46,42 @@ struct ClassifierTraining {
         var orderStream = RandomStream(seed: settings.seed, "classifier/order")
         var order = BatchOrder(seed: orderStream.nextKey(), count: dataset.train.count)
         let batches = TrainingBatches(dataset, order: order, batch: training.batch, steps: training.steps)
+        let accelerator = try context.device.accelerator()
+        let device = try accelerator.map {
+            try DeviceClassifier($0, model, optimizer, batch: training.batch, targets: learnsFactors ? .factors : .classes)
+        }
         let loop = TrainingLoop(
-            name: "classifier", settings: training, columns: Self.columns, optimizers: [("classifier", optimizer)])
+            name: "classifier", settings: training, columns: Self.columns, optimizers: [("classifier", optimizer)],
+            device: device.flatMap { device in accelerator.map { ($0.description, device.bringBack) } })
         _ = try loop.run(work, context) { step, logs in
             let batch = try batches.batch(step)
             let labels = TokenTensor(batch.labels, shape: [batch.labels.count])
-            let tape = Tape(differentiating: model.parameters)
-            let logits = model.logits(model.features(tape.constant(dataset.images(batch.pixels))))
-            let loss =
-                targets.map { meanSquaredDifference(logits, $0.targets(of: order.indices(step: step, batch: settings.batch))) }
-                ?? mean(crossEntropy(logits, targets: labels))
-            tape.backward(from: loss)
-            optimizer.step(tape, rate: schedule.rate(at: step))
-            guard logs else { return [:] }
-            if learnsFactors { return ["loss": loss.scalar, "rate": Float(schedule.rate(at: step))] }
+            let (images, rate) = (dataset.images(batch.pixels), schedule.rate(at: step))
+            let factors = targets.map { $0.targets(of: order.indices(step: step, batch: settings.batch)) }
+            let report: (loss: Tensor, logits: Tensor)?
+            if let device {
+                report = try device.step(images, labels: labels, factors: factors, rate: rate, reads: logs)
+            } else {
+                let tape = Tape(differentiating: model.parameters)
+                let logits = model.logits(model.features(tape.constant(images)))
+                let loss = factors.map { meanSquaredDifference(logits, $0) } ?? mean(crossEntropy(logits, targets: labels))
+                tape.backward(from: loss)
+                optimizer.step(tape, rate: rate)
+                report = (loss, logits)
+            }
+            guard logs, let (loss, logits) = report else { return [:] }
+            if learnsFactors { return ["loss": loss.scalar, "rate": Float(rate)] }
             let right = zip(argmax(logits).ids, labels.ids).filter { $0 == $1 }.count
             return [
                 "loss": loss.scalar, "accuracy": Float(right) / Float(labels.count),
-                "rate": Float(schedule.rate(at: step)),
+                "rate": Float(rate),
             ]
         } save: {
             try ParameterFiles.save([("", model.parameters)], to: work.url(WeightFile.trained))
         }
 
         // How good the features are, how far apart two sets of real images are in them, and what real images score.
-        let extractor = FeatureExtractor(ClassifierNetwork(model, dataset), dataset)
+        let extractor = FeatureExtractor(try ClassifierNetwork(model, dataset, on: accelerator), dataset)
         let test = try extractor.features(dataset.test, of: dataset)
         let floorSet = try dataset.train.random(
             min(dataset.train.count, dataset.test.count), seed: UInt64(settings.seed))

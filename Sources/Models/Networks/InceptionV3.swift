@@ -30,6 +30,20 @@ public struct InceptionV3 {
         head = try Self.tensor("fc.weight", [Self.classes, Self.poolWidth], file)
     }
 
+    /// The same network with other values, which `make` gives for each of its tensors.
+    init(like other: InceptionV3, _ make: (_ name: String, Tensor) -> Tensor) {
+        let convolutions = other.convolutions.sorted { $0.key < $1.key }.map { name, values in
+            (name, (weight: make("\(name).weight", values.weight), bias: make("\(name).bias", values.bias)))
+        }
+        self.convolutions = Dictionary(uniqueKeysWithValues: convolutions)
+        head = make("head", other.head)
+    }
+
+    /// Its weights, batch norms multiplied in, by names of their own.
+    public var tensors: [(name: String, tensor: Tensor)] {
+        convolutions.sorted { $0.key < $1.key }.flatMap { [("\($0).weight", $1.weight), ("\($0).bias", $1.bias)] } + [("head", head)]
+    }
+
     /// What scores read of a batch of images.
     public struct Features {
         /// [B, 2048], the average of the last block: FID, precision, recall.
@@ -45,12 +59,17 @@ public struct InceptionV3 {
         require(
             (channels == 1 || channels == 3) && pixels.count == count * height * width * channels,
             "\(pixels.count) levels are not \(count) images of \(height)×\(width)×\(channels)")
-        let levels = channels == 3 ? pixels.map(Float.init) : pixels.flatMap { [Float](repeating: Float($0), count: 3) }
-        return features(Tensor(levels, shape: [count, height, width, 3]))
+        return features(Self.levels(pixels, shape: [count, height, width, channels]))
+    }
+
+    /// Levels [n, H, W, 3] of pixels of `shape`, [n, H, W, 1 or 3].
+    public static func levels(_ pixels: [UInt8], shape: Shape) -> Tensor {
+        let levels = shape[3] == 3 ? pixels.map(Float.init) : pixels.flatMap { [Float](repeating: Float($0), count: 3) }
+        return Tensor(levels, shape: shape.dropLast() + [3])
     }
 
     /// images [B, H, W, 3], levels 0…255.
-    private func features(_ images: Tensor) -> Features {
+    func features(_ images: Tensor) -> Features {
         let batch = images.shape[0]
         var x = bilinearResize(images, height: Self.imageSize, width: Self.imageSize)
         x = (1 / 128) * (x - Tensor(repeating: 128, shape: x.shape))

@@ -88,12 +88,16 @@ public final class Program: @unchecked Sendable {
         }
         require(
             tensor.count == tensor.shape.elementCount, "a tensor of \(tensor.shape) that is a shape only is used in the program '\(name)'")
+        let values = tensor.values
+        if let first = values.first, first.isFinite, values.count > 1, values.allSatisfy({ $0.bitPattern == first.bitPattern }) {
+            return constant(Double(first), tensor.shape)
+        }
         require(
             tensor.count <= Self.largestConstant,
             "a tensor of \(tensor.shape) is too large for a constant of the program '\(name)': give it as an input")
         let key = ObjectIdentifier(tensor.storage)
         if let known = constants.lazy.compactMap({ $0[key]?.node }).first { return known.reshaped(tensor.shape) }
-        let node = node(function.constant(tensor.values, tensor.shape))
+        let node = node(function.constant(values, tensor.shape))
         constants[constants.count - 1][key] = (tensor.storage, node)
         return node
     }

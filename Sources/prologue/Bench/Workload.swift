@@ -44,7 +44,7 @@ enum Workload: String, CaseIterable {
             decoder: network, codeWidth: 14, codebook: 1024, prologueTokens: 16, prologueCodebook: 256, labels: 11)
     }()
 
-    private func arModel(_ precision: Precision) -> ARModel {
+    func arModel(_ precision: Precision) -> ARModel {
         ARModel(arConfig(precision), stream: RandomStream(seed: 0, "bench/ar"))
     }
 
@@ -104,11 +104,18 @@ enum Workload: String, CaseIterable {
         }
     }
 
-    private func arStep(_ precision: Precision) -> () -> Void {
+    /// Targets and labels of a batch.
+    var arInput: ARInput { ARInput(targets: layout.targets(indices()), labels: labels()) }
+
+    /// The AR model with its optimiser.
+    func arTraining(_ precision: Precision) -> (model: ARModel, optimizer: AdamW) {
         let model = arModel(precision)
-        let optimizer = AdamW(
-            model.parameters, .init(beta1: 0.9, beta2: 0.96, weightDecay: 0.03, clip: 1), averageHalfLife: 2500)
-        let input = ARInput(targets: layout.targets(indices()), labels: labels())
+        let settings = OptimizerSettings(beta1: 0.9, beta2: 0.96, weightDecay: 0.03, clip: 1)
+        return (model, AdamW(model.parameters, settings, averageHalfLife: 2500))
+    }
+
+    private func arStep(_ precision: Precision) -> () -> Void {
+        let ((model, optimizer), input) = (arTraining(precision), arInput)
         return {
             let tape = Tape(differentiating: model.parameters)
             tape.backward(from: model.meanCrossEntropy(input, on: tape))
@@ -116,7 +123,16 @@ enum Workload: String, CaseIterable {
         }
     }
 
-    private func tokenizerStep(_ precision: Precision) -> () -> Void {
+    /// Patches of a batch, labels, and which sequences see no visual tokens.
+    var tokenizerBatch: (patches: Tensor, labels: TokenTensor, dropped: TokenTensor?) {
+        var stream = RandomStream(seed: 0, "bench/images")
+        let patches = Tensor([batch, Self.tokenizer.visualTokens, Self.tokenizer.patchWidth]) { 2 * stream.uniform() - 1 }
+        let unconditional = TokenTensor(repeating: Int32(Self.tokenizer.labels - 1), shape: [batch])
+        return (patches, unconditional, TokenTensor(flags: (0..<batch).map { $0 % 2 == 0 }))
+    }
+
+    /// Both steps with their optimisers.
+    func tokenizerUpdate(_ precision: Precision) -> TokenizerUpdate {
         var config = Self.tokenizer
         config.precision = precision
         let (tokenizer, model) = (Tokenizer(config, seed: 0), arModel(precision))
@@ -125,19 +141,24 @@ enum Workload: String, CaseIterable {
         var weights = TokenizerLossSettings()
         weights.cePrologue = 3
         weights.ceVisual = 3
-        var stream = RandomStream(seed: 0, "bench/images")
-        let patches = Tensor([batch, Self.tokenizer.visualTokens, Self.tokenizer.patchWidth]) { 2 * stream.uniform() - 1 }
-        let dropped = TokenTensor(flags: (0..<batch).map { $0 % 2 == 0 })
-        let labels = TokenTensor(repeating: model.unconditionalLabel, shape: [batch])
-        let update = TokenizerUpdate(
-            tokenizer, weights: weights, autoencoder: autoencoder, joint: (model, prior))
-        return { _ = update(patches: patches, labels: labels, visualDropped: dropped, rate: 1e-4) }
+        return TokenizerUpdate(tokenizer, weights: weights, autoencoder: autoencoder, joint: (model, prior))
     }
 
-    private func sampling(_ precision: Precision) -> () -> Void {
+    private func tokenizerStep(_ precision: Precision) -> () -> Void {
+        let (update, batch) = (tokenizerUpdate(precision), tokenizerBatch)
+        return { _ = update(patches: batch.patches, labels: batch.labels, visualDropped: batch.dropped, rate: 1e-4) }
+    }
+
+    /// Greedy, with constant guidance.
+    static let sampler: SamplerSettings = {
         var settings = SamplerSettings()
         settings.topK = 1
         settings.guidance.scale = 2
+        return settings
+    }()
+
+    private func sampling(_ precision: Precision) -> () -> Void {
+        var settings = Self.sampler
         settings.precision = precision
         let sampler = Sampler(arModel(precision), settings)
         let labels = labels().ids

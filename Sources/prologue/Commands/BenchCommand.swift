@@ -1,3 +1,4 @@
+import Accelerators
 import ArgumentParser
 import Experiment
 import Files
@@ -16,6 +17,7 @@ struct BenchCommand: ParsableCommand {
 
               env -u OPENBLAS_CORETYPE prologue bench ar-step --repetitions 5
               prologue bench ar-step --precision bfloat16 --profile
+              prologue bench ar-step --precision bfloat16 --device xla
               prologue bench --scaling --plot scaling.svg
               prologue bench --index 100000
               prologue bench --metrics
@@ -27,6 +29,7 @@ struct BenchCommand: ParsableCommand {
     @Option(help: "Timed repetitions of each, after two to warm up.") var repetitions = 5
     @Option(help: "What matrix products multiply: \(Precision.allCases.map(\.rawValue).joined(separator: " or ")).")
     var precision = Precision.float32
+    @OptionGroup var device: DeviceOptions
     @Flag(help: "Answer requests '<workload> <repetitions>' on standard input with a JSON line each.") var serve = false
     @Option(help: ArgumentHelp("Fill an index with so many made-up runs and time questions to it instead.", valueName: "runs"))
     var index: Int?
@@ -73,6 +76,9 @@ struct BenchCommand: ParsableCommand {
         if scaling, serve || metrics || index != nil || !workloads.isEmpty { throw ValidationError("--scaling goes alone") }
         if plot != nil, !scaling { throw ValidationError("--plot goes with --scaling") }
         if append != nil, serve || scaling || profile { throw ValidationError("--append goes with timed workloads only") }
+        if device.name != "cpu", loader != nil || metrics || index != nil || profile || scaling {
+            throw ValidationError("--device goes with timed workloads only")
+        }
         if loader != nil, repetitions == 0 { return }
         guard repetitions > 0 else { throw ValidationError("--repetitions must be at least 1, not \(repetitions)") }
     }
@@ -86,6 +92,7 @@ struct BenchCommand: ParsableCommand {
         if profile {
             return output.show(ProfileTable(workload: try Self.workload(workloads[0]), precision: precision).table())
         }
+        let accelerator = try device.choice.open()
         let chosen = try workloads.isEmpty ? Workload.allCases : workloads.map(Self.workload)
         var table = Table(columns: [
             .text("workload"), .number("median", key: "seconds", unit: "s", decimals: 3),
@@ -95,17 +102,18 @@ struct BenchCommand: ParsableCommand {
             .number("process", key: "peak_mib", unit: "MiB", decimals: 0),
         ])
         for workload in chosen {
-            let measured = Self.measure(workload, precision, repetitions)
+            let measured = try Self.measure(workload, precision, on: accelerator, repetitions)
             if let append { try Self.append(measured, to: append) }
             table.add([
                 .text(workload.rawValue), .number(Double(workload.images) / measured.images_per_second),
                 .number(measured.tokens_per_second), .number(measured.images_per_second),
                 .number(measured.gflop_per_second),
-                .number(100 * measured.gflop_per_second / measured.ceiling_gflop_per_second),
+                .number(measured.ceiling_gflop_per_second.map { 100 * measured.gflop_per_second / $0 }),
                 .number(measured.tensor_mib), .number(measured.peak_mib),
             ])
         }
-        table.add(footnote: "OpenBLAS core \(BLAS.core), \(Parallel.threads) threads; GFLOP/s of matrix products alone")
+        let place = accelerator?.description ?? "OpenBLAS core \(BLAS.core), \(Parallel.threads) threads"
+        table.add(footnote: "\(place); GFLOP/s of matrix products alone")
         output.show(table)
     }
 
@@ -171,28 +179,33 @@ struct BenchCommand: ParsableCommand {
         return workload
     }
 
-    private static func measure(_ workload: Workload, _ precision: Precision, _ repetitions: Int) -> Measurement {
-        let repetition = workload.repetition(precision)
-        for _ in 0..<2 { repetition() }
-        return Measurement(workload, precision, repetition, repetitions: repetitions)
+    private static func measure(
+        _ workload: Workload, _ precision: Precision, on accelerator: Accelerator?, _ repetitions: Int
+    ) throws -> Measurement {
+        let repetition = try warm(workload, precision, on: accelerator)
+        return try Measurement(workload, precision, on: accelerator, repetition, repetitions: repetitions)
+    }
+
+    /// A repetition that was done twice.
+    private static func warm(_ workload: Workload, _ precision: Precision, on accelerator: Accelerator?) throws -> () throws -> Void {
+        let repetition = try accelerator.map { try workload.repetition(precision, on: $0) } ?? workload.repetition(precision)
+        for _ in 0..<2 { try repetition() }
+        return repetition
     }
 
     /// Keeps workloads warm between requests, so that two sides can be timed in turn.
     private func answerRequests() throws {
-        var ready: [Workload: () -> Void] = [:]
+        var ready: [Workload: () throws -> Void] = [:]
+        let accelerator = try device.choice.open()
         while let line = readLine() {
             let words = line.split(separator: " ")
             guard words.count == 2, let count = Int(words[1]), count > 0 else {
                 throw InputError("a request is '<workload> <repetitions>', not '\(line)'")
             }
             let workload = try Self.workload(String(words[0]))
-            if ready[workload] == nil {
-                let repetition = workload.repetition(precision)
-                for _ in 0..<2 { repetition() }
-                ready[workload] = repetition
-            }
-            guard let repetition = ready[workload] else { continue }
-            let measured = Measurement(workload, precision, repetition, repetitions: count)
+            let repetition = try ready[workload] ?? Self.warm(workload, precision, on: accelerator)
+            ready[workload] = repetition
+            let measured = try Measurement(workload, precision, on: accelerator, repetition, repetitions: count)
             print(try measured.line)
         }
     }

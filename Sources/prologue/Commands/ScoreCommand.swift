@@ -24,7 +24,7 @@ struct ScoreCommand: ParsableCommand {
               prologue score reference.npz samples.npz
               prologue score VIRTUAL_statistics.npz features.h5 --json
               prologue score VIRTUAL_imagenet256_labeled.npz samples.npz \\
-                --inception pt_inception-2015-12-05.safetensors
+                --inception pt_inception-2015-12-05.safetensors --device xla
             """)
 
     @Argument(help: "Real images, their features, or statistics of these.") var reference: String
@@ -32,15 +32,22 @@ struct ScoreCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Weights of the Inception network, for images.", valueName: "weights")) var inception: String?
     @Flag(help: "Leave out KID, precision and recall, which need the features of all images of the reference.")
     var withoutPrecisionRecall = false
+    @OptionGroup var device: DeviceOptions
     @Flag(name: .shortAndLong, help: "No progress, results only.") var quiet = false
     @OptionGroup var output: TableOptions
+
+    func validate() throws {
+        if device.name != "cpu", inception == nil {
+            throw ValidationError("--device says where the Inception network runs and goes with --inception; all else is computed here")
+        }
+    }
 
     private static let neighbours = 3
     private static let splits = 10
 
     func run() throws {
         let extractor = try inception.map {
-            try InceptionExtractor(weights: URL(fileURLWithPath: $0), progress: ConsoleProgress(isQuiet: quiet))
+            try InceptionExtractor(weights: URL(fileURLWithPath: $0), on: device.choice, progress: ConsoleProgress(isQuiet: quiet))
         }
         let reference = try FeatureFile(
             reading: URL(fileURLWithPath: reference), withoutPrecisionRecall ? .statistics : .everything,
