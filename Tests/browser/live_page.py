@@ -6,6 +6,8 @@ Without --store, a small sweep on drawn shapes is trained for it first. Ends wit
 """
 
 import argparse
+import csv
+import io
 import os
 import re
 import shutil
@@ -13,7 +15,11 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from pathlib import Path
+
+import numpy
+from PIL import Image
 
 # The sweep that the tests of the command line train, with snapshots and a second axis.
 TINY = (Path(__file__).parents[1] / "Fixtures" / "tiny.yaml").read_text()
@@ -36,6 +42,11 @@ except ImportError:
     skip("selenium is not installed; 'make setup-browser' brings it")
 if not shutil.which("chromium") or not shutil.which("chromedriver"):
     skip("there is no chromium with its driver; 'make setup-browser' brings both")
+
+def load(address):
+    with urllib.request.urlopen(address) as answer:
+        return answer.read()
+
 
 # What every page must have for those who read by ear or by keyboard. Contrast as WCAG 2.1 defines it.
 ACCESSIBILITY = """
@@ -195,6 +206,20 @@ def main():
         area.find_element(By.XPATH, "./ancestor::form").find_element(By.TAG_NAME, "button").click()
         wait.until(lambda d: "seen <b>by</b> a browser" in d.find_element(By.TAG_NAME, "main").text)
         check("a note is written, as text", not driver.find_elements(By.CSS_SELECTOR, "article b"))
+        chips = lambda: [e.text.split()[0] for e in driver.find_elements(By.CSS_SELECTOR, ".chips li")]
+        find("input[name=add]").send_keys("keeper", Keys.ENTER)
+        wait.until(lambda d: "keeper" in chips())
+        driver.get(root + "history?q=tags.keeper")
+        check("a tag finds its run", [a.get_attribute("href") for a in driver.find_elements(By.CSS_SELECTOR, "tbody a")] == [run_page])
+        driver.get(run_page)
+        find("button[aria-label='Remove the tag keeper']").click()
+        wait.until(lambda d: "keeper" not in chips())
+
+        # What is saved is what is shown.
+        driver.get(root + "history?q=status+%3D+%27done%27")
+        shown = [a.text for a in driver.find_elements(By.CSS_SELECTOR, "tbody a[href^='/run/']")]
+        saved = list(csv.DictReader(io.StringIO(load(driver.find_element(By.LINK_TEXT, "Export as CSV").get_attribute("href")).decode())))
+        check("the table is exported", [row["run"] for row in saved] == shown, f"{saved[:1]} {shown[:1]}")
 
         # Drawing, and keeping the prologue.
         driver.get(root + "draw")
@@ -208,10 +233,14 @@ def main():
         wait.until(lambda d: "job=" in d.current_url)
         wait.until(lambda d: d.find_elements(By.CSS_SELECTOR, ".drawn img"))
         check("ten pictures are drawn", len(driver.find_elements(By.CSS_SELECTOR, ".drawn img")) == 10)
+        arrays = numpy.load(io.BytesIO(load(driver.find_element(By.LINK_TEXT, "Save all as npz").get_attribute("href"))))
         find(".drawn a").click()
         wait.until(lambda d: d.find_elements(By.CSS_SELECTOR, ".closer"))
         tokens = find("dd.tokens").text.split()
         kept = int(find("input[name=keep]").get_attribute("value"))
+        picture = numpy.array(Image.open(io.BytesIO(load(driver.find_element(By.LINK_TEXT, "Save as PNG").get_attribute("href")))))
+        check("a picture is saved as it is in the npz", any(numpy.array_equal(a[0].squeeze(), picture.squeeze())
+              for a in (arrays[key] for key in arrays) if a.ndim == 4), {key: arrays[key].shape for key in arrays})
         next(b for b in driver.find_elements(By.TAG_NAME, "button") if b.text.startswith("Keep the")).click()
         wait.until(lambda d: "job=" in d.current_url and d.find_elements(By.CSS_SELECTOR, ".drawn img"))
         drawn_page = driver.current_url
