@@ -7,12 +7,14 @@ import Testing
 @Suite(.serialized) struct WatchTests {
     /// Runs a command on a pseudo terminal until it has drawn four times, presses Ctrl-C, and prints how it ended and what the screen shows.
     private static let terminal = """
-        import fcntl, json, os, pty, re, select, struct, sys, termios, time
+        import fcntl, json, os, pty, re, select, signal, struct, sys, termios, time
         width, height, command = int(sys.argv[1]), 24, sys.argv[2:]
         pid, master = pty.fork()
         if pid == 0:
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
             os.environ["TERM"] = "xterm"; os.environ.pop("COLUMNS", None); os.environ.pop("NO_COLOR", None)
+            # Whoever starts tests in the background may have Ctrl-C ignored by all that they start.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
             print("above", flush=True)
             os.execv(command[0], command)
         seen, end, pressed = b"", time.time() + 200, False
@@ -23,6 +25,7 @@ import Testing
                 if not piece: break
                 seen += piece
             if not pressed and seen.count(b"\\x1b[J") >= 4: os.write(master, b"\\x03"); pressed = True
+        if time.time() >= end: os.kill(pid, signal.SIGKILL)
         ended = os.waitpid(pid, 0)[1]
         # The screen, as an xterm has it.
         screen, row, column, longest, hidden = [[" "] * width for _ in range(height)], 0, 0, 0, False
