@@ -19,6 +19,10 @@ PACKS := $(wildcard $(or $(PROLOGUE_SHARED),../shared)/reference)
 
 # The tests compare with numpy, scipy, scikit-learn, torch and h5py through this interpreter.
 export PROLOGUE_PYTHON := $(CURDIR)/$(PYTHON)
+# prologue itself chooses where OpenBLAS is older than the processor; the tests' own process does not.
+ifeq ($(origin OPENBLAS_CORETYPE) $(shell grep -owm1 avx512f /proc/cpuinfo),undefined avx512f)
+test test-fast: export OPENBLAS_CORETYPE = SkylakeX
+endif
 # The test library would take a backtrace of every error that is thrown, also of those that are caught: half of the time.
 export SWT_SWIFT_ERROR_BACKTRACING_ENABLED := 0
 # Those that train, sample, start the program or compile programs for devices: nine tenths of the time.
