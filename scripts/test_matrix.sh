@@ -17,7 +17,7 @@ Runs the tests whose names match one of FILTER (regular expressions; none: all) 
   threads-1  one thread
   threads-4  four threads
   serial     one test after the other
-  alone      each suite in a process of its own, in random order
+  alone      each suite in a process of its own, in random order; alone.times has processor and wall seconds of each
 
   --bundle   the test bundle (default: .build/release/prologuePackageTests.xctest)
   --only     this row only; may be repeated
@@ -53,8 +53,10 @@ tests() {
 alone() {
   local suite failed=0
   [ ${#patterns[@]} -gt 0 ] || patterns=(-e .)
+  : >"$logs/alone.times"
   while read -r suite; do
-    tests "$1" --filter "^${suite//./\\.}/" || failed=1
+    local TIMEFORMAT="%U %S %R $suite"
+    { time tests "$1" --filter "^${suite//./\\.}/" || failed=1; } 2>>"$logs/alone.times"
   done < <("$bundle" --testing-library swift-testing --list-tests | grep -E "${patterns[@]}" | sed -n 's|/.*||p' | sort -u | shuf)
   return $failed
 }
