@@ -7,6 +7,14 @@ public struct InceptionScore: Sendable, Equatable {
     public let splits: [Double]
     /// Mean over the splits.
     public var mean: Double { splits.reduce(0, +) / Double(splits.count) }
+    /// Standard deviation of the splits' scores (over their number, as it is published behind ±); nil of a single one.
+    ///
+    /// The mean of n of them varies by this / √(n − 1).
+    public var deviation: Double? {
+        guard splits.count > 1 else { return nil }
+        let mean = mean
+        return (splits.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(splits.count)).squareRoot()
+    }
 
     /// - Parameters:
     ///   - probabilities: softmax outputs, [images, classes].

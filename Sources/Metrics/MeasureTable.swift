@@ -20,6 +20,8 @@ extension Measure {
     /// On the half of the held-out images that guidance was chosen by.
     public static let gfidTuning = ofSamples("gfid_tuning", "gFID tuning", nil)
     public static let inceptionScore = ofSamples("is", "IS", .higher)
+    /// Of the scores of its parts, as it is published behind ±: not of their mean.
+    public static let inceptionScoreDeviation = ofSamples("is_deviation", "IS deviation", nil)
     public static let precision = ofSamples("precision", "precision", .higher, decimals: 3, possible: .share)
     public static let recall = ofSamples("recall", "recall", .higher, decimals: 3, possible: .share)
     public static let classAgreement = ofSamples("class_agreement", "class agreement", .higher, decimals: 3, possible: .share)
@@ -178,7 +180,7 @@ extension Measure {
     public static let all: [Measure] =
         [
             gfid, sfid, priorGap, gfidNoise, kid, kidGap, kidNoise, gfidFloor, priorGapFloor, gfidExtrapolated,
-            priorGapExtrapolated, gfidTuning, inceptionScore, precision, recall, classAgreement, tunedScale,
+            priorGapExtrapolated, gfidTuning, inceptionScore, inceptionScoreDeviation, precision, recall, classAgreement, tunedScale,
             tunedTemperature, plainTemperature, rfid, rkid, rsfid, l1, psnr, ssim, fidFloor, isReal, classifierAccuracy, factorsExplained,
             bits, probeTop1, probeTop5,
             probeChance, probeMajority, readoutThumbnail, readoutFactor, factorInformation, factorInformationBest, classEntropy,

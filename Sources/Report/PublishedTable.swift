@@ -41,7 +41,7 @@ struct PublishedTable {
         if !table.rows.isEmpty {
             table.add(
                 footnote: "allowed: two standard deviations of a difference of two samplings, and what the published value was rounded by; "
-                    + "gFID's is resampled, that of precision and recall is a share's")
+                    + "gFID's is resampled, that of the inception score is what its parts say, that of precision and recall is a share's")
         }
         for (text, arms) in obstacles { table.add(footnote: "\(arms.joined(separator: ", ")): \(text)") }
         for arm in results.arms { if let reason = missing[arm.cell] { table.add(footnote: "\(arm.label): \(reason)") } }
@@ -77,6 +77,12 @@ extension SweepResults.Arm {
             case .gfid: Estimate(of: values(Measure.gfidNoise.name(name.fields)).map(\.value))?.mean
             case .precision: share(of: measured?.count)
             case .recall: share(of: measured?.referenceCount)
+            // Its parts vary; of their mean that leaves a part.
+            case .inceptionScore:
+                Estimate(of: values(Measure.inceptionScoreDeviation.name(name.fields)).map(\.value)).flatMap { deviation in
+                    let parts = measured?.members["splits"]?.intValue ?? 0
+                    return parts > 1 ? deviation.mean / Double(parts - 1).squareRoot() : nil
+                }
             // Reconstructions of the same images are drawn by nobody.
             case .rfid: 0
             default: nil

@@ -22,7 +22,8 @@ import Testing
             from scipy.special import rel_entr
             p = f64("p", 103, 7)
             score = lambda q: float(np.exp(rel_entr(q, q.mean(0)).sum(1).mean()))
-            print(json.dumps({k: [score(p[i * 103 // k:(i + 1) * 103 // k]) for i in range(k)] for k in (1, 2, 7)}))
+            scores = {k: [score(p[i * 103 // k:(i + 1) * 103 // k]) for i in range(k)] for k in (1, 2, 7)}
+            print(json.dumps({**scores, **{f"std {k}": [np.std(v)] for k, v in scores.items()}}))
             """, doubles: ["p": p.values])
         for splits in [1, 2, 7] {
             let wanted = try expected.numbers("\(splits)")
@@ -30,6 +31,11 @@ import Testing
             #expect(score.splits.count == splits && wanted.count == splits)
             for (found, wanted) in zip(score.splits, wanted) { #expect(relativeError(found, wanted) < 1e-12) }
             #expect(relativeError(score.mean, wanted.reduce(0, +) / Double(splits)) < 1e-12)
+            if splits == 1 {
+                #expect(score.deviation == nil)
+            } else {
+                #expect(try relativeError(#require(score.deviation), expected.numbers("std \(splits)")[0]) < 1e-12)
+            }
         }
     }
 

@@ -88,6 +88,9 @@ import Testing
         #expect(told.hasPrefix("not comparable: 16 samples, not 50000; ") && told.contains("images of 16×16×3"), "\(told)")
         #expect(!told.contains("held-out"), "\(told)")
         #expect(metrics["gfid@inception-2015.nocfg"]?.protocol["reference_count"] == 14)
+        #expect(try #require(metrics["is_deviation@inception-2015.nocfg"]?.value) > 0)
+        let tuned = try #require(metrics["gfid@inception-2015.tuned"]?.protocol["published"]?.stringValue)
+        #expect(tuned.hasPrefix("not comparable: 6 samples, not 50000; ") && tuned.contains("one half"), "\(tuned)")
     }
 
     /// Inception changes what is compared, nothing that is trained or drawn; studies keep a classifier.

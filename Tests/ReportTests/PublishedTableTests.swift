@@ -24,7 +24,8 @@ import Testing
 
     @Test func samplingExplainsSoMuchAndNoMore() throws {
         let sweep = try sweep(
-            "{a: {gfid.nocfg: 4.10, precision.nocfg: .80, recall.nocfg: 0.5, is.nocfg: 200}, b: {gfid.nocfg: 4.10, rfid: 1.0}}")
+            "{a: {gfid.nocfg: 4.10, precision.nocfg: .80, recall.nocfg: 0.5, is.nocfg: 200}, b: {gfid.nocfg: 4.10, rfid: 1.0, is.nocfg: 200}}"
+        )
         let told: JSONValue = ["published": "comparable", "count": 1600, "reference_count": 100]
         let space = "inception-2015"
         // 2·√2·0.05 + 0.005 = 0.1464; 2·√2·0.01 + 0.005 = 0.0333; 2·√2·0.05 + 0.05 = 0.1914.
@@ -37,7 +38,12 @@ import Testing
                         "gfid@\(space).nocfg": 4.24, "gfid_noise@\(space).nocfg": 0.05, "precision@\(space).nocfg": 0.84,
                         "recall@\(space).nocfg": 0.35, "is@\(space).nocfg": 190,
                     ], protocol: told),
-                arm("b", ["gfid@shapes-cnn.nocfg": 4.1, "gfid_noise@shapes-cnn.nocfg": 0.05], protocol: ["count": 1600]),
+                arm(
+                    "b",
+                    [
+                        "is@\(space).nocfg": 203, "is_deviation@\(space).nocfg": 3, "gfid@shapes-cnn.nocfg": 4.1,
+                        "gfid_noise@shapes-cnn.nocfg": 0.05,
+                    ], protocol: ["count": 1600, "splits": 10, "published": "comparable"]),
             ])
         let table = try ComparisonTable(results, .init(sweep)).published.json
         let rows = try #require(table["rows"]?.arrayValue)
@@ -54,6 +60,9 @@ import Testing
         }
         #expect(try row("a", "is.nocfg")["verdict"]?.stringValue == "noise not known")
         #expect(try row("a", "is.nocfg")["allowed"]?.doubleValue == nil && row("a", "is.nocfg")["deviation"] == -10)
+        // 2·√2·3/√9 + 0.5: ten parts that deviate by 3 leave 1 to their mean.
+        #expect(abs((try row("b", "is.nocfg")["allowed"]?.doubleValue ?? .nan) - 3.32843) < 1e-4)
+        #expect(try row("b", "is.nocfg")["verdict"]?.stringValue == "within noise")
         // In another network's features, the same number means nothing.
         #expect(try row("b", "gfid.nocfg")["verdict"]?.stringValue == "not comparable")
         #expect(try row("b", "rfid")["verdict"]?.stringValue == "not measured")

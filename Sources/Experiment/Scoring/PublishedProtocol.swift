@@ -21,6 +21,12 @@ struct PublishedProtocol {
         require(reference != nil, "held-out images as the reference, not stored statistics (scores.reference)")
     }
 
+    /// Of samples under settings that one half of the reference's images has chosen, compared with the other half.
+    init(tunedOnHalves count: Int, of dataset: Dataset, sampler: SamplerSettings, _ reference: ReferenceStage?) {
+        self.init(samples: count, of: dataset, sampler: sampler, reference)
+        require(false, "one half of the reference's images chose, the other is compared with; published scores choose and compare with all")
+    }
+
     /// Of reconstructions of held-out images.
     init(reconstructions count: Int, of dataset: Dataset) {
         require(count == Self.count, "\(count) held-out images, not \(Self.count)")

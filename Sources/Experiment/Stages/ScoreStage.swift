@@ -47,7 +47,7 @@ struct ScoreStage: Stage {
             pooled, strata: samples.settings.unconditional ? nil : labels.map(Int.init), seed: samples.seed, measure)
         try measure(.sfid) { try frechetDistance(drawn.spatial(), reference.images.spatial) }
         if features.space != .factors {
-            try measure(.inceptionScore) { try InceptionScore(probabilities: drawn.probabilities, splits: Self.splits).mean }
+            try Self.measureInceptionScore(of: drawn, measure)
         }
         if settings.precisionRecall, let images = reference.images.features {
             let found = Result { try PrecisionRecall(reference: images, samples: pooled, neighbours: Self.neighbours) }
@@ -74,5 +74,15 @@ struct ScoreStage: Stage {
             features, reference: self.space.heldOut, count: self.space.reference == nil ? reference.images.features?.rows : nil,
             samples: labels.count, context)
         return try work.summary(["count": .int(labels.count)], warnings: warnings.texts, context)
+    }
+
+    /// The inception score with the deviation of its parts.
+    static func measureInceptionScore(of drawn: ExtractedFeatures, _ measure: SampleDistances.Measuring) throws {
+        let score = Result { try InceptionScore(probabilities: drawn.probabilities, splits: splits) }
+        try measure(.inceptionScore) { try score.get().mean }
+        try measure(.inceptionScoreDeviation) {
+            guard let deviation = try score.get().deviation else { throw InputError("a single part has no deviation") }
+            return deviation
+        }
     }
 }

@@ -95,14 +95,16 @@ struct TuningStage: Stage {
             for place in gathered.indices { try gathered[place].add(pixels) }
         }
         let strata = candidate.sampler.unconditional ? nil : drawing.labels(reportCount).map(Int.init)
-        let drawnInPlaces = try gathered.indices.map { try gathered[$0].finished().pooled }
-        for (place, drawn) in zip(places, drawnInPlaces) {
+        let drawnInPlaces = try gathered.indices.map { try gathered[$0].finished() }
+        for (place, extracted) in zip(places, drawnInPlaces) {
+            let drawn = extracted.pooled
             let (space, reference) = (place.space.name, place.reportedOn)
             var measured: [(Measure, Double?)] = []
             func measure(_ score: Measure, _ value: () throws -> Double) throws {
                 measured.append((score, try work.measured(score.title, value)))
             }
             try reference.measure(drawn, strata: strata, seed: seed, measure)
+            if place.space.features.space != .factors { try ScoreStage.measureInceptionScore(of: extracted, measure) }
             if let images = reference.images.features {
                 let found = Result { try PrecisionRecall(reference: images, samples: drawn, neighbours: ScoreStage.neighbours) }
                 try measure(.precision) { try found.get().precision }
@@ -112,21 +114,27 @@ struct TuningStage: Stage {
                 let values = measured.map { ($0.0.name([.features: space, .sampler: name]), $0.1) }
                 try work.save(
                     Scores(
-                        protocol: try reportProtocol(place, count: reportCount),
+                        protocol: try reportProtocol(place, count: reportCount, candidate.sampler),
                         values: Dictionary(values, uniquingKeysWith: { $1 })), named: "\(space).\(name)")
             }
         }
-        return try FeatureStatistics(of: drawnInPlaces[0]).gaussian()
+        return try FeatureStatistics(of: drawnInPlaces[0].pooled).gaussian()
     }
 
-    private func reportProtocol(_ place: Place, count: Int) throws -> JSONValue {
-        [
+    private func reportProtocol(_ place: Place, count: Int, _ sampler: SamplerSettings) throws -> JSONValue {
+        var read: [String: JSONValue] = [
             "features": .string(place.space.features.id), "reference": .string(try place.space.referenceDigest),
             "reference_half": "odd places", "tuned_on": "even places",
             "reference_count": .int(place.reportedOn.images.features?.rows ?? 0),
             "count": .int(count), "samples": "drawn afresh", "seed": .int(seed), "neighbours": .int(ScoreStage.neighbours),
             "grid": settings.identity,
         ]
+        if place.space.features.space == .inception {
+            read["splits"] = .int(ScoreStage.splits)
+            read["published"] =
+                PublishedProtocol(tunedOnHalves: count, of: prior.tokenizer.dataset, sampler: sampler, place.space.reference).member
+        }
+        return .object(read)
     }
 
     /// What was chosen, and the distances of every candidate's own samples, which had a say in the choice.
@@ -144,7 +152,7 @@ struct TuningStage: Stage {
             values[Measure.gfid.name(fields)] = result.reported
             if let gap = result.gap { values[Measure.priorGap.name(fields)] = gap }
         }
-        guard case .object(var read) = try reportProtocol(main, count: settings.count) else { return }
+        guard case .object(var read) = try reportProtocol(main, count: settings.count, best.candidate.sampler) else { return }
         (read["samples"], read["tried"]) = ("those that chose", .int(results.count))
         try work.save(Scores(protocol: .object(read), values: values), named: "\(space).tried")
     }

@@ -88,13 +88,16 @@ struct ScoreCommand: ParsableCommand {
             .number("of infinitely\nmany", key: "frechet_inf", decimals: 4),
             .number("KID", key: "kid", decimals: 5), .number("its error", key: "kid_error", decimals: 5),
             .number("spatial\ndistance", key: "spatial_frechet", decimals: 4),
-            .number("inception\nscore", key: "inception_score", decimals: 4), .number("precision", decimals: 4),
+            .number("inception\nscore", key: "inception_score", decimals: 4),
+            .number("of its\nparts ±", key: "inception_score_deviation", decimals: 4),
+            .number("precision", decimals: 4),
             .number("recall", decimals: 4),
         ])
         table.add([
             .number(samples.features.map { Double($0.rows) }), .number(reference.features.map { Double($0.rows) }),
             .number(dimensions.0), .number(distance),
-            .number(extrapolated), .number(kernel?.value), .number(kernel?.standardError), .number(spatial), .number(inception),
+            .number(extrapolated), .number(kernel?.value), .number(kernel?.standardError), .number(spatial), .number(inception?.mean),
+            .number(inception?.deviation),
             .number(nearness?.precision), .number(nearness?.recall),
         ])
         for line in missing + refusals + warnings.map({ "warning: \($0)" }) { table.add(footnote: line) }
@@ -116,14 +119,14 @@ struct ScoreCommand: ParsableCommand {
         return try frechetDistance(statistics(samples), statistics(reference))
     }
 
-    private func inceptionScore(_ samples: FeatureFile) throws -> Double {
+    private func inceptionScore(_ samples: FeatureFile) throws -> InceptionScore {
         guard let probabilities = samples.probabilities else {
             throw Absence(what: "\(samples.path) has neither 'logits' nor 'probabilities'")
         }
         guard probabilities.rows >= Self.splits else {
             throw Absence(what: "\(samples.path) has \(probabilities.rows) images, which are not \(Self.splits) parts")
         }
-        return try InceptionScore(probabilities: probabilities, splits: Self.splits).mean
+        return try InceptionScore(probabilities: probabilities, splits: Self.splits)
     }
 
     private func extrapolatedDistance(_ samples: FeatureFile, _ reference: Gaussian) throws -> Double {
