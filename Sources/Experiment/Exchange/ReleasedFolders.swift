@@ -34,13 +34,21 @@ struct ReleasedFolders {
         let all = try names(in: folder).sorted()
         let found = all.filter { ReleasedName(folder: $0) == name }
         guard let only = found.first else {
-            throw Missing(description: "\(checkpoints) has no folder of it; \(how)")
+            throw Missing(description: "\(checkpoints) has no folder of it; \(how)\(hint(all))")
         }
         guard found.count == 1 else {
             throw InputError(
                 file: checkpoints, "\(found.joined(separator: " and ")) are both called like \(name.folder); leave one of them there")
         }
         return folder.appendingPathComponent(only).path
+    }
+
+    /// What may be meant instead: names are not fixed by those who published the models, so that a folder may be called anything.
+    private static func hint(_ names: [String]) -> String {
+        if names.contains("model.safetensors") { return "; it is itself a folder of one model: name the one that holds it" }
+        let unknown = names.filter { !$0.hasPrefix(".") && ReleasedName(folder: $0) == nil }
+        if unknown.isEmpty { return "" }
+        return "; names there that say no model: \(unknown.prefix(5).joined(separator: ", "))\(unknown.count > 5 ? ", …" : "")"
     }
 }
 
