@@ -86,9 +86,7 @@ public struct Checkup: Sendable {
                 ? "\(system.name), of this host: index in the store, curves that can be read while they grow"
                 : "\(system.name), shared with other hosts: claims by signs of life, index in \(Store.indexFile(of: store.standardizedFileURL, isShared: true).path), "
                     + "curves replaced as a whole at checkpoints")
-        var volume = statvfs()
-        guard statvfs(place.path, &volume) == 0 else { return }
-        let free = Int(volume.f_bavail) * Int(volume.f_frsize)
+        guard let free = DiskSpace(of: place)?.free else { return }
         add(
             "disk free", "\(Self.gigabytes(free)) GB",
             warning: free < 1 << 30 ? "less than 1 GB is left for checkpoints and samples" : nil)

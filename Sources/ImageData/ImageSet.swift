@@ -118,14 +118,11 @@ public struct ImageSet: Sendable {
     }
 
     private func image(_ index: Int, _ view: PictureView) throws -> [UInt8] {
-        let picture: Picture
-        switch storage {
-        case .memory(let pixels):
-            let range = index * pixelsPerImage..<(index + 1) * pixelsPerImage
-            picture = Picture(height: height, width: width, channels: channels, pixels: Array(pixels[range]))
-        case .source(let source, let places):
-            picture = try source.picture(places[index]).converted(toChannels: channels)
-        }
+        let picture =
+            switch storage {
+            case .memory: try self.picture(index)
+            case .source(let source, let places): try source.picture(places[index], channels: channels, for: view)
+            }
         if view.crop == .centre, picture.height == height, picture.width == width {
             return view.isMirrored ? picture.mirrored().pixels : picture.pixels
         }
@@ -151,6 +148,25 @@ public struct ImageSet: Sendable {
             return ImageSet(
                 name: name, size: height, channels: channels, source: source, places: indices.map { places[$0] },
                 labels: labels, classNames: classNames, factors: factors)
+        }
+    }
+
+    /// The same images, with their pictures kept in `cache` from place `first` on.
+    func cached(by cache: PictureCache, from first: Int) -> ImageSet {
+        guard case .source(let source, let places) = storage else { return self }
+        return ImageSet(
+            name: name, size: height, channels: channels,
+            source: CachedPictures(source: source, places: places, cache: cache, first: first), places: Array(labels.indices),
+            labels: labels, classNames: classNames, factors: factors)
+    }
+
+    /// The picture that an image is cut from, as it is stored; of images in memory, the image.
+    func picture(_ index: Int) throws -> Picture {
+        switch storage {
+        case .memory(let pixels):
+            let range = index * pixelsPerImage..<(index + 1) * pixelsPerImage
+            return Picture(height: height, width: width, channels: channels, pixels: Array(pixels[range]))
+        case .source(let source, let places): return try source.picture(places[index]).converted(toChannels: channels)
         }
     }
 

@@ -3,8 +3,16 @@ public protocol PictureSource: Sendable {
     /// The picture at `place`, as large as it is stored.
     /// - Throws: `InputError` naming the file.
     func picture(_ place: Int) throws -> Picture
+    /// The same in `channels` channels; or a smaller one, of which `view` shows the same.
+    func picture(_ place: Int, channels: Int, for view: PictureView) throws -> Picture
     /// SHA-256 of something that is the same exactly if the pictures at these places are.
     func digest(of places: [Int]) -> String
+}
+
+extension PictureSource {
+    public func picture(_ place: Int, channels: Int, for view: PictureView) throws -> Picture {
+        try picture(place).converted(toChannels: channels)
+    }
 }
 
 /// Images of a training step, with their classes.

@@ -28,6 +28,18 @@ public struct PictureView: Sendable, Equatable {
     }
 }
 
+extension PictureView {
+    /// Length that the shorter edge of a picture is scaled to, for a square of `side`.
+    func edge(side: Int) -> Int {
+        switch crop {
+        case .centre: side
+        case .random(let edge, _, _): edge
+        // Rounded to the nearest.
+        case .five: (11 * side + 5) / 10
+        }
+    }
+}
+
 extension Picture {
     /// What `view` shows of the picture, `side`×`side`.
     public func square(_ side: Int, _ view: PictureView = PictureView()) -> Picture {
@@ -39,7 +51,7 @@ extension Picture {
             precondition(edge >= side, "a crop of \(side) from an edge of \(edge)")
             square = scaled(toEdge: edge, side) { (Int(down * Double($0 - side + 1)), Int(right * Double($1 - side + 1))) }
         case .five(let place):
-            let larger = middle((11 * side + 5) / 10)
+            let larger = middle(view.edge(side: side))
             let rest = larger.height - side
             // An odd remainder rounds to even, as Python does it.
             let centre = Int((Double(rest) / 2).rounded(.toNearestOrEven))
@@ -56,16 +68,22 @@ extension Picture {
     /// Halved by boxes while the shorter edge stays at least twice `edge`, then bicubic; of this the square of `side` whose
     /// top and left `place` tells from height and width. A picture far longer than wide is never made whole at that size.
     private func scaled(toEdge edge: Int, _ side: Int, _ place: (Int, Int) -> (top: Int, left: Int)) -> Picture {
-        var picture = self
-        while min(picture.height, picture.width) >= 2 * edge {
-            picture = picture.resized(height: picture.height / 2, width: picture.width / 2, .box)
-        }
+        let picture = halved(downTo: edge)
         let scale = Double(edge) / Double(min(picture.height, picture.width))
         func scaled(_ length: Int) -> Int { max(edge, Int((Double(length) * scale).rounded(.toNearestOrEven))) }
         let (height, width) = (scaled(picture.height), scaled(picture.width))
         let (top, left) = place(height, width)
         return picture.resized(
             height: height, width: width, .bicubic, rows: top..<top + side, columns: left..<left + side)
+    }
+
+    /// Halved by boxes while the shorter edge stays at least twice `edge`. Halved first for a longer edge, it becomes the same.
+    func halved(downTo edge: Int) -> Picture {
+        var picture = self
+        while min(picture.height, picture.width) >= 2 * edge {
+            picture = picture.resized(height: picture.height / 2, width: picture.width / 2, .box)
+        }
+        return picture
     }
 
     func cropped(_ rows: Range<Int>, _ columns: Range<Int>) -> Picture {

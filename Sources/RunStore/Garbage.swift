@@ -12,6 +12,8 @@ public struct Garbage: Sendable {
         case partial
         /// Left behind by a process that is no more.
         case lock
+        /// Decoded pictures (`data.cache`), made again where they are wanted; asked for only.
+        case cache
     }
 
     public struct Item: Sendable, Equatable {
@@ -30,10 +32,12 @@ public struct Garbage: Sendable {
 extension Store {
     /// What could be removed now. Never a stage that a run refers to or that a process works on.
     ///
-    /// - Parameter checkpoints: also the checkpoints that finished stages have kept.
+    /// - Parameters:
+    ///   - checkpoints: also the checkpoints that finished stages have kept.
+    ///   - caches: also the caches of pictures.
     /// - Throws: an `InputError` where something that decides cannot be read: a folder, the record of a run or of a stage that
     ///   a run refers to.
-    public func garbage(checkpoints: Bool = false) throws -> Garbage {
+    public func garbage(checkpoints: Bool = false, caches: Bool = false) throws -> Garbage {
         let needed = try stages(usedBy: runsThatRefer())
         var garbage = Garbage()
         for id in try stageIDs() {
@@ -51,6 +55,12 @@ extension Store {
             let folder = directory(ofRun: id)
             if try RecordFile.names(in: folder).isEmpty { add(.partial, folder, "its run was never recorded", to: &garbage) }
         }
+        let data = directory.appendingPathComponent("data")
+        if caches {
+            for name in try names(in: data) where name.hasSuffix(".cache") {
+                add(.cache, data.appendingPathComponent(name), "pictures are decoded again where it is missing", to: &garbage)
+            }
+        }
         for file in try unfinishedFiles() { add(.partial, file, "its writer is no more", to: &garbage) }
         return garbage
     }
@@ -60,8 +70,9 @@ extension Store {
         var removed = Garbage()
         // No run is recorded meanwhile, so none can come to refer to what is being removed.
         try exclusively(referencesLock) {
-            let wantsCheckpoints = garbage.items.contains { $0.kind == .checkpoint }
-            let current = Set(try self.garbage(checkpoints: wantsCheckpoints).items.map(\.path))
+            let kinds = Set(garbage.items.map(\.kind))
+            let current = Set(
+                try self.garbage(checkpoints: kinds.contains(.checkpoint), caches: kinds.contains(.cache)).items.map(\.path))
             // A lock goes last: what is beside it is removed while it is held.
             let items = garbage.items.filter { $0.kind != .lock } + garbage.items.filter { $0.kind == .lock }
             for item in items where current.contains(item.path) {

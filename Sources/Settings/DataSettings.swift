@@ -16,6 +16,13 @@ public struct DataSettings: SettingsSection {
         case skip
     }
 
+    /// What is kept of pictures so that they need not be decoded again.
+    public enum Cache: String, ChoiceSetting {
+        case none
+        case squares
+        case pictures
+    }
+
     public var set = Collection.fashionMNIST
     public var path: String?
     public var imageSize = 32
@@ -25,6 +32,8 @@ public struct DataSettings: SettingsSection {
     public var testCount: Int?
     public var seed = 0
     public var prefetch = 2
+    public var cache = Cache.none
+    public var cacheLimit: Double?
     public var expected: ExpectedDataSettings?
 
     public init() {}
@@ -64,6 +73,15 @@ public struct DataSettings: SettingsSection {
         .value(
             "prefetch", \.prefetch, "Batches of pictures that are read and decoded ahead of a training step; 0: none.",
             .between(0, 64), unit: "batches", affectsResults: false),
+        .value(
+            "cache", \.cache,
+            "What is kept decoded in the store's `data/`, of pictures of folders, zip and HDF5 files: squares, the middle at `image_size` as "
+                + "evaluation and `crop: centre` see it; pictures, halved while they stay larger than random crops of `crop_min` 0.8 need, "
+                + "which takes more room. The images are the same to the byte.", affectsResults: false),
+        .value(
+            "cache_limit", \.cacheLimit,
+            "The most that `cache` takes, one file for each data set and size; null: what it takes to hold all, while a twentieth of the disk stays free.",
+            Bounds(lower: 0, upper: 1e6, lowerIsOpen: true), unit: "GiB", affectsResults: false),
         .section("expected", \.expected),
     ]
 }

@@ -44,7 +44,7 @@ import Testing
             }
         }
         let others: [String] = [
-            "data.image_size=24", "data.train_count=90", "data.test_count=30", "data.seed=1", "data.prefetch=0",
+            "data.image_size=24", "data.train_count=90", "data.test_count=30", "data.seed=1", "data.prefetch=0", "data.cache=pictures",
             "data.expected={classes: 3}", "features.width=4", "features.dim=8", "features.steps=5", "features.batch=4",
             "features.lr=0.01", "features.seed=2", "tokens.crops=ten", "prior.snapshots=[2]", "prior.keep_checkpoints=all",
             "tokenizer.keep_checkpoints=last", "sampling.count=30", "sampling.batch=7",

@@ -54,6 +54,23 @@ import Testing
         }
     }
 
+    /// Pictures can be decoded again, but that takes long: they go where it is asked for.
+    @Test func cachesAreGarbageIfAskedFor() throws {
+        try withTemporaryFolder { folder in
+            let store = try Example(folder).store
+            let data = folder.appendingPathComponent("data")
+            try FileManager.default.createDirectory(at: data, withIntermediateDirectories: true)
+            for name in ["pictures-0123456789ab.cache", "digest-0123456789ab.json"] {
+                try Data(name.utf8).write(to: data.appendingPathComponent(name))
+            }
+            #expect(try !store.garbage(checkpoints: true).items.contains { $0.kind == .cache })
+            let found = try store.garbage(caches: true)
+            #expect(found.items.filter { $0.kind == .cache }.map(\.path) == ["data/pictures-0123456789ab.cache"])
+            _ = try store.remove(found)
+            #expect(try FileManager.default.contentsOfDirectory(atPath: data.path) == ["digest-0123456789ab.json"])
+        }
+    }
+
     /// A run that came to refer to it since it was shown keeps it.
     @Test func whatIsReferredToMeanwhileStays() throws {
         try withTemporaryFolder { folder in

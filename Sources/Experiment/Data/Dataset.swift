@@ -44,14 +44,12 @@ public final class Dataset {
         prefetch = settings.prefetch
         var skipped: [String] = []
         var remarks: [String] = []
-        let data: LabelledData
+        var all: LabelledData
         switch settings.set {
         case .fashionMNIST:
-            let all = try FashionMNIST.load(
+            all = try FashionMNIST.load(
                 from: settings.path.map { URL(fileURLWithPath: $0) }, imageSize: settings.imageSize)
-            data = try Self.limited(all, settings)
-        case .cifar10:
-            data = try Self.limited(CIFAR10.load(from: Self.place(settings), imageSize: settings.imageSize), settings)
+        case .cifar10: all = try CIFAR10.load(from: Self.place(settings), imageSize: settings.imageSize)
         case .imageFolder:
             let place = try Self.place(settings)
             let folder = try ImageFolder(
@@ -61,22 +59,28 @@ public final class Dataset {
                 progress: progress)
             skipped = folder.skipped
             remarks += folder.remarks
-            data = try Self.limited(folder.data, settings)
-        case .imageHDF5:
-            data = try Self.limited(HDF5Images(opening: Self.place(settings), settings, kept: kept) { remarks.append($0) }.load(), settings)
+            all = folder.data
+        case .imageHDF5: all = try HDF5Images(opening: Self.place(settings), settings, kept: kept) { remarks.append($0) }.load()
         case .imagenet:
             let place = try Self.place(settings)
-            let all = try ImageNet(
+            let found = try ImageNet(
                 opening: place, imageSize: settings.imageSize, channels: settings.channels,
                 kept: kept?.appendingPathComponent("imagenet-\(sha256(Data(place.standardizedFileURL.path.utf8)).prefix(12)).index"))
-            remarks += all.remarks
-            data = try Self.limited(all.data, settings)
+            remarks += found.remarks
+            all = found.data
         case .none: throw InputError("data.set none has no images to train or test on")
         case .shapes:
-            data = try Shapes.generate(
+            all = try Shapes.generate(
                 imageSize: settings.imageSize, train: settings.trainCount ?? 20_000, test: settings.testCount ?? 4_000,
                 seed: UInt64(settings.seed))
         }
+        if let content = PictureCache.Content(settings.cache), let kept,
+            let cached = all.cached(content, in: kept, limit: settings.cacheLimit.map { Int($0 * 1_073_741_824) })
+        {
+            remarks.append(cached.cache.account(of: all, limit: settings.cacheLimit))
+            all = cached.data
+        }
+        let data = settings.set == .shapes ? all : try Self.limited(all, settings)
         (train, test) = (data.train, data.test)
         self.skipped = skipped
         notes = try remarks + Self.checkClasses(data, settings)

@@ -9,11 +9,15 @@ public struct LoadingRate: Sendable {
     public let train, test: Int
     /// Seconds to open the data set the first time, and once its list is kept.
     public let opening, openingAgain: Double
-    /// Random crops a second, all cores together; nil: no picture was asked for.
+    /// Seconds to fill the cache of the settings; nil: there is none.
+    public let filling: Double?
+    /// Crops a second, all cores together; nil: no picture was asked for.
     public let imagesPerSecond: Double?
     /// The largest resident set of this process so far.
     public let peakBytes: Int
 
+    /// Crops are drawn at random; of a cache of squares, which has no others, they are the middles.
+    ///
     /// - Parameter batches: of 256 pictures, after one to warm up; 0: the data set is opened only.
     public init(_ settings: DataSettings, batches: Int) throws {
         let kept = FileManager.default.temporaryDirectory.appendingPathComponent("loading-\(UUID().uuidString)")
@@ -29,7 +33,7 @@ public struct LoadingRate: Sendable {
         openingAgain = try open().1
         (train, test) = dataset.counts
         guard batches > 0 else {
-            (imagesPerSecond, peakBytes) = (nil, StageWork.peakMemoryBytes)
+            (filling, imagesPerSecond, peakBytes) = (nil, nil, StageWork.peakMemoryBytes)
             return
         }
         let (batch, edges) = (256, PictureView.edges(side: settings.imageSize, smallest: 0.8))
@@ -37,11 +41,21 @@ public struct LoadingRate: Sendable {
         func draw() throws {
             let places = (0..<batch).map { _ in random.index(below: dataset.train.count) }
             let views = places.map { _ in
-                PictureView(
-                    .random(edge: edges.lowerBound + random.index(below: edges.count), down: 0.5, right: 0.5),
+                let edge = edges.lowerBound + random.index(below: edges.count)
+                return PictureView(
+                    settings.cache == .squares ? .centre : .random(edge: edge, down: 0.5, right: 0.5),
                     isMirrored: random.index(below: 2) == 1)
             }
             _ = try dataset.train.batch(places, views: views)
+        }
+        if settings.cache == .none {
+            filling = nil
+        } else {
+            let start = ContinuousClock.now
+            for first in stride(from: 0, to: dataset.train.count, by: batch) {
+                _ = try dataset.train.pixels(of: first..<min(first + batch, dataset.train.count))
+            }
+            filling = (ContinuousClock.now - start) / .seconds(1)
         }
         try draw()
         let start = ContinuousClock.now

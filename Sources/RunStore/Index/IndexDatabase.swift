@@ -161,8 +161,7 @@ final class IndexDatabase: @unchecked Sendable {
     /// The database's error in the user's words.
     private func explained(_ error: DatabaseError) -> InputError {
         let text = error.message ?? "\(error.resultCode)"
-        var volume = statvfs()
-        let isFull = statvfs(file.deletingLastPathComponent().path, &volume) == 0 && volume.f_bavail == 0
+        let isFull = DiskSpace(of: file.deletingLastPathComponent())?.free == 0
         switch error.resultCode {
         case .SQLITE_FULL: return InputError(file: file.path, "cannot write: the disk is full")
         case .SQLITE_IOERR where isFull: return InputError(file: file.path, "cannot write: the disk is full")

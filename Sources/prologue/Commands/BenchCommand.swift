@@ -8,6 +8,7 @@ import Settings
 import TensorCore
 
 extension Precision: ExpressibleByArgument {}
+extension DataSettings.Cache: ExpressibleByArgument {}
 
 struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -48,11 +49,13 @@ struct BenchCommand: ParsableCommand {
     var loader: String?
     @Option(help: "With --loader: what data it is, as data.set has it.") var dataSet = DataSettings.Collection.imageFolder.rawValue
     @Option(help: ArgumentHelp("With --loader: side of the crops.", valueName: "pixels")) var imageSize = 256
+    @Option(help: "With --loader: what is kept decoded, as data.cache has it; squares have no random crops.") var cache = DataSettings.Cache
+        .none
     @OptionGroup var output: TableOptions
 
     func validate() throws {
         if loader != nil, metrics || index != nil || serve || profile || scaling || !workloads.isEmpty {
-            throw ValidationError("--loader goes with --data-set, --image-size and --repetitions only")
+            throw ValidationError("--loader goes with --data-set, --image-size, --cache and --repetitions only")
         }
         let sets = DataSettings.Collection.allCases.map(\.rawValue)
         if !sets.contains(dataSet) {
@@ -127,21 +130,25 @@ struct BenchCommand: ParsableCommand {
     private func benchLoader(_ path: String) throws {
         var data = DataSettings()
         data.set = DataSettings.Collection(rawValue: dataSet) ?? data.set
-        (data.path, data.imageSize) = (path, imageSize)
+        (data.path, data.imageSize, data.cache) = (path, imageSize, cache)
         let rate = try LoadingRate(data, batches: repetitions)
         let cores = ProcessInfo.processInfo.activeProcessorCount
         var table = Table(columns: [
             .text("data"), .number("training\nimages", key: "train", decimals: 0), .number("held\nout", key: "test", decimals: 0),
-            .number("opening", unit: "s", decimals: 2), .number("again", unit: "s", decimals: 2), .number("images/s", decimals: 1),
+            .number("opening", unit: "s", decimals: 2), .number("again", unit: "s", decimals: 2),
+            .number("filling", unit: "s", decimals: 1), .number("images/s", decimals: 1),
             .number("images/s\nand core", key: "images_per_second_and_core", decimals: 1),
             .number("process", key: "peak_mib", unit: "MiB", decimals: 0),
         ])
         table.add([
             .text(data.set.rawValue), .number(rate.train), .number(rate.test), .number(rate.opening), .number(rate.openingAgain),
+            .number(rate.filling),
             .number(rate.imagesPerSecond), .number(rate.imagesPerSecond.map { $0 / Double(cores) }),
             .number(Double(rate.peakBytes) / 1_048_576),
         ])
-        table.add(footnote: "random crops, edges of 1 to 1.25 times the side, mirrored by half; \(cores) cores")
+        table.add(
+            footnote:
+                "\(cache == .squares ? "middles" : "random crops, edges of 1 to 1.25 times the side"), mirrored by half; \(cores) cores")
         output.show(table)
     }
 

@@ -16,13 +16,14 @@ struct GarbageCommand: ParsableCommand {
             """)
 
     @Flag(help: "Also checkpoints that finished stages have kept (keep_checkpoints).") var checkpoints = false
+    @Flag(help: "Also caches of decoded pictures (data.cache).") var caches = false
     @Flag(help: "Remove it.") var yes = false
     @OptionGroup var store: StoreOptions
     @OptionGroup var output: TableOptions
 
     func run() throws {
         let store = try store.existing()
-        let found = try store.garbage(checkpoints: checkpoints)
+        let found = try store.garbage(checkpoints: checkpoints, caches: caches)
         guard yes else {
             let hint = found.items.isEmpty ? "nothing to remove" : "nothing is removed without --yes"
             return show(found, "\(summary(found)); \(hint)", removed: false)
