@@ -85,7 +85,16 @@ public final class AdamW {
         _ parameters: [Parameter], _ settings: OptimizerSettings, averageHalfLife: Double? = nil, _ tape: Tape, in program: Program,
         name: String, gradientScale: Double = 1
     ) -> (norm: Tensor, replaced: Tensor) {
-        let gradients = parameters.map { tape.gradient(of: $0) }
+        trace(
+            parameters, settings, averageHalfLife: averageHalfLife, gradients: parameters.map { tape.gradient(of: $0) }, in: program,
+            name: name, gradientScale: gradientScale)
+    }
+
+    /// The same with gradients at hand; nil: none has reached the parameter.
+    public static func trace(
+        _ parameters: [Parameter], _ settings: OptimizerSettings, averageHalfLife: Double? = nil, gradients: [Tensor?],
+        in program: Program, name: String, gradientScale: Double = 1
+    ) -> (norm: Tensor, replaced: Tensor) {
         let (whole, replaced) = program.gradientNorm(of: gradients.compactMap { $0 })
         let norm = Float(gradientScale) * whole
         let update = TracedAdamW(

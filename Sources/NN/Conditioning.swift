@@ -18,7 +18,7 @@ public struct ConditionEmbedding {
     /// The embedding of the unconditional label.
     public func callAsFunction(on tape: Tape?, dropout: inout Dropout) -> Tensor {
         let oneHot = Tensor((0..<labels).map { $0 == labels - 1 ? 1 : 0 }, shape: [1, labels])
-        let hidden = dropout(projection(tape?.constant(oneHot) ?? oneHot, on: tape))
+        let hidden = dropout.ofShared(projection(tape?.constant(oneHot) ?? oneHot, on: tape))
         return gelu(rmsNorm(hidden, weight: norm(on: tape).reshaped([1, norm.count])))
     }
 }

@@ -6,6 +6,8 @@ public struct Dropout {
 
     private let p, attention: Float
     private var stream: (any RandomSource)?
+    /// Which part of a batch is passed forward, of how many sequences; nil: all of it.
+    private var part: (index: TokenTensor, sequences: Int)?
 
     /// - Parameters:
     ///   - p: share of embeddings and of what attention and feed-forward add.
@@ -15,18 +17,34 @@ public struct Dropout {
         require(p == 0 && self.attention == 0 || stream != nil, "dropout of \(p) and \(self.attention) needs a random stream")
     }
 
-    /// The next mask; nil when nothing is dropped.
-    mutating func mask() -> (p: Float, key: MaskKey)? { mask(p) }
-
-    /// The same for attention weights.
-    mutating func attentionMask() -> (p: Float, key: MaskKey)? { mask(attention) }
-
-    private mutating func mask(_ p: Float) -> (p: Float, key: MaskKey)? {
-        p > 0 ? (stream?.nextMaskKey()).map { (p, $0) } : nil
+    /// The same for one of the parts of `sequences` that a batch is passed forward in: its masks are those of the whole batch. `index`
+    /// is a single id.
+    public func part(_ index: TokenTensor, of sequences: Int) -> Dropout {
+        var dropout = self
+        dropout.part = (index, sequences)
+        return dropout
     }
 
+    /// The next mask, of `count` entries a sequence; nil when nothing is dropped.
+    mutating func mask(_ count: Int) -> (p: Float, key: MaskKey)? { mask(p, count) }
+
+    /// The same for attention weights.
+    mutating func attentionMask(_ count: Int) -> (p: Float, key: MaskKey)? { mask(attention, count) }
+
+    private mutating func mask(_ p: Float, _ count: Int) -> (p: Float, key: MaskKey)? {
+        guard p > 0, let key = stream?.nextMaskKey() else { return nil }
+        return (p, part.map { key.part($0.index, of: $0.sequences * count) } ?? key)
+    }
+
+    /// Of x [B, …], a row a sequence.
     public mutating func callAsFunction(_ x: Tensor) -> Tensor {
-        guard let (p, key) = mask() else { return x }
+        guard let (p, key) = mask(x.count / x.shape[0]) else { return x }
+        return dropout(x, p: p, key: key)
+    }
+
+    /// Of what all sequences of a batch share.
+    mutating func ofShared(_ x: Tensor) -> Tensor {
+        guard p > 0, let key = stream?.nextMaskKey() else { return x }
         return dropout(x, p: p, key: key)
     }
 }

@@ -51,7 +51,7 @@ public struct SelfAttention {
         let mixed = selfAttention(
             q: toQueries(x, on: tape), kv: toKeysValues(x, on: tape), queryNorm: queryNorm(on: tape),
             keyNorm: keyNorm(on: tape), table: table, heads: shape.heads, causal: shape.causal,
-            dropout: dropout.attentionMask())
+            dropout: dropout.attentionMask(shape.heads * x.shape[1] * x.shape[1]))
         return dropout(projection(mixed, on: tape))
     }
 }
@@ -107,16 +107,17 @@ public struct TransformerLayer {
     private func inBFloat16(
         _ x: Tensor, condition c: Tensor, table: RotaryTable, on tape: Tape?, dropout: inout Dropout
     ) -> Tensor {
-        let shape = attention.shape
+        let (shape, length) = (attention.shape, x.shape[1])
         let x = attentionBlock(
             x, scale: attentionNorm.affine(c, on: tape), gate: attentionGate(c, on: tape),
             queries: attention.toQueries.weight(on: tape), keysValues: attention.toKeysValues.weight(on: tape),
             queryNorm: attention.queryNorm(on: tape), keyNorm: attention.keyNorm(on: tape),
             projection: attention.projection.blockWeight(on: tape), table: table, heads: shape.heads,
-            causal: shape.causal, dropout: dropout.attentionMask(), outputDropout: dropout.mask())
+            causal: shape.causal, dropout: dropout.attentionMask(shape.heads * length * length),
+            outputDropout: dropout.mask(length * shape.width))
         return feedForwardBlock(
             x, scale: feedForwardNorm.affine(c, on: tape), gate: feedForwardGate(c, on: tape),
             up: feedForward.upProjection.blockWeight(on: tape), down: feedForward.downProjection.blockWeight(on: tape),
-            dropout: dropout.mask())
+            dropout: dropout.mask(length * shape.width))
     }
 }

@@ -38,6 +38,7 @@ public struct PriorSettings: ARNetworkSettings {
     public var labelDrop = 0.1
     public var unconditional = false
     public var snapshots: [Int] = []
+    public var microBatch: Int?
     public var training = TrainingSettings(
         steps: 1000, optimizer: OptimizerSettings(beta2: 0.96, weightDecay: 0.03, clip: 1))
 
@@ -79,7 +80,11 @@ public struct PriorSettings: ARNetworkSettings {
         .value(
             "snapshots", \.snapshots,
             "Steps after which the averaged weights are kept apart, so that scores over training can be measured.", .atLeast(1),
-            unit: "steps", isLater: true)
+            unit: "steps", isLater: true),
+        .value(
+            "micro_batch", \.microBatch,
+            "Sequences of a step's batch that are computed at a time, a divisor of `batch`: less memory, the same step to rounding. "
+                + "Null: all.", .atLeast(1), unit: "sequences", affectsResults: false),
     ]
 }
 

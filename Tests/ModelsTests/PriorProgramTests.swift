@@ -82,6 +82,55 @@ struct PriorProgramTests {
         #expect(optimizer.steps == 9 && mirror.steps == 9)
     }
 
+    /// A step in parts is the step of the whole batch: loss and gradients here, in a program the loss, their norm and the next state;
+    /// with dropout too, whose masks are those of the whole.
+    @Test(arguments: [(Precision.float32, Float(0)), (.float32, 0.3), (.bfloat16, 0.3)])
+    func stepsInParts(precision: Precision, p: Float) throws {
+        let (config, count) = (config(precision: precision), 6)
+        let settings = OptimizerSettings(beta1: 0.9, beta2: 0.96, weightDecay: 0.03, clip: 0.5)
+        let model = ARModel(config, stream: RandomStream(seed: 1, "initial"))
+        let stream = RandomStream(seed: 2, "dropout")
+        let (targets, labels) = batch(config, step: 0, count: count)
+        func gradients(rows: Int) -> (loss: Float, norms: [Float], all: [Float]) {
+            let tape = Tape(differentiating: model.parameters)
+            let loss = model.backwardMeanCrossEntropy(
+                targets: targets, labels: labels, rows: rows, on: tape, dropout: Dropout(p: p, attention: p / 2, stream: stream))
+            let values = model.parameters.map { tape.gradient(of: $0)?.values ?? [] }
+            return (loss, values.map { $0.map(abs).max() ?? 0 }, values.flatMap { $0 })
+        }
+        let whole = gradients(rows: count)
+        #expect(whole.all.count == model.parameters.reduce(0) { $0 + $1.count })
+        let tolerance: Float = precision == .float32 ? 1e-4 : 0.02
+        let largest = whole.norms.max() ?? 0
+        for rows in [1, 2, 4] {
+            let parts = gradients(rows: rows)
+            #expect(abs(parts.loss - whole.loss) < 0.01 * tolerance * whole.loss)
+            #expect(zip(parts.all, whole.all).allSatisfy { abs($0 - $1) <= tolerance * largest }, "\(rows) at a time")
+        }
+
+        let accelerator = try Accelerator(testClient(devices: 1))
+        let optimizer = AdamW(model.parameters, settings, averageHalfLife: 20)
+        let numbers = optimizer.numbers(rate: 1e-3)
+        func step(rows: Int?) throws -> (loss: Float, norm: Float, moments: [Float]) {
+            let program = try accelerator.compile(
+                PriorProgram.step(
+                    config, settings, averageHalfLife: 20, batch: count, microBatch: rows, dropout: (p, attention: p / 2)))
+            var inputs = ["targets": try accelerator.copy(targets), "labels": try accelerator.copy(labels)]
+            inputs["dropout"] = try accelerator.copy(stream)
+            inputs["prior/numbers"] = try accelerator.copy(numbers)
+            for (name, tensor) in optimizer.state { inputs["prior/\(name)"] = try accelerator.copy(tensor) }
+            let values = try program.run(inputs)
+            let moments = try model.parameters.flatMap { try values.tensor("prior/moment1/\($0.name)").values }
+            return (try values.tensor("loss").scalar, try values.tensor("gradient_norm").scalar, moments)
+        }
+        let (together, parted) = (try step(rows: nil), try step(rows: 2))
+        #expect(abs(together.loss - whole.loss) < tolerance * whole.loss)
+        #expect(abs(parted.loss - together.loss) < 0.01 * tolerance * together.loss)
+        #expect(abs(parted.norm - together.norm) < tolerance * together.norm)
+        let most = together.moments.map(abs).max() ?? 0
+        #expect(most > 0 && zip(parted.moments, together.moments).allSatisfy { abs($0 - $1) <= tolerance * most })
+    }
+
     @Test func crossEntropyOfEveryToken() throws {
         let config = config()
         let model = ARModel(config, stream: RandomStream(seed: 1, "initial"))

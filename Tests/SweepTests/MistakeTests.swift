@@ -64,7 +64,7 @@ import Testing
             "prior: 3",
             "sweep.yaml:2: prior must be a map, not 3; keys: from, dim, layers, heads, rope_axes, cond_dim, tied, "
                 + "positions, prologue_order, precision, dropout, attention_dropout, label_drop, unconditional, steps, batch, optimizer, "
-                + "ema_half_life, snapshots, checkpoint_every, keep_checkpoints, log_every"),
+                + "ema_half_life, snapshots, micro_batch, checkpoint_every, keep_checkpoints, log_every"),
         Mistake("prior: {dim: 64}\nprior.dim: 65", "sweep.yaml:3: prior.dim is given twice, first at sweep.yaml:2"),
     ])
     func wrongValues(mistake: Mistake) throws {
@@ -72,6 +72,8 @@ import Testing
     }
 
     @Test(arguments: [
+        Mistake(
+            "prior: {batch: 64, micro_batch: 24}", "sweep.yaml:2: prior.micro_batch 24 must divide prior.batch 64, as 16 does"),
         Mistake("prior:\n  dim: 100\n  heads: 3", "sweep.yaml:3: prior.dim 100 must be a multiple of prior.heads 3"),
         Mistake(
             "tokenizer: {decoder_heads: 4}",

@@ -91,7 +91,8 @@ import Testing
         #expect(
             named == [
                 "data.prefetch", "data.expected.classes", "data.expected.train_count", "data.expected.test_count",
-                "tokenizer.checkpoint_every", "tokenizer.keep_checkpoints", "tokenizer.log_every", "prior.checkpoint_every",
+                "tokenizer.checkpoint_every", "tokenizer.keep_checkpoints", "tokenizer.log_every", "prior.micro_batch",
+                "prior.checkpoint_every",
                 "prior.keep_checkpoints", "prior.log_every", "probe.counts", "checkpoints",
             ])
     }

@@ -9,11 +9,14 @@ struct DevicePrior {
     private let training: DeviceTraining
 
     /// - Parameter optimizer: of the model's parameters.
-    init(_ accelerator: Accelerator, _ config: ARConfig, _ optimizer: AdamW, batch: Int, dropout: (Float, attention: Float)) throws {
+    init(
+        _ accelerator: Accelerator, _ config: ARConfig, _ optimizer: AdamW, batch: Int, microBatch: Int?, dropout: (Float, attention: Float)
+    ) throws {
         training = try DeviceTraining(
             accelerator, optimizer, named: "prior",
             PriorProgram.step(
-                config, optimizer.settings, averageHalfLife: optimizer.averageHalfLife, batch: batch, dropout: dropout))
+                config, optimizer.settings, averageHalfLife: optimizer.averageHalfLife, batch: batch, microBatch: microBatch,
+                dropout: dropout))
     }
 
     /// One update; loss and gradient norm where they are asked for, which waits for the device.

@@ -132,7 +132,7 @@ extension PriorStage {
             parameters: network.parameters, tokens: sequences * config.layout.length,
             flops: Double(sequences) * training.flops + measuring,
             // Averages are measured while the trained values wait.
-            memory: max(training.memory(batch: settings.training.batch), 5 * weights + measured),
+            memory: max(training.memory(batch: settings.microBatch ?? settings.training.batch), 5 * weights + measured),
             disk: 2 * weights + Double(kept) * training.checkpoint,
             scratch: Double(kept > 0 ? 1 : 2) * training.checkpoint)
     }

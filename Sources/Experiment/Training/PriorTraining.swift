@@ -34,7 +34,7 @@ struct PriorTraining {
         let accelerator = try context.device.accelerator()
         let device = try accelerator.map {
             try DevicePrior(
-                $0, model.config, optimizer, batch: training.batch,
+                $0, model.config, optimizer, batch: training.batch, microBatch: settings.microBatch,
                 dropout: (Float(settings.dropout), attention: Float(settings.attentionDropout ?? settings.dropout)))
         }
         let loop = TrainingLoop(
@@ -58,9 +58,9 @@ struct PriorTraining {
                 let tape = Tape(differentiating: model.parameters)
                 let dropout = Dropout(
                     p: Float(settings.dropout), attention: settings.attentionDropout.map(Float.init), stream: masks)
-                let loss = model.meanCrossEntropy(ARInput(targets: targets, labels: labels), on: tape, dropout: dropout)
-                tape.backward(from: loss)
-                report = (loss.scalar, Float(optimizer.step(tape, rate: rate).gradientNorm))
+                let loss = model.backwardMeanCrossEntropy(
+                    targets: targets, labels: labels, rows: settings.microBatch ?? training.batch, on: tape, dropout: dropout)
+                report = (loss, Float(optimizer.step(tape, rate: rate).gradientNorm))
             }
             if let loss = report?.loss, !loss.isFinite {
                 throw InputError("the prior's loss became \(loss) at step \(step); lower the learning rate")

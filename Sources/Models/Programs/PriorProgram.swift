@@ -10,22 +10,42 @@ import TensorCore
 public enum PriorProgram {
     /// - Parameters:
     ///   - optimizer: settings of the update; the rate comes with each step.
+    ///   - microBatch: sequences that are computed at a time, a divisor of `batch`: less memory, the same result to rounding.
     ///   - dropout: share of embeddings and branches, and of attention weights.
     public static func step(
-        _ config: ARConfig, _ optimizer: OptimizerSettings, averageHalfLife: Double?, batch: Int, dropout p: (Float, attention: Float)
+        _ config: ARConfig, _ optimizer: OptimizerSettings, averageHalfLife: Double?, batch: Int, microBatch: Int? = nil,
+        dropout p: (Float, attention: Float)
     ) -> TracedProgram {
         let program = Program("prior_step")
         let model = ARModel(config, parameters: .program(program, prefix: "prior/value/"))
-        let input = ARInput(
-            targets: program.tokens("targets", [batch, config.layout.length]), labels: program.tokens("labels", [batch]))
-        let tape = Tape(differentiating: model.parameters)
-        let loss = model.meanCrossEntropy(
-            input, on: tape,
-            dropout: max(p.0, p.attention) > 0
-                ? Dropout(p: p.0, attention: p.attention, stream: program.stream("dropout")) : .none)
-        tape.backward(from: loss)
+        let (targets, labels) = (program.tokens("targets", [batch, config.layout.length]), program.tokens("labels", [batch]))
+        let dropout =
+            max(p.0, p.attention) > 0 ? Dropout(p: p.0, attention: p.attention, stream: program.stream("dropout")) : .none
+        /// Loss and gradients of some sequences.
+        func differentiated(_ targets: TokenTensor, _ labels: TokenTensor, _ dropout: Dropout) -> [Tensor] {
+            let tape = Tape(differentiating: model.parameters)
+            let loss = model.meanCrossEntropy(ARInput(targets: targets, labels: labels), on: tape, dropout: dropout)
+            tape.backward(from: loss)
+            return [loss.detached()] + model.parameters.map { tape.gradient(of: $0)?.reshaped($0.shape) ?? program.zeros($0.shape) }
+        }
+        let rows = microBatch ?? batch
+        require(rows > 0 && batch % rows == 0, "a micro-batch of \(rows) is no divisor of a batch of \(batch)")
+        var results: [Tensor]
+        if rows == batch {
+            results = differentiated(targets, labels, dropout)
+        } else {
+            let zeros = [program.zeros([1])] + model.parameters.map { program.zeros($0.shape) }
+            results =
+                program.loop(batch / rows, zeros, []) { index, sums, _ in
+                    let part = differentiated(
+                        program.part(index, of: targets, rows: rows), program.part(index, of: labels, rows: rows),
+                        dropout.part(index, of: rows))
+                    return (zip(sums, part).map { $0 + Float(rows) / Float(batch) * $1 }, [])
+                }.tensors
+        }
+        let loss = results.removeFirst()
         let (norm, replaced) = AdamW.trace(
-            model.parameters, optimizer, averageHalfLife: averageHalfLife, tape, in: program, name: "prior")
+            model.parameters, optimizer, averageHalfLife: averageHalfLife, gradients: results, in: program, name: "prior")
         program.output("loss", loss)
         program.output("gradient_norm", norm)
         program.output("replaced", replaced)

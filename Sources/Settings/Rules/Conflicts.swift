@@ -15,9 +15,21 @@ extension RunSettings {
         let (isTrained, isPriorTrained) = (tokenizer.from == nil, prior.from == nil)
         return dataConflicts() + headConflicts()
             + (isTrained ? scheduleConflicts("tokenizer", tokenizer.training) + baseConflicts() : [])
-            + (isPriorTrained ? scheduleConflicts("prior", prior.training) : [])
+            + (isPriorTrained ? scheduleConflicts("prior", prior.training) + microBatchConflicts() : [])
             + (isTrained ? tokenConflicts() + quantizerConflicts() + imageLossConflicts() : [])
             + positionConflicts() + samplingConflicts() + unconditionalConflicts() + scoreConflicts() + snapshotConflicts()
+    }
+
+    /// Parts of a batch are equally large.
+    private func microBatchConflicts() -> [Conflict] {
+        let batch = prior.training.batch
+        guard let part = prior.microBatch, batch % part != 0 else { return [] }
+        let nearest = (1...min(part, batch)).last { batch % $0 == 0 } ?? 1
+        return [
+            Conflict(
+                paths: ["prior.micro_batch", "prior.batch"],
+                message: "prior.micro_batch \(part) must divide prior.batch \(batch), as \(nearest) does")
+        ]
     }
 
     /// Snapshots come in order, before the last step, whose weights are the prior's own.

@@ -35,6 +35,16 @@ extension Program {
         TokenTensor(node(list).dynamicSlice([node(index)], sizes: [1]))
     }
 
+    /// Zeros, which a loop may begin its sums with.
+    package func zeros(_ shape: Shape) -> Tensor { Tensor(constant(0, shape)) }
+
+    /// Rows `index`·`count` ..< (`index` + 1)·`count` of ids [n, …].
+    package func part(_ index: TokenTensor, of ids: TokenTensor, rows count: Int) -> TokenTensor {
+        let zeros = ids.shape.dropFirst().map { _ in constant(0, [], .i32) }
+        let first = node(index).reshaped([]) * Double(count)
+        return TokenTensor(node(ids).dynamicSlice([first] + zeros, sizes: [count] + ids.shape.dropFirst()))
+    }
+
     /// s·a + (1 − s)·b of rows i and count + i of x [2·count, …], s a single number.
     package func mixedBranches(_ x: Tensor, scale: Tensor) -> Tensor {
         let (value, count) = (node(x), x.shape[0] / 2)

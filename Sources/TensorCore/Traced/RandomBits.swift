@@ -24,6 +24,28 @@ public struct MaskKey: ExpressibleByIntegerLiteral, Sendable {
     }
 }
 
+extension MaskKey {
+    /// The key of the part of a mask that begins at entry `index`·`count`, `index` a single id.
+    public func part(_ index: TokenTensor, of count: Int) -> MaskKey {
+        let step = UInt64(count) &* Self.increment
+        guard let place = index.node else {
+            guard case .number(let number) = content else { fatalError("a part of a program's mask is numbered by the program") }
+            return MaskKey(number &+ UInt64(index.ids[0]) &* step)
+        }
+        let program = place.program
+        func node(_ bits: UInt64) -> Node { program.node(program.function.constant(bits: bits, [])) }
+        let start: Node =
+            switch content {
+            case .number(let number): node(number)
+            case .node(let node): node
+            }
+        return MaskKey(start + place.reshaped([]).converted(to: .ui64) * node(step))
+    }
+
+    /// What the mixed bits of neighbouring entries are apart before they are mixed.
+    static let increment: UInt64 = 0x9E37_79B9_7F4A_7C15
+}
+
 /// Where ops draw from: a `RandomStream`, or one that is the input of a program.
 public protocol RandomSource: Sendable {
     mutating func nextMaskKey() -> MaskKey
@@ -125,7 +147,7 @@ extension Program {
             case .number(let key): number(key)
             case .node(let node): node
             }
-        var z = start + counters * number(0x9E37_79B9_7F4A_7C15)
+        var z = start + counters * number(MaskKey.increment)
         z = z.xor(z.shiftedRight(30)) * number(0xBF58_476D_1CE4_E5B9)
         z = z.xor(z.shiftedRight(27)) * number(0x94D0_49BB_1331_11EB)
         return z.shiftedRight(32).converted(to: .ui32).compare(.greaterOrEqual, Double(UInt32(Double(p) * 0x1p32)))

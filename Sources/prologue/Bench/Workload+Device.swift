@@ -1,7 +1,6 @@
 import Accelerators
 import Models
 import NN
-import PJRT
 import Settings
 import TensorCore
 
