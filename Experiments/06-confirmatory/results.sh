@@ -11,16 +11,18 @@ mkdir -p "$out"
 for sweep in fashion cifar; do
     options=()
     [ $sweep = cifar ] && options=(--set "data.path=${CIFAR10_JPEG:-cifar10-jpeg.zip}")
-    if ! "$prologue" compare $here/$sweep.yaml "${options[@]}" --quiet --markdown > "$out/.table" 2> "$out/.error"; then
-        echo "no results of $sweep yet: $(head -c 160 "$out/.error")"
-        rm -f "$out/.table" "$out/.error"
+    # Beginning with the archive: it says whether anything is finished.
+    if ! "$prologue" runs archive $here/$sweep.yaml "${options[@]}" 2> "$out/.error"; then
+        grep -q "is finished" "$out/.error" || { cat "$out/.error" >&2; exit 1; }
+        rm -f "$out/.error"
+        echo "no results of $sweep yet"
         continue
     fi
     rm -f "$out/.error"
+    "$prologue" compare $here/$sweep.yaml "${options[@]}" --quiet --markdown > "$out/.table"
     mv "$out/.table" "$out/$sweep.md"
     for part in per-seed endpoints differences blocks; do
         "$prologue" compare $here/$sweep.yaml "${options[@]}" --quiet --csv --$part > "$out/$sweep-$part.csv"
     done
-    "$prologue" runs archive $here/$sweep.yaml "${options[@]}"
 done
 if [ -e "$out/fashion-per-seed.csv" ]; then "$python" $here/recompute.py --results "$out" --write; fi

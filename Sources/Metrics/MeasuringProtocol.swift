@@ -16,23 +16,26 @@ public struct MeasuringProtocol: Hashable, Sendable {
     /// Images that they were compared with.
     public var referenceCount: Int? { members["reference_count"]?.intValue }
 
-    /// The members whose values are not the same in all of `protocols`, sorted.
+    /// The value at a dotted path, such as `sampler.temperature`.
+    public subscript(path: String) -> JSONValue? { JSONValue.object(members)[path: path] }
+
+    /// The dotted paths whose values are not the same in all of `protocols`, sorted.
     public static func differing(_ protocols: some Collection<MeasuringProtocol>) -> [String] {
-        let keys = Set(protocols.flatMap(\.members.keys)).sorted()
-        return keys.filter { key in Set(protocols.map { $0.members[key] }).count > 1 }
+        let parts = protocols.map { Dictionary(JSONValue.object($0.members).flattened().map { ($0.key, $0.value) }) { $1 } }
+        return Set(parts.flatMap(\.keys)).sorted().filter { key in Set(parts.map { $0[key] }).count > 1 }
     }
 
     /// In what some protocols differ: "count = 2000 or 5000; …".
     public static func difference(_ protocols: some Collection<MeasuringProtocol>) -> String {
-        differing(protocols).map { key in
-            let values = Set(protocols.map { $0.members[key] ?? .null })
-            return "\(key) = \(values.sorted(by: comesBefore).map { $0 == .null ? "none" : $0.canonical }.joined(separator: " or "))"
+        differing(protocols).map { path in
+            let values = Set(protocols.map { $0[path] ?? .null })
+            return "\(path) = \(values.sorted(by: comesBefore).map { $0 == .null ? "none" : $0.canonical }.joined(separator: " or "))"
         }.joined(separator: "; ")
     }
 
-    /// What this one has of `keys`: "count 2000, splits 10".
-    public func described(by keys: [String]) -> String {
-        keys.map { "\($0) \(members[$0]?.canonical ?? "none")" }.joined(separator: ", ")
+    /// What this one has at `paths`, by the last words of these: "count 2000, unconditional true".
+    public func described(by paths: [String]) -> String {
+        paths.map { "\($0.split(separator: ".").last ?? "") \(self[$0]?.canonical ?? "none")" }.joined(separator: ", ")
     }
 
     public static func comesBefore(_ left: JSONValue, _ right: JSONValue) -> Bool {

@@ -18,21 +18,41 @@ struct ComparisonProtocols {
     func sorted(_ all: Set<MeasuringProtocol>) -> [(value: MeasuringProtocol, told: String)] {
         let keys = MeasuringProtocol.differing(all)
         return all.map { (value: $0, told: $0.described(by: keys)) }.sorted { left, right in
-            for key in keys where left.value.members[key] != right.value.members[key] {
-                return MeasuringProtocol.comesBefore(left.value.members[key] ?? .null, right.value.members[key] ?? .null)
+            for key in keys where left.value[key] != right.value[key] {
+                return MeasuringProtocol.comesBefore(left.value[key] ?? .null, right.value[key] ?? .null)
             }
             return false
         }
     }
 
-    /// Where values of a score do not compare: in what their protocols differ, or which are mixed in a column.
-    func note(_ name: String, _ arms: [SweepResults.Arm], mixed: Bool) -> String? {
+    /// Where values of scores do not compare: in what their protocols differ, or which are mixed in a column.
+    ///
+    /// - Parameter columns: arms whose values stand in one column.
+    func notes(_ names: [String], _ columns: [[SweepResults.Arm]], mixed: Bool) -> [String] {
+        if mixed { return names.flatMap { name in columns.compactMap { mixture(name, $0) } } }
+        var told: [(difference: String, scores: [String])] = []
+        for name in names {
+            for arms in columns {
+                let all = all(name, arms)
+                guard all.count > 1 else { continue }
+                let difference = MeasuringProtocol.difference(all)
+                if let place = told.firstIndex(where: { $0.difference == difference }) {
+                    told[place].scores.append(MetricName(name).short)
+                } else {
+                    told.append((difference, [MetricName(name).short]))
+                }
+            }
+        }
+        return told.map { difference, scores in
+            let scores = scores.uniqued()
+            return "\(scores.joined(separator: ", ")) \(scores.count == 1 ? "was" : "were") measured under different protocols "
+                + "(\(difference)), which do not compare: each has a column of its own (--mix-protocols puts them in one)"
+        }
+    }
+
+    private func mixture(_ name: String, _ arms: [SweepResults.Arm]) -> String? {
         let all = all(name, arms)
         guard all.count > 1 else { return nil }
-        guard mixed else {
-            return "\(MetricName(name).short) was measured under different protocols (\(MeasuringProtocol.difference(all))), which do "
-                + "not compare: each has a column of its own (--mix-protocols puts them in one)"
-        }
         let spelt = sorted(all).map { one in
             let labels = arms.filter { self.all(name, [$0]).contains(one.value) }.map(\.label)
             return "\(labels.joined(separator: ", ")) with \(one.told)"

@@ -115,9 +115,7 @@ public struct ComparisonTable {
                     + "spreads less, than runs that were not chosen")
         }
         notes += missing.map { "\($0) was measured in no run" }
-        for name in names {
-            notes += grid.columns.compactMap { protocols.note(name, grid.arms(in: $0), mixed: request.mixesProtocols) }.uniqued()
-        }
+        notes += protocols.notes(names, grid.columns.map { grid.arms(in: $0) }, mixed: request.mixesProtocols).uniqued()
         for note in notes + protocols.explanations(names) + results.notes { table.add(footnote: note) }
         self.table = table
         let differences = ComparisonDifferences(grid.arms, names, protocols, mixesProtocols: request.mixesProtocols)

@@ -106,5 +106,9 @@ import Testing
         let protocols = [["count": 20, "seed": 0], ["count": 100, "seed": 1], ["count": 3, "seed": 1]].map { MeasuringProtocol($0) }
         #expect(MeasuringProtocol.difference(protocols) == "count = 3 or 20 or 100")
         #expect(Set([protocols[0], MeasuringProtocol(["count": 20, "seed": 7])]).count == 1)
+        // Of what is nested only the parts that differ.
+        let samplers = [false, true].map { MeasuringProtocol(["sampler": ["temperature": 1, "unconditional": .bool($0)]]) }
+        #expect(MeasuringProtocol.difference(samplers) == "sampler.unconditional = false or true")
+        #expect(samplers[1].described(by: MeasuringProtocol.differing(samplers)) == "unconditional true")
     }
 }

@@ -21,6 +21,14 @@ public enum JSONValue: Hashable, Sendable {
         path.split(separator: ".").reduce(Optional(self)) { value, key in value?[String(key)] }
     }
 
+    /// The leaves under dotted keys that begin with `path`, sorted. Lists are leaves.
+    public func flattened(under path: String = "") -> [(key: String, value: JSONValue)] {
+        guard case .object(let members) = self else { return [(path, self)] }
+        return members.sorted { $0.key < $1.key }.flatMap { key, member in
+            member.flattened(under: path.isEmpty ? key : "\(path).\(key)")
+        }
+    }
+
     public var doubleValue: Double? {
         switch self {
         case .int(let value): Double(value)

@@ -254,14 +254,6 @@ extension Machine {
 }
 
 extension JSONValue {
-    /// The leaves under dotted keys that begin with `path`, sorted. Lists are leaves.
-    public func flattened(under path: String = "") -> [(key: String, value: JSONValue)] {
-        guard case .object(let members) = self else { return [(path, self)] }
-        return members.sorted { $0.key < $1.key }.flatMap { key, member in
-            member.flattened(under: path.isEmpty ? key : "\(path).\(key)")
-        }
-    }
-
     /// As SQLite holds it: numbers as numbers, text as text, truth values as the words `true` and `false`.
     var databaseValue: DatabaseValue {
         switch self {
