@@ -38,6 +38,7 @@ public struct ImageFolder: Sendable {
         let listing = try ClassListing(files, seed: seed)
         let survey = try PictureSurvey(
             (listing.train + listing.test).flatMap(\.self), of: files, kept: survey, progress: progress)
+        var findings = survey.findings[...]
         var skipped: [String] = []
         func skip(_ problem: String) throws {
             guard broken == .skip else { throw InputError("\(problem); data.broken: skip leaves such files out") }
@@ -45,16 +46,17 @@ public struct ImageFolder: Sendable {
         }
         for problem in listing.problems { try skip(problem) }
         func half(_ name: String, _ classes: [[String]]) throws -> ImageSet {
-            var (paths, digests, labels): ([String], [String], [Int32]) = ([], [], [])
+            var (paths, digests, labels): ([String], [PictureDigest], [Int32]) = ([], [], [])
             for (label, files) in classes.enumerated() {
                 for path in files {
-                    guard let finding = survey.findings[ExactName(path)] else { preconditionFailure("no look was taken at \(path)") }
+                    let finding = findings.removeFirst()
                     if let problem = finding.problem {
                         try skip(problem)
                         continue
                     }
                     paths.append(path)
-                    digests.append(finding.digest)
+                    guard let digest = finding.digest else { preconditionFailure("\(path) is a picture without a digest") }
+                    digests.append(digest)
                     labels.append(Int32(label))
                 }
                 guard labels.last == Int32(label) else {
@@ -76,11 +78,17 @@ public struct ImageFolder: Sendable {
 /// Picture files, decoded when they are asked for.
 private struct EncodedPictures: PictureSource {
     let files: any PictureFiles
-    let paths, digests: [String]
+    let paths: [String]
+    let digests: [PictureDigest]
 
     func picture(_ place: Int) throws -> Picture { try files.picture(paths[place]) }
 
     func digest(of places: [Int]) -> String {
-        sha256(Data(places.map { digests[$0] }.joined(separator: "\n").utf8))
+        var text = Data(capacity: 65 * places.count)
+        for place in places {
+            if !text.isEmpty { text.append(UInt8(ascii: "\n")) }
+            text.append(contentsOf: digests[place].text.utf8)
+        }
+        return sha256(text)
     }
 }

@@ -112,7 +112,7 @@ struct FolderFiles: PictureFiles {
 struct ZipFiles: PictureFiles {
     private let archive: ZipArchive
     private let inside: [ExactName: [PictureEntry]]
-    /// What a member is called in the file, by its path.
+    /// What a member is called in the file, by its path, where that is something else.
     private let members: [ExactName: String]
     let place: String
 
@@ -131,7 +131,8 @@ struct ZipFiles: PictureFiles {
                 path = Self.join(path, part)
                 if depth + 1 < parts.count || isFolder { folders[ExactName(path), default: []].formUnion([]) }
             }
-            if !isFolder { members[ExactName(path)] = name }
+            // Of two members of one path the later one counts, whatever the earlier one was called.
+            if !isFolder, members[ExactName(path)] != nil || !path.utf8.elementsEqual(name.utf8) { members[ExactName(path)] = name }
         }
         self.members = members
         var inside: [ExactName: [PictureEntry]] = [:]

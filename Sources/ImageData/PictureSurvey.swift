@@ -7,14 +7,17 @@ import Foundation
 /// stamp (size and time, or checksum) are in it is not looked at again.
 struct PictureSurvey {
     struct Finding: Sendable {
-        let stamp, digest: String
+        let stamp: String
+        /// Nil where the file could not be read.
+        let digest: PictureDigest?
         /// Why it is no readable picture.
         let problem: String?
     }
 
-    private(set) var findings: [ExactName: Finding] = [:]
+    /// One for each path, in their order.
+    let findings: [Finding]
     /// What was wrong with the file that kept the findings of last time; nil: nothing.
-    private(set) var damage: String?
+    let damage: String?
     private static let heading = "prologue picture survey 2"
     /// Without a checksum.
     private static let earlierHeading = "prologue picture survey 1"
@@ -26,19 +29,37 @@ struct PictureSurvey {
     ///   - kept: where the findings are kept; nil: nowhere.
     ///   - progress: is told how many pictures have been read; may throw to cancel.
     init(_ paths: [String], of files: any PictureFiles, kept: URL?, progress: (Int, Int) throws -> Void) throws {
-        var known: [ExactName: Finding] = [:]
-        do { if let kept { known = try Self.read(kept) } } catch { damage = "\(error); every picture is looked at again" }
-        var open: [(path: String, stamp: String)] = []
-        for path in paths {
-            let (name, stamp) = (ExactName(path), try files.stamp(of: path))
-            if let found = known[name], found.stamp == stamp { findings[name] = found } else { open.append((path, stamp)) }
+        var known: Table?
+        var damage: String?
+        func notice(_ error: any Error) { damage = "\(error); pictures are looked at again" }
+        do { if let kept { known = try Table(reading: kept) } } catch { notice(error) }
+        var findings: [Finding?] = []
+        findings.reserveCapacity(paths.count)
+        var open: [(place: Int, path: String, stamp: String)] = []
+        for (place, path) in paths.enumerated() {
+            let stamp = try files.stamp(of: path)
+            var found: Finding?
+            do { found = try known?.finding(of: path) } catch {
+                notice(error)
+                known = nil
+            }
+            if let found, found.stamp == stamp {
+                findings.append(found)
+            } else {
+                findings.append(nil)
+                open.append((place, path, stamp))
+            }
         }
+        known = nil
         for lower in stride(from: 0, to: open.count, by: Self.block) {
             let some = open[lower..<min(open.count, lower + Self.block)]
-            let found = try concurrentMap(Array(some)) { path, stamp in try Self.look(path, stamp, files) }
-            for (entry, finding) in zip(some, found) { findings[ExactName(entry.path)] = finding }
+            let found = try concurrentMap(Array(some)) { _, path, stamp in try Self.look(path, stamp, files) }
+            for (entry, finding) in zip(some, found) { findings[entry.place] = finding }
             try progress(lower + some.count, open.count)
         }
+        self.damage = damage
+        self.findings = findings.compactMap(\.self)
+        precondition(self.findings.count == paths.count, "a picture was not looked at")
         // Kept for speed alone: where nothing can be written, pictures are read again next time.
         if let kept, !open.isEmpty || damage != nil { try? write(paths, to: kept) }
     }
@@ -46,52 +67,104 @@ struct PictureSurvey {
     private static func look(_ path: String, _ stamp: String, _ files: any PictureFiles) throws -> Finding {
         let content: Data
         do { content = try files.content(of: path) } catch let error as InputError {
-            return Finding(stamp: stamp, digest: "", problem: error.message)
+            return Finding(stamp: stamp, digest: nil, problem: error.message)
         }
         var problem: String?
         do { _ = try files.picture(path, content: content) } catch let error as InputError { problem = error.message }
-        return Finding(stamp: stamp, digest: sha256(content), problem: problem)
+        return Finding(stamp: stamp, digest: PictureDigest(sha256(content)), problem: problem)
     }
 
-    /// A line each: path, stamp, digest and problem, between tabs; at the end the checksum of all before it.
-    private static func read(_ url: URL) throws -> [ExactName: Finding] {
-        guard try isPresent(url) else { return [:] }
-        let content: Data
-        do { content = try Data(contentsOf: url) } catch { throw InputError(file: url.path, cannot: "read", because: error) }
-        let damage = InputError(file: url.path, isDamage: true, "is damaged: its content does not match its checksum")
-        // By bytes: an accent at the start of a name would join the tab or the newline before it.
-        var lines = content.split(separator: UInt8(ascii: "\n"))
-        if lines.first?.elementsEqual(heading.utf8) == true {
-            let length = checksum.utf8.count + 65
-            let text = content.dropLast(length)
-            guard content.suffix(length).elementsEqual((checksum + sha256(text) + "\n").utf8) else { throw damage }
-            lines.removeLast()
-        } else if lines.first?.elementsEqual(earlierHeading.utf8) != true {
-            throw damage
+    /// The file of findings: a line for each picture with path, stamp, digest and problem, between tabs; at the end the checksum of all before it.
+    ///
+    /// Lines are read as they are asked for. They are usually asked for in their order; from the first that is not, the rest is held in memory.
+    private struct Table {
+        private let content: Data
+        private var next, end: Int
+        private let damage: InputError
+        private var rest: [ExactName: Finding]?
+
+        /// Nil where there is no such file.
+        init?(reading url: URL) throws {
+            guard try isPresent(url) else { return nil }
+            do { content = try Data(contentsOf: url, options: .alwaysMapped) } catch {
+                throw InputError(file: url.path, cannot: "read", because: error)
+            }
+            damage = InputError(file: url.path, isDamage: true, "is damaged: its content does not match its checksum")
+            guard let newline = content.firstIndex(of: UInt8(ascii: "\n")) else { throw damage }
+            (next, end) = (newline + 1, content.endIndex)
+            if content[..<newline].elementsEqual(heading.utf8) {
+                let length = checksum.utf8.count + 65
+                let text = content.dropLast(length)
+                guard content.suffix(length).elementsEqual((checksum + sha256(text) + "\n").utf8) else { throw damage }
+                end = text.endIndex
+            } else if !content[..<newline].elementsEqual(earlierHeading.utf8) {
+                throw damage
+            }
         }
-        var known: [ExactName: Finding] = [:]
-        for line in lines.dropFirst() {
+
+        /// Nil where no picture of this path was looked at.
+        mutating func finding(of path: String) throws -> Finding? {
+            if let rest { return rest[ExactName(path)] }
+            guard let line = try takeLine() else { return nil }
+            if ExactName(line.path) == ExactName(path) { return line.finding }
+            var rest = [ExactName(line.path): line.finding]
+            while let line = try takeLine() { rest[ExactName(line.path)] = line.finding }
+            self.rest = rest
+            return rest[ExactName(path)]
+        }
+
+        private mutating func takeLine() throws -> (path: String, finding: Finding)? {
+            guard next < end else { return nil }
+            // By bytes: an accent at the start of a name would join the tab or the newline before it.
+            let line = content[next..<(content[next..<end].firstIndex(of: UInt8(ascii: "\n")) ?? end)]
+            next = line.endIndex + 1
             let parts = line.split(separator: UInt8(ascii: "\t"), omittingEmptySubsequences: false)
                 .map { String(decoding: $0, as: UTF8.self) }
             guard parts.count == 4 else { throw damage }
-            known[ExactName(parts[0])] = Finding(stamp: parts[1], digest: parts[2], problem: parts[3].isEmpty ? nil : parts[3])
+            let (digest, problem) = (PictureDigest(parts[2]), parts[3].isEmpty ? nil : parts[3])
+            guard digest != nil || problem != nil else { throw damage }
+            return (parts[0], Finding(stamp: parts[1], digest: digest, problem: problem))
         }
-        return known
     }
 
     private static func breaks(_ scalar: Unicode.Scalar) -> Bool { scalar == "\t" || scalar == "\n" }
 
     private func write(_ paths: [String], to url: URL) throws {
-        var text = Self.heading + "\n"
-        for path in paths {
+        var text = Data((Self.heading + "\n").utf8)
+        for (path, found) in zip(paths, findings) where !path.unicodeScalars.contains(where: Self.breaks) {
             // A path that would break the table is looked at anew each time.
-            guard let found = findings[ExactName(path)], !path.unicodeScalars.contains(where: Self.breaks) else { continue }
             let problem = String(String.UnicodeScalarView((found.problem ?? "").unicodeScalars.map { Self.breaks($0) ? " " : $0 }))
-            text += "\(path)\t\(found.stamp)\t\(found.digest)\t\(problem)\n"
+            text.append(contentsOf: "\(path)\t\(found.stamp)\t\(found.digest?.text ?? "")\t\(problem)\n".utf8)
         }
         try FileManager.default.createDirectory(at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
-        text += Self.checksum + sha256(Data(text.utf8)) + "\n"
-        try AtomicFile.write(Data(text.utf8), to: url)
+        text.append(contentsOf: (Self.checksum + sha256(text) + "\n").utf8)
+        try AtomicFile.write(text, to: url)
+    }
+}
+
+/// SHA-256 of a picture's file, in a quarter of the memory that its digits take: there may be a million.
+struct PictureDigest: Sendable, Equatable {
+    private let words: SIMD4<UInt64>
+
+    /// Nil where `text` is not 64 hexadecimal digits.
+    init?(_ text: String) {
+        let digits = Array(text.utf8)
+        guard digits.count == 64 else { return nil }
+        var words = SIMD4<UInt64>()
+        for word in 0..<4 {
+            guard let value = UInt64(String(decoding: digits[16 * word..<16 * word + 16], as: UTF8.self), radix: 16) else { return nil }
+            words[word] = value
+        }
+        self.words = words
+        guard self.text == text else { return nil }
+    }
+
+    /// 64 lower-case hexadecimal digits.
+    var text: String {
+        (0..<4).map { word in
+            let digits = String(words[word], radix: 16)
+            return String(repeating: "0", count: 16 - digits.utf8.count) + digits
+        }.joined()
     }
 }
 
