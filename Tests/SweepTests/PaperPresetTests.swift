@@ -119,6 +119,9 @@ import Testing
         "prior.optimizer.epsilon": 1e-8, "prior.optimizer.weight_decay": 0.03, "prior.optimizer.clip": 1,
 
         "sampling.count": 50_000,
+
+        "data.set": "imagenet", "features.network": "inception", "scores.reference": "VIRTUAL_imagenet256_labeled.npz",
+        "scores.precision_recall": true,
     ]
 
     /// What changes no number, or is this project's own choice beside the recipe.
