@@ -19,8 +19,13 @@ for sweep in fashion cifar; do
         continue
     fi
     rm -f "$out/.error"
-    "$prologue" compare $here/$sweep.yaml "${options[@]}" --quiet --markdown > "$out/.table"
-    mv "$out/.table" "$out/$sweep.md"
+    for budget in long short; do
+        for told in class none; do
+            only="budget = '$budget' and told = '$told'"
+            [ "$budget $told" = "short none" ] ||
+                "$prologue" compare $here/$sweep.yaml "${options[@]}" --quiet --only "$only" --markdown > "$out/$sweep-$budget-$told.md"
+        done
+    done
     for part in per-seed endpoints differences blocks; do
         "$prologue" compare $here/$sweep.yaml "${options[@]}" --quiet --csv --$part > "$out/$sweep-$part.csv"
     done
