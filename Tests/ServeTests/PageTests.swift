@@ -50,12 +50,16 @@ import TestSupport
             page = Page(body.decode('utf-8'))
             found[path or '/'] = {'status': status, 'problems': page.problems, 'text': ' '.join(page.texts), 'plots': page.tags.count('polyline'),
                                   'doubles': sorted({i for i in page.ids if page.ids.count(i) > 1})}
-        # An update brings all parts of the page that follow the store, as the page has them, and nothing else.
+        # An update brings those parts of the page that follow the store and are not as the page has them, and nothing else.
         import re
-        def parts(text): return dict(re.findall(r'<section id="([a-z]+)" data-live>(.*?)</section>', text, re.DOTALL))
+        def parts(text): return {i: (version, content) for i, version, content in
+                                 re.findall(r'<section id="([a-z]+)" data-live="([0-9a-z]+)">(.*?)</section>', text, re.DOTALL)}
         sweep_path = '/sweep/' + urllib.parse.quote(sweep, safe='')
-        whole, update = (get(sweep_path, headers=h)[2].decode() for h in ({}, {'X-Live-Parts': '1'}))
-        updates = [parts(whole) == parts(update) and len(parts(whole)) >= 6, '<form' in whole, '<form' in update]
+        def update(held): return get(sweep_path, headers={'X-Live-Parts': '&'.join(f'{i}={v}' for i, v in held.items())})[2].decode()
+        whole, everything = get(sweep_path)[2].decode(), update({'other': '1'})
+        versions = {i: version for i, (version, _) in parts(whole).items()}
+        updates = [parts(whole) == parts(everything) and len(parts(whole)) >= 6, '<form' in whole, '<form' in everything,
+                   list(parts(update(versions))), list(parts(update(versions | {'curves': 'old'})))]
         auth = {'Authorization': 'Bearer ' + token}
         written = [get(run_path + '/notes', {'text': 'from <b>Python</b>'}, auth)[0], get(run_path + '/notes', {'text': 'changed', 'remove': '1'}, auth)[0],
                    get(run_path + '/tags', {'add': 'good'}, auth)[0], get(run_path + '/tags', {'remove': 'good'}, auth)[0]]
@@ -102,7 +106,7 @@ import TestSupport
             #expect(run?["text"]?.stringValue?.contains(HostileStore.attack) == true)
             #expect((run?["plots"]?.intValue ?? 0) >= 4)
             #expect(pages?["/history?q=nonsense+%3D+1"]?["text"]?.stringValue?.contains("unknown key nonsense") == true)
-            #expect(answer["updates"] == [true, true, false])
+            #expect(answer["updates"] == [true, true, false, [], ["curves"]])
             #expect(answer["written"] == [303, 303, 303, 303])
             #expect(answer["redirect"] == 303)
             let cookie = answer["cookie"]?.stringValue ?? ""

@@ -53,7 +53,23 @@ struct Layout {
     }
 }
 
+/// A part of a page that is replaced where it has changed, and told apart from what a visitor has by a digest.
+struct LivePart {
+    let id: String
+    private let content: HTML
+    /// Of the content, while this server runs.
+    let version: String
+
+    init(_ id: String, _ content: HTML) {
+        (self.id, self.content) = (id, content)
+        var hasher = Hasher()
+        hasher.combine(content.text)
+        version = String(UInt(bitPattern: hasher.finalize()), radix: 36)
+    }
+
+    var html: HTML { "<section id=\"\(id)\" data-live=\"\(version)\">\n\(content)\n</section>\n" }
+}
+
 extension HTML {
-    /// A part of a page that is replaced where it has changed.
-    static func live(_ id: String, _ content: HTML) -> HTML { "<section id=\"\(id)\" data-live>\n\(content)\n</section>\n" }
+    static func live(_ id: String, _ content: HTML) -> HTML { LivePart(id, content).html }
 }

@@ -42,9 +42,12 @@ struct SweepPage {
     }
 
     func page(_ isTrusted: Bool) throws -> HTML {
-        func live(_ part: Part) throws -> HTML { .live(part.rawValue, try content(part)) }
+        func part(_ part: Part) throws -> LivePart { LivePart(part.rawValue, try content(part)) }
+        func live(_ name: Part) throws -> HTML { try part(name).html }
         let layout = Layout(title: name, topic: .sweep(name), isTrusted: isTrusted, here: nil)
-        if request.isUpdate { return layout.page(try Part.allCases.map(live).joined()) }
+        if let held = request.held {
+            return layout.page(try Part.allCases.map(part).filter { held[$0.id] != $0.version }.map(\.html).joined())
+        }
         let question: HTML = results.question.map { "<p>\($0)</p>" } ?? .empty
         let axes = try self.live.derived("axes form \(request.query["score"] ?? "") \(name)", from: stamp) { _ in
             AxesSection(name, request, self.live, results)?.form ?? .empty

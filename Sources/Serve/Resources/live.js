@@ -13,14 +13,17 @@ const follow = () => {
     if (isFetching) { isWanted = true; return; }
     isFetching = true;
     try {
-      const answer = await fetch(location.href, { headers: { Accept: 'text/html', 'X-Live-Parts': '1' } });
+      const held = [...document.querySelectorAll('[data-live]')].map((part) => `${part.id}=${part.dataset.live}`).join('&');
+      const answer = await fetch(location.href, { headers: { Accept: 'text/html', 'X-Live-Parts': held } });
       if (answer.ok) {
         const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
         for (const old of document.querySelectorAll('[data-live]')) {
           const fresh = page.getElementById(old.id);
           // What somebody writes in just now stays.
           const isInUse = old.contains(document.activeElement) && /^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement.tagName);
-          if (!fresh || isInUse || fresh.innerHTML === sent.get(old.id)) continue;
+          if (!fresh || isInUse) continue;
+          old.dataset.live = fresh.dataset.live;
+          if (fresh.innerHTML === sent.get(old.id)) continue;
           const open = [...old.querySelectorAll('details')].map((d) => d.open);
           const markup = fresh.innerHTML;
           old.innerHTML = markup;

@@ -132,7 +132,7 @@ final class Connection: ChannelInboundHandler {
     private func answer(_ head: HTTPRequestHead, _ body: ByteBuffer, _ context: ChannelHandlerContext) {
         state = .answering
         guard var request = Request(method: head.method.rawValue, target: head.uri) else { return context.close(promise: nil) }
-        request.isUpdate = head.headers.contains(name: "x-live-parts")
+        request.held = head.headers.first(name: "x-live-parts").map { Request.fields($0) ?? [:] }
         if head.method == .POST {
             let type = head.headers.first(name: "content-type")?.lowercased() ?? ""
             guard type.hasPrefix("application/x-www-form-urlencoded") else {

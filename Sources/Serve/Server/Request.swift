@@ -8,8 +8,8 @@ struct Request: Sendable {
     /// The first value of each key.
     let query: [String: String]
     private let pairs: [(key: String, value: String)]
-    /// Whether only those parts of a page are wanted that follow the store.
-    var isUpdate = false
+    /// The versions of the parts that a page has, by id, where only other ones are wanted; nil: the whole page is.
+    var held: [String: String]?
     /// Fields of a form that was posted.
     var form: [String: String] = [:]
 
