@@ -28,8 +28,9 @@ extension LabelledData {
         cached(content, in: folder, room: PictureCacheFile.Room(limit: limit))
     }
 
-    func cached(_ content: PictureCache.Content, in folder: URL, room: PictureCacheFile.Room) -> (data: LabelledData, cache: PictureCache)?
-    {
+    package func cached(_ content: PictureCache.Content, in folder: URL, room: PictureCacheFile.Room) -> (
+        data: LabelledData, cache: PictureCache
+    )? {
         if train.isInMemory || test.isInMemory { return nil }
         let cache = PictureCache(
             content, side: train.height, channels: train.channels, count: train.count + test.count,

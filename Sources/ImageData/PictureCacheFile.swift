@@ -11,13 +11,15 @@ import Synchronization
 ///     0      heading, key and number of pictures as text, zeros after it
 ///     4096   an entry of 32 bytes a picture; zeros: it is not there
 ///     then   pixels (row, column, channel), in the order in which they came
-final class PictureCacheFile: Sendable {
+package final class PictureCacheFile: Sendable {
     /// How much the file may take.
-    struct Room: Sendable {
+    package struct Room: Sendable {
         /// Bytes at most; nil: any number.
-        var limit: Int?
+        package var limit: Int?
         /// Share of the file system that stays free.
-        var spare = 0.05
+        package var spare = 0.05
+
+        package init(limit: Int? = nil, spare: Double = 0.05) { (self.limit, self.spare) = (limit, spare) }
     }
 
     let url: URL

@@ -4,7 +4,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-@testable import ImageData
+import ImageData
 
 /// Pictures that are kept smaller: the same to the byte, whatever becomes of the file.
 @Suite struct PictureCacheTests {
