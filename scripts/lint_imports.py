@@ -3,7 +3,7 @@
 
 Layers are the targets in the order in which Package.swift declares them. In Sources a file may import a module of the package
 only if its target declares it as a direct dependency, and a target may depend only on targets declared above it. Besides:
-no file of code over 450 lines, no forced try, no notes of things left to do, no folders of one machine, no placeholders.
+no file of code over 450 lines, no forced try, no '@testable' import, no notes of things left to do, no folders of one machine, no placeholders.
 
 usage: lint_imports.py [ROOT]
 """
@@ -28,6 +28,7 @@ IMPORT = re.compile(
 )
 # The words are put together here so that this file does not find itself.
 FORCED_TRY = re.compile(r"\btry" + "!")
+TESTABLE = re.compile(r"^\s*@testable\b")
 LEFT_TO_DO = re.compile(r"\b(?:TO" + "DO|FIX" + r"ME)\b")
 MACHINE_PATH = re.compile(r"(?<![\w.~$}/])/(?:work|tmp|root|home|Users|mnt)(?:/[\w.-]|\b(?=[\"'`]))")
 
@@ -130,6 +131,8 @@ def text_problems(root):
         for number, line in enumerate(lines, 1):
             if path.suffix == ".swift" and FORCED_TRY.search(without_comment(line)):
                 yield place, number, "forces a try; throw, or say why it cannot fail with a precondition"
+            if path.suffix == ".swift" and TESTABLE.search(line):
+                yield place, number, "imports what only debug builds let tests see; make it 'package'"
             if LEFT_TO_DO.search(line):
                 yield place, number, "leaves a note of something to do"
             if found := MACHINE_PATH.search(line):

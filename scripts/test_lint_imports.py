@@ -75,6 +75,9 @@ class LintTests(unittest.TestCase):
         changed = {"Sources/Low/Words.swift": "// try" + "! here\nlet a = try" + "! b()\n// FIX" + "ME\n"}
         self.expect(lint(changed), "Words.swift:2: forces a try", "Words.swift:3: leaves a note")
 
+    def test_nothing_is_testable(self):
+        self.expect(lint({"Tests/LowTests/Inner.swift": "@testable import Low\nlet a = 1\n"}), "Inner.swift:1: imports what only debug builds")
+
     def test_folders_of_one_machine(self):
         for path in ("home/someone", "root/.cache", "tmp/data"):
             self.expect(lint({"docs/page.md": "one\nsee /" + path + "\n"}), "docs/page.md:2: names a folder of one machine")
