@@ -81,7 +81,8 @@ struct Scenario {
         let scores = (try? FileManager.default.contentsOfDirectory(atPath: stage.appendingPathComponent("scores").path)) ?? []
         all += scores.map { "scores/\($0)" }
         // What a killed process leaves of its claim goes with 'prologue gc'.
-        return Set(all.filter { !$0.hasPrefix(".lock.") }).subtracting(["stage.json", "status.json", "log.txt", "metrics.h5", "scores"])
+        let left = all.filter { $0 != "lock" && !$0.hasPrefix(".lock.") }
+        return Set(left).subtracting(["stage.json", "status.json", "log.txt", "metrics.h5", "scores"])
     }
 }
 

@@ -90,7 +90,8 @@ import Testing
         let named = Schema.settings.filter { !$0.setting.affectsResults }.map(\.path)
         #expect(
             named == [
-                "data.prefetch", "data.expected.classes", "data.expected.train_count", "data.expected.test_count",
+                "data.prefetch", "data.cache", "data.cache_limit", "data.expected.classes", "data.expected.train_count",
+                "data.expected.test_count",
                 "tokenizer.checkpoint_every", "tokenizer.keep_checkpoints", "tokenizer.log_every", "prior.micro_batch",
                 "prior.checkpoint_every",
                 "prior.keep_checkpoints", "prior.log_every", "probe.counts", "checkpoints",
