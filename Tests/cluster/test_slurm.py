@@ -79,6 +79,11 @@ class Place:
             PROFILE.replace("WORKERS", str(workers)).replace("LIMIT", str(limit)).replace("NOTICE", str(notice)))
         self.store = self.folder / "store"
 
+    def seconds_of_work(self):
+        """In all finished stages."""
+        records = glob.glob(f"{self.store}/stages/*/stage.json")
+        return sum(json.loads(pathlib.Path(path).read_text())["wall_seconds"] for path in records)
+
     def run(self, *arguments, limit=PATIENCE):
         environment = {k: v for k, v in os.environ.items() if k not in ("OPENBLAS_CORETYPE", "PROLOGUE_THREADS")}
         done = subprocess.run([self.program, *arguments, "--store", str(self.store)], cwd=self.folder, env=environment,
@@ -215,15 +220,16 @@ def faults(cluster):
 
 def time_limit(scenario, plain):
     """A worker alone, whose minute is over before the sweep."""
-    records = [json.loads(pathlib.Path(path).read_text()) for path in glob.glob(f"{plain.store}/stages/*/stage.json")]
-    work = sum(record["wall_seconds"] for record in records)
-    if work < 55:
-        # A faster program is given more to do.
-        long = Place(scenario.root, scenario.program, "plain-long", round(scenario.steps * 55 / work))
-        code, output = long.run("sweep", "run", "sweep.yaml", "--workers", "2", "--threads", "1")
+    steps, longest = scenario.steps, plain
+    while (work := longest.seconds_of_work()) < 80:
+        # A faster program is given more to do. Not all of it grows with the steps.
+        steps = round(steps * 1.1 * 80 / work)
+        longest = Place(scenario.root, scenario.program, f"plain-{steps}", steps)
+        code, output = longest.run("sweep", "run", "sweep.yaml", "--workers", "2", "--threads", "1")
         if code != 0:
             return f"FAIL time-limit: without Slurm the longer sweep ends with {code}:\n{output}"
-        scenario = Scenario(scenario.cluster, scenario.root, scenario.program, contents(long.store), round(scenario.steps * 55 / work))
+    if longest is not plain:
+        scenario = Scenario(scenario.cluster, scenario.root, scenario.program, contents(longest.store), steps)
     line = scenario.run("time-limit", None, workers=1, limit=1, notice=10)
     logs = "".join(pathlib.Path(log).read_text() for log in glob.glob(f"{scenario.root}/time-limit/store/jobs/*/*/worker-*.log"))
     times = logs.count("queues up again\n")
