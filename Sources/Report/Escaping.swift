@@ -2,6 +2,13 @@ import Foundation
 
 /// Text for XML and HTML; characters that XML forbids become U+FFFD.
 public func escapedForXML(_ text: String) -> String {
+    let isPlain = text.utf8.allSatisfy { byte in
+        switch byte {
+        case 0..<0x20, UInt8(ascii: "\""), UInt8(ascii: "&"), UInt8(ascii: "<"), UInt8(ascii: ">"): false
+        default: true
+        }
+    }
+    if isPlain { return text }
     var result = ""
     for scalar in text.unicodeScalars {
         switch scalar {

@@ -116,32 +116,36 @@ public struct Table: Sendable, Equatable {
 
     public mutating func add(footnote: String) { footnotes.append(footnote) }
 
-    /// Whether this cell is the best of its column.
+    /// The rows whose cells are the best of a column.
     ///
     /// Among plain numbers, cells that look equal are equally good; where all do, or only one row has a value, none is
     /// marked. Among estimates the best mean is marked only if its interval overlaps no other: else another choice of
     /// seeds might have marked another one. A value of a single seed has no interval, so that nothing is known to be
     /// better or worse than it.
-    func isBest(row: Int, column: Int) -> Bool {
-        guard let better = columns[column].better else { return false }
+    func bestRows(of column: Int) -> Set<Int> {
+        guard let better = columns[column].better else { return [] }
         let isEstimated = rows.contains { if case .estimate = $0[column] { true } else { false } }
-        if isEstimated { return isClearlyBest(row: row, column: column, better) }
-        func shownRank(_ row: Int) -> Double? {
-            rows[row][column].rank.map { Double(NumberFormat.fixed($0, decimals: columns[column].decimals)) ?? $0 }
+        if isEstimated { return clearlyBestRow(of: column, better).map { [$0] } ?? [] }
+        let ranks = rows.map { row in
+            row[column].rank.map { Double(NumberFormat.fixed($0, decimals: columns[column].decimals)) ?? $0 }
         }
-        let ranks = rows.indices.compactMap(shownRank)
-        guard let low = ranks.min(), let high = ranks.max(), low < high else { return false }
-        return shownRank(row) == (better == .lower ? low : high)
+        let known = ranks.compactMap(\.self)
+        guard let low = known.min(), let high = known.max(), low < high else { return [] }
+        let best = better == .lower ? low : high
+        return Set(ranks.indices.filter { ranks[$0] == best })
     }
 
-    private func isClearlyBest(row: Int, column: Int, _ better: Better) -> Bool {
+    private func clearlyBestRow(of column: Int, _ better: Better) -> Int? {
         func interval(_ row: Int) -> Interval? {
             if case .estimate(let value) = rows[row][column] { value.interval } else { nil }
         }
-        let others = rows.indices.filter { $0 != row && rows[$0][column].rank != nil }
-        guard let own = interval(row), !others.isEmpty else { return false }
-        return others.allSatisfy { other in
-            interval(other).map { better == .lower ? own.high < $0.low : own.low > $0.high } ?? false
+        /// The end of an interval that others must not reach.
+        func worst(_ row: Int) -> Double { interval(row).map { better == .lower ? $0.high : -$0.low } ?? .infinity }
+        let measured = rows.indices.filter { rows[$0][column].rank != nil }
+        guard measured.count > 1, let best = measured.min(by: { worst($0) < worst($1) }), let own = interval(best) else { return nil }
+        let isAlone = measured.allSatisfy { other in
+            other == best || (interval(other).map { better == .lower ? own.high < $0.low : own.low > $0.high } ?? false)
         }
+        return isAlone ? best : nil
     }
 }

@@ -11,12 +11,13 @@ extension Table {
             }
         }
         var lines = [line(columns.map { escapedForMarkdown($0.heading) }), line(rules)]
+        let best = columns.indices.map(bestRows)
         for row in rows.indices {
             lines.append(
                 line(
                     columns.indices.map { column in
                         let text = escapedForMarkdown(shown(row, column))
-                        return isBest(row: row, column: column) ? "**\(text)**" : text
+                        return best[column].contains(row) ? "**\(text)**" : text
                     }))
         }
         for footnote in footnotes { lines += ["", escapedForMarkdown(footnote)] }
@@ -60,11 +61,12 @@ extension Table {
 
     /// The headings and all cells, escaped.
     private var latexRows: [[String]] {
-        [columns.map { escapedForLatex($0.heading) }]
+        let best = columns.indices.map(bestRows)
+        return [columns.map { escapedForLatex($0.heading) }]
             + rows.indices.map { row in
                 columns.indices.map { column in
                     let escaped = escapedForLatex(shown(row, column))
-                    return isBest(row: row, column: column) ? "\\textbf{\(escaped)}" : escaped
+                    return best[column].contains(row) ? "\\textbf{\(escaped)}" : escaped
                 }
             }
     }

@@ -32,9 +32,10 @@ extension Table {
     private func records(width: Int, _ isColoured: Bool) -> [String] {
         let longest = columns.map(\.heading.count).max() ?? 0
         let label = min(longest, max(8, width * 2 / 5))
+        let best = columns.indices.map(bestRows)
         let blocks = rows.indices.map { row in
             columns.indices.flatMap { column -> [String] in
-                let value = printed(row, column) + (isBest(row: row, column: column) ? "*" : "")
+                let value = printed(row, column) + (best[column].contains(row) ? "*" : "")
                 guard !value.isEmpty else { return [] }
                 let names = wrapped(columns[column].heading, to: label)
                 let values = wrapped(value, to: max(8, width - label - 2))
@@ -64,10 +65,11 @@ private struct TextGrid {
 
     init(_ table: Table) {
         let columns = table.columns
+        let best = columns.indices.map(table.bestRows)
         // A blank where others have the mark keeps the digits of a column below each other.
         cells = table.rows.indices.map { row in
             columns.indices.map { c in
-                table.printed(row, c) + (table.isBest(row: row, column: c) ? "*" : columns[c].better != nil ? " " : "")
+                table.printed(row, c) + (best[c].contains(row) ? "*" : columns[c].better != nil ? " " : "")
             }
         }
         headings = columns.map { column in
@@ -92,9 +94,10 @@ private struct TextGrid {
         guard table.columns.count > 2, names.count <= 12, Set(names).count == names.count, !names.contains("") else { return nil }
         headings = [table.columns[0].headingLines] + names.map { [$0] }
         cells = table.columns.indices.dropFirst().map { c in
-            [table.columns[c].heading]
+            let best = table.bestRows(of: c)
+            return [table.columns[c].heading]
                 + table.rows.indices.map {
-                    table.printed($0, c) + (table.isBest(row: $0, column: c) ? "*" : table.columns[c].better != nil ? " " : "")
+                    table.printed($0, c) + (best.contains($0) ? "*" : table.columns[c].better != nil ? " " : "")
                 }
         }
         alignments = [.left] + names.map { _ in .right }

@@ -145,7 +145,7 @@ import Testing
                 ''')
                 db.execute('alter table runs drop column machine')
                 db.execute('alter table runs add column machine_json text')
-                for name in ('runs_by_created', 'runs_by_status', 'runs_by_sweep_and_date'): db.execute(f'drop index {name}')
+                for name in ('runs_by_created', 'runs_by_status', 'runs_by_sweep_and_date', 'runs_by_sweep_and_state'): db.execute(f'drop index {name}')
                 db.executescript('''
                     create index runs_by_status on runs(status);
                     create index runs_by_created on runs(created);

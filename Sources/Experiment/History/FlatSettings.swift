@@ -40,11 +40,12 @@ public struct FlatSettings: Sendable, Equatable {
 
     /// The keys whose values are not the same in all of `settings`, sorted.
     public static func differing(_ settings: [FlatSettings]) -> [String] {
-        guard let first = settings.first else { return [] }
-        let names = Set(settings.flatMap(\.sections.keys)).filter { name in
-            settings.contains { $0.sections[name] != first.sections[name] }
-        }
-        let keys = Set(settings.flatMap { one in names.flatMap { name in (one.sections[name] ?? [:]).keys } })
-        return keys.filter { key in settings.contains { $0[key] != first[key] } }.sorted()
+        Set(settings.flatMap(\.sections.keys)).flatMap { name -> [String] in
+            let all = settings.map { $0.sections[name] ?? [:] }
+            // Runs that share a section share its memory, so that most of them are compared at once.
+            let others = all.filter { $0 != all[0] }
+            guard !others.isEmpty else { return [] }
+            return Set(all[0].keys).union(others.flatMap(\.keys)).filter { key in others.contains { $0[key] != all[0][key] } }
+        }.sorted()
     }
 }

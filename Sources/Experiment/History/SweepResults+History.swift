@@ -123,7 +123,7 @@ extension SweepResults {
             CROSS JOIN runs ON runs.id = found.value CROSS JOIN run_parts ON run = runs.number
             """, [ids]
         ).rows
-        let unique: JSONValue = .array(Set(parts.map { $0[2] }).sorted { $0.canonical < $1.canonical })
+        let unique: JSONValue = .array(Set(parts.compactMap { $0[2].stringValue }).sorted().map { .string($0) })
         var scores: [String: [String: Scores]] = [:]
         var protocols: [String: JSONValue] = [:]
         for row in try index.query(

@@ -20,6 +20,9 @@ extension Table {
 
     private func upright(_ links: [String: String]) -> String {
         // Two columns need no list: their texts are broken.
+        let width = width
+        let best = columns.indices.map(bestRows)
+        let labels = columns.map { escapedForXML($0.heading) }
         let limit = Self.limits.first { $0 >= width } ?? Self.limits[Self.limits.count - 1]
         let form = columns.count < 3 ? "pair" : "to-\(limit)"
         func classes(_ column: Int, _ text: String) -> String {
@@ -34,8 +37,8 @@ extension Table {
             columns.indices.map { column -> String in
                 let text = shown(row, column)
                 let plain = links[text].map { "<a href=\"\(escapedForXML($0))\">\(escapedForXML(text))</a>" } ?? escapedForXML(text)
-                let value = isBest(row: row, column: column) ? "<strong>\(plain)</strong>" : plain
-                return "<td\(classes(column, text)) data-label=\"\(escapedForXML(columns[column].heading))\">\(value)</td>"
+                let value = best[column].contains(row) ? "<strong>\(plain)</strong>" : plain
+                return "<td\(classes(column, text)) data-label=\"\(labels[column])\">\(value)</td>"
             }.joined()
         }
         let notes =
@@ -102,8 +105,8 @@ extension Table {
             columns: [.text(columns[0].heading, key: "")]
                 + names.enumerated().map { .text($1, key: "\($0)", alignment: .right) })
         for c in columns.indices.dropFirst() {
-            let best = rows.indices.map { isBest(row: $0, column: c) }
-            table.add([.text(columns[c].heading)] + rows.indices.map { .text(shown($0, c) + (best[$0] ? " *" : "")) })
+            let best = bestRows(of: c)
+            table.add([.text(columns[c].heading)] + rows.indices.map { .text(shown($0, c) + (best.contains($0) ? " *" : "")) })
         }
         for footnote in footnotes { table.add(footnote: footnote) }
         return table

@@ -13,6 +13,9 @@ enum IndexSchema {
             try db.execute(sql: third)
             try db.execute(sql: "DELETE FROM filled")
         }
+        migrator.registerMigration("4 states of sweeps without reading their runs") { db in
+            try db.execute(sql: "CREATE INDEX runs_by_sweep_and_state ON runs(sweep, status, created, updated)")
+        }
         return migrator
     }
 

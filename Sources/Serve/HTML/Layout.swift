@@ -54,7 +54,7 @@ struct Layout {
 }
 
 /// A part of a page that is replaced where it has changed, and told apart from what a visitor has by a digest.
-struct LivePart {
+struct LivePart: Sendable {
     let id: String
     private let content: HTML
     /// Of the content, while this server runs.

@@ -23,39 +23,49 @@ struct SweepPage {
         (results, stamp) = (standing.results, standing.stamp)
     }
 
-    /// The parts that follow the sweep. What the index alone says is laid out once for each of its states.
+    /// The parts that follow the sweep.
     private enum Part: String, CaseIterable { case comparison, working, missing, curves, over, axes, failures }
 
-    private func content(_ part: Part) throws -> HTML {
+    private func part(_ part: Part) throws -> LivePart {
         switch part {
-        case .working: return try Working(live).section(ofSweep: name)
-        case .failures: return try Failures(live).section(ofSweep: name)
+        case .working: return LivePart(part.rawValue, try Working(live).section(ofSweep: name))
+        case .failures: return LivePart(part.rawValue, try Failures(live).section(ofSweep: name))
         case .curves: return try CurveForm(name, request, live, results).plots
-        case .comparison: return try live.derived("comparison \(name)", from: stamp) { _ in comparison() }
-        case .missing: return try live.derived("missing \(name)", from: stamp) { _ in try missing() }
-        case .over: return try live.derived("over \(name)", from: stamp) { _ in overTraining() }
-        case .axes:
-            return try live.derived("axes \(request.query["score"] ?? "") \(name)", from: stamp) { _ in
-                AxesSection(name, request, live, results)?.plots ?? .empty
-            }
+        case .comparison: return try kept(part, comparison)
+        case .missing: return try kept(part, missing)
+        case .over: return try kept(part, overTraining)
+        case .axes: return try axes().plots
+        }
+    }
+
+    /// A part that the index alone decides.
+    private func kept(_ part: Part, _ make: () throws -> HTML) throws -> LivePart {
+        try live.derived("\(part) \(name)", from: stamp) { _ in LivePart(part.rawValue, try make()) }
+    }
+
+    private struct Axes: Sendable {
+        let form: HTML
+        let plots: LivePart
+    }
+
+    private func axes() throws -> Axes {
+        try live.derived("axes \(request.query["score"] ?? "") \(name)", from: stamp) { _ in
+            let section = AxesSection(name, request, live, results)
+            return Axes(form: section?.form ?? .empty, plots: LivePart(Part.axes.rawValue, section?.plots ?? .empty))
         }
     }
 
     func page(_ isTrusted: Bool) throws -> HTML {
-        func part(_ part: Part) throws -> LivePart { LivePart(part.rawValue, try content(part)) }
-        func live(_ name: Part) throws -> HTML { try part(name).html }
         let layout = Layout(title: name, topic: .sweep(name), isTrusted: isTrusted, here: nil)
         if let held = request.held {
             return layout.page(try Part.allCases.map(part).filter { held[$0.id] != $0.version }.map(\.html).joined())
         }
+        func html(_ name: Part) throws -> HTML { try part(name).html }
         let question: HTML = results.question.map { "<p>\($0)</p>" } ?? .empty
-        let axes = try self.live.derived("axes form \(request.query["score"] ?? "") \(name)", from: stamp) { _ in
-            AxesSection(name, request, self.live, results)?.form ?? .empty
-        }
         return layout.page(
-            question + (try live(.comparison)) + (try live(.working)) + (try live(.missing))
-                + CurveForm(name, request, self.live, results).form + (try live(.curves)) + (try live(.over)) + axes
-                + (try live(.axes)) + ArmPictures(self.live, desk, results, request).section(isTrusted) + (try live(.failures)))
+            question + (try html(.comparison)) + (try html(.working)) + (try html(.missing))
+                + CurveForm(name, request, live, results).form + (try html(.curves)) + (try html(.over)) + (try axes().form)
+                + (try html(.axes)) + ArmPictures(live, desk, results, request).section(isTrusted) + (try html(.failures)))
     }
 
     // MARK: The comparison
@@ -185,12 +195,14 @@ struct CurveForm {
             """
     }
 
-    var plots: HTML {
+    var plots: LivePart {
         get throws {
             let arms = try arms()
             let files = stamps(arms.shown)
             let asked = query.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: "&")
-            return try live.derived("curves \(asked) of \(name)", from: files) { _ in try plot(arms.shown, of: arms.all) }
+            return try live.derived("curves \(asked) of \(name)", from: files) { _ in
+                LivePart("curves", try plot(arms.shown, of: arms.all))
+            }
         }
     }
 
