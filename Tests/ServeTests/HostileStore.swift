@@ -48,7 +48,7 @@ struct HostileStore {
         self.runs = runs
         var options = LiveServer.Options()
         options.port = 0
-        server = try LiveServer(LiveStore(store), options)
+        server = try LiveServer(LiveStore(store, readAtOnce: 1), options)
     }
 
     var token: String { String(server.addressWithToken.split(separator: "=").last ?? "") }

@@ -6,6 +6,8 @@ struct Layout {
     /// Whether this visitor may write.
     var isTrusted: Bool
     var here: Place?
+    /// Whether the browser asks for the page again at once.
+    var isReloaded = false
 
     enum Place: String, CaseIterable {
         case sweeps = "Sweeps", history = "History", draw = "Draw"
@@ -24,13 +26,14 @@ struct Layout {
             let current: HTML = place == here ? " aria-current=\"page\"" : ""
             return "<li><a href=\"\(place.path)\"\(current)>\(place.rawValue)</a></li>"
         }
+        let reload: HTML = isReloaded ? "\n<meta http-equiv=\"refresh\" content=\"0\">" : .empty
         let events: HTML = topic.map { " data-events=\"\($0.address)\"" } ?? ""
         return """
             <!DOCTYPE html>
             <html lang="en">
             <head>
             <meta charset="utf-8">
-            <meta name="viewport" content="width=device-width, initial-scale=1">
+            <meta name="viewport" content="width=device-width, initial-scale=1">\(reload)
             <title>\(title) – Prologue</title>
             <link rel="stylesheet" href="/live.css">
             <link rel="icon" href="/icon.svg" type="image/svg+xml">

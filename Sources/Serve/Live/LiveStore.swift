@@ -11,6 +11,7 @@ public final class LiveStore: Sendable {
     let store: Store
     /// Sweep files that the server was given, by the sweeps' names: they tell cells that were never begun, and the baseline.
     let files: [String: SweepFile]
+    private let readAtOnce: Int
     private let state: Mutex<State>
 
     private struct State {
@@ -23,6 +24,8 @@ public final class LiveStore: Sendable {
         /// Names of classes, by the data settings of runs.
         var classNames: [String: [String]] = [:]
         var standings: [String: Standing] = [:]
+        /// Sweeps of which a visitor was told that they are being read.
+        var announced: Set<String> = []
         var derived: [String: (input: any Hashable & Sendable, value: any Sendable)] = [:]
         /// What was made from the index, by what it is, with the index's stamp then.
         var kept: [String: (stamp: String, value: any Sendable)] = [:]
@@ -31,8 +34,9 @@ public final class LiveStore: Sendable {
     /// Curves that are kept in memory at most; beyond that all are read again.
     private static let mostMetrics = 2000
 
-    public init(_ store: Store, sweeps: [SweepFile] = []) throws {
-        self.store = store
+    /// - Parameter readAtOnce: a sweep of more runs is not read for the first time before its page has said so.
+    public init(_ store: Store, sweeps: [SweepFile] = [], readAtOnce: Int = 150) throws {
+        (self.store, self.readAtOnce) = (store, readAtOnce)
         files = Dictionary(sweeps.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
         state = Mutex(State(index: try RunIndex(store), indexFile: Self.file(store.indexFile)?.node))
     }
@@ -142,8 +146,18 @@ public final class LiveStore: Sendable {
         state.withLock { state in
             if state.standings.count > 100 { state.standings = [:] }
             state.standings[name] = standing
+            state.announced.remove(name)
         }
         return standing
+    }
+
+    /// The number of a sweep's runs, where reading them takes long enough that a visitor is told of it first; nil the next time.
+    func announcement(ofSweep name: String) throws -> Int? {
+        if state.withLock({ $0.standings[name] != nil }) { return nil }
+        let recorded = try rows("SELECT count(*) FROM runs WHERE sweep = ?", [.string(name)]).first?.first?.intValue ?? 0
+        let runs = max(recorded, files[name]?.cells.count ?? 0)
+        guard runs > readAtOnce else { return nil }
+        return state.withLock { $0.announced.insert(name).inserted ? runs : nil }
     }
 
     func results(ofSweep name: String) throws -> SweepResults { try standing(ofSweep: name).results }

@@ -48,7 +48,7 @@ final class Site: Answering {
         case ("live.js", 1): return Response(200, "text/javascript; charset=utf-8", Data(PackageResources.live_js))
         case ("icon.svg", 1): return Response(200, "image/svg+xml", Data(Self.icon.utf8))
         case ("events", _): return Topic(path: Array(path.dropFirst())).map(Response.events)
-        case ("sweep", 2): return try SweepPage(path[1], request, live, desk).map { .html(try $0.page(isTrusted)) }
+        case ("sweep", 2): return try sweep(path[1], request, isTrusted)
         case ("run", 2): return try RunPage(path[1], request, live).map { .html(try $0.page(isTrusted)) }
         case ("run", 4) where path[2] == "picture": return try picture(ofRun: path[1], number: Int(path[3]))
         case ("run", 5) where path[2] == "samples": return try sample(path[1], path[3], path[4], request, isTrusted)
@@ -60,6 +60,15 @@ final class Site: Answering {
         case ("draw", 4): return try drawn(path[1], part: path[2], path[3], saves: request.query["save"] != nil, isTrusted)
         default: return nil
         }
+    }
+
+    /// A sweep of many runs is read while its visitor sees what is being waited for.
+    private func sweep(_ name: String, _ request: Request, _ isTrusted: Bool) throws -> Response? {
+        if request.held == nil, let runs = try live.announcement(ofSweep: name) {
+            let layout = Layout(title: name, topic: nil, isTrusted: isTrusted, here: nil, isReloaded: true)
+            return .html(layout.page("<p role=\"status\">Reading what \(runs) runs have measured …</p>"))
+        }
+        return try SweepPage(name, request, live, desk).map { .html(try $0.page(isTrusted)) }
     }
 
     /// The page of a job's picture, `0`, the picture, `0.png`, or all of its part of the job, `pictures.npz`.
