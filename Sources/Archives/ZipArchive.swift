@@ -40,12 +40,6 @@ public struct ZipArchive: Sendable {
         try ZipMemberReader(handle, at: try place(of: name), name: name)
     }
 
-    /// Size and CRC-32 of a member's content, as the directory says.
-    public func checksum(of name: String) throws -> String {
-        let member = try handle.status(at: try place(of: name), name: name)
-        return "\(member.size) \(String(member.crc, radix: 16))"
-    }
-
     /// Writes members that are packed; what was there stays until the new file is complete. The same content gives the same
     /// bytes, as long as zlib packs alike.
     public static func write(_ members: [(name: String, content: Data)], to url: URL) throws {

@@ -25,6 +25,12 @@ public struct ZipMembers: Sendable {
         }
         return try reader.readAll()
     }
+
+    /// Size and CRC-32 of a member's content, as the directory says.
+    public func checksum(at place: UInt64, name: String) throws -> String {
+        let member = try handle.status(at: place, name: name)
+        return "\(member.size) \(String(member.crc, radix: 16))"
+    }
 }
 
 extension ZipHandle {

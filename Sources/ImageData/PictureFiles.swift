@@ -1,4 +1,3 @@
-import Archives
 import Files
 import Foundation
 
@@ -29,7 +28,8 @@ struct PictureEntry: Sendable {
 }
 
 extension PictureFiles {
-    static func join(_ folder: String, _ name: String) -> String { folder.isEmpty ? name : "\(folder)/\(name)" }
+    /// More than any picture takes that is read.
+    static var mostBytes: Int { 1 << 28 }
 
     /// The path as errors say it.
     func name(of path: String) -> String { path.isEmpty ? place : "\(place)/\(path)" }
@@ -42,9 +42,6 @@ extension PictureFiles {
         throw InputError(file: name(of: path), "is no PNG or JPEG picture")
     }
 }
-
-/// More than any picture takes that is read.
-private let mostBytes = 1 << 28
 
 struct FolderFiles: PictureFiles {
     let root: URL
@@ -98,7 +95,7 @@ struct FolderFiles: PictureFiles {
         return "\(String(cString: inner))/".utf8.starts(with: "\(String(cString: outer))/".utf8)
     }
 
-    func content(of path: String) throws -> Data { try FileContent.read(name(of: path), atMost: mostBytes) }
+    func content(of path: String) throws -> Data { try FileContent.read(name(of: path), atMost: Self.mostBytes) }
 
     func stamp(of path: String) throws -> String {
         var status = stat()
@@ -107,52 +104,4 @@ struct FolderFiles: PictureFiles {
         }
         return "\(status.st_size) \(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec)"
     }
-}
-
-struct ZipFiles: PictureFiles {
-    private let archive: ZipArchive
-    private let inside: [ExactName: [PictureEntry]]
-    /// What a member is called in the file, by its path, where that is something else.
-    private let members: [ExactName: String]
-    let place: String
-
-    init(_ url: URL) throws {
-        archive = try ZipArchive(reading: url)
-        place = url.path
-        var folders: [ExactName: Set<ExactName>] = [ExactName(""): []]
-        var members: [ExactName: String] = [:]
-        for name in archive.names {
-            let parts = Self.parts(name)
-            guard !parts.contains("..") else { throw InputError(file: url.path, "member '\(name)' leads out of the zip file") }
-            let isFolder = name.hasSuffix("/") || name.hasSuffix("\\")
-            var path = ""
-            for (depth, part) in parts.enumerated() {
-                folders[ExactName(path), default: []].insert(ExactName(part))
-                path = Self.join(path, part)
-                if depth + 1 < parts.count || isFolder { folders[ExactName(path), default: []].formUnion([]) }
-            }
-            // Of two members of one path the later one counts, whatever the earlier one was called.
-            if !isFolder, members[ExactName(path)] != nil || !path.utf8.elementsEqual(name.utf8) { members[ExactName(path)] = name }
-        }
-        self.members = members
-        var inside: [ExactName: [PictureEntry]] = [:]
-        for (folder, names) in folders {
-            inside[folder] = names.filter { !PictureEntry.isHidden($0.text) }.sorted().map { name in
-                let isFolder = folders[ExactName(Self.join(folder.text, name.text))] != nil
-                return PictureEntry(name: name.text, kind: isFolder ? .folder : .file)
-            }
-        }
-        self.inside = inside
-    }
-
-    /// `./` before a name says nothing; some programs for Windows write '\' for '/'.
-    private static func parts(_ name: String) -> [String] {
-        let separator: Character = name.utf8.contains(UInt8(ascii: "/")) ? "/" : "\\"
-        return name.utf8.split(separator: separator.asciiValue ?? 0).compactMap { String($0) }.filter { $0 != "." }
-    }
-
-    func entries(in folder: String) throws -> [PictureEntry] { inside[ExactName(folder)] ?? [] }
-    func content(of path: String) throws -> Data { Data(try archive.content(of: member(path), atMost: mostBytes)) }
-    func stamp(of path: String) throws -> String { try archive.checksum(of: member(path)) }
-    private func member(_ path: String) -> String { members[ExactName(path)] ?? path }
 }

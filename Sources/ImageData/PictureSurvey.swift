@@ -7,11 +7,13 @@ import Foundation
 /// stamp (size and time, or checksum) are in it is not looked at again.
 struct PictureSurvey {
     struct Finding: Sendable {
-        let stamp: String
         /// Nil where the file could not be read.
         let digest: PictureDigest?
         /// Why it is no readable picture.
         let problem: String?
+
+        /// Of a picture that was not looked at yet.
+        static let none = Finding(digest: nil, problem: nil)
     }
 
     /// One for each path, in their order.
@@ -33,45 +35,41 @@ struct PictureSurvey {
         var damage: String?
         func notice(_ error: any Error) { damage = "\(error); pictures are looked at again" }
         do { if let kept { known = try Table(reading: kept) } } catch { notice(error) }
-        var findings: [Finding?] = []
+        var (findings, stamps, open): ([Finding], PackedTexts, [Int]) = ([], PackedTexts(), [])
         findings.reserveCapacity(paths.count)
-        var open: [(place: Int, path: String, stamp: String)] = []
         for (place, path) in paths.enumerated() {
             let stamp = try files.stamp(of: path)
-            var found: Finding?
-            do { found = try known?.finding(of: path) } catch {
+            stamps.append(stamp)
+            var found: Table.Line?
+            do { found = try known?.line(of: path) } catch {
                 notice(error)
                 known = nil
             }
-            if let found, found.stamp == stamp {
-                findings.append(found)
-            } else {
-                findings.append(nil)
-                open.append((place, path, stamp))
-            }
+            let isKnown = found?.stamp == stamp
+            findings.append(isKnown ? found?.finding ?? .none : .none)
+            if !isKnown { open.append(place) }
         }
         known = nil
         for lower in stride(from: 0, to: open.count, by: Self.block) {
             let some = open[lower..<min(open.count, lower + Self.block)]
-            let found = try concurrentMap(Array(some)) { _, path, stamp in try Self.look(path, stamp, files) }
-            for (entry, finding) in zip(some, found) { findings[entry.place] = finding }
+            let found = try concurrentMap(Array(some)) { try Self.look(paths[$0], files) }
+            for (place, finding) in zip(some, found) { findings[place] = finding }
             try progress(lower + some.count, open.count)
         }
         self.damage = damage
-        self.findings = findings.compactMap(\.self)
-        precondition(self.findings.count == paths.count, "a picture was not looked at")
+        self.findings = findings
         // Kept for speed alone: where nothing can be written, pictures are read again next time.
-        if let kept, !open.isEmpty || damage != nil { try? write(paths, to: kept) }
+        if let kept, !open.isEmpty || damage != nil { try? write(paths, stamps, to: kept) }
     }
 
-    private static func look(_ path: String, _ stamp: String, _ files: any PictureFiles) throws -> Finding {
+    private static func look(_ path: String, _ files: any PictureFiles) throws -> Finding {
         let content: Data
         do { content = try files.content(of: path) } catch let error as InputError {
-            return Finding(stamp: stamp, digest: nil, problem: error.message)
+            return Finding(digest: nil, problem: error.message)
         }
         var problem: String?
         do { _ = try files.picture(path, content: content) } catch let error as InputError { problem = error.message }
-        return Finding(stamp: stamp, digest: PictureDigest(sha256(content)), problem: problem)
+        return Finding(digest: PictureDigest(sha256(content)), problem: problem)
     }
 
     /// The file of findings: a line for each picture with path, stamp, digest and problem, between tabs; at the end the checksum of all before it.
@@ -81,7 +79,12 @@ struct PictureSurvey {
         private let content: Data
         private var next, end: Int
         private let damage: InputError
-        private var rest: [ExactName: Finding]?
+        private var rest: [ExactName: Line]?
+
+        struct Line {
+            let path, stamp: String
+            let finding: Finding
+        }
 
         /// Nil where there is no such file.
         init?(reading url: URL) throws {
@@ -103,17 +106,17 @@ struct PictureSurvey {
         }
 
         /// Nil where no picture of this path was looked at.
-        mutating func finding(of path: String) throws -> Finding? {
+        mutating func line(of path: String) throws -> Line? {
             if let rest { return rest[ExactName(path)] }
             guard let line = try takeLine() else { return nil }
-            if ExactName(line.path) == ExactName(path) { return line.finding }
-            var rest = [ExactName(line.path): line.finding]
-            while let line = try takeLine() { rest[ExactName(line.path)] = line.finding }
+            if ExactName(line.path) == ExactName(path) { return line }
+            var rest = [ExactName(line.path): line]
+            while let line = try takeLine() { rest[ExactName(line.path)] = line }
             self.rest = rest
             return rest[ExactName(path)]
         }
 
-        private mutating func takeLine() throws -> (path: String, finding: Finding)? {
+        private mutating func takeLine() throws -> Line? {
             guard next < end else { return nil }
             // By bytes: an accent at the start of a name would join the tab or the newline before it.
             let line = content[next..<(content[next..<end].firstIndex(of: UInt8(ascii: "\n")) ?? end)]
@@ -123,22 +126,34 @@ struct PictureSurvey {
             guard parts.count == 4 else { throw damage }
             let (digest, problem) = (PictureDigest(parts[2]), parts[3].isEmpty ? nil : parts[3])
             guard digest != nil || problem != nil else { throw damage }
-            return (parts[0], Finding(stamp: parts[1], digest: digest, problem: problem))
+            return Line(path: parts[0], stamp: parts[1], finding: Finding(digest: digest, problem: problem))
         }
     }
 
     private static func breaks(_ scalar: Unicode.Scalar) -> Bool { scalar == "\t" || scalar == "\n" }
 
-    private func write(_ paths: [String], to url: URL) throws {
-        var text = Data((Self.heading + "\n").utf8)
-        for (path, found) in zip(paths, findings) where !path.unicodeScalars.contains(where: Self.breaks) {
-            // A path that would break the table is looked at anew each time.
-            let problem = String(String.UnicodeScalarView((found.problem ?? "").unicodeScalars.map { Self.breaks($0) ? " " : $0 }))
-            text.append(contentsOf: "\(path)\t\(found.stamp)\t\(found.digest?.text ?? "")\t\(problem)\n".utf8)
-        }
+    private func write(_ paths: [String], _ stamps: PackedTexts, to url: URL) throws {
         try FileManager.default.createDirectory(at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
-        text.append(contentsOf: (Self.checksum + sha256(text) + "\n").utf8)
-        try AtomicFile.write(text, to: url)
+        try AtomicFile.replace(url) { aside in
+            guard FileManager.default.createFile(atPath: aside.path, contents: nil) else {
+                throw InputError(file: url.path, cannot: "write")
+            }
+            let file = try FileHandle(forWritingTo: aside)
+            defer { try? file.close() }
+            var text = Data((Self.heading + "\n").utf8)
+            for (place, path) in paths.enumerated() where !path.unicodeScalars.contains(where: Self.breaks) {
+                // A path that would break the table is looked at anew each time.
+                let found = findings[place]
+                let problem = String(String.UnicodeScalarView((found.problem ?? "").unicodeScalars.map { Self.breaks($0) ? " " : $0 }))
+                text.append(contentsOf: "\(path)\t\(stamps[place])\t\(found.digest?.text ?? "")\t\(problem)\n".utf8)
+                if text.count > 1 << 20 {
+                    try file.write(contentsOf: text)
+                    text.removeAll(keepingCapacity: true)
+                }
+            }
+            try file.write(contentsOf: text)
+            try file.write(contentsOf: Data((Self.checksum + sha256(file: aside) + "\n").utf8))
+        }
     }
 }
 

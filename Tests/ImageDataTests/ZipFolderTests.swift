@@ -49,6 +49,36 @@ import Testing
         }
     }
 
+    /// '-', '.' and ' ' come before the '/' between folders, '0' and letters after it; and a later member replaces an earlier one.
+    @Test func namesAroundTheSeparatorAreToldApart() throws {
+        try withTemporaryFolder { root in
+            _ = try python(
+                """
+                import io, os, random, sys, zipfile
+                from PIL import Image
+                root, files = sys.argv[1], []
+                names = ["a", "a-b", "a.b", "a b", "a0", "ab", "b"]
+                for half in ("train", "test"):
+                    for n, name in enumerate(names):
+                        for inner in ("x.png", "x/y.png", "x-y.png", "deep/er/z.png"):
+                            path = f"{half}/{name}/{inner.replace('x/', 'x0/')}"
+                            os.makedirs(os.path.dirname(f"{root}/pictures/{path}"), exist_ok=True)
+                            Image.new("L", (8, 8), 20 * n + len(inner)).save(f"{root}/pictures/{path}")
+                            files.append(path)
+                random.Random(3).shuffle(files)
+                with zipfile.ZipFile(f"{root}/shuffled.zip", "w") as z:
+                    z.writestr(files[5], b"replaced below")
+                    for half in ("train", "test"): z.writestr(f"{half}/", b"")
+                    for path in files: z.write(f"{root}/pictures/{path}", path)
+                """, root.path)
+            let folder = try ImageFolder(opening: root.appendingPathComponent("pictures"), imageSize: 8, channels: 1).data
+            let zip = try ImageFolder(opening: root.appendingPathComponent("shuffled.zip"), imageSize: 8, channels: 1).data
+            #expect(zip.train.classNames == ["a", "a b", "a-b", "a.b", "a0", "ab", "b"] && zip.train.count == 28)
+            #expect(zip.train.classNames == folder.train.classNames && zip.train.labels == folder.train.labels)
+            #expect(zip.train.fingerprint == folder.train.fingerprint && zip.test.fingerprint == folder.test.fingerprint)
+        }
+    }
+
     @Test func damagedZipsAndMembersAreNamed() throws {
         try withTemporaryFolder { root in
             _ = try python(Self.make, root.path)
