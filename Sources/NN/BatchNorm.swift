@@ -21,8 +21,8 @@ public struct BatchNorm {
     public init(_ name: String, channels: Int, in builder: ParameterBuilder) {
         weight = builder.normal("\(name).weight", [channels], mean: 1)
         bias = builder.zeros("\(name).bias", [channels])
-        runningMean = Parameter(name: "\(name).running_mean", value: .zeros([channels]))
-        runningVariance = Parameter(name: "\(name).running_var", value: Tensor(repeating: 1, shape: [channels]))
+        runningMean = builder.buffer("\(name).running_mean", [channels], repeating: 0)
+        runningVariance = builder.buffer("\(name).running_var", [channels], repeating: 1)
     }
 
     public func callAsFunction(_ x: Tensor, _ moments: Moments, on tape: Tape?) -> Tensor {
@@ -49,7 +49,7 @@ public struct BatchNorm {
     /// Running moments move a tenth of the way; the variance is that over n − 1.
     private func observe(_ own: ChannelMoments, rows: Int) {
         let unbiased = Float(rows) / Float(max(1, rows - 1))
-        runningMean.value.moveAverage(towards: own.mean, rate: Self.momentum)
-        runningVariance.value.moveAverage(towards: own.variance, times: unbiased, rate: Self.momentum)
+        runningMean.moveAverage(towards: own.mean, rate: Self.momentum)
+        runningVariance.moveAverage(towards: own.variance, times: unbiased, rate: Self.momentum)
     }
 }

@@ -44,6 +44,12 @@ public final class ParameterBuilder {
         return add(name, withoutValues(name, shape))
     }
 
+    /// What a model keeps beside its parameters and does not learn: a parameter of no optimiser, not among `parameters`.
+    public func buffer(_ name: String, _ shape: Shape, repeating value: Float) -> Parameter {
+        if case .random = source { return Parameter(name: name, value: Tensor(repeating: value, shape: shape)) }
+        return Parameter(name: name, value: withoutValues(name, shape))
+    }
+
     /// Values of `shape` that belong to the model and are not learned: made where the model has values.
     public func constant(_ shape: Shape, _ make: () -> Tensor) -> Tensor {
         if case .meta = source { Tensor(meta: shape) } else { make() }

@@ -3,7 +3,8 @@ import CKernels
 /// A named, trainable tensor. Its memory stays for the life of the model; optimisers write into it.
 public final class Parameter {
     public let name: String
-    public let value: Tensor
+    /// In a program it is another one after an update.
+    public internal(set) var value: Tensor
 
     public init(name: String, value: Tensor) {
         self.name = name

@@ -21,7 +21,8 @@ struct DeviceTests {
         let settings: [String]
         /// How far its last loss may be from that of the other side: choices of codes make more of a last digit.
         var tolerance = 1e-3
-        var testDescription: String { stage }
+        var title: String?
+        var testDescription: String { title ?? stage }
     }
 
     static let trainings = [
@@ -35,6 +36,14 @@ struct DeviceTests {
                 "tokenizer.steps=60", "tokenizer.visual_restart=20", "tokenizer.prologue_restart=20", "tokenizer.checkpoint_every=5",
             ],
             tolerance: 0.02),
+        // The discriminator begins on the way.
+        Training(
+            stage: "tokenizer", follows: nil, program: "tokenizer_update-",
+            settings: [
+                "tokenizer.steps=60", "tokenizer.checkpoint_every=5", "tokenizer.perceptual.weight=0.5",
+                "tokenizer.gan={weight: 0.1, width: 4, layers: 1, lecam: 0.1, r1: 0.1, r1_every: 8, start_step: 10}",
+            ],
+            title: "tokenizer with losses of images"),
     ]
 
     private func train(_ place: Workplace, _ training: Training, upTo stage: String? = nil, on device: String) throws -> RunningProgram {

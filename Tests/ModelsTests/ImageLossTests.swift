@@ -1,7 +1,9 @@
+import Accelerators
 import Files
 import Foundation
 import Models
 import NN
+import PJRT
 import Settings
 import TensorCore
 import TestSupport
@@ -92,7 +94,7 @@ import Testing
                 let adversary = Adversary(
                     network, adversarySettings(weight: 1, loss, lecam: 0.3, startStep: 0),
                     optimizer: AdamW(network.parameters, .init(beta1: 0.5, beta2: 0.9, epsilon: 1e-3)))
-                adversary.lecam.averages.overwrite(with: [0.2, -0.1])
+                adversary.lecam.averages.value.overwrite(with: [0.2, -0.1])
                 return adversary
             }
             let start = made(.vanilla).discriminator
@@ -114,7 +116,7 @@ import Testing
                 try Self.expectClose(tape.gradient(of: input), "\(name).dx", peer, within: 1e-4)
                 let report = adversary.update(real: real, rebuilt: rebuilt, rate: 0.01)
                 try Self.expectClose(Tensor([report.loss], shape: [1]), "\(name).discriminator", peer, within: 1e-5)
-                try Self.expectClose(adversary.lecam.averages, "\(name).averages", peer, within: 1e-5)
+                try Self.expectClose(adversary.lecam.averages.value, "\(name).averages", peer, within: 1e-5)
                 // Through a file, in PyTorch's layout.
                 let after = folder.appendingPathComponent("after.safetensors")
                 let tensors = adversary.discriminator.parameters + adversary.discriminator.buffers
@@ -232,6 +234,21 @@ import Testing
 
     // MARK: Perceptual distance
 
+    /// A distance and its gradient by a program on the CPU plugin.
+    private static func traced(_ loss: PerceptualLoss, rebuilt: Tensor, real: Tensor) throws -> (distance: Tensor, gradient: Tensor) {
+        let (program, tape) = (Program("perceptual"), Tape())
+        let input = tape.variable(program.input("rebuilt", rebuilt.shape))
+        let distance = loss.traced(in: program, prefix: "network/")(rebuilt: input, real: program.input("real", real.shape))
+        tape.backward(from: distance)
+        program.output("distance", distance.detached())
+        program.output("gradient", try #require(tape.gradient(of: input)))
+        let accelerator = try Accelerator(testClient(devices: 1))
+        var buffers = ["rebuilt": try accelerator.copy(rebuilt), "real": try accelerator.copy(real)]
+        for (name, tensor) in loss.tensors { buffers["network/\(name)"] = try accelerator.copy(tensor) }
+        let values = try accelerator.compile(program.traced()).run(buffers)
+        return (try values.tensor("distance"), try values.tensor("gradient"))
+    }
+
     /// LPIPS on VGG-16 as its parts are published, with random weights of torch.
     private static let lpipsPeer = """
         import sys, torch, torch.nn as nn
@@ -280,6 +297,11 @@ import Testing
             try Self.expectClose(distance, "loss", peer, within: 1e-4)
             try Self.expectClose(tape.gradient(of: input), "dx", peer, within: 2e-3)
             #expect(loss(rebuilt: real, real: real).scalar == 0)
+            if testPlugin != nil {
+                let traced = try Self.traced(loss, rebuilt: rebuilt, real: real)
+                try Self.expectClose(traced.distance, "loss", peer, within: 1e-4, "traced")
+                try Self.expectClose(traced.gradient, "dx", peer, within: 2e-3, "traced")
+            }
         }
     }
 
@@ -317,6 +339,11 @@ import Testing
             tape.backward(from: distance)
             try Self.expectClose(distance, "loss", peer, within: 1e-3)
             try Self.expectClose(tape.gradient(of: input), "dx", peer, within: 2e-3)
+            if size < 224, testPlugin != nil {
+                let traced = try Self.traced(loss, rebuilt: rebuilt, real: real)
+                try Self.expectClose(traced.distance, "loss", peer, within: 1e-3, "traced")
+                try Self.expectClose(traced.gradient, "dx", peer, within: 2e-3, "traced")
+            }
             let sum = PerceptualLoss([(loss, 1), (loss, 0.5)])
             #expect(abs(sum(rebuilt: rebuilt, real: real).scalar - 1.5 * distance.scalar) <= 1e-5 * distance.scalar)
         }

@@ -22,6 +22,8 @@ struct TokenizerProgramTests {
         var quantizers = (visual: TokenizerSettings.Quantizer.vq, prologue: TokenizerSettings.Quantizer.probq)
         var entropy = 0.0
         var precision = Precision.float32
+        /// Of a discriminator, which comes with a perceptual loss; nil: there are no losses of whole images.
+        var adversary: AdversarySettings.Loss?
     }
 
     static let ways = [
@@ -33,6 +35,8 @@ struct TokenizerProgramTests {
         Way(testDescription: "prologue-post", prologue: .separate(layers: 1), crossEntropies: (0.5, 0.5), trainsPrologueOnly: true),
         Way(testDescription: "gumbel", quantizers: (.gumbel, .gumbel)),
         Way(testDescription: "fsq and lfq", quantizers: (.fsq, .lfq)),
+        Way(testDescription: "prologue, losses of images", adversary: .hinge),
+        Way(testDescription: "baseline-1d, losses of images", visual: .latent, prologue: .none, hasJoint: false, adversary: .nonSaturating),
     ]
 
     private struct Example {
@@ -68,7 +72,8 @@ struct TokenizerProgramTests {
             let trained = way.trainsPrologueOnly ? tokenizer.encoder.prologueParameters : tokenizer.parameters
             update = TokenizerUpdate(
                 tokenizer, weights: weights, autoencoder: AdamW(trained, settings, averageHalfLife: 5),
-                joint: ar.map { ($0, AdamW($0.parameters, settings)) })
+                joint: ar.map { ($0, AdamW($0.parameters, settings)) },
+                imageLosses: way.adversary.flatMap { Self.imageLosses($0, settings) })
             var given = TokenizerUpdate.TracedInputs()
             given.labels = way.hasJoint
             given.visualDropped = config.layout.hasEOS && way.hasJoint
@@ -77,19 +82,32 @@ struct TokenizerProgramTests {
             self.given = given
         }
 
-        var state: [(name: String, tensor: Tensor)] {
-            let trained = update.autoencoder.state.map { ("autoencoder/\($0.name)", $0.tensor) }
-            let names = Set(trained.map(\.0))
-            let others = tokenizer.parameters.map { ("autoencoder/value/\($0.name)", $0.value) }.filter { !names.contains($0.0) }
-            return trained + others + (update.joint?.optimizer.state.map { ("joint/\($0.name)", $0.tensor) } ?? [])
+        /// A discriminator that begins with step 1 and has R1 at even steps.
+        private static func imageLosses(_ loss: AdversarySettings.Loss, _ settings: OptimizerSettings) -> ImageLosses? {
+            let discriminator = PatchDiscriminator(channels: 1, width: 3, layers: 2, stream: RandomStream(seed: 9, "discriminator"))
+            var stream = RandomStream(seed: 9, "disturb")
+            for parameter in discriminator.parameters {
+                parameter.value.overwrite(with: parameter.value.values.map { $0 + 0.2 * stream.normal() })
+            }
+            var adversary = AdversarySettings()
+            (adversary.weight, adversary.loss, adversary.startStep) = (0.7, loss, 1)
+            (adversary.lecam, adversary.r1, adversary.r1Every) = (0.5, 0.3, 2)
+            let classifier = ImageClassifier(
+                .init(imageSize: 12, channels: 1, outputs: 3, width: 4, features: 5),
+                parameters: .random(RandomStream(seed: 6, "classifier")))
+            return ImageLosses(
+                adversary: Adversary(discriminator, adversary, optimizer: AdamW(discriminator.parameters, settings)),
+                perceptual: (PerceptualLoss([(PerceptualLoss(classifier), 0.5)]), 0.4))
         }
+
+        var state: [(name: String, tensor: Tensor)] { update.tracedState + update.tracedConstants }
     }
 
     @Test(arguments: ways) func updates(way: Way) throws {
         let (here, there) = (Example(way), Example(way))
         let initial = here.state.map(\.tensor.values)
         let accelerator = try Accelerator(testClient(devices: 1))
-        let program = try accelerator.compile(there.update.traced(batch: 5, given: there.given, extras: [.entropies, .points]))
+        var programs: [TokenizerUpdate.StepKind: CompiledProgram] = [:]
         let state = try DeviceState(there.state, on: accelerator)
         let labels = TokenTensor([0, 1, 2, 3, 1], shape: [5])
         let dropped = TokenTensor([1, 0, 0, 1, 0], shape: [5])
@@ -100,14 +118,20 @@ struct TokenizerProgramTests {
             let noise = ["visual", "prologue"].map { RandomStream(seed: 7, $0, step: step) }
             let report = here.update(
                 patches: patches, labels: labels, visualDropped: here.given.visualDropped ? dropped : nil,
-                noise: GumbelNoise(visual: noise[0], prologue: noise[1]), rate: 0.5)
+                noise: GumbelNoise(visual: noise[0], prologue: noise[1]), rate: 0.5, adversaryRate: 0.25, step: step)
             var inputs = [
                 "patches": try accelerator.copy(patches), "labels": try accelerator.copy(labels),
                 "visual_dropped": try accelerator.copy(dropped), "visual_noise": try accelerator.copy(noise[0]),
                 "prologue_noise": try accelerator.copy(noise[1]),
-                "autoencoder/numbers": try accelerator.copy(there.update.autoencoder.numbers(rate: 0.5)),
             ]
-            if let joint = there.update.joint { inputs["joint/numbers"] = try accelerator.copy(joint.optimizer.numbers(rate: 0.5)) }
+            for (name, numbers) in there.update.tracedNumbers(rate: 0.5, adversaryRate: 0.25, step: step) {
+                inputs[name] = try accelerator.copy(numbers)
+            }
+            let kind = there.update.kind(of: step)
+            let program =
+                try programs[kind]
+                ?? accelerator.compile(there.update.traced(batch: 5, given: there.given, extras: [.entropies, .points], step: step))
+            programs[kind] = program
             let values = try state.run(program, inputs)
             #expect(try values.tokens("indices") == report.stepA.encoding.indices, "step \(step)")
             func agree(_ name: String, _ expected: Float) throws {
@@ -129,7 +153,16 @@ struct TokenizerProgramTests {
             }
             if let loss = report.jointLoss { try agree("ce_joint", loss) }
             if let parts = report.stepA.crossEntropy { try agree("ce_visual", parts.visual.scalar) }
+            if let distance = report.stepA.images?.perceptual { try agree("perceptual", distance.scalar) }
+            if let generator = report.stepA.images?.generator { try agree("gan_generator", generator.scalar) }
+            if let adversary = report.adversary {
+                try agree("gan_discriminator", adversary.loss)
+                try agree("gan_real", adversary.real)
+                try agree("gan_rebuilt", adversary.rebuilt)
+            }
         }
+        // Before the discriminator, with it, and with R1.
+        #expect(programs.count == (way.adversary == nil ? 1 : 3))
         try state.bringBack()
         for ((a, b), before) in zip(zip(here.state, there.state), initial) {
             let moved = zip(a.tensor.values, before).map { abs($0 - $1) }.max() ?? 0

@@ -158,7 +158,7 @@ import Testing
         let initial = values(early.discriminator.parameters)
         let before = updated(ImageLosses(adversary: early, perceptual: nil), step: 2)
         #expect(before.tokenizer == plain.tokenizer && before.report.adversary == nil, "before the start step")
-        #expect(values(early.discriminator.parameters) == initial && early.lecam.averages.values == [0, 0])
+        #expect(values(early.discriminator.parameters) == initial && early.lecam.averages.value.values == [0, 0])
 
         let full = updated(ImageLosses(adversary: trained, perceptual: (PerceptualLoss(classifier), 0.4)), step: 3)
         #expect(full.tokenizer != plain.tokenizer)

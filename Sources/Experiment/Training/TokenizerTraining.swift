@@ -37,8 +37,7 @@ struct TokenizerTraining {
         let schedule = LearningRateSchedule(training.optimizer, steps: training.steps)
         // The discriminator's rate follows the same schedule.
         let adversaryRate = (settings.gan.learningRate ?? training.optimizer.lr) / training.optimizer.lr
-        // Losses of whole images have no program yet.
-        let accelerator = update.imageLosses == nil ? try context.device.accelerator() : nil
+        let accelerator = try context.device.accelerator()
         let device = accelerator.map { DeviceTokenizer($0, networks, update, batch: training.batch) }
         let loop = TrainingLoop(
             name: "tokenizer \(settings.variant.rawValue)", settings: training, columns: columns,

@@ -43,21 +43,23 @@ public struct LeCamRegularization {
     /// Share of an average that a step keeps.
     public static let decay: Float = 0.999
     /// [2]: average logit of real images, and of rebuilt ones.
-    public let averages = Tensor.zeros([2])
+    public let averages: Parameter
 
-    public init() {}
+    public init(averages: Tensor = .zeros([2])) { self.averages = Parameter(name: "lecam", value: averages) }
 
     /// The penalty, by the averages of the steps before.
     public func callAsFunction(real: Tensor, rebuilt: Tensor) -> Tensor {
         func squares(_ x: Tensor) -> Tensor { meanSquaredDifference(relu(x), .zeros(x.shape)) }
-        let (ofReal, ofRebuilt) = (averages.values[0], averages.values[1])
-        return squares(real - Tensor(repeating: ofRebuilt, shape: real.shape))
-            + squares(Tensor(repeating: ofReal, shape: rebuilt.shape) - rebuilt)
+        /// One of the averages beside each logit.
+        func average(_ place: Int32, beside x: Tensor) -> Tensor {
+            let places = TokenTensor(repeating: place, shape: Array(x.shape.dropLast()))
+            return embedding(places, table: averages.value.reshaped([2, 1]))
+        }
+        return squares(real - average(1, beside: real)) + squares(average(0, beside: rebuilt) - rebuilt)
     }
 
     /// Takes this step's logits into the averages.
     public func observe(real: Tensor, rebuilt: Tensor) {
-        let means = [real, rebuilt].map { mean($0.detached()).scalar }
-        averages.moveAverage(towards: Tensor(means, shape: [2]), rate: 1 - Self.decay)
+        averages.moveAverage(towards: concatChannels([real, rebuilt].map { mean($0.detached()) }), rate: 1 - Self.decay)
     }
 }

@@ -16,21 +16,28 @@ public struct Adversary {
     public let settings: AdversarySettings
     public let discriminator: PatchDiscriminator
     public let optimizer: AdamW
-    public let lecam = LeCamRegularization()
+    public let lecam: LeCamRegularization
 
     /// - Parameter optimizer: of the discriminator's parameters.
-    public init(_ discriminator: PatchDiscriminator, _ settings: AdversarySettings, optimizer: AdamW) {
+    public init(
+        _ discriminator: PatchDiscriminator, _ settings: AdversarySettings, optimizer: AdamW,
+        lecam: LeCamRegularization = LeCamRegularization()
+    ) {
         self.discriminator = discriminator
         self.settings = settings
         self.optimizer = optimizer
+        self.lecam = lecam
     }
 
     /// What must be saved, beside the optimiser's state, to resume exactly: running moments, LeCam averages.
     public var state: [(name: String, tensor: Tensor)] {
-        discriminator.buffers.map { ($0.name, $0.value) } + [("lecam", lecam.averages)]
+        discriminator.buffers.map { ($0.name, $0.value) } + [(lecam.averages.name, lecam.averages.value)]
     }
 
     public func isActive(at step: Int) -> Bool { step >= settings.startStep }
+
+    /// Whether R1 is a term of this step.
+    public func isPenalized(at step: Int) -> Bool { settings.r1 > 0 && step.isMultiple(of: settings.r1Every) }
 
     /// The generator's loss of rebuilt images [B, H, W, C], without its weight, on their tape.
     public func generatorLoss(_ rebuilt: Tensor) -> Tensor {
@@ -39,6 +46,21 @@ public struct Adversary {
 
     /// Step B: one update of the discriminator at learning rate `rate`; R1 is a term of every `r1_every`th step.
     public func update(real: Tensor, rebuilt: Tensor, rate: Double, step: Int = 0) -> Report {
+        let b = stepB(real: real, rebuilt: rebuilt, step: step)
+        optimizer.step(b.tape, rate: rate)
+        return Report(loss: b.loss.scalar, real: b.real.scalar, rebuilt: b.rebuilt.scalar)
+    }
+
+    /// Step B before its update.
+    struct StepB {
+        /// With the gradients of the discriminator's parameters.
+        let tape: Tape
+        /// As in `Report`, [1] each.
+        let loss, real, rebuilt: Tensor
+    }
+
+    /// Gradients of step B; running moments and averages have taken in what it has seen.
+    func stepB(real: Tensor, rebuilt: Tensor, step: Int) -> StepB {
         let tape = Tape(differentiating: discriminator.parameters)
         let (d, dRebuilt) = (
             discriminator(real.detached(), .observed, on: tape), discriminator(rebuilt.detached(), .observed, on: tape)
@@ -48,12 +70,11 @@ public struct Adversary {
             loss = loss + Float(settings.lecam) * lecam(real: d, rebuilt: dRebuilt)
             lecam.observe(real: d, rebuilt: dRebuilt)
         }
-        let reported = loss.scalar
-        if settings.r1 > 0, step.isMultiple(of: settings.r1Every) {
+        let reported = loss.detached()
+        if isPenalized(at: step) {
             loss = loss + Float(settings.r1) * gradientPenalty(discriminator, real: real, on: tape)
         }
         tape.backward(from: loss)
-        optimizer.step(tape, rate: rate)
-        return Report(loss: reported, real: mean(d.detached()).scalar, rebuilt: mean(dRebuilt.detached()).scalar)
+        return StepB(tape: tape, loss: reported, real: mean(d.detached()), rebuilt: mean(dRebuilt.detached()))
     }
 }

@@ -8,12 +8,24 @@ public struct PatchDiscriminator {
     public let parameters: [Parameter]
     /// Running moments of the batch norms: kept with the parameters, not trained.
     public let buffers: [Parameter]
+    private let sizes: (channels: Int, width: Int, layers: Int)
     private let blocks: [(convolution: Convolution, norm: BatchNorm?)]
 
     private static func window(stride: Int) -> Window { Window(4, stride: stride, padding: 1) }
 
     public init(channels: Int, width: Int, layers: Int, stream: RandomStream) {
-        let builder = ParameterBuilder(stream)
+        self.init(channels: channels, width: width, layers: layers, parameters: .random(stream))
+    }
+
+    /// The same network with parameters and running moments from elsewhere.
+    init(like other: PatchDiscriminator, parameters source: ParameterSource) {
+        let (channels, width, layers) = other.sizes
+        self.init(channels: channels, width: width, layers: layers, parameters: source)
+    }
+
+    private init(channels: Int, width: Int, layers: Int, parameters source: ParameterSource) {
+        sizes = (channels, width, layers)
+        let builder = ParameterBuilder(source)
         var blocks: [(convolution: Convolution, norm: BatchNorm?)] = []
         var (input, place) = (channels, 0)
         func add(_ output: Int, stride: Int, normed: Bool) {

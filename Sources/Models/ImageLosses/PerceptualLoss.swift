@@ -1,41 +1,59 @@
 import Files
 import TensorCore
 
-/// A distance of images to their originals that looks with a network.
+/// A network that images are compared in, with its weights.
+protocol ComparingNetwork {
+    /// Mean over a batch of images [B, H, W, C] in [−1, 1]; gradients reach `rebuilt` alone.
+    func distance(_ rebuilt: Tensor, _ real: Tensor) -> Tensor
+    /// Weights, by names of their own.
+    var tensors: [(name: String, tensor: Tensor)] { get }
+    /// The same network with `tensors` as inputs of a program, under their names after `prefix`.
+    func traced(in program: Program, prefix: String) -> Self
+}
+
+/// A distance of images to their originals that looks with networks.
 public struct PerceptualLoss {
-    /// images [B, H, W, C] in [−1, 1]; gradients reach those that are rebuilt, and no parameter.
-    private let distance: (_ rebuilt: Tensor, _ real: Tensor) -> Tensor
+    private let terms: [(network: any ComparingNetwork, weight: Float)]
+
+    private init(terms: [(network: any ComparingNetwork, weight: Float)]) { self.terms = terms }
 
     /// Mean over places of Σ_c (â_c − b̂_c)², summed over the layers of the in-domain classifier; â and b̂ are the two images'
     /// activations at a place, scaled to length 1.
-    public init(_ classifier: ImageClassifier) {
-        distance = { Self.layered(classifier.maps($0), classifier.maps($1), weights: nil) }
-    }
+    public init(_ classifier: ImageClassifier) { self.init(terms: [(classifier, 1)]) }
 
     /// The released metric on VGG-16 (LPIPS; Zhang et al. 2018): the same with a weight w_c for each channel.
-    public init(_ network: LPIPS) {
-        distance = { Self.layered(network.activations($0), network.activations($1), weights: network.channelWeights) }
-    }
+    public init(_ network: LPIPS) { self.init(terms: [(network, 1)]) }
 
     /// Mean squared difference of the logits.
-    public init(_ network: ConvNeXt) {
-        distance = { meanSquaredDifference(network.logits($0), network.logits($1)) }
-    }
+    public init(_ network: ConvNeXt) { self.init(terms: [(network, 1)]) }
 
     /// A weighted sum of distances.
     public init(_ terms: [(loss: PerceptualLoss, weight: Float)]) {
-        distance = { rebuilt, real in
-            terms.map { $0.weight * $0.loss(rebuilt: rebuilt, real: real) }.reduce(.zeros([1]), +)
-        }
+        self.init(terms: terms.flatMap { loss, weight in loss.terms.map { ($0.network, weight * $0.weight) } })
     }
 
     /// Mean over a batch; gradients flow to `rebuilt` alone.
     public func callAsFunction(rebuilt: Tensor, real: Tensor) -> Tensor {
         require(rebuilt.shape == real.shape, "PerceptualLoss: shapes \(rebuilt.shape) and \(real.shape) differ")
-        return distance(rebuilt, real.detached())
+        let original = real.detached()
+        return terms.map { $0.weight * $0.network.distance(rebuilt, original) }.reduce(.zeros([1]), +)
     }
 
-    private static func layered(_ ours: [Tensor], _ theirs: [Tensor], weights: [Tensor]?) -> Tensor {
+    /// Weights of all its networks, by names of their own.
+    public var tensors: [(name: String, tensor: Tensor)] {
+        terms.enumerated().flatMap { number, term in term.network.tensors.map { ("\(number)/\($0.name)", $0.tensor) } }
+    }
+
+    /// The same in a program, whose inputs are `tensors` under their names after `prefix`.
+    package func traced(in program: Program, prefix: String) -> PerceptualLoss {
+        PerceptualLoss(
+            terms: terms.enumerated().map { number, term in
+                (term.network.traced(in: program, prefix: "\(prefix)\(number)/"), term.weight)
+            })
+    }
+
+    /// Of activations, layer by layer.
+    fileprivate static func layered(_ ours: [Tensor], _ theirs: [Tensor], weights: [Tensor]?) -> Tensor {
         ours.indices.map { layer -> Tensor in
             let (a, b) = (l2Normalize(ours[layer]), l2Normalize(theirs[layer]))
             guard let weights else { return Float(a.width) * meanSquaredDifference(a, b) }
@@ -43,6 +61,32 @@ public struct PerceptualLoss {
             return mean(linear(difference * difference, weight: weights[layer]))
         }.reduce(.zeros([1]), +)
     }
+}
+
+extension ImageClassifier: ComparingNetwork {
+    func distance(_ rebuilt: Tensor, _ real: Tensor) -> Tensor { PerceptualLoss.layered(maps(rebuilt), maps(real), weights: nil) }
+
+    var tensors: [(name: String, tensor: Tensor)] { parameters.map { ($0.name, $0.value) } }
+
+    func traced(in program: Program, prefix: String) -> ImageClassifier {
+        ImageClassifier(sizes, parameters: .program(program, prefix: prefix))
+    }
+}
+
+extension ConvNeXt: ComparingNetwork {
+    func distance(_ rebuilt: Tensor, _ real: Tensor) -> Tensor { meanSquaredDifference(logits(rebuilt), logits(real)) }
+
+    func traced(in program: Program, prefix: String) -> ConvNeXt {
+        ConvNeXt(like: self) { program.input(prefix + $0, $1.shape) }
+    }
+}
+
+extension LPIPS: ComparingNetwork {
+    func distance(_ rebuilt: Tensor, _ real: Tensor) -> Tensor {
+        PerceptualLoss.layered(activations(rebuilt), activations(real), weights: channelWeights)
+    }
+
+    func traced(in program: Program, prefix: String) -> LPIPS { LPIPS(like: self) { program.input(prefix + $0, $1.shape) } }
 }
 
 /// The perceptual metric LPIPS 0.1 on VGG-16, from the user's weights.
@@ -76,6 +120,20 @@ public struct LPIPS {
             let channels = stage[0].channels
             return try tensor("lin\(number).model.1.weight", [1, channels, 1, 1]).reshaped([1, channels])
         }
+    }
+
+    /// The same network with other values, which `make` gives for each of `tensors`.
+    init(like other: LPIPS, _ make: (_ name: String, Tensor) -> Tensor) {
+        convolutions = other.convolutions.enumerated().map { place, values in
+            (make("convolution\(place).weight", values.weight), make("convolution\(place).bias", values.bias))
+        }
+        channelWeights = other.channelWeights.enumerated().map { make("layer\($0).weight", $1) }
+    }
+
+    /// Weights, by names of their own.
+    var tensors: [(name: String, tensor: Tensor)] {
+        convolutions.enumerated().flatMap { [("convolution\($0).weight", $1.weight), ("convolution\($0).bias", $1.bias)] }
+            + channelWeights.enumerated().map { ("layer\($0).weight", $1) }
     }
 
     /// images [B, H, W, 1 or 3] in [−1, 1]; grey is repeated.

@@ -15,6 +15,9 @@ public struct ConvNeXt {
 
     private struct Affine {
         let weight, bias: Tensor
+        func replacing(_ name: String, _ make: (_ name: String, Tensor) -> Tensor) -> Affine {
+            Affine(weight: make("\(name).weight", weight), bias: make("\(name).bias", bias))
+        }
         func normed(_ x: Tensor) -> Tensor { layerNorm(x, weight: weight, bias: bias) }
         func product(_ x: Tensor) -> Tensor { linear(x, weight: weight, bias: bias) }
     }
@@ -74,6 +77,36 @@ public struct ConvNeXt {
         (self.entrances, self.blocks) = (entrances, blocks)
         norm = try affine("classifier.0", [input])
         head = try affine("classifier.2", [Self.classes, input])
+    }
+
+    /// The same network with other values, which `make` gives for each of its tensors.
+    init(like other: ConvNeXt, _ make: (_ name: String, Tensor) -> Tensor) {
+        entrances = other.entrances.enumerated().map { number, entrance in
+            Entrance(
+                convolution: entrance.convolution.replacing("entrance\(number).convolution", make),
+                norm: entrance.norm.replacing("entrance\(number).norm", make), side: entrance.side)
+        }
+        blocks = other.blocks.enumerated().map { stage, blocks in
+            blocks.enumerated().map { number, block in
+                let name = "stage\(stage).block\(number)"
+                return Block(
+                    places: block.places.replacing("\(name).places", make), norm: block.norm.replacing("\(name).norm", make),
+                    wide: block.wide.replacing("\(name).wide", make), narrow: block.narrow.replacing("\(name).narrow", make),
+                    scale: make("\(name).scale", block.scale))
+            }
+        }
+        norm = other.norm.replacing("norm", make)
+        head = other.head.replacing("head", make)
+    }
+
+    /// Weights, by names of their own.
+    var tensors: [(name: String, tensor: Tensor)] {
+        var tensors: [(name: String, tensor: Tensor)] = []
+        _ = ConvNeXt(like: self) { name, tensor in
+            tensors.append((name, tensor))
+            return tensor
+        }
+        return tensors
     }
 
     /// images [B, H, W, 1 or 3] in [−1, 1], grey repeated, brought to 224×224 → logits [B, 1000].

@@ -34,3 +34,14 @@ extension Tensor {
         }
     }
 }
+
+extension Parameter {
+    /// Moves the value as an average; in a program the parameter stands for the next value from here on.
+    public func moveAverage(towards target: Tensor, times scale: Float = 1, rate: Float) {
+        if let program = Program.tracing(value, target) {
+            value = program.movedAverage(value, towards: target, times: scale, rate: rate)
+        } else {
+            value.moveAverage(towards: target, times: scale, rate: rate)
+        }
+    }
+}
