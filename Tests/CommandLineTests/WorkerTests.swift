@@ -55,6 +55,52 @@ import Testing
         try scenario.expectUndisturbedEnd(place)
     }
 
+    /// Workers that begin on the same pictures at once fill one cache, with each picture once, and train as without it.
+    @Test func twoWorkersFillOneCache() throws {
+        let place = try Workplace(sweep: tinyRun(images: 160, steps: 20, samples: 8, "seeds: [1, 2]"))
+        _ = try place.python(
+            """
+            import os, sys, numpy as np
+            from PIL import Image
+            rng = np.random.default_rng(0)
+            for half, count in (("train", 80), ("test", 40)):
+                for name in "ab":
+                    os.makedirs(f"{sys.argv[2]}/{half}/{name}")
+                    for i in range(count):
+                        Image.fromarray(rng.integers(0, 256, (24, 30, 3), dtype=np.uint8)).save(f"{sys.argv[2]}/{half}/{name}/{i}.png")
+            """, place.folder.appendingPathComponent("pictures").path)
+        func train(_ cache: String, in store: String) throws -> [String: Data] {
+            let store = place.folder.appendingPathComponent(store)
+            let ended = try place.run(
+                "train", place.sweep, "--stage", "tokenizer", "--workers", "2", "--set", "data.set=image-folder", "--set",
+                "data.path=\(place.folder.appendingPathComponent("pictures").path)", "--set", "data.cache=\(cache)",
+                environment: ["PROLOGUE_STORE": store.path])
+            try #require(ended.code == 0, "\(ended.errors)")
+            let stages = try FileManager.default.contentsOfDirectory(
+                at: store.appendingPathComponent("stages"), includingPropertiesForKeys: nil)
+            let trained = stages.filter { $0.lastPathComponent.hasPrefix("tokenizer-") }
+            return try Dictionary(
+                uniqueKeysWithValues: trained.map {
+                    ($0.lastPathComponent, try Data(contentsOf: $0.appendingPathComponent("model.safetensors")))
+                })
+        }
+        let plain = try train("none", in: "plain")
+        #expect(try train("squares", in: "cached") == plain && plain.count == 2)
+        // Heading, an entry of 32 bytes a picture, then 16 × 16 × 3 bytes for each that is there.
+        let sizes = try place.python(
+            """
+            import glob, sys
+            [file] = glob.glob(sys.argv[2] + "/cached/data/pictures-*.cache")
+            content = open(file, "rb").read()
+            count = int(content[:content.index(b"\\0")].split()[-1])
+            there = sum(any(content[4096 + 32 * i:4128 + 32 * i]) for i in range(count))
+            print(count, there, len(content) - 4096 - 32 * count - 768 * there)
+            """, place.folder.path
+        ).split(whereSeparator: \.isWhitespace).compactMap { Int($0) }
+        try #require(sizes.count == 3)
+        #expect(sizes[0] == 240 && sizes[1] > 100 && sizes[2] == 0, "\(sizes)")
+    }
+
     private static let long = ["--set", "tokenizer.steps=100000", "--set", "tokenizer.checkpoint_every=100000", "--workers", "2"]
 
     /// A coordinator whose two workers are each some steps into a training that does not end.
