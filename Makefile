@@ -3,7 +3,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
-.PHONY: help setup setup-python setup-dev setup-browser test-browser setup-cluster test-cluster test-shared-store build build-tests demo test test-fast test-matrix golden storm bench lint format check-format clean
+.PHONY: help setup setup-python setup-dev setup-browser test-browser setup-cluster test-cluster test-shared-store build build-tests demo test test-fast test-matrix check-h100 golden storm bench lint format check-format clean
 
 # A compiler process may take 2 GiB, so memory may allow fewer of them than there are cores; JOBS=n overrides.
 JOBS ?= $(shell awk -v cores="$$(nproc)" '/^MemAvailable/ { n = int($$2 / 2097152) } \
@@ -81,6 +81,15 @@ test-shared-store: build ## let two hosts without common locks work on one store
 
 test-matrix: setup-python build-tests ## run all tests with other instructions, thread counts and orders; ROWS="own plain", TESTS=…
 	scripts/test_matrix.sh $(ROWS:%=--only %) $(TESTS)
+
+# Bytes outside products and attention that the Base prior's step may move at batch 64; docs/performance.md has the reasons.
+MOST_ELSEWHERE := 38
+
+check-h100: setup-python build ## compile the paper's programs for an H100, which need not be there; fail where one moves too much
+	@plugin=$$(scripts/get_cuda_plugin.sh .build/cuda $(PYTHON)) || { [ $$? = 3 ] && echo "make check-h100: skipped" && exit 0; exit 1; }; \
+	for limit in "prior-b --most-elsewhere $(MOST_ELSEWHERE)" "prior-b-two-devices tokenizer-b prior-l prior-xl sampling-b"; do \
+		TF_CPP_MIN_LOG_LEVEL=2 $(PROLOGUE) compile --for h100 --plugin $$plugin $$limit; \
+	done
 
 golden: setup-python ## write the fixtures in Tests/Fixtures anew with the PyTorch twin
 	$(PYTHON) Tests/reference/make_fixtures.py Tests/Fixtures

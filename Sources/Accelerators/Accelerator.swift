@@ -4,7 +4,7 @@ import PJRT
 import StableHLO
 import TensorCore
 
-/// One device that programs run on.
+/// The device that programs run on, or several that share a batch.
 ///
 /// ```swift
 /// let accelerator = try Accelerator(named: nil)
@@ -14,26 +14,43 @@ import TensorCore
 /// ```
 public final class Accelerator {
     public let client: Client
-    public let device: Device
+    /// Those that share batches; programs that are not shared out run on the first.
+    public let devices: [Device]
     /// Folder that compiled programs are kept in, if they are.
     public var programs: URL?
     /// Those that this process has made or loaded, by their keys.
     private var executables: [String: LoadedExecutable] = [:]
 
-    /// - Parameter number: which of the client's devices.
-    public init(_ client: Client, device number: Int = 0) throws {
+    /// - Parameter chosen: which of the client's devices.
+    public init(_ client: Client, _ chosen: DeviceNumbers = .first) throws {
         self.client = client
-        device = try client.device(number)
+        devices = try chosen.among(client)
     }
 
     /// The plugin called `name`, or the most wanted one of this machine.
-    public convenience init(named name: String?, device: Int = 0) throws {
-        try self.init(Client(Plugin(path: PluginSearch().plugin(named: name).path)), device: device)
+    public convenience init(named name: String?, _ chosen: DeviceNumbers = .first) throws {
+        try self.init(Client(Plugin(path: PluginSearch().plugin(named: name).path)), chosen)
     }
 
-    /// What records say of it: platform, kind of device, version of the interface.
+    public var device: Device { devices[0] }
+
+    /// What records say of it: platform, kind of device and how many, version of the interface.
     public var description: String {
-        "xla:\(client.platform), \(device.kind), PJRT \(client.plugin.version.major).\(client.plugin.version.minor)"
+        let count = devices.count == 1 ? "" : " × \(devices.count)"
+        return "xla:\(client.platform), \(device.kind)\(count), PJRT \(client.plugin.version.major).\(client.plugin.version.minor)"
+    }
+
+    /// Rows of a batch that each device has.
+    ///
+    /// - Parameter setting: what says how many rows a batch has, for the error where devices cannot have equally many.
+    public func share(of batch: Int, _ setting: String) throws -> Int {
+        guard batch % devices.count == 0 else {
+            let lower = batch / devices.count * devices.count
+            let near = lower > 0 ? "\(lower) or \(lower + devices.count)" : "\(devices.count)"
+            throw InputError(
+                "\(setting): a batch of \(batch) cannot be shared out equally to \(devices.count) devices; the nearest that can: \(near)")
+        }
+        return batch / devices.count
     }
 
     /// Compiles a program, or takes it from the folder of kept ones.
@@ -41,26 +58,35 @@ public final class Accelerator {
     /// - Throws: `ProgramError` with the program's text where the plugin refuses it.
     public func compile(_ program: TracedProgram) throws -> CompiledProgram {
         let text = program.text(for: client.platform)
-        let key = key(of: text)
-        let executable = try executables[key] ?? executable(program.name, text, key)
+        require(
+            program.replicas == 1 || program.replicas == devices.count,
+            "the program '\(program.name)' is for \(program.replicas) devices, not for \(devices.count)")
+        let ids = devices.prefix(program.replicas).map(\.id)
+        // Those that are counted first are the plugin's own choice.
+        let options = CompileOptions(
+            replicas: program.replicas, devices: ids == Array(0..<ids.count) ? nil : ids, overrides: compilerOptions(for: client.platform))
+        let key = key(of: text, on: ids)
+        let executable = try executables[key] ?? executable(program.name, text, options, key)
         executables[key] = executable
         return CompiledProgram(program, text: text, executable, on: device)
     }
 
-    private func compile(_ name: String, _ text: String) throws -> LoadedExecutable {
-        do { return try client.compile(text) } catch let error as PJRTError {
+    private func compile(_ name: String, _ text: String, _ options: CompileOptions) throws -> LoadedExecutable {
+        do { return try client.compile(text, options) } catch let error as PJRTError {
             throw ProgramError(name, .compiling, text: text, error, on: device)
         }
     }
 
-    private func executable(_ name: String, _ text: String, _ key: String) throws -> LoadedExecutable {
-        guard let programs else { return try compile(name, text) }
+    private func executable(_ name: String, _ text: String, _ options: CompileOptions, _ key: String) throws -> LoadedExecutable {
+        guard let programs else { return try compile(name, text, options) }
         let file = programs.appendingPathComponent("\(name)-\(key).pjrt")
         // One that is not what was written, or cannot be loaded, is made again: a plugin may crash on damaged bytes.
-        if let kept = (try? Data(contentsOf: file)).flatMap(Self.unsealed), let loaded = try? client.load([UInt8](kept)) {
+        if let kept = (try? Data(contentsOf: file)).flatMap(Self.unsealed),
+            let loaded = try? client.load([UInt8](kept), replicas: options.replicas)
+        {
             return loaded
         }
-        let compiled = try compile(name, text)
+        let compiled = try compile(name, text, options)
         // Without the copy, as on a full disk or where a plugin makes none, the next process compiles again.
         if let bytes = try? compiled.executable.serialized() {
             try? FileManager.default.createDirectory(at: programs, withIntermediateDirectories: true)
@@ -79,30 +105,37 @@ public final class Accelerator {
     }
 
     /// Of the text and all that an executable depends on beside it.
-    private func key(of text: String) -> String {
+    private func key(of text: String, on devices: [Int]) -> String {
         // Executables for processors use the instructions of the one they were made on.
         let processor =
             client.platform == "cpu"
             ? (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8))?.split(separator: "\n").filter {
                 $0.hasPrefix("model name") || $0.hasPrefix("flags")
             }.prefix(2).joined() ?? "" : ""
-        let parts = [text, client.platformVersion, client.plugin.path, description, processor]
+        let options = compilerOptions(for: client.platform).map { "\($0): \($1)" }.sorted().joined(separator: ", ")
+        let parts = [text, client.platformVersion, client.plugin.path, description, processor, options, "\(devices)"]
         return String(sha256(Data(parts.joined(separator: "\u{0}").utf8)).prefix(32))
     }
 
-    // MARK: Values to the device
+    // MARK: Values to a device, the first where none is named
 
-    public func copy(_ tensor: Tensor) throws -> Buffer {
+    public func copy(_ tensor: Tensor) throws -> Buffer { try copy(tensor, to: device) }
+
+    public func copy(_ tensor: Tensor, to device: Device) throws -> Buffer {
         try .of(tensor.values, .float32, shape: tensor.shape, on: device, of: client)
     }
 
-    public func copy(_ tokens: TokenTensor) throws -> Buffer {
+    public func copy(_ tokens: TokenTensor) throws -> Buffer { try copy(tokens, to: device) }
+
+    public func copy(_ tokens: TokenTensor, to device: Device) throws -> Buffer {
         try .of(tokens.ids, .int32, shape: tokens.shape, on: device, of: client)
     }
 
     /// What a program's stream is to draw as.
-    public func copy(_ stream: RandomStream) throws -> Buffer {
-        try copy(words: TracedStream.words(of: stream))
+    public func copy(_ stream: RandomStream) throws -> Buffer { try copy(stream, to: device) }
+
+    public func copy(_ stream: RandomStream, to device: Device) throws -> Buffer {
+        try .of(TracedStream.words(of: stream), .uint32, shape: [4], on: device, of: client)
     }
 
     /// Key or steps of streams.
@@ -125,19 +158,24 @@ public final class CompiledProgram {
     /// Runs it on buffers by the names of its inputs. Those that come out under the same name are gone afterwards.
     ///
     /// - Throws: `ProgramError` where the plugin cannot.
-    public func run(_ inputs: [String: Buffer]) throws -> ProgramValues {
-        let arguments = program.inputs.map { slot -> Buffer in
-            guard let buffer = inputs[slot.name] else { fatalError("the program '\(program.name)' is not given '\(slot.name)'") }
-            require(
-                buffer.shape == slot.shape,
-                "the program '\(program.name)' takes '\(slot.name)' of \(slot.shape), not of \(buffer.shape)")
-            return buffer
+    public func run(_ inputs: [String: Buffer]) throws -> ProgramValues { try run([inputs])[0] }
+
+    /// The same where devices share the work: what each is given and returns.
+    public func run(_ inputs: [[String: Buffer]]) throws -> [ProgramValues] {
+        let arguments = inputs.map { inputs in
+            program.inputs.map { slot -> Buffer in
+                guard let buffer = inputs[slot.name] else { fatalError("the program '\(program.name)' is not given '\(slot.name)'") }
+                require(
+                    buffer.shape == slot.shape,
+                    "the program '\(program.name)' takes '\(slot.name)' of \(slot.shape), not of \(buffer.shape)")
+                return buffer
+            }
         }
-        let results: [Buffer]
-        do { results = try executable.run(arguments) } catch let error as PJRTError {
+        let results: [[Buffer]]
+        do { results = try executable.run(replicas: arguments) } catch let error as PJRTError {
             throw ProgramError(program.name, .running, text: text, error, on: device)
         }
-        return ProgramValues(Dictionary(zip(program.outputs.map(\.name), results), uniquingKeysWith: { $1 }))
+        return results.map { ProgramValues(Dictionary(zip(program.outputs.map(\.name), $0), uniquingKeysWith: { $1 })) }
     }
 
     /// The same where some inputs are a state, of which the program makes the next one.
@@ -164,6 +202,14 @@ public struct ProgramValues {
     private func buffer(_ name: String) -> Buffer {
         guard let buffer = buffers[name] else { fatalError("a program returned no '\(name)'") }
         return buffer
+    }
+}
+
+extension [ProgramValues] {
+    /// The rows of all devices, one after another.
+    public func rows(_ name: String) throws -> Tensor {
+        let parts = try map { try $0.tensor(name) }
+        return Tensor(parts.flatMap(\.values), shape: [parts.reduce(0) { $0 + $1.shape[0] }] + parts[0].shape.dropFirst())
     }
 }
 

@@ -5,18 +5,26 @@ import PJRT
 public enum DeviceChoice: Equatable, Sendable, CustomStringConvertible {
     /// On this program's own kernels.
     case cpu
-    /// On the device of a PJRT plugin: the one of that name, or the most wanted one of this machine.
-    case xla(plugin: String?)
+    /// On devices of a PJRT plugin: the one of that name, or the most wanted one of this machine.
+    case xla(plugin: String?, devices: DeviceNumbers = .first)
 
-    /// `cpu`, `xla` or `xla:NAME`.
+    /// `cpu`, `xla` or `xla:NAME`, the latter two also with devices behind them: `xla:all`, `xla:cuda:0-3`.
     public init(_ text: String) throws {
-        switch text {
-        case "cpu": self = .cpu
-        case "xla": self = .xla(plugin: nil)
-        case let named where named.hasPrefix("xla:") && named.count > 4: self = .xla(plugin: String(named.dropFirst(4)))
+        let parts = text.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
+        switch parts.count {
+        case 1 where text == "cpu": self = .cpu
+        case 1 where text == "xla": self = .xla(plugin: nil)
+        case 2 where parts[0] == "xla" && !parts[1].isEmpty:
+            let devices = try DeviceNumbers(parts[1])
+            self = .xla(plugin: devices == nil ? parts[1] : nil, devices: devices ?? .first)
+        case 3 where parts[0] == "xla" && !parts[1].isEmpty:
+            guard try DeviceNumbers(parts[1]) == nil, let devices = try DeviceNumbers(parts[2]) else { fallthrough }
+            self = .xla(plugin: parts[1], devices: devices)
         default:
             let hint = nearest(to: text, among: ["cpu", "xla"]).map { "; did you mean '\($0)'?" } ?? ""
-            throw InputError("device '\(text)' is none of cpu, xla, xla:NAME with the name of a plugin (prologue doctor lists them)\(hint)")
+            throw InputError(
+                "device '\(text)' is none of cpu, xla, xla:NAME with the name of a plugin (prologue doctor lists them), "
+                    + "xla:all, xla:0-3, xla:NAME:0-3 with numbers of devices\(hint)")
         }
     }
 
@@ -24,13 +32,13 @@ public enum DeviceChoice: Equatable, Sendable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .cpu: "cpu"
-        case .xla(let name): name.map { "xla:\($0)" } ?? "xla"
+        case .xla(let name, let devices): (["xla", name ?? "", devices.description].filter { !$0.isEmpty }).joined(separator: ":")
         }
     }
 
     /// Throws where there is no such plugin; opens nothing.
     public func check() throws {
-        if case .xla(let name) = self { _ = try PluginSearch().plugin(named: name) }
+        if case .xla(let name, _) = self { _ = try PluginSearch().plugin(named: name) }
     }
 
     /// The device, opened; nil for this program's own kernels.
@@ -39,7 +47,7 @@ public enum DeviceChoice: Equatable, Sendable, CustomStringConvertible {
     public func open() throws -> Accelerator? {
         switch self {
         case .cpu: nil
-        case .xla(let name): try Accelerator(named: name)
+        case .xla(let name, let devices): try Accelerator(named: name, devices)
         }
     }
 }

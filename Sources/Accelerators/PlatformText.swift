@@ -6,7 +6,7 @@ extension TracedProgram {
     /// That for CPUs has no products of bfloat16 numbers with results of float32: their factors are made float32 first, which
     /// changes no number.
     func text(for platform: String) -> String {
-        guard platform == "cpu" else { return text }
+        guard platform == "cpu" else { return ownTexts[platform] ?? text }
         return text.split(separator: "\n", omittingEmptySubsequences: false).map(Self.widened).joined(separator: "\n")
     }
 

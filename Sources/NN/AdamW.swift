@@ -32,9 +32,13 @@ public final class AdamW {
         self.parameters = parameters
         self.settings = settings
         self.averageHalfLife = averageHalfLife
-        moment1 = parameters.map { .zeros($0.shape) }
-        moment2 = parameters.map { .zeros($0.shape) }
-        average = averageHalfLife.map { _ in parameters.map { $0.value.copied() } }
+        // Of parameters that are shapes only, the state is too: enough to make programs of.
+        func like(_ parameter: Parameter, _ make: () -> Tensor) -> Tensor {
+            parameter.value.isMeta ? Tensor(meta: parameter.shape) : make()
+        }
+        moment1 = parameters.map { parameter in like(parameter) { .zeros(parameter.shape) } }
+        moment2 = parameters.map { parameter in like(parameter) { .zeros(parameter.shape) } }
+        average = averageHalfLife.map { _ in parameters.map { parameter in like(parameter) { parameter.value.copied() } } }
     }
 
     /// Whether weight decay applies: matrices whose name has none of bias, norm, adaln.

@@ -4,7 +4,7 @@ import Files
 /// The devices of one plugin, opened for this process.
 public final class Client {
     /// What a client may be told when it is made; which of these a plugin knows is its own affair.
-    public enum Option: Sendable {
+    public enum Option: Sendable, Equatable {
         case text(String)
         case number(Int)
         case share(Float)

@@ -43,21 +43,50 @@ struct NamedValues {
     }
 }
 
-/// How a program is compiled: a message `CompileOptionsProto` of XLA, of which three numbers are set.
+/// How a program is compiled: a message `CompileOptionsProto` of XLA, of which little is set.
 public struct CompileOptions: Sendable, Equatable {
     /// Copies of the program that run at once, each on a device of its own.
     public var replicas = 1
+    /// Ids of these devices; nil: those that the plugin counts first.
+    public var devices: [Int]?
+    /// The compiler's own options by name, such as `xla_dump_to`; what is not set here is as `XLA_FLAGS` says.
+    public var overrides: [String: Client.Option] = [:]
 
-    public init(replicas: Int = 1) { self.replicas = replicas }
-
-    /// Field 3 (`executable_build_options`) with fields 4 (`num_replicas`) and 5 (`num_partitions`).
-    var bytes: [UInt8] {
-        let build: [UInt8] = [0x20] + varint(replicas) + [0x28, 1]
-        return [0x1a] + varint(build.count) + build
+    public init(replicas: Int = 1, devices: [Int]? = nil, overrides: [String: Client.Option] = [:]) {
+        precondition(devices.map { $0.count == replicas } ?? true, "\(replicas) replicas on devices \(devices ?? [])")
+        (self.replicas, self.devices, self.overrides) = (replicas, devices, overrides)
     }
 
+    /// Field 3 (`executable_build_options`) with fields 4 (`num_replicas`), 5 (`num_partitions`) and 9 (`device_assignment`); field 7, a
+    /// map, for the overrides.
+    var bytes: [UInt8] {
+        let build: [UInt8] = [0x20] + varint(replicas) + [0x28, 1] + (devices.map { field(9, assignment(of: $0)) } ?? [])
+        let entries = overrides.sorted { $0.key < $1.key }.flatMap { name, value in
+            field(7, field(1, Array(name.utf8)) + field(2, bytes(of: value)))
+        }
+        return field(3, build) + entries
+    }
+
+    /// The message `DeviceAssignmentProto`: numbers of replicas and of computations, and the only computation's devices.
+    private func assignment(of devices: [Int]) -> [UInt8] {
+        [0x08] + varint(devices.count) + [0x10, 1] + field(3, field(1, devices.flatMap(varint)))
+    }
+
+    /// The message `OptionOverrideProto`: a field for each type.
+    private func bytes(of option: Client.Option) -> [UInt8] {
+        switch option {
+        case .text(let text): field(1, Array(text.utf8))
+        case .flag(let flag): [0x10, flag ? 1 : 0]
+        case .number(let number): [0x18] + varint(number)
+        case .share(let share): [0x21] + withUnsafeBytes(of: Double(share).bitPattern.littleEndian) { Array($0) }
+        }
+    }
+
+    /// A field of bytes: its number with the wire type 2, its length, itself.
+    private func field(_ number: Int, _ bytes: [UInt8]) -> [UInt8] { varint(number << 3 | 2) + varint(bytes.count) + bytes }
+
     private func varint(_ value: Int) -> [UInt8] {
-        var (rest, bytes) = (UInt64(value), [UInt8]())
+        var (rest, bytes) = (UInt64(bitPattern: Int64(value)), [UInt8]())
         while rest >= 0x80 {
             bytes.append(UInt8(rest & 0x7f) | 0x80)
             rest >>= 7

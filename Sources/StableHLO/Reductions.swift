@@ -58,6 +58,9 @@ extension Function {
         return Value(name: name, type: result)
     }
 
+    /// The number of the replica that runs, from 0 on: an i32 of shape [].
+    public func replica() -> Value { convert(emit("replica_id : tensor<ui32>", TensorType([], .ui32)), .i32) }
+
     /// Sums over all replicas of the program.
     public func allReduce(_ x: Value, replicas: Int) -> Value {
         let name = newName()

@@ -48,6 +48,9 @@ public struct Tensor {
     /// A shape without memory, for models that are only counted; nothing may be asked of it but the shape.
     public init(meta shape: Shape) { self.init(shape: shape, storage: Storage(count: 0), trace: nil) }
 
+    /// Whether it is a shape only.
+    public var isMeta: Bool { count != shape.elementCount }
+
     public init(_ values: [Float], shape: Shape) {
         require(
             values.count == shape.elementCount, "\(values.count) values do not fill shape \(shape)")

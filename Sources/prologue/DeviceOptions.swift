@@ -7,7 +7,7 @@ struct DeviceOptions: ParsableArguments {
     @Option(
         name: .customLong("device"),
         help: ArgumentHelp(
-            "Where models run: cpu (this program's own kernels), xla (the first PJRT plugin of this machine), or xla:NAME (prologue doctor lists them).",
+            "Where models run: cpu (this program's own kernels), xla (the first PJRT plugin of this machine), or xla:NAME (prologue doctor lists them); behind these devices that share each training batch: xla:all, xla:NAME:0-3.",
             valueName: "device"))
     var name = "cpu"
 

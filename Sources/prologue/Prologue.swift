@@ -30,7 +30,8 @@ struct Prologue: AsyncParsableCommand {
             SweepCommand.self, TrainCommand.self, CompareCommand.self, ReportCommand.self, StudyCommand.self, RunsCommand.self,
             ProbeCommand.self, SampleCommand.self, ResampleCommand.self, EditCommand.self, ScoreCommand.self, ImportCommand.self,
             ExportCommand.self,
-            ServeCommand.self, PlotCommand.self, VerifyCommand.self, BenchCommand.self, DoctorCommand.self, GarbageCommand.self,
+            ServeCommand.self, PlotCommand.self, VerifyCommand.self, BenchCommand.self, CompileCommand.self, DoctorCommand.self,
+            GarbageCommand.self,
             WorkerCommand.self,
         ])
 

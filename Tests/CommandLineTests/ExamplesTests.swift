@@ -36,7 +36,8 @@ import Testing
 
     /// What an example needs that is not in the repository, or how long it takes, keeps it from being run here.
     private static let skipped = [
-        "bench", "worker", "verify", "score", "import ar-xl", "probe --features", "study", "train", "serve", "generate-completion",
+        "bench", "compile", "worker", "verify", "score", "import ar-xl", "probe --features", "study", "train", "serve",
+        "generate-completion",
         "compare sweep.yaml --variance", "edit", "sweep run sweep.yaml --on ", "sweep join",
         "sweep run sweep.yaml --on-end",
     ]

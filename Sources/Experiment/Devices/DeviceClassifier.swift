@@ -12,24 +12,21 @@ struct DeviceClassifier {
     init(
         _ accelerator: Accelerator, _ model: ImageClassifier, _ optimizer: AdamW, batch: Int, targets: ClassifierProgram.Targets
     ) throws {
+        _ = try accelerator.share(of: batch, "features.batch")
         training = try DeviceTraining(
             accelerator, optimizer, named: "classifier",
-            ClassifierProgram.step(model.sizes, optimizer.settings, batch: batch, targets: targets))
+            ClassifierProgram.step(model.sizes, optimizer.settings, batch: batch, targets: targets, replicas: accelerator.devices.count))
     }
 
     /// One update towards `labels` or `factors`, whichever it learns; loss and logits where they are asked for, which waits for the device.
     func step(
         _ images: Tensor, labels: TokenTensor, factors: Tensor?, rate: Double, reads: Bool
     ) throws -> (loss: Tensor, logits: Tensor)? {
-        let accelerator = training.accelerator
-        var inputs = ["images": try accelerator.copy(images)]
-        if let factors {
-            inputs["factors"] = try accelerator.copy(factors)
-        } else {
-            inputs["labels"] = try accelerator.copy(labels)
-        }
+        var inputs = ProgramInputs(training.accelerator)
+        try inputs.share("images", images)
+        if let factors { try inputs.share("factors", factors) } else { try inputs.share("labels", labels) }
         let values = try training.step(inputs, rate: rate)
-        return reads ? (try values.tensor("loss"), try values.tensor("logits")) : nil
+        return reads ? (try values[0].tensor("loss"), try values.rows("logits")) : nil
     }
 
     func bringBack() throws { try training.bringBack() }

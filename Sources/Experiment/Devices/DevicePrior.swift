@@ -1,4 +1,5 @@
 import Accelerators
+import Files
 import Models
 import NN
 import PJRT
@@ -12,22 +13,27 @@ struct DevicePrior {
     init(
         _ accelerator: Accelerator, _ config: ARConfig, _ optimizer: AdamW, batch: Int, microBatch: Int?, dropout: (Float, attention: Float)
     ) throws {
+        let share = try accelerator.share(of: batch, "prior.batch")
+        if let microBatch, share % microBatch != 0 {
+            throw InputError(
+                "prior.micro_batch: \(microBatch) sequences do not divide the \(share) of each of \(accelerator.devices.count) devices")
+        }
         training = try DeviceTraining(
             accelerator, optimizer, named: "prior",
             PriorProgram.step(
                 config, optimizer.settings, averageHalfLife: optimizer.averageHalfLife, batch: batch, microBatch: microBatch,
-                dropout: dropout))
+                dropout: dropout, replicas: accelerator.devices.count))
     }
 
     /// One update; loss and gradient norm where they are asked for, which waits for the device.
     func step(
         targets: TokenTensor, labels: TokenTensor, masks stream: RandomStream, rate: Double, reads: Bool
     ) throws -> (loss: Float, gradientNorm: Float)? {
-        let accelerator = training.accelerator
-        let inputs = [
-            "targets": try accelerator.copy(targets), "labels": try accelerator.copy(labels), "dropout": try accelerator.copy(stream),
-        ]
-        let values = try training.step(inputs, rate: rate)
+        var inputs = ProgramInputs(training.accelerator)
+        try inputs.share("targets", targets)
+        try inputs.share("labels", labels)
+        try inputs.repeat("dropout", stream)
+        let values = try training.step(inputs, rate: rate)[0]
         return reads ? (try values.tensor("loss").scalar, try values.tensor("gradient_norm").scalar) : nil
     }
 

@@ -3,7 +3,7 @@ import NN
 import PJRT
 import TensorCore
 
-/// The training of one network on a device: parameters, moments and averages stay there until they are brought back.
+/// The training of one network on devices that share each batch: parameters, moments and averages stay there until they are brought back.
 final class DeviceTraining {
     let accelerator: Accelerator
     private let optimizer: AdamW
@@ -19,13 +19,14 @@ final class DeviceTraining {
         self.program = try accelerator.compile(program)
     }
 
-    /// One update; what the program gives lies on the device until it is read.
-    func step(_ inputs: [String: Buffer], rate: Double) throws -> ProgramValues {
+    /// One update; what the program gives lies on the devices until it is read.
+    func step(_ inputs: ProgramInputs, rate: Double) throws -> [ProgramValues] {
         // Not before the first step: until then a checkpoint may come into the optimiser.
-        let state = try state ?? DeviceState(optimizer.state.map { ("\(name)/\($0.name)", $0.tensor) }, on: accelerator)
+        let state = try state ?? DeviceState(optimizer.state.map { ("\(name)/\($0.name)", $0.tensor) }, on: accelerator, each: true)
         self.state = state
-        let numbers = ["\(name)/numbers": try accelerator.copy(optimizer.numbers(rate: rate))]
-        return try state.run(program, inputs.merging(numbers) { $1 })
+        var inputs = inputs
+        try inputs.repeat("\(name)/numbers", optimizer.numbers(rate: rate))
+        return try state.run(program, inputs)
     }
 
     /// Gives the optimiser's tensors the values that they have on the device.

@@ -12,21 +12,25 @@ public enum ClassifierProgram {
         case factors
     }
 
-    /// A training step. Inputs: `images` [batch, H, W, C], the targets, `classifier/numbers` (`AdamW.numbers`), and the state under the
-    /// names of `AdamW.state` after `classifier/`. Outputs: `loss` [1], `logits` [batch, outputs], and the state.
-    public static func step(_ sizes: ImageClassifier.Sizes, _ optimizer: OptimizerSettings, batch: Int, targets: Targets) -> TracedProgram {
-        let program = Program("classifier_step")
+    /// A training step. Inputs: `images` [rows, H, W, C] and the targets of a device's share of the batch, `classifier/numbers` (`AdamW.numbers`), and the state under the
+    /// names of `AdamW.state` after `classifier/`. Outputs: `loss` [1], `logits` [rows, outputs], and the state.
+    public static func step(
+        _ sizes: ImageClassifier.Sizes, _ optimizer: OptimizerSettings, batch: Int, targets: Targets, replicas: Int = 1
+    ) -> TracedProgram {
+        let (program, rows) = (Program("classifier_step", replicas: replicas), batch / replicas)
+        require(batch % replicas == 0, "a batch of \(batch) on \(replicas) devices")
         let model = ImageClassifier(sizes, parameters: .program(program, prefix: prefix))
         let tape = Tape(differentiating: model.parameters)
-        let logits = model.logits(model.features(tape.constant(images(sizes, batch, in: program))))
+        let logits = model.logits(model.features(tape.constant(images(sizes, rows, in: program))))
         let loss =
             switch targets {
-            case .classes: mean(crossEntropy(logits, targets: program.tokens("labels", [batch])))
-            case .factors: meanSquaredDifference(logits, program.input("factors", [batch, sizes.outputs]))
+            case .classes: mean(crossEntropy(logits, targets: program.tokens("labels", [rows])))
+            case .factors: meanSquaredDifference(logits, program.input("factors", [rows, sizes.outputs]))
             }
         tape.backward(from: loss)
-        _ = AdamW.trace(model.parameters, optimizer, tape, in: program, name: "classifier")
-        program.output("loss", loss)
+        let gradients = model.parameters.map { tape.gradient(of: $0).map(program.meanOverReplicas) }
+        _ = AdamW.trace(model.parameters, optimizer, gradients: gradients, in: program, name: "classifier")
+        program.output("loss", program.meanOverReplicas(loss.detached()))
         program.output("logits", logits.detached())
         return program.traced()
     }

@@ -5,20 +5,22 @@ import TensorCore
 /// A training step of an AR model as a program: loss, gradients, clipping, AdamW and averages; the optimiser's state stays on the
 /// device.
 ///
-/// Inputs: `targets` [batch, T] and `labels` [batch], `dropout` where there is any, `prior/numbers` (`AdamW.numbers`), and the state
+/// Inputs: `targets` [rows, T] and `labels` [rows] of a device's share of the batch, `dropout` where there is any, `prior/numbers` (`AdamW.numbers`), and the state
 /// under the names of `AdamW.state` after `prior/`. Outputs: `loss`, `gradient_norm`, `replaced`, [1] each, and the state.
 public enum PriorProgram {
     /// - Parameters:
     ///   - optimizer: settings of the update; the rate comes with each step.
-    ///   - microBatch: sequences that are computed at a time, a divisor of `batch`: less memory, the same result to rounding.
+    ///   - microBatch: sequences that a device computes at a time, a divisor of its share: less memory, the same result to rounding.
+    ///   - replicas: devices that have equal shares of the batch.
     ///   - dropout: share of embeddings and branches, and of attention weights.
     public static func step(
         _ config: ARConfig, _ optimizer: OptimizerSettings, averageHalfLife: Double?, batch: Int, microBatch: Int? = nil,
-        dropout p: (Float, attention: Float)
+        dropout p: (Float, attention: Float), replicas: Int = 1
     ) -> TracedProgram {
-        let program = Program("prior_step")
+        let program = Program("prior_step", replicas: replicas)
+        let share = batch / replicas
         let model = ARModel(config, parameters: .program(program, prefix: "prior/value/"))
-        let (targets, labels) = (program.tokens("targets", [batch, config.layout.length]), program.tokens("labels", [batch]))
+        let (targets, labels) = (program.tokens("targets", [share, config.layout.length]), program.tokens("labels", [share]))
         let dropout =
             max(p.0, p.attention) > 0 ? Dropout(p: p.0, attention: p.attention, stream: program.stream("dropout")) : .none
         /// Loss and gradients of some sequences.
@@ -28,21 +30,28 @@ public enum PriorProgram {
             tape.backward(from: loss)
             return [loss.detached()] + model.parameters.map { tape.gradient(of: $0)?.reshaped($0.shape) ?? program.zeros($0.shape) }
         }
-        let rows = microBatch ?? batch
-        require(rows > 0 && batch % rows == 0, "a micro-batch of \(rows) is no divisor of a batch of \(batch)")
+        let rows = microBatch ?? share
+        require(
+            batch % replicas == 0 && rows > 0 && share % rows == 0,
+            "parts of \(rows) on each of \(replicas) devices do not make up a batch of \(batch)")
+        let parts = share / rows
+        // Masks are those of the whole batch.
+        func masks(_ index: TokenTensor) -> Dropout { dropout.part(program.part(index, amongAll: parts), of: rows) }
         var results: [Tensor]
-        if rows == batch {
-            results = differentiated(targets, labels, dropout)
+        if parts == 1 {
+            let isWhole = replicas == 1
+            results = differentiated(targets, labels, isWhole ? dropout : masks(TokenTensor([0], shape: [1])))
         } else {
             let zeros = [program.zeros([1])] + model.parameters.map { program.zeros($0.shape) }
             results =
-                program.loop(batch / rows, zeros, []) { index, sums, _ in
+                program.loop(parts, zeros, []) { index, sums, _ in
                     let part = differentiated(
                         program.part(index, of: targets, rows: rows), program.part(index, of: labels, rows: rows),
-                        dropout.part(index, of: rows))
-                    return (zip(sums, part).map { $0 + Float(rows) / Float(batch) * $1 }, [])
+                        masks(index))
+                    return (zip(sums, part).map { $0 + Float(rows) / Float(share) * $1 }, [])
                 }.tensors
         }
+        results = results.map(program.meanOverReplicas)
         let loss = results.removeFirst()
         let (norm, replaced) = AdamW.trace(
             model.parameters, optimizer, averageHalfLife: averageHalfLife, gradients: results, in: program, name: "prior")

@@ -15,15 +15,19 @@ extension Program {
         let q = RotaryNorm(qkv, weight: node(queryNorm), table: table, heads: heads, first: 0)
         let k = RotaryNorm(qkv, weight: node(keyNorm), table: table, heads: heads, first: width)
         let operands = barrier([q.value, k.value])
-        let scores = HeadAttention(
-            q: operands[0], k: operands[1], v: qkv.sliced(2, 2 * width..<3 * width), heads: heads, causal: causal,
-            dropout: dropout, block: BFloat16Attention.blockRows(causal: causal))
-        let mixed = scores.value.reshaped([batch * length, width])
+        let v = qkv.sliced(2, 2 * width..<3 * width)
+        let attention: any TracedAttention =
+            dropout == nil
+            ? FusedAttention(q: operands[0], k: operands[1], v: v, heads: heads, causal: causal)
+            : HeadAttention(
+                q: operands[0], k: operands[1], v: v, heads: heads, causal: causal, dropout: dropout,
+                block: BFloat16Attention.blockRows(causal: causal))
+        let mixed = attention.value.reshaped([batch * length, width])
         let branch = BlockBranch(norm, gate: node(gate), projection, inner: mixed, dropout: outputDropout)
         let inputs = [x, scale, gate, queries, keysValues, queryNorm, keyNorm] + projection.inputs
         return record(branch.value.reshaped(x.shape), from: inputs) { dy in
             let gradient = branch.enter(dy)
-            let (dqr, dkr, dv) = scores.gradients(gradient.inner.reshaped([batch, length, width]))
+            let (dqr, dkr, dv) = attention.gradients(gradient.inner.reshaped([batch, length, width]))
             let (dq, dqw) = q.gradients(dqr)
             let (dk, dkw) = k.gradients(dkr)
             let dqkv = self.barrier([

@@ -6,10 +6,11 @@ extension Program {
         let padding = (vocabulary + 63) / 64 * 64 - vocabulary
         let norm = BlockNorm(node(x), scale: node(scale))
         let rows = node(weight).padded(0, low: 0, high: padding).rounded
-        let logits = barrier([norm.normed.timesRows(of: rows, .bf16)])[0].wide
+        let stored = barrier([norm.normed.timesRows(of: rows, .bf16)])[0]
+        let logits = stored.wide
         let ids = iota(logits.shape, .i32, axis: 1)
         let known = ids.compare(.less, Double(vocabulary)).select(logits, -1e30)
-        let entropy = CrossEntropyRows(known, targets: node(targets).reshaped([targets.count]))
+        let entropy = CrossEntropyRows(known, targets: node(targets).reshaped([targets.count]), stored: stored)
         return record(entropy.loss.reshaped(targets.shape), from: [x, scale, weight]) { dloss in
             let slope = entropy.gradient(dloss.reshaped([targets.count])).rounded
             let (dx, dscale) = norm.leave(self.constant(0, norm.x.shape), slope.times(rows, .bf16).wide)

@@ -33,11 +33,18 @@ extension Program {
 }
 
 /// softmax(q·kᵀ/√d)·v, head by head; q [B, L, H·d], k and v [B, S, H·d] → [B, L, H·d].
-struct HeadAttention {
+protocol TracedAttention {
+    /// Of the type of q.
+    var value: Node { get }
+    /// Of q, k and v in their shapes, float32, given that of the value.
+    func gradients(_ dy: Node) -> (q: Node, k: Node, v: Node)
+}
+
+/// Attention of whose weights some may be dropped, all of which lie in memory.
+struct HeadAttention: TracedAttention {
     /// Query rows that the CPU's form handles at once, which masks are numbered by.
     static let float32Block = 128
 
-    /// Of the type of q.
     let value: Node
     private let q, k, v, p, dropped: Node
     /// [B, H, L, S], before dropout.
@@ -81,7 +88,6 @@ struct HeadAttention {
         return head * Double(queries * keys) + rows + program.iota(shape, .ui64, axis: 3)
     }
 
-    /// Of q, k and v in their shapes, float32, given that of the value.
     func gradients(_ dy: Node) -> (q: Node, k: Node, v: Node) {
         let element = q.element
         let d = dy.converted(to: element).reshaped(q.shape)

@@ -28,7 +28,9 @@ struct CrossEntropyRows {
     let loss: Node
 
     /// x [..., V], targets [...]; greatest entry and sum of exponentials are found in one pass over x.
-    init(_ x: Node, targets: Node) {
+    ///
+    /// - Parameter stored: what lies in memory of x, equal to it at the targets; nil: x itself.
+    init(_ x: Node, targets: Node, stored: Node? = nil) {
         let program = x.program
         let f = program.function
         let pair = f.reduce(
@@ -40,7 +42,7 @@ struct CrossEntropyRows {
             return [greatest, f.add(scaled(a), scaled(b))]
         }.map(program.node)
         let count = targets.shape.elementCount
-        let own = x.reshaped([count, x.width]).entries(targets.reshaped([count])).reshaped(targets.shape)
+        let own = (stored ?? x).reshaped([count, x.width]).entries(targets.reshaped([count])).reshaped(targets.shape).wide
         (self.x, self.targets, logSum) = (x, targets, pair[0] + pair[1].log)
         loss = logSum - own
     }

@@ -13,14 +13,24 @@ import StableHLO
 /// Tensors with values may enter its ops: they become constants. Belongs to one thread until it is `traced`.
 public final class Program: @unchecked Sendable {
     public let name: String
-    let function = Function("main")
-    private var helpers: [String: Function] = [:]
+    /// Devices that run the program at once, each on its share of a batch.
+    public let replicas: Int
+    /// What instructions are added to.
+    private(set) var function = Function("main")
+    private var helpers: [String: Helper] = [:]
     private var inputs: [(slot: TracedProgram.Slot, value: Value)] = []
     private var outputs: [(slot: TracedProgram.Slot, value: Value)] = []
+
+    /// A function that is called, and what stands in its place in programs of some platforms.
+    private struct Helper {
+        let function: Function
+        let own: [String: Function]
+    }
+
     /// Values of memory that became constants, by loop: what is emitted in a loop's body is known only there.
     private var constants: [[ObjectIdentifier: (storage: Storage, node: Node)]] = [[:]]
 
-    public init(_ name: String) { self.name = name }
+    public init(_ name: String, replicas: Int = 1) { (self.name, self.replicas) = (name, replicas) }
 
     // MARK: What goes in and comes out
 
@@ -58,9 +68,15 @@ public final class Program: @unchecked Sendable {
             function.donate(input.value, to: place)
         }
         function.return(outputs.map(\.value))
-        let functions = [function] + helpers.sorted { $0.key < $1.key }.map(\.value)
+        let called = helpers.sorted { $0.key < $1.key }.map(\.value)
+        func text(for platform: String?) -> String {
+            let functions = called.map { helper in platform.flatMap { helper.own[$0] } ?? helper.function }
+            return Module(name, [function] + functions, replicas: replicas).text
+        }
+        let platforms = Set(called.flatMap(\.own.keys))
         return TracedProgram(
-            name: name, text: Module(name, functions).text, inputs: inputs.map(\.slot), outputs: outputs.map(\.slot))
+            name: name, text: text(for: nil), ownTexts: Dictionary(uniqueKeysWithValues: platforms.map { ($0, text(for: $0)) }),
+            inputs: inputs.map(\.slot), outputs: outputs.map(\.slot), replicas: replicas)
     }
 
     // MARK: For ops
@@ -126,16 +142,30 @@ public final class Program: @unchecked Sendable {
     }
 
     /// Calls a function of the program, which `make` writes where it is called first.
-    func call(_ name: String, _ arguments: [Node], _ make: (Function, [Value]) -> [Value]) -> [Node] {
+    ///
+    /// - Parameter own: forms that platforms have of their own, by their names; results and types are those of `make`.
+    func call(
+        _ name: String, _ arguments: [Node], own: [String: ([Node]) -> [Node]] = [:], _ make: ([Node]) -> [Node]
+    ) -> [Node] {
         let helper =
-            helpers[name]
-            ?? {
-                let helper = Function(name)
-                helper.return(make(helper, arguments.map { helper.argument($0.shape, $0.element) }))
-                return helper
-            }()
+            helpers[name] ?? Helper(function: written(name, arguments, make), own: own.mapValues { written(name, arguments, $0) })
         helpers[name] = helper
-        return function.call(helper, arguments.map(\.value)).map(node)
+        return function.call(helper.function, arguments.map(\.value)).map(node)
+    }
+
+    /// Calls a function of the platform's.
+    func custom(
+        _ target: String, _ operands: [Node], results: [TensorType], configuration: String, layouts: (operands: [[Int]], results: [[Int]])
+    ) -> [Node] {
+        function.customCall(target, operands.map(\.value), results: results, configuration: configuration, layouts: layouts).map(node)
+    }
+
+    private func written(_ name: String, _ arguments: [Node], _ make: ([Node]) -> [Node]) -> Function {
+        let outer = (function, constants)
+        defer { (function, constants) = outer }
+        (function, constants) = (Function(name), [[:]])
+        function.return(make(arguments.map { node(function.argument($0.shape, $0.element)) }).map(\.value))
+        return function
     }
 
     /// Puts an op's value on the tape of its inputs. `gradients` makes those of all inputs of that of the value; compilers drop
@@ -164,7 +194,11 @@ public struct TracedProgram: Sendable {
     public let name: String
     /// StableHLO.
     public let text: String
+    /// The same for platforms that have forms of their own.
+    public let ownTexts: [String: String]
     public let inputs, outputs: [Slot]
+    /// Devices that run it at once.
+    public let replicas: Int
 
     /// Inputs whose next values come out under the same name; what was given for them is gone.
     public var updated: [String] { inputs.map(\.name).filter { name in outputs.contains { $0.name == name } } }

@@ -121,19 +121,16 @@ extension Program {
 
     /// One Philox 4×32-10 block for each counter; all of equal shape and type ui32.
     func philox(_ counter: [Node], key: [Node]) -> [Node] {
-        call("philox\(counter[0].shape.map { "_\($0)" }.joined())", counter + key) { f, arguments in
-            func product(_ x: Value, _ factor: Double) -> (high: Value, low: Value) {
-                let wide = f.multiply(f.convert(x, .ui64), factor)
-                return (f.convert(f.apply(.shiftRight, wide, 32), .ui32), f.convert(wide, .ui32))
+        call("philox\(counter[0].shape.map { "_\($0)" }.joined())", counter + key) { arguments in
+            func product(_ x: Node, _ factor: Double) -> (high: Node, low: Node) {
+                let wide = x.converted(to: .ui64) * factor
+                return (wide.shiftedRight(32).converted(to: .ui32), wide.converted(to: .ui32))
             }
             var (c, k) = (Array(arguments[..<4]), Array(arguments[4...]))
             for _ in 0..<10 {
                 let (a, b) = (product(c[0], 0xD251_1F53), product(c[2], 0xCD9E_8D57))
-                c = [
-                    f.apply(.xor, f.apply(.xor, b.high, c[1]), k[0]), b.low,
-                    f.apply(.xor, f.apply(.xor, a.high, c[3]), k[1]), a.low,
-                ]
-                k = [f.add(k[0], 0x9E37_79B9), f.add(k[1], 0xBB67_AE85)]
+                c = [b.high.xor(c[1]).xor(k[0]), b.low, a.high.xor(c[3]).xor(k[1]), a.low]
+                k = [k[0] + 0x9E37_79B9, k[1] + 0xBB67_AE85]
             }
             return c
         }
