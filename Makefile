@@ -84,11 +84,13 @@ test-matrix: setup-python build-tests ## run all tests with other instructions, 
 
 # Bytes outside products and attention that the Base prior's step may move at batch 64; docs/performance.md has the reasons.
 MOST_ELSEWHERE := 38
+# What else is compiled; tokenizer-b, prior-l and prior-xl take minutes each.
+PROGRAMS ?= prior-b-two-devices sampling-b
 
 check-h100: setup-python build ## compile the paper's programs for an H100, which need not be there; fail where one moves too much
 	@plugin=$$(scripts/get_cuda_plugin.sh .build/cuda $(PYTHON)) || { [ $$? = 3 ] && echo "make check-h100: skipped" && exit 0; exit 1; }; \
-	for limit in "prior-b --most-elsewhere $(MOST_ELSEWHERE)" "prior-b-two-devices tokenizer-b prior-l prior-xl sampling-b"; do \
-		TF_CPP_MIN_LOG_LEVEL=2 $(PROLOGUE) compile --for h100 --plugin $$plugin $$limit; \
+	for words in "prior-b --most-elsewhere $(MOST_ELSEWHERE)" "$(PROGRAMS)"; do \
+		TF_CPP_MIN_LOG_LEVEL=2 $(PROLOGUE) compile --for h100 --plugin $$plugin $$words; \
 	done
 
 golden: setup-python ## write the fixtures in Tests/Fixtures anew with the PyTorch twin
