@@ -231,7 +231,7 @@ public struct SegmentedCrossEntropy {
         visual = part(layout.visualStart..<length)
     }
 
-    private init(prologue: Tensor, eos: Tensor, visual: Tensor) {
+    init(prologue: Tensor, eos: Tensor, visual: Tensor) {
         (self.prologue, self.eos, self.visual) = (prologue, eos, visual)
     }
 

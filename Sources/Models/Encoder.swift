@@ -83,17 +83,19 @@ public struct Encoder {
         let fromPatches = queries == nil ? hidden : sliceTokens(hidden, 0..<n)
         let fromQueries = queries == nil ? nil : sliceTokens(hidden, n..<hidden.shape[1])
         let visual = quantize(
-            config.visual == .latent ? fromQueries ?? hidden : fromPatches, quantizer, noise?.visual, on: tape)
+            config.visual == .latent ? fromQueries ?? hidden : fromPatches, quantizer, noise, \.visual, on: tape)
         let prologueHidden = prologueEncoder?(fromPatches) ?? (config.prologue == .shared ? fromQueries : nil)
         let prologue = prologueHidden.flatMap { hidden in
-            prologueQuantizer.map { quantize(hidden, $0, noise?.prologue, on: tape) }
+            prologueQuantizer.map { quantize(hidden, $0, noise, \.prologue, on: tape) }
         }
         return Encoding(visual: visual, prologue: prologue)
     }
 
-    private func quantize(_ h: Tensor, _ quantizer: Quantizer, _ stream: (any RandomSource)?, on tape: Tape?) -> Quantized {
-        guard case .gumbel = quantizer.kind, let stream else { return quantizer(h, on: tape) }
-        return quantizer(h, on: tape, noise: stream.gumbelNoise(h.rows * quantizer.codebook.codes))
+    private func quantize(
+        _ h: Tensor, _ quantizer: Quantizer, _ noise: GumbelNoise?, _ kind: KeyPath<GumbelNoise, (any RandomSource)?>, on tape: Tape?
+    ) -> Quantized {
+        guard case .gumbel = quantizer.kind, let noise, let stream = noise[keyPath: kind] else { return quantizer(h, on: tape) }
+        return quantizer(h, on: tape, noise: noise.drawn(from: stream, h.rows * quantizer.codebook.codes))
     }
 
     /// Code vectors of visual indices [B, N] → [B, N, z], what the decoder reads.

@@ -160,10 +160,25 @@ package struct Quantizer {
 /// Gumbel noise −log(−log u) of one training step.
 public struct GumbelNoise {
     let visual, prologue: (any RandomSource)?
+    /// Which of how many equal parts of a batch it is for; nil: all of it.
+    private var part: (index: TokenTensor, count: Int)?
 
     /// A stream for each kind of token that is drawn; nil: the likeliest codes are taken.
     public init(visual: (any RandomSource)?, prologue: (any RandomSource)?) {
         self.visual = visual
         self.prologue = prologue
+    }
+
+    /// That which one of `count` equal parts of the batch has of it; `index` is a single id.
+    func part(_ index: TokenTensor, of count: Int) -> GumbelNoise {
+        var noise = self
+        noise.part = (index, count)
+        return noise
+    }
+
+    /// `count` numbers from one of the streams.
+    func drawn(from stream: any RandomSource, _ count: Int) -> Tensor {
+        guard let part else { return stream.gumbelNoise(count) }
+        return stream.gumbelNoise(part.count * count).part(part.index, rows: count)
     }
 }

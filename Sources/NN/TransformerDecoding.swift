@@ -5,6 +5,7 @@ public struct TransformerDecoder: StepDecoder {
     private struct Layer {
         let layer: TransformerLayer
         let attentionScale, feedForwardScale, attentionGate, feedForwardGate: Tensor
+        let queries, keysValues, projection, up, down: (Tensor) -> Tensor
     }
 
     private let shape: TransformerShape
@@ -16,6 +17,22 @@ public struct TransformerDecoder: StepDecoder {
     /// `table` holds the angles of every position that will be decoded; `head` [V, D] makes logits, `segments` are the
     /// ranges of its rows that will be asked for.
     public init(_ transformer: Transformer, table: RotaryTable, head: Tensor, segments: [Range<Int>]) {
+        self.init(transformer, table: table, head: head, segments: segments, roundingIn: nil)
+    }
+
+    /// The same for a loop of `program` with products of bfloat16.
+    package init(_ transformer: Transformer, table: RotaryTable, head: Tensor, roundingIn program: Program) {
+        self.init(transformer, table: table, head: head, segments: [], roundingIn: program)
+    }
+
+    private init(
+        _ transformer: Transformer, table: RotaryTable, head: Tensor, segments: [Range<Int>], roundingIn program: Program?
+    ) {
+        func product(_ linear: Linear, rounds: Bool = false) -> (Tensor) -> Tensor {
+            guard let program else { return { linear($0, on: nil) } }
+            let weight = program.rounded(linear.weight.value)
+            return { program.product($0, weight, bias: linear.bias?.value, rounds: rounds) }
+        }
         shape = transformer.shape
         self.table = table
         heads = Dictionary(uniqueKeysWithValues: Set(segments).map { ($0, sliceRows(head, $0)) })
@@ -25,7 +42,10 @@ public struct TransformerDecoder: StepDecoder {
             Layer(
                 layer: $0, attentionScale: $0.attentionNorm.affine(c, on: nil),
                 feedForwardScale: $0.feedForwardNorm.affine(c, on: nil),
-                attentionGate: $0.attentionGate(c, on: nil), feedForwardGate: $0.feedForwardGate(c, on: nil))
+                attentionGate: $0.attentionGate(c, on: nil), feedForwardGate: $0.feedForwardGate(c, on: nil),
+                queries: product($0.attention.toQueries, rounds: true), keysValues: product($0.attention.toKeysValues, rounds: true),
+                projection: product($0.attention.projection), up: product($0.feedForward.upProjection, rounds: true),
+                down: product($0.feedForward.downProjection))
         }
         outputScale = transformer.outputNorm?.affine(c, on: nil)
     }
@@ -48,11 +68,9 @@ public struct TransformerDecoder: StepDecoder {
         let position = cache.position(in: table)
         var x = x
         for (index, layer) in layers.enumerated() {
-            let mixed = attend(
-                rmsNorm(x, weight: layer.attentionScale), layer.layer.attention, position, cache, index)
+            let mixed = attend(rmsNorm(x, weight: layer.attentionScale), layer, position, cache, index)
             x = gatedResidual(x, gate: layer.attentionGate, branch: mixed)
-            var none = Dropout.none
-            let changed = layer.layer.feedForward(rmsNorm(x, weight: layer.feedForwardScale), on: nil, dropout: &none)
+            let changed = layer.down(geglu(layer.up(rmsNorm(x, weight: layer.feedForwardScale))))
             x = gatedResidual(x, gate: layer.feedForwardGate, branch: changed)
         }
         cache.advance()
@@ -60,13 +78,13 @@ public struct TransformerDecoder: StepDecoder {
     }
 
     private func attend(
-        _ x: Tensor, _ attention: SelfAttention, _ position: RotaryTable, _ cache: any DecodingCache, _ layer: Int
+        _ x: Tensor, _ layer: Layer, _ position: RotaryTable, _ cache: any DecodingCache, _ index: Int
     ) -> Tensor {
-        let q = rotaryNorm(
-            attention.toQueries(x, on: nil), weight: attention.queryNorm.value, table: position, heads: shape.heads)
-        let kv = attention.toKeysValues(x, on: nil)
+        let attention = layer.layer.attention
+        let q = rotaryNorm(layer.queries(x), weight: attention.queryNorm.value, table: position, heads: shape.heads)
+        let kv = layer.keysValues(x)
         let k = rotaryNorm(kv, weight: attention.keyNorm.value, table: position, heads: shape.heads)
-        return attention.projection(cache.attend(layer: layer, q: q, k: k, kv: kv), on: nil)
+        return layer.projection(cache.attend(layer: index, q: q, k: k, kv: kv))
     }
 }
 

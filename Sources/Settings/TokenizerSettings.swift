@@ -44,6 +44,7 @@ public struct TokenizerSettings: SettingsSection {
     public var cropMin = 0.8
     public var training = TrainingSettings(steps: 2000)
     public var baseSteps: Int?
+    public var microBatch: Int?
 
     public init() {}
 
@@ -65,7 +66,7 @@ public struct TokenizerSettings: SettingsSection {
 
     public static let help = "Stage 1: the image tokenizer with its joint AR model."
     public static let fields =
-        networks + Field.included(TrainingSettings.course, \.training) + base + images
+        networks + Field.included(TrainingSettings.course, \.training) + base + parts + images
         + Field.included(TrainingSettings.records, \.training)
 
     private static let networks: [Field<Self>] = [
@@ -180,6 +181,14 @@ public struct TokenizerSettings: SettingsSection {
         .value(
             "base_steps", \.baseSteps, "Training steps of the frozen 2D tokenizer of `prologue-post`; null: as `steps`.", .atLeast(1),
             unit: "steps", isLater: true, when: { _ in false })
+    ]
+
+    private static let parts: [Field<Self>] = [
+        .value(
+            "micro_batch", \.microBatch,
+            "Images of a step's batch that are computed at a time, a divisor of `batch`: less memory, the same step to rounding. "
+                + "Neither a discriminator nor entropies can be trained so, which need the whole batch. Null: all.", .atLeast(1),
+            unit: "images", affectsResults: false)
     ]
 
     /// What is read of the averages, and what training sees of pictures.

@@ -24,6 +24,8 @@ struct TokenizerProgramTests {
         var precision = Precision.float32
         /// Of a discriminator, which comes with a perceptual loss; nil: there are no losses of whole images.
         var adversary: AdversarySettings.Loss?
+        /// A perceptual loss without a discriminator.
+        var isPerceptual = false
     }
 
     static let ways = [
@@ -45,7 +47,7 @@ struct TokenizerProgramTests {
         let update: TokenizerUpdate
         let given: TokenizerUpdate.TracedInputs
 
-        init(_ way: Way) {
+        init(_ way: Way, microBatch: Int? = nil) {
             let network = TokenizerConfig.Network(width: 24, layers: 1, heads: 2, axes: [4, 4, 4])
             var config = TokenizerConfig(
                 visual: way.visual, prologue: way.prologue, imageSize: 12, channels: 1, patch: 4, encoder: network, decoder: network,
@@ -73,13 +75,22 @@ struct TokenizerProgramTests {
             update = TokenizerUpdate(
                 tokenizer, weights: weights, autoencoder: AdamW(trained, settings, averageHalfLife: 5),
                 joint: ar.map { ($0, AdamW($0.parameters, settings)) },
-                imageLosses: way.adversary.flatMap { Self.imageLosses($0, settings) })
+                imageLosses: way.adversary.flatMap { Self.imageLosses($0, settings) }
+                    ?? (way.isPerceptual ? ImageLosses(adversary: nil, perceptual: (Self.perceptual, 0.4)) : nil),
+                microBatch: microBatch)
             var given = TokenizerUpdate.TracedInputs()
             given.labels = way.hasJoint
             given.visualDropped = config.layout.hasEOS && way.hasJoint
             given.visualNoise = way.quantizers.visual == .gumbel
             given.prologueNoise = way.quantizers.prologue == .gumbel
             self.given = given
+        }
+
+        private static var perceptual: PerceptualLoss {
+            PerceptualLoss(
+                ImageClassifier(
+                    .init(imageSize: 12, channels: 1, outputs: 3, width: 4, features: 5),
+                    parameters: .random(RandomStream(seed: 6, "classifier"))))
         }
 
         /// A discriminator that begins with step 1 and has R1 at even steps.
@@ -92,12 +103,9 @@ struct TokenizerProgramTests {
             var adversary = AdversarySettings()
             (adversary.weight, adversary.loss, adversary.startStep) = (0.7, loss, 1)
             (adversary.lecam, adversary.r1, adversary.r1Every) = (0.5, 0.3, 2)
-            let classifier = ImageClassifier(
-                .init(imageSize: 12, channels: 1, outputs: 3, width: 4, features: 5),
-                parameters: .random(RandomStream(seed: 6, "classifier")))
             return ImageLosses(
                 adversary: Adversary(discriminator, adversary, optimizer: AdamW(discriminator.parameters, settings)),
-                perceptual: (PerceptualLoss([(PerceptualLoss(classifier), 0.5)]), 0.4))
+                perceptual: (PerceptualLoss([(perceptual, 0.5)]), 0.4))
         }
 
         var state: [(name: String, tensor: Tensor)] { update.tracedState + update.tracedConstants }
@@ -168,6 +176,79 @@ struct TokenizerProgramTests {
             let moved = zip(a.tensor.values, before).map { abs($0 - $1) }.max() ?? 0
             let off = zip(a.tensor.values, b.tensor.values).map { abs($0 - $1) }.max() ?? 1
             #expect(off <= 2e-3 * moved + 1e-7, "\(a.name): \(off) of \(moved)")
+        }
+    }
+
+    static let waysInParts = [
+        Way(testDescription: "baseline-1d", visual: .latent, prologue: .none, hasJoint: false, isPerceptual: true),
+        Way(testDescription: "prologue"), Way(testDescription: "prologue, one pass for both steps", crossEntropies: (0.25, 0.25)),
+        Way(testDescription: "gumbel", quantizers: (.gumbel, .gumbel)),
+    ]
+
+    /// A batch in parts is the whole batch, here and in a program: losses, codes, entropies, and what the steps leave.
+    @Test(arguments: waysInParts) func updatesInParts(way: Way) throws {
+        let (whole, here, there) = (Example(way), Example(way, microBatch: 2), Example(way, microBatch: 2))
+        let initial = whole.state.map(\.tensor.values)
+        let (accelerator, batch) = (try Accelerator(testClient(devices: 1)), 6)
+        let program = try accelerator.compile(there.update.traced(batch: batch, given: there.given, extras: [.entropies, .points]))
+        let state = try DeviceState(there.state, on: accelerator)
+        let labels = TokenTensor([0, 1, 2, 3, 1, 0], shape: [batch])
+        let dropped = TokenTensor([1, 0, 0, 1, 0, 0], shape: [batch])
+        for step in 0..<2 {
+            var stream = RandomStream(seed: 6, "patches", step: step)
+            let config = whole.tokenizer.config
+            let patches = Tensor([batch, config.visualTokens, config.patchWidth]) { 2 * stream.uniform() - 1 }
+            let noise = ["visual", "prologue"].map { RandomStream(seed: 7, $0, step: step) }
+            func update(_ example: Example) -> TokenizerUpdate.Report {
+                example.update(
+                    patches: patches, labels: labels, visualDropped: example.given.visualDropped ? dropped : nil,
+                    noise: GumbelNoise(visual: noise[0], prologue: noise[1]), rate: 0.5)
+            }
+            let (report, parts) = (update(whole), update(here))
+            var inputs = [
+                "patches": try accelerator.copy(patches), "labels": try accelerator.copy(labels),
+                "visual_dropped": try accelerator.copy(dropped), "visual_noise": try accelerator.copy(noise[0]),
+                "prologue_noise": try accelerator.copy(noise[1]),
+            ]
+            for (name, numbers) in there.update.tracedNumbers(rate: 0.5) { inputs[name] = try accelerator.copy(numbers) }
+            let values = try state.run(program, inputs)
+            #expect(parts.stepA.encoding.indices == report.stepA.encoding.indices)
+            #expect(try values.tokens("indices") == report.stepA.encoding.indices)
+            func agree(_ name: String, _ value: Float, _ expected: Float) throws {
+                for (place, value) in [("here", value), ("there", try values.tensor(name).scalar)] {
+                    #expect(abs(value - expected) <= 1e-4 * abs(expected) + 1e-6, "\(name) \(place): \(value), not \(expected)")
+                }
+            }
+            try agree("loss", parts.stepA.total.scalar, report.stepA.total.scalar)
+            try agree("l1", parts.stepA.l1.scalar, report.stepA.l1.scalar)
+            try agree("gradient_norm", Float(parts.gradientNorm), Float(report.gradientNorm))
+            if let loss = report.jointLoss { try agree("ce_joint", try #require(parts.jointLoss), loss) }
+            if let distance = report.stepA.images?.perceptual {
+                try agree("perceptual", try #require(parts.stepA.images?.perceptual).scalar, distance.scalar)
+            }
+            let kinds = [
+                ("visual", report.stepA.encoding.visual, parts.stepA.encoding.visual),
+                ("prologue", report.stepA.encoding.prologue, parts.stepA.encoding.prologue),
+            ]
+            for case (let name, let quantized?, let part?) in kinds {
+                for points in [part.points, try values.tensor("\(name)_points")] {
+                    #expect(zip(points.values, quantized.points.values).allSatisfy { abs($0 - $1) <= 1e-4 }, "\(name) points")
+                }
+                let entropies = [quantized, part].compactMap(\.similarities).map {
+                    AssignmentEntropy($0, scale: AssignmentEntropy.reportedScale)
+                }
+                try #require(entropies.count == 2)
+                try agree("\(name)_entropy", Float(entropies[1].sample), Float(entropies[0].sample))
+                try agree("\(name)_batch_entropy", Float(entropies[1].batch), Float(entropies[0].batch))
+            }
+        }
+        try state.bringBack()
+        for (index, a) in whole.state.enumerated() {
+            let moved = zip(a.tensor.values, initial[index]).map { abs($0 - $1) }.max() ?? 0
+            for other in [here.state[index], there.state[index]] {
+                let off = zip(a.tensor.values, other.tensor.values).map { abs($0 - $1) }.max() ?? 1
+                #expect(off <= 2e-3 * moved + 1e-7, "\(a.name): \(off) of \(moved)")
+            }
         }
     }
 

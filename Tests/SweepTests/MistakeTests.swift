@@ -73,6 +73,14 @@ import Testing
 
     @Test(arguments: [
         Mistake(
+            "tokenizer: {batch: 64, micro_batch: 16, gan: {weight: 0.1}}",
+            "sweep.yaml:2: tokenizer.micro_batch cannot be used with tokenizer.gan.weight: the batch norms of a discriminator see the whole "
+                + "batch; leave it out"),
+        Mistake(
+            "tokenizer: {batch: 64, micro_batch: 16, loss: {prologue_entropy: 0.1}}",
+            "sweep.yaml:2: tokenizer.micro_batch cannot be used with tokenizer.loss.prologue_entropy: the entropy of codes is that of the "
+                + "whole batch; leave it out"),
+        Mistake(
             "prior: {batch: 64, micro_batch: 24}", "sweep.yaml:2: prior.micro_batch 24 must divide prior.batch 64, as 16 does"),
         Mistake("prior:\n  dim: 100\n  heads: 3", "sweep.yaml:3: prior.dim 100 must be a multiple of prior.heads 3"),
         Mistake(

@@ -4,7 +4,7 @@ import PJRT
 import Settings
 import TensorCore
 
-/// Draws token sequences on a device, as `Sampler` does here; numbers are float32.
+/// Draws token sequences on a device, as `Sampler` does here.
 final class DeviceSampler {
     private let prior: DeviceSequences
     private let settings: SamplerSettings

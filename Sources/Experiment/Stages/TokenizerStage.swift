@@ -168,7 +168,7 @@ extension TokenizerStage {
         let kept = settings.training.keptCheckpoints
         return StageCost(
             parameters: whole.parameters, tokens: config.layout.length * settings.training.batch * settings.training.steps, flops: flops,
-            memory: whole.memory(batch: settings.training.batch),
+            memory: whole.memory(batch: settings.microBatch ?? settings.training.batch),
             disk: 4 * Double(2 * own + discriminator) + Double(kept) * whole.checkpoint,
             scratch: Double(kept > 0 ? 1 : 2) * whole.checkpoint)
     }

@@ -32,7 +32,8 @@ struct TokenizerTraining {
         let update = TokenizerUpdate(
             networks.tokenizer, weights: settings.activeLoss, autoencoder: networks.autoencoder, joint: networks.joint,
             imageLosses: ImageLosses(
-                adversary: networks.adversary, perceptual: perceptual.map { ($0, settings.perceptual.weight) }))
+                adversary: networks.adversary, perceptual: perceptual.map { ($0, settings.perceptual.weight) }),
+            microBatch: settings.microBatch.flatMap { $0 < settings.training.batch ? $0 : nil })
         let (training, batches) = (settings.training, self.batches)
         let schedule = LearningRateSchedule(training.optimizer, steps: training.steps)
         // The discriminator's rate follows the same schedule.

@@ -46,8 +46,7 @@ public enum PriorProgram {
             results =
                 program.loop(parts, zeros, []) { index, sums, _ in
                     let part = differentiated(
-                        program.part(index, of: targets, rows: rows), program.part(index, of: labels, rows: rows),
-                        masks(index))
+                        targets.part(index, rows: rows), labels.part(index, rows: rows), masks(index))
                     return (zip(sums, part).map { $0 + Float(rows) / Float(share) * $1 }, [])
                 }.tensors
         }

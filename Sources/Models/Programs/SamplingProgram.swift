@@ -6,7 +6,8 @@ import TensorCore
 /// sequence draws from the stream of its own number, so it is the same in any batch.
 ///
 /// Inputs: `labels` [count], `sampler/key`, `sampler/steps`, `scales` and `temperatures` [T], `given` [count, T] where tokens are
-/// given, parameters `prior/value/…`. Output: `ids` [count, T]. Numbers are float32, whatever the precision of the sampler.
+/// given, parameters `prior/value/…`. Output: `ids` [count, T]. In bfloat16 weights are rounded before the loop, and keys and values kept
+/// rounded.
 public struct SamplingProgram {
     public let traced: TracedProgram
     private let config: ARConfig
@@ -22,8 +23,12 @@ public struct SamplingProgram {
         let isGuided = Guidance(settings) != .off
         let rows = isGuided ? 2 * count : count
         let vocabulary = 0..<layout.vocabulary
-        let decoder = TransformerDecoder(
-            model.transformer, table: model.positions, head: (model.head?.weight ?? model.table).value, segments: [])
+        let (head, rounds) = ((model.head?.weight ?? model.table).value, settings.precision == .bfloat16)
+        let decoder =
+            rounds
+            ? TransformerDecoder(model.transformer, table: model.positions, head: head, roundingIn: program)
+            : TransformerDecoder(model.transformer, table: model.positions, head: head, segments: [])
+        let roundedHead = rounds ? program.rounded(head) : nil
         let streams = settings.topK == 1 ? nil : program.samplingStreams("sampler", rows: count)
         let (scales, temperatures) = (
             isGuided ? program.input("scales", [layout.length]) : nil,
@@ -42,15 +47,16 @@ public struct SamplingProgram {
         let unconditional = embedding(TokenTensor(repeating: model.unconditionalLabel, shape: [count, 1]), table: model.bos.value)
         let first = isGuided ? concatTokens([start, unconditional].map { $0.reshaped([1, count, shape.width]) }) : start
         let caches = TracedCache.empty(
-            layers: shape.layers, rows: rows, capacity: layout.length, width: shape.width, in: program)
-        let head = model.head?.weight ?? model.table
+            layers: shape.layers, rows: rows, capacity: layout.length, width: shape.width, rounds: rounds, in: program)
         let results = program.loop(
             layout.length, [first.reshaped([rows, 1, shape.width])] + caches, [TokenTensor(repeating: 0, shape: [count, layout.length])]
         ) { place, tensors, tokens in
             let cache = TracedCache(program, carried: Array(tensors.dropFirst()), heads: shape.heads, index: place)
             let hidden = decoder.step(tensors[0], cache: cache)
             let mixed = scales.map { program.mixedBranches(hidden, scale: program.entry(place, of: $0)) } ?? hidden
-            let logits = linear(mixed, weight: head.value).reshaped([count, vocabulary.count])
+            let logits =
+                (roundedHead.map { program.product(mixed, $0, bias: nil, rounds: false) } ?? linear(mixed, weight: head))
+                .reshaped([count, vocabulary.count])
             let range = Program.DrawRange(
                 lower: program.entry(place, of: lower), upper: program.entry(place, of: upper),
                 temperature: temperatures.map { program.entry(place, of: $0) } ?? .zeros([1]))

@@ -79,90 +79,41 @@ extension TokenizerUpdate {
     /// - Parameter step: one of those that the program is for: all of its kind.
     public func traced(batch: Int, given: TracedInputs, extras: TracedExtras = [], step: Int = 0) -> TracedProgram {
         let program = Program("tokenizer_update")
-        let (config, source) = (tokenizer.config, ParameterSource.program(program, prefix: "autoencoder/value/"))
-        let model = Tokenizer(config, parameters: source)
-        let names = Set(autoencoder.parameters.map(\.name))
-        let trained = model.parameters.filter { names.contains($0.name) }
-        let ar = joint.map { ARModel($0.model.config, parameters: .program(program, prefix: "joint/value/")) }
-        let imageLosses = imageLosses?.traced(in: program)
-        let inputs = Inputs(
-            patches: program.input("patches", [batch, config.visualTokens, config.patchWidth]),
-            labels: given.labels ? program.tokens("labels", [batch]) : nil,
-            dropped: given.visualDropped ? program.tokens("visual_dropped", [batch]) : nil,
-            noise: GumbelNoise(
-                visual: given.visualNoise ? program.stream("visual_noise") : nil,
-                prologue: given.prologueNoise ? program.stream("prologue_noise") : nil))
-
-        let tape = Tape(differentiating: trained + (sharedWeight == nil ? [] : ar?.parameters ?? []))
-        let a = model.stepA(
-            patches: tape.constant(inputs.patches), weights: weights, ar: ar, labels: inputs.labels, visualDropped: inputs.dropped,
-            noise: inputs.noise, imageLosses: imageLosses, step: step)
-        tape.backward(from: a.total)
+        let (networks, inputs) = (TracedNetworks(of: self, in: program), TracedBatch(given, tokenizer.config, batch: batch, in: program))
+        let parts = parts(of: batch)
+        let results =
+            parts == 1
+            ? results(networks, inputs, extras, step, in: program)
+            : inParts(parts, networks, inputs, given, extras, step, in: program)
         let (norm, _) = AdamW.trace(
-            trained, autoencoder.settings, averageHalfLife: autoencoder.averageHalfLife, tape, in: program, name: "autoencoder")
-        if let ar, let joint {
-            program.output("ce_joint", stepB(ar, joint.optimizer, inputs, a, tape, in: program))
+            networks.trained, autoencoder.settings, averageHalfLife: autoencoder.averageHalfLife, gradients: results.ofTokenizer,
+            in: program, name: "autoencoder", gradientScale: 1 / Double(parts))
+        if let ar = networks.ar, let joint {
+            _ = AdamW.trace(
+                ar.parameters, joint.optimizer.settings, averageHalfLife: joint.optimizer.averageHalfLife, gradients: results.ofJoint,
+                in: program, name: "joint", gradientScale: 1 / ((sharedWeight ?? 1) * Double(parts)))
         }
-        var scalars: [(String, Tensor?)] = []
-        if let adversary = imageLosses?.adversary, adversary.isActive(at: step), let images = a.images {
+        var scalars = results.scalars + [("gradient_norm", norm)]
+        if let adversary = networks.imageLosses?.adversary, adversary.isActive(at: step), let images = results.images {
             scalars += traced(adversary, images, step, in: program)
         }
-        program.output("indices", a.encoding.indices)
-        scalars += [
-            ("loss", a.total), ("l1", a.l1), ("l2", a.l2), ("quantizer", a.quantizer), ("gradient_norm", norm),
-            ("ce_prologue", a.crossEntropy?.prologue), ("ce_eos", a.crossEntropy?.eos), ("ce_visual", a.crossEntropy?.visual),
-            ("perceptual", a.images?.perceptual), ("gan_generator", a.images?.generator),
-        ]
-        for case (let name, let value?) in scalars { program.output(name, value.detached()) }
-        output(extras, of: a.encoding.visual, as: "visual", in: program)
-        if let prologue = a.encoding.prologue { output(extras, of: prologue, as: "prologue", in: program) }
+        for use in results.use {
+            scalars += [("\(use.name)_entropy", use.sample), ("\(use.name)_batch_entropy", program.batchEntropy(use.assignment))]
+        }
+        program.output("indices", results.indices)
+        for (name, value) in scalars { program.output(name, value) }
+        for (name, points) in results.points { program.output("\(name)_points", points) }
         return program.traced()
     }
 
     /// The discriminator's step.
     private func traced(
         _ adversary: Adversary, _ images: ImageLosses.Terms, _ step: Int, in program: Program
-    ) -> [(name: String, Tensor?)] {
+    ) -> [(name: String, value: Tensor)] {
         let b = adversary.stepB(real: images.real, rebuilt: images.rebuilt, step: step)
         _ = AdamW.trace(
             adversary.discriminator.parameters, adversary.optimizer.settings, b.tape, in: program, name: "discriminator")
         for (name, next) in adversary.state { program.output(Adversary.tracedPrefix + name, next) }
         return [("gan_discriminator", b.loss), ("gan_real", b.real), ("gan_rebuilt", b.rebuilt)]
-    }
-
-    private func output(_ extras: TracedExtras, of quantized: Quantized, as name: String, in program: Program) {
-        if extras.contains(.entropies), let similarities = quantized.similarities {
-            let entropies = program.assignmentEntropies(similarities, scale: AssignmentEntropy.reportedScale)
-            program.output("\(name)_entropy", entropies.sample)
-            program.output("\(name)_batch_entropy", entropies.batch)
-        }
-        if extras.contains(.points) { program.output("\(name)_points", quantized.points) }
-    }
-
-    private struct Inputs {
-        let patches: Tensor
-        let labels, dropped: TokenTensor?
-        let noise: GumbelNoise
-    }
-
-    /// Step B's loss. Where both steps share one weight of all cross-entropies, step A's tape has its gradients.
-    private func stepB(
-        _ ar: ARModel, _ optimizer: AdamW, _ inputs: Inputs, _ a: Tokenizer.StepA, _ shared: Tape, in program: Program
-    ) -> Tensor {
-        var (loss, tape, scale) = (a.crossEntropy?.total ?? .zeros([1]), shared, 1.0)
-        if let weight = sharedWeight {
-            scale = 1 / weight
-        } else {
-            tape = Tape(differentiating: ar.parameters)
-            let indices = a.encoding.indices
-            let labels = inputs.labels ?? TokenTensor(repeating: ar.unconditionalLabel, shape: [indices.shape[0]])
-            loss = ar.meanCrossEntropy(
-                ARInput(targets: tokenizer.config.layout.targets(indices), labels: labels, visualDropped: inputs.dropped), on: tape)
-            tape.backward(from: loss)
-        }
-        _ = AdamW.trace(
-            ar.parameters, optimizer.settings, averageHalfLife: optimizer.averageHalfLife, tape, in: program, name: "joint",
-            gradientScale: scale)
-        return loss.detached()
     }
 }

@@ -14,22 +14,41 @@ extension RunSettings {
         // What is taken as it is brings its own sizes and is not trained.
         let (isTrained, isPriorTrained) = (tokenizer.from == nil, prior.from == nil)
         return dataConflicts() + headConflicts()
-            + (isTrained ? scheduleConflicts("tokenizer", tokenizer.training) + baseConflicts() : [])
-            + (isPriorTrained ? scheduleConflicts("prior", prior.training) + microBatchConflicts() : [])
+            + (isTrained ? scheduleConflicts("tokenizer", tokenizer.training) + baseConflicts() + wholeBatchConflicts() : [])
+            + (isPriorTrained ? scheduleConflicts("prior", prior.training) : [])
+            + (isPriorTrained ? microBatchConflicts("prior", prior.microBatch, of: prior.training.batch) : [])
             + (isTrained ? tokenConflicts() + quantizerConflicts() + imageLossConflicts() : [])
             + positionConflicts() + samplingConflicts() + unconditionalConflicts() + scoreConflicts() + snapshotConflicts()
     }
 
     /// Parts of a batch are equally large.
-    private func microBatchConflicts() -> [Conflict] {
-        let batch = prior.training.batch
-        guard let part = prior.microBatch, batch % part != 0 else { return [] }
+    private func microBatchConflicts(_ network: String, _ part: Int?, of batch: Int) -> [Conflict] {
+        guard let part, batch % part != 0 else { return [] }
         let nearest = (1...min(part, batch)).last { batch % $0 == 0 } ?? 1
         return [
             Conflict(
-                paths: ["prior.micro_batch", "prior.batch"],
-                message: "prior.micro_batch \(part) must divide prior.batch \(batch), as \(nearest) does")
+                paths: ["\(network).micro_batch", "\(network).batch"],
+                message: "\(network).micro_batch \(part) must divide \(network).batch \(batch), as \(nearest) does")
         ]
+    }
+
+    /// What statistics of a whole batch train cannot be computed in parts of it.
+    private func wholeBatchConflicts() -> [Conflict] {
+        let part = tokenizer.microBatch
+        var found = microBatchConflicts("tokenizer", part, of: tokenizer.training.batch)
+        let terms = [
+            // The first two train the base of `prologue-post`, too.
+            ("gan.weight", tokenizer.gan.weight > 0, "the batch norms of a discriminator see"),
+            ("loss.visual_entropy", tokenizer.loss.visualEntropy != 0, "the entropy of codes is that of"),
+            ("loss.prologue_entropy", tokenizer.activeLoss.prologueEntropy != 0, "the entropy of codes is that of"),
+        ]
+        for (key, isUsed, why) in terms where isUsed && part.map({ $0 < tokenizer.training.batch }) == true {
+            found.append(
+                Conflict(
+                    paths: ["tokenizer.micro_batch", "tokenizer.\(key)"],
+                    message: "tokenizer.micro_batch cannot be used with tokenizer.\(key): \(why) the whole batch; leave it out"))
+        }
+        return found
     }
 
     /// Snapshots come in order, before the last step, whose weights are the prior's own.

@@ -7,7 +7,7 @@ extension Program {
         _ body: (_ index: TokenTensor, [Tensor], [TokenTensor]) -> (tensors: [Tensor], tokens: [TokenTensor])
     ) -> (tensors: [Tensor], tokens: [TokenTensor]) {
         func split(_ nodes: [Node]) -> (tensors: [Tensor], tokens: [TokenTensor]) {
-            (nodes[..<tensors.count].map { Tensor($0) }, nodes[tensors.count...].map { TokenTensor($0) })
+            (nodes[..<tensors.count].map { Tensor(carried: $0) }, nodes[tensors.count...].map { TokenTensor($0) })
         }
         let results = loop(count, tensors.map(node) + tokens.map(node)) { index, carried in
             let (tensors, tokens) = split(carried)
@@ -38,13 +38,6 @@ extension Program {
     /// Zeros, which a loop may begin its sums with.
     package func zeros(_ shape: Shape) -> Tensor { Tensor(constant(0, shape)) }
 
-    /// Rows `index`·`count` ..< (`index` + 1)·`count` of ids [n, …].
-    package func part(_ index: TokenTensor, of ids: TokenTensor, rows count: Int) -> TokenTensor {
-        let zeros = ids.shape.dropFirst().map { _ in constant(0, [], .i32) }
-        let first = node(index).reshaped([]) * Double(count)
-        return TokenTensor(node(ids).dynamicSlice([first] + zeros, sizes: [count] + ids.shape.dropFirst()))
-    }
-
     /// s·a + (1 − s)·b of rows i and count + i of x [2·count, …], s a single number.
     package func mixedBranches(_ x: Tensor, scale: Tensor) -> Tensor {
         let (value, count) = (node(x), x.shape[0] / 2)
@@ -58,6 +51,27 @@ extension Program {
         let ids = node(given)
         return TokenTensor(ids.compare(.greaterOrEqual, 0).select(ids, node(drawn)))
     }
+}
+
+/// A weight [out, in] as a loop multiplies by it in bfloat16: rounded once, before the loop.
+package struct BFloat16Weight {
+    fileprivate let node: Node
+}
+
+extension Program {
+    package func rounded(_ weight: Tensor) -> BFloat16Weight { BFloat16Weight(node: node(weight).rounded) }
+
+    /// x·Wᵀ + b: factors are of bfloat16, their products summed in float32; the result is rounded to bfloat16 where it is to be.
+    package func product(_ x: Tensor, _ weight: BFloat16Weight, bias: Tensor?, rounds: Bool) -> Tensor {
+        let sums = node(x).rounded.timesRows(of: weight.node)
+        let y = bias.map { sums + node($0).alongColumns(of: sums) } ?? sums
+        return Tensor(rounds ? y.rounded.wide : y)
+    }
+}
+
+extension Tensor {
+    /// What a loop carries: caches may be of bfloat16, which ops do not take.
+    fileprivate init(carried node: Node) { self.init(shape: node.shape, content: .node(node), trace: nil) }
 }
 
 /// Keys and values of a loop that decodes token by token: a pair of tensors [rows, capacity, D] a layer, which the loop carries.
@@ -74,9 +88,11 @@ package final class TracedCache: DecodingCache {
         self.index = program.node(index)
     }
 
-    /// What a loop begins with.
-    package static func empty(layers: Int, rows: Int, capacity: Int, width: Int, in program: Program) -> [Tensor] {
-        (0..<2 * layers).map { _ in Tensor(program.constant(0, [rows, capacity, width])) }
+    /// What a loop begins with. Caches that round hold bfloat16.
+    package static func empty(
+        layers: Int, rows: Int, capacity: Int, width: Int, rounds: Bool = false, in program: Program
+    ) -> [Tensor] {
+        (0..<2 * layers).map { _ in Tensor(carried: program.constant(0, [rows, capacity, width], rounds ? .bf16 : .f32)) }
     }
 
     package func position(in table: RotaryTable) -> RotaryTable { table.token(index) }
@@ -84,16 +100,17 @@ package final class TracedCache: DecodingCache {
     package func attend(layer: Int, q: Tensor, k: Tensor, kv: Tensor) -> Tensor {
         let (width, d, zero) = (q.width, q.width / heads, program.constant(0, [], .i32))
         func entered(_ place: Int, _ part: Node) -> Node {
-            let all = program.node(tensors[place]).updated(with: part, [zero, index, zero])
-            tensors[place] = Tensor(all)
+            let cache = program.node(tensors[place])
+            let all = cache.updated(with: part.converted(to: cache.element), [zero, index, zero])
+            tensors[place] = Tensor(carried: all)
             return all.reshaped([rows, all.shape[1], heads, d])
         }
         let keys = entered(2 * layer, program.node(k))
         let values = entered(2 * layer + 1, program.node(kv).sliced(2, width..<2 * width))
-        let queries = program.node(q).reshaped([rows, heads, d])
+        let queries = program.node(q).reshaped([rows, heads, d]).converted(to: keys.element)
         let scores = queries.dot(keys, ([2], [3]), batch: ([0, 1], [0, 2])) * Double(1 / Float(d).squareRoot())
         let isSeen = program.iota(scores.shape, .i32, axis: 2).compare(.lessOrEqual, index)
-        let p = program.softmaxRows(isSeen.select(scores, -1e30))
+        let p = program.softmaxRows(isSeen.select(scores, -1e30)).converted(to: values.element)
         return Tensor(p.dot(values, ([2], [1]), batch: ([0, 1], [0, 2])).reshaped(q.shape))
     }
 

@@ -18,10 +18,16 @@ extension Program {
         }
     }
 
-    /// What `AssignmentEntropy` computes, [1] each, off the tape.
-    public func assignmentEntropies(_ x: Tensor, scale: Float) -> (sample: Tensor, batch: Tensor) {
+    /// What the entropies of `AssignmentEntropy` are made of, off the tape: means over rows, the sample entropy [1] and P̄ [codes].
+    package func assignmentMeans(_ x: Tensor, scale: Float) -> (sample: Tensor, assignment: Tensor) {
         let entropies = AssignmentNodes(node(x), scale: scale)
-        return (Tensor(entropies.sample.reshaped([1])), Tensor(entropies.batch.reshaped([1])))
+        return (Tensor(entropies.sample.reshaped([1])), Tensor(entropies.means))
+    }
+
+    /// The batch entropy [1] of P̄ [codes].
+    package func batchEntropy(_ assignment: Tensor) -> Tensor {
+        let means = node(assignment)
+        return Tensor((-(means * (means + 1e-5).log).sum).reshaped([1]))
     }
 }
 
