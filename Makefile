@@ -3,7 +3,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
-.PHONY: help setup setup-python setup-dev setup-browser test-browser setup-cluster test-cluster test-shared-store build build-tests demo test test-fast test-matrix check-h100 golden storm bench lint format check-format clean
+.PHONY: help setup setup-python setup-dev setup-browser test-browser setup-cluster test-cluster test-shared-store test-device build build-tests demo test test-fast test-matrix check-h100 golden storm bench lint format check-format clean
 
 # A compiler process may take 2 GiB, so memory may allow fewer of them than there are cores; JOBS=n overrides.
 JOBS ?= $(shell awk -v cores="$$(nproc)" '/^MemAvailable/ { n = int($$2 / 2097152) } \
@@ -78,6 +78,10 @@ test-cluster: build ## run sweeps under a real Slurm, with faults; skipped where
 
 test-shared-store: build ## let two hosts without common locks work on one store, stop and kill one; skipped where not root or without bindfs
 	timeout 480 $(PYTHON) -B Tests/shared_store/two_hosts.py $(PROLOGUE)
+
+test-device: setup-python build ## the quickstart at a tenth of its steps here and on a PJRT plugin's device: scores, likeliest tokens
+	PROLOGUE_PJRT_PLUGIN=$(or $(PROLOGUE_PJRT_PLUGIN),$(firstword $(wildcard .venv/lib/python3*/site-packages/lammps_jax_pjrt_cpu/*.so))) \
+		$(PYTHON) -B Tests/devices/quickstart.py $(PROLOGUE) $(DEVICE_SETTINGS)
 
 test-matrix: setup-python build-tests ## run all tests with other instructions, thread counts and orders; ROWS="own plain", TESTS=…
 	scripts/test_matrix.sh $(ROWS:%=--only %) $(TESTS)
