@@ -58,7 +58,9 @@ public enum RecordFile {
 
     /// Keeps what can be made again. Where nothing can be written it is made again next time.
     public static func writeCache(_ value: some Encodable, to url: URL) {
-        try? FileManager.default.createDirectory(at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+        let folder = url.deletingLastPathComponent()
+        try? FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        try? AtomicFile.removeLeftovers(in: folder)
         try? write(value, to: url)
     }
 

@@ -33,7 +33,9 @@ struct SweepOutlook: Codable {
 
     func write(_ sweep: String, in store: Store) throws {
         let file = Self.file(sweep, in: store)
-        try RecordFile.makeDirectory(file.deletingLastPathComponent())
+        let folder = file.deletingLastPathComponent()
+        try RecordFile.makeDirectory(folder)
+        try AtomicFile.removeLeftovers(in: folder)
         try RecordFile.write(self, to: file)
     }
 }
