@@ -34,7 +34,7 @@ struct SweepPage {
         case .comparison: return try kept(part, comparison)
         case .missing: return try kept(part, missing)
         case .over: return try kept(part, overTraining)
-        case .axes: return try axes().plots
+        case .axes: return axes().plots
         }
     }
 
@@ -48,8 +48,8 @@ struct SweepPage {
         let plots: LivePart
     }
 
-    private func axes() throws -> Axes {
-        try live.derived("axes \(request.query["score"] ?? "") \(name)", from: stamp) { _ in
+    private func axes() -> Axes {
+        live.derived("axes \(request.query["score"] ?? "") \(name)", from: stamp) { _ in
             let section = AxesSection(name, request, live, results)
             return Axes(form: section?.form ?? .empty, plots: LivePart(Part.axes.rawValue, section?.plots ?? .empty))
         }
@@ -64,7 +64,7 @@ struct SweepPage {
         let question: HTML = results.question.map { "<p>\($0)</p>" } ?? .empty
         return layout.page(
             question + (try html(.comparison)) + (try html(.working)) + (try html(.missing))
-                + CurveForm(name, request, live, results).form + (try html(.curves)) + (try html(.over)) + (try axes().form)
+                + CurveForm(name, request, live, results).form + (try html(.curves)) + (try html(.over)) + axes().form
                 + (try html(.axes)) + ArmPictures(live, desk, results, request).section(isTrusted) + (try html(.failures)))
     }
 
