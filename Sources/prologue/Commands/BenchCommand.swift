@@ -93,10 +93,10 @@ struct BenchCommand: ParsableCommand {
         if scaling { return try benchScaling() }
         if let loader { return try benchLoader(loader) }
         if profile {
-            return output.show(ProfileTable(workload: try Self.workload(workloads[0]), precision: precision).table())
+            return output.show(ProfileTable(workload: try namedCase(workloads[0], what: "workload"), precision: precision).table())
         }
         let accelerator = try device.choice.open()
-        let chosen = try workloads.isEmpty ? Workload.allCases : workloads.map(Self.workload)
+        let chosen = try workloads.isEmpty ? Workload.allCases : workloads.map { try namedCase($0, what: "workload") }
         var table = Table(columns: [
             .text("workload"), .number("median", key: "seconds", unit: "s", decimals: 3),
             .number("tokens/s", decimals: 0), .number("images/s", decimals: 1), .number("GFLOP/s", decimals: 0),
@@ -177,15 +177,6 @@ struct BenchCommand: ParsableCommand {
         output.show(try IndexBench(runs: runs, folder: folder, cells: cells, hasCurves: curves).table(repetitions: repetitions))
     }
 
-    private static func workload(_ name: String) throws -> Workload {
-        guard let workload = Workload(rawValue: name) else {
-            let names = Workload.allCases.map(\.rawValue)
-            let hint = nearest(to: name, among: names).map { "; did you mean '\($0)'?" } ?? ""
-            throw InputError("no workload '\(name)'; workloads: \(names.joined(separator: ", "))\(hint)")
-        }
-        return workload
-    }
-
     private static func measure(
         _ workload: Workload, _ precision: Precision, on accelerator: Accelerator?, _ repetitions: Int
     ) throws -> Measurement {
@@ -209,7 +200,7 @@ struct BenchCommand: ParsableCommand {
             guard words.count == 2, let count = Int(words[1]), count > 0 else {
                 throw InputError("a request is '<workload> <repetitions>', not '\(line)'")
             }
-            let workload = try Self.workload(String(words[0]))
+            let workload: Workload = try namedCase(String(words[0]), what: "workload")
             let repetition = try ready[workload] ?? Self.warm(workload, precision, on: accelerator)
             ready[workload] = repetition
             let measured = try Measurement(workload, precision, on: accelerator, repetition, repetitions: count)

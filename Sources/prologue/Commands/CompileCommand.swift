@@ -28,7 +28,7 @@ struct CompileCommand: ParsableCommand {
     @OptionGroup var output: TableOptions
 
     func run() throws {
-        let chosen = try programs.isEmpty ? PaperProgram.allCases : programs.map(Self.program)
+        let chosen = try programs.isEmpty ? PaperProgram.allCases : programs.map { try namedCase($0, what: "program") }
         let compiler = try AheadCompiler(device, plugin: plugin)
         var table = Table(columns: [
             .text("program"), .number("compiling", key: "seconds", unit: "s", decimals: 1),
@@ -61,14 +61,5 @@ struct CompileCommand: ParsableCommand {
         }
         output.show(table)
         if !mistakes.isEmpty { throw InputError(mistakes.joined(separator: "; ")) }
-    }
-
-    private static func program(_ name: String) throws -> PaperProgram {
-        guard let program = PaperProgram(rawValue: name) else {
-            let names = PaperProgram.allCases.map(\.rawValue)
-            let hint = nearest(to: name, among: names).map { "; did you mean '\($0)'?" } ?? ""
-            throw InputError("no program '\(name)'; programs: \(names.joined(separator: ", "))\(hint)")
-        }
-        return program
     }
 }
