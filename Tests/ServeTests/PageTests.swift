@@ -1,6 +1,7 @@
 import Files
 import Foundation
 import RunStore
+import Serve
 import Testing
 import TestSupport
 
@@ -122,6 +123,25 @@ import TestSupport
             #expect(annotations.tags == [HostileStore.attack, "by-cookie"])
             let lines = answer["csv"]?.stringValue?.split(whereSeparator: \.isNewline).count ?? 0
             #expect(lines >= served.runs.count + 1)
+        }
+    }
+
+    /// A server that reads ahead has read a sweep by the time it is asked for, if that is not at once: one that does not would announce
+    /// the reading every time.
+    @Test func whatIsReadAheadIsNotAnnounced() throws {
+        try HostileStore.with { served in
+            var options = LiveServer.Options()
+            (options.port, options.readsAhead) = (0, true)
+            let wasThere = try [0.2, 1, 5, 20].contains { (seconds: Double) in
+                let server = try LiveServer(LiveStore(served.store, readAtOnce: 1), options)
+                Thread.sleep(forTimeInterval: seconds)
+                let ask = "import sys, urllib.request, urllib.parse as p; "
+                    + "print('Reading what' in urllib.request.urlopen(sys.argv[1] + 'sweep/' + p.quote(sys.argv[2], safe='')).read().decode())"
+                let isAnnounced = try python(ask, server.address, HostileStore.attack)
+                try server.stop()
+                return isAnnounced.hasPrefix("False")
+            }
+            #expect(wasThere)
         }
     }
 }

@@ -74,21 +74,23 @@ public struct ArmCurves {
     ) -> LinePlot.Series? {
         let last = tables.compactMap { $0.steps.last }.max() ?? 0
         let window = max(1, (Int(last) + resolution - 1) / resolution)
-        var values: [Int: [Double]] = [:]
+        // Place p holds the steps after (p − 1)·window up to p·window; there are at most `resolution` after 0.
+        var seeds = [[Double]](repeating: [], count: resolution + 1)
         for table in tables {
             guard let logged = table.values[column] else { continue }
-            var sums: [Int: (sum: Double, count: Int)] = [:]
-            for (step, value) in zip(table.steps, logged) where value.isFinite {
+            var sums = [Double](repeating: 0, count: resolution + 1), counts = [Int](repeating: 0, count: resolution + 1)
+            for (step, value) in zip(table.steps, logged) where value.isFinite && step >= 0 {
                 let place = (Int(step) + window - 1) / window
-                sums[place, default: (0, 0)].sum += Double(value)
-                sums[place, default: (0, 0)].count += 1
+                sums[place] += Double(value)
+                counts[place] += 1
             }
-            for (place, sum) in sums { values[place, default: []].append(sum.sum / Double(sum.count)) }
+            for place in sums.indices where counts[place] > 0 { seeds[place].append(sums[place] / Double(counts[place])) }
         }
-        let points = values.sorted { $0.key < $1.key }.map { place, seeds in
-            let (low, high) = (seeds.min() ?? .nan, seeds.max() ?? .nan)
+        let points = seeds.indices.compactMap { place -> LinePlot.Point? in
+            let values = seeds[place]
+            guard let low = values.min(), let high = values.max() else { return nil }
             return LinePlot.Point(
-                x: Double(place * window), y: seeds.reduce(0, +) / Double(seeds.count), band: low < high ? low...high : nil)
+                x: Double(place * window), y: values.reduce(0, +) / Double(values.count), band: low < high ? low...high : nil)
         }
         return points.isEmpty ? nil : LinePlot.Series(label, points: points, isDashed: style.isDashed, colour: style.colour)
     }

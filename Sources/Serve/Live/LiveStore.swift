@@ -13,6 +13,8 @@ public final class LiveStore: Sendable {
     let files: [String: SweepFile]
     private let readAtOnce: Int
     private let state: Mutex<State>
+    /// Held while a sweep is read, so that who asks meanwhile waits for that instead of reading it again.
+    private let reading = Mutex(())
 
     private struct State {
         var index: RunIndex
@@ -123,6 +125,12 @@ public final class LiveStore: Sendable {
         try files[name] != nil || !rows("SELECT 1 FROM runs WHERE sweep = ? LIMIT 1", [.string(name)]).isEmpty
     }
 
+    /// The sweeps whose runs were begun last.
+    func newestSweeps(_ count: Int) throws -> [String] {
+        try rows("SELECT sweep FROM runs GROUP BY sweep ORDER BY max(created) DESC, sweep LIMIT ?", [.int(count)])
+            .compactMap { $0[0].stringValue }
+    }
+
     /// What a sweep has measured, with the state of the index that it was read in.
     struct Standing: Sendable {
         let stamp: String
@@ -136,7 +144,14 @@ public final class LiveStore: Sendable {
     /// at most, and is a minute late at most.
     func standing(ofSweep name: String) throws -> Standing {
         let stamp = stamp
-        if let known = state.withLock({ $0.standings[name] }), known.stamp == stamp || known.due > .now { return known }
+        func known() -> Standing? {
+            state.withLock { $0.standings[name] }.flatMap { $0.stamp == stamp || $0.due > .now ? $0 : nil }
+        }
+        if let known = known() { return known }
+        return try reading.withLock { _ in try known() ?? read(sweep: name, at: stamp) }
+    }
+
+    private func read(sweep name: String, at stamp: String) throws -> Standing {
         let start = ContinuousClock.now
         let results = try readResults(ofSweep: name)
         let now = ContinuousClock.now

@@ -17,6 +17,20 @@ final class Site: Answering {
         }
     }
 
+    /// Sweeps that are read before anybody asks for them.
+    private static let mostReadAhead = 3
+
+    /// Reads the sweeps that a visitor is likely to look at first, those whose files were given and those begun last, so that the first
+    /// page of a sweep of many runs is not waited for.
+    func readAhead() {
+        let newest = (try? live.newestSweeps(Self.mostReadAhead)) ?? []
+        for name in (live.files.keys.sorted() + newest).prefix(Self.mostReadAhead) {
+            guard let request = Request(method: "GET", target: "/sweep/\(pathPart(name))") else { continue }
+            // What cannot be read is said to who asks for it.
+            _ = try? SweepPage(name, request, live, desk)?.page(false)
+        }
+    }
+
     func state(of topic: Topic) -> String? {
         if topic == .drawing { return desk.stamp }
         // What cannot be read at the moment has not changed as far as pages are concerned.

@@ -13,6 +13,8 @@ public final class LiveServer: Sendable {
         public var host = "127.0.0.1"
         /// 0 for any that is free.
         public var port = 8080
+        /// Whether the sweeps that a visitor is likely to look at are read before anybody asks.
+        public var readsAhead = false
 
         public init() {}
     }
@@ -26,7 +28,9 @@ public final class LiveServer: Sendable {
     ///
     /// - Throws: `InputError` where the address or the port cannot be had.
     public convenience init(_ store: LiveStore, _ options: Options = Options()) throws {
-        try self.init(Site(store), options, Connection.Limits())
+        let site = Site(store)
+        try self.init(site, options, Connection.Limits())
+        if options.readsAhead { DispatchQueue.global(qos: .utility).async { site.readAhead() } }
     }
 
     init(_ site: any Answering, _ options: Options, _ limits: Connection.Limits, token: String = Gate.newToken()) throws {

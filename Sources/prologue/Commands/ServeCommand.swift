@@ -30,7 +30,7 @@ struct ServeCommand: ParsableCommand {
         Interruption.listen()
         let files = try sweeps.map { try SweepFile(loading: URL(fileURLWithPath: $0)) }
         var options = LiveServer.Options()
-        (options.host, options.port) = (host, port)
+        (options.host, options.port, options.readsAhead) = (host, port, true)
         let server = try LiveServer(LiveStore(Store(directory: store.directory), sweeps: files), options)
         print("serving \(store.directory.path)")
         print("read:    \(server.address)")
