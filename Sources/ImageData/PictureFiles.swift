@@ -74,16 +74,17 @@ struct FolderFiles: PictureFiles {
     }
 
     private func kind(_ path: String, in folder: String) -> PictureEntry.Kind {
-        var (own, status) = (stat(), stat())
-        guard lstat(path, &own) == 0, stat(path, &status) == 0 else {
-            let reason = String(cString: strerror(errno))
-            return .unusable(own.st_mode & S_IFMT == S_IFLNK ? "is a link that leads nowhere: \(reason)" : "cannot be read: \(reason)")
+        var own = stat()
+        guard lstat(path, &own) == 0 else { return .unusable("cannot be read: \(String(cString: strerror(errno)))") }
+        let isLink = own.st_mode & S_IFMT == S_IFLNK
+        var status = own
+        guard !isLink || stat(path, &status) == 0 else {
+            return .unusable("is a link that leads nowhere: \(String(cString: strerror(errno)))")
         }
         switch status.st_mode & S_IFMT {
         case S_IFREG: return .file
         case S_IFDIR:
             // Only a link can lead back to a folder that it lies in.
-            let isLink = own.st_mode & S_IFMT == S_IFLNK
             return isLink && Self.isInside(folder, path) ? .unusable("is a link that leads back to where it lies") : .folder
         default: return .unusable("is no file and no folder")
         }

@@ -28,9 +28,10 @@ public struct LoadingRate: Sendable {
             _ = dataset.identity
             return (dataset, (ContinuousClock.now - start) / .seconds(1))
         }
-        let (dataset, first) = try open()
-        opening = first
-        openingAgain = try open().1
+        // One after the other: nobody has a data set open twice, and its list is most of the memory.
+        opening = try open().1
+        let (dataset, again) = try open()
+        openingAgain = again
         (train, test) = dataset.counts
         guard batches > 0 else {
             (filling, imagesPerSecond, peakBytes) = (nil, nil, StageWork.peakMemoryBytes)
