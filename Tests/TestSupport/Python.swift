@@ -26,7 +26,7 @@ public func python(_ script: String, arguments: [String], files: [String: Data] 
         try Data(script.utf8).write(to: file)
         let folder = folder ?? own
         for (name, data) in files { try data.write(to: folder.appendingPathComponent(name)) }
-        return try runProgram(pythonInterpreter, [file.path] + arguments, in: folder)
+        return try PythonServer.shared.get().run(file, arguments, in: folder).trimmingCharacters(in: .whitespacesAndNewlines)
     }
 }
 
