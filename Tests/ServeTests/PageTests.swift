@@ -135,7 +135,8 @@ import TestSupport
             let wasThere = try [0.2, 1, 5, 20].contains { (seconds: Double) in
                 let server = try LiveServer(LiveStore(served.store, readAtOnce: 1), options)
                 Thread.sleep(forTimeInterval: seconds)
-                let ask = "import sys, urllib.request, urllib.parse as p; "
+                let ask =
+                    "import sys, urllib.request, urllib.parse as p; "
                     + "print('Reading what' in urllib.request.urlopen(sys.argv[1] + 'sweep/' + p.quote(sys.argv[2], safe='')).read().decode())"
                 let isAnnounced = try python(ask, server.address, HostileStore.attack)
                 try server.stop()
