@@ -22,10 +22,12 @@ extension Function {
         return several(name, values.map(\.type))
     }
 
-    /// Repeats `body` for 0, 1, … `count` − 1, given as a scalar i32.
-    public func loop(_ count: Int, _ values: [Value], _ body: (_ index: Value, [Value]) -> [Value]) -> [Value] {
-        let results = self.while([constant(0, [], .i32)] + values) {
-            compare($0[0], .less, Double(count))
+    /// Repeats `body` for `first`, `first` + 1, … `end` − 1, given as a scalar i32.
+    public func loop(
+        _ end: Int, from first: Int = 0, _ values: [Value], _ body: (_ index: Value, [Value]) -> [Value]
+    ) -> [Value] {
+        let results = self.while([constant(Double(first), [], .i32)] + values) {
+            compare($0[0], .less, Double(end))
         } _: { carried in
             let next = body(carried[0], Array(carried.dropFirst()))
             return [add(carried[0], 1)] + next

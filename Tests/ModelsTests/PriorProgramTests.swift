@@ -188,9 +188,9 @@ struct PriorProgramTests {
         let expected = Sampler(model, way.settings).sample(labels: labels.ids, seed: 9, first: 1000, given: given)
 
         let accelerator = try Accelerator(testClient(devices: 1))
-        func sample(_ range: Range<Int>) throws -> [Int32] {
+        func sample(_ range: Range<Int>, stretch: Int = 64) throws -> [Int32] {
             let length = config.layout.length
-            let program = SamplingProgram(config, way.settings, count: range.count, given: given != nil)
+            let program = SamplingProgram(config, way.settings, count: range.count, given: given != nil, stretch: stretch)
             let streams = program.streams(seed: 9, first: 1000 + range.lowerBound)
             var inputs = [
                 "labels": try accelerator.copy(TokenTensor(Array(labels.ids[range]), shape: [range.count])),
@@ -207,19 +207,19 @@ struct PriorProgramTests {
         let whole = try sample(0..<count)
         #expect(whole == expected.ids)
         #expect(Set(whole).count > 5, "a model that says one thing only tests nothing")
-        // The same sequences in another batch.
-        #expect(try sample(2..<count) == Array(whole[(2 * config.layout.length)...]))
+        // The same sequences in another batch, in stretches of which the last is short.
+        #expect(try sample(2..<count, stretch: 8) == Array(whole[(2 * config.layout.length)...]))
     }
 
     /// Greedy sequences of bfloat16 are as near to what float32 would choose as those of the computing sampler: how far the logits of
     /// chosen tokens are below the largest ones.
-    @Test(arguments: [0.0, 2.0]) func samplesInBFloat16(scale: Double) throws {
+    @Test(arguments: [(0.0, 64), (2.0, 64), (2.0, 7)]) func samplesInBFloat16(scale: Double, stretch: Int) throws {
         let model = TinyPrior.model(TinyPrior.prologue)
         let (layout, labels) = (TinyPrior.prologue, (0..<24).map { Int32($0 % 4) })
         var settings = SamplerSettings()
         (settings.topK, settings.precision, settings.guidance.scale) = (1, .bfloat16, scale)
         let accelerator = try Accelerator(testClient(devices: 1))
-        let program = SamplingProgram(model.config, settings, count: labels.count)
+        let program = SamplingProgram(model.config, settings, count: labels.count, stretch: stretch)
         var inputs = ["labels": try accelerator.copy(TokenTensor(labels, shape: [labels.count]))]
         inputs["scales"] = try accelerator.copy(program.scales)
         for parameter in model.parameters { inputs["prior/value/\(parameter.name)"] = try accelerator.copy(parameter.value) }

@@ -48,13 +48,19 @@ public final class AheadCompiler {
         // …/jax_plugins/xla_cuda13/plugin.so → …/nvidia/cu13
         let packages = URL(fileURLWithPath: path).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
         let toolkit = toolkit ?? packages.appendingPathComponent("nvidia/cu13").path
-        options = compilerOptions(for: device.plugin).merging(["xla_gpu_cuda_data_dir": .text(toolkit)]) { $1 }
+        options = compilerOptions(for: device.plugin).merging([
+            "xla_gpu_cuda_data_dir": .text(toolkit),
+            // Without a card kernels cannot be timed; the compiler would make them in several ways only to take the first.
+            "xla_gpu_autotune_level": .number(0), "xla_gpu_experimental_enable_fusion_autotuner": .flag(false),
+        ]) { $1 }
     }
 
     /// What the compiler made of a program.
     public struct Result: Sendable {
         /// Of compiling.
         public let seconds: Double
+        /// Processor time of it, of this process and of the compilers that it starts: what other programs on the machine hardly change.
+        public let processorSeconds: Double
         /// Bytes of the executable.
         public let size: Int
         public let memory: Executable.Memory
@@ -70,16 +76,26 @@ public final class AheadCompiler {
         if keep != nil { try AtomicFile.write(Data(text.utf8), to: folder.appendingPathComponent("program.mlir")) }
         let topology = try Topology(plugin, target: device.description, layout: "1x1x\(program.replicas)")
         let options = options.merging(["xla_dump_to": .text(folder.path), "xla_dump_hlo_as_text": .flag(true)]) { $1 }
-        let start = ContinuousClock.now
+        let (start, processor) = (ContinuousClock.now, Self.processorSeconds())
         let executable = try topology.compile(text, CompileOptions(replicas: program.replicas, overrides: options))
-        let seconds = (ContinuousClock.now - start) / .seconds(1)
+        let (seconds, processorSeconds) = ((ContinuousClock.now - start) / .seconds(1), Self.processorSeconds() - processor)
         let names = try FileManager.default.contentsOfDirectory(atPath: folder.path)
         guard let module = names.first(where: { $0.hasSuffix("after_optimizations.txt") }) else {
             throw InputError(file: plugin.path, "left no text of the optimised program '\(program.name)'")
         }
         let optimised = try String(contentsOf: folder.appendingPathComponent(module), encoding: .utf8)
         return Result(
-            seconds: seconds, size: try executable.serialized().count, memory: try executable.memory(),
+            seconds: seconds, processorSeconds: processorSeconds, size: try executable.serialized().count, memory: try executable.memory(),
             traffic: ModuleTraffic(ofModule: optimised))
+    }
+
+    /// Of this process and of those that it has waited for.
+    private static func processorSeconds() -> Double {
+        [RUSAGE_SELF.rawValue, RUSAGE_CHILDREN.rawValue].reduce(0) { sum, who in
+            var usage = rusage()
+            getrusage(__rusage_who_t(who), &usage)
+            return sum
+                + [usage.ru_utime, usage.ru_stime].reduce(0) { $0 + Double($1.tv_sec) + Double($1.tv_usec) / 1e6 }
+        }
     }
 }

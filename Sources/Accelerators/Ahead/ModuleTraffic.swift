@@ -84,7 +84,9 @@ public struct ModuleTraffic: Sendable {
                 written = Self.written(called) ?? instruction.bytes
             } else {
                 read = instruction.operands.reduce(0) { $0 + size($1) }
-                written = instruction.operation.hasSuffix("-start") ? read : instruction.bytes
+                // Behind a product's result comes its scratch memory.
+                let result = Self.isProduct(instruction) ? instruction.parts.first ?? 0 : instruction.bytes
+                written = instruction.operation.hasSuffix("-start") ? read : result
             }
             switch instruction.operation {
             case "gather", "dynamic-slice", "slice": read = written
@@ -98,12 +100,13 @@ public struct ModuleTraffic: Sendable {
         }
     }
 
+    private static func isProduct(_ instruction: ModuleText.Instruction) -> Bool {
+        if ["dot", "convolution"].contains(instruction.operation) { return true }
+        guard instruction.operation == "custom-call", let target = instruction.attribute("custom_call_target=") else { return false }
+        return ["cublas", "gemm", "conv"].contains { target.contains($0) }
+    }
+
     private static func kind(of instruction: ModuleText.Instruction, _ called: ModuleText.Computation?) -> Kind {
-        func isProduct(_ instruction: ModuleText.Instruction) -> Bool {
-            if ["dot", "convolution"].contains(instruction.operation) { return true }
-            guard instruction.operation == "custom-call", let target = instruction.attribute("custom_call_target=") else { return false }
-            return ["cublas", "gemm", "conv"].contains { target.contains($0) }
-        }
         if instruction.operation.hasPrefix("all-reduce") || instruction.operation.hasPrefix("all-gather")
             || instruction.operation.hasPrefix("reduce-scatter")
         {

@@ -23,7 +23,7 @@ public struct PatchDiscriminator {
         self.init(channels: channels, width: width, layers: layers, parameters: source)
     }
 
-    private init(channels: Int, width: Int, layers: Int, parameters source: ParameterSource) {
+    public init(channels: Int, width: Int, layers: Int, parameters source: ParameterSource) {
         sizes = (channels, width, layers)
         let builder = ParameterBuilder(source)
         var blocks: [(convolution: Convolution, norm: BatchNorm?)] = []

@@ -101,6 +101,7 @@ public struct LPIPS {
         [(0, 64), (2, 64)], [(5, 128), (7, 128)], [(10, 256), (12, 256), (14, 256)], [(17, 512), (19, 512), (21, 512)],
         [(24, 512), (26, 512), (28, 512)],
     ]
+    private static let channels = 3
     /// ImageNet's means and deviations for images in [−1, 1].
     private static let shift: [Float] = [-0.030, -0.088, -0.188]
     private static let scale: [Float] = [0.458, 0.448, 0.450]
@@ -110,7 +111,7 @@ public struct LPIPS {
     /// - Throws: `InputError` naming the file and the first tensor that is missing or of another shape.
     public init(weights file: SafetensorsFile) throws {
         func tensor(_ name: String, _ shape: Shape) throws -> Tensor { try file.weight(name, shape, of: "LPIPS on VGG-16") }
-        var input = 3
+        var input = Self.channels
         convolutions = try Self.stages.joined().map { place, output in
             let weight = try tensor("features.\(place).weight", [output, input, 3, 3])
             input = output
@@ -120,6 +121,18 @@ public struct LPIPS {
             let channels = stage[0].channels
             return try tensor("lin\(number).model.1.weight", [1, channels, 1, 1]).reshaped([1, channels])
         }
+    }
+
+    /// Shapes alone, for a program whose inputs the weights are.
+    public static var outline: LPIPS { LPIPS() }
+
+    private init() {
+        var input = Self.channels
+        convolutions = Self.stages.joined().map { _, output in
+            defer { input = output }
+            return (Tensor(meta: [output, 3, 3, input]), Tensor(meta: [output]))
+        }
+        channelWeights = Self.stages.map { Tensor(meta: [1, $0[0].channels]) }
     }
 
     /// The same network with other values, which `make` gives for each of `tensors`.

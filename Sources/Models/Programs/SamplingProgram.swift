@@ -2,8 +2,9 @@ import NN
 import Settings
 import TensorCore
 
-/// Drawing sequences as a program: one loop over positions, caches updated in place, both guidance branches in one batch. A
-/// sequence draws from the stream of its own number, so it is the same in any batch.
+/// Drawing sequences as a program: loops over positions, caches updated in place, both guidance branches in one batch. A
+/// sequence draws from the stream of its own number, so it is the same in any batch. The positions are cut into stretches, each a loop
+/// of its own that reads of the caches what there is at its end.
 ///
 /// Inputs: `labels` [count], `sampler/key`, `sampler/steps`, `scales` and `temperatures` [T], `given` [count, T] where tokens are
 /// given, parameters `prior/value/…`. Output: `ids` [count, T]. In bfloat16 weights are rounded before the loop, and keys and values kept
@@ -15,7 +16,8 @@ public struct SamplingProgram {
     public let count: Int
     public let takesGiven: Bool
 
-    public init(_ config: ARConfig, _ settings: SamplerSettings, count: Int, given takesGiven: Bool = false) {
+    /// - Parameter stretch: positions of a loop. Shorter ones read less of what is not there yet, and make a longer program.
+    public init(_ config: ARConfig, _ settings: SamplerSettings, count: Int, given takesGiven: Bool = false, stretch: Int = 64) {
         (self.config, self.settings, self.count, self.takesGiven) = (config, settings, count, takesGiven)
         let program = Program("sampling")
         let model = ARModel(config, parameters: .program(program, prefix: "prior/value/"))
@@ -48,10 +50,10 @@ public struct SamplingProgram {
         let first = isGuided ? concatTokens([start, unconditional].map { $0.reshaped([1, count, shape.width]) }) : start
         let caches = TracedCache.empty(
             layers: shape.layers, rows: rows, capacity: layout.length, width: shape.width, rounds: rounds, in: program)
-        let results = program.loop(
-            layout.length, [first.reshaped([rows, 1, shape.width])] + caches, [TokenTensor(repeating: 0, shape: [count, layout.length])]
-        ) { place, tensors, tokens in
-            let cache = TracedCache(program, carried: Array(tensors.dropFirst()), heads: shape.heads, index: place)
+        func next(
+            _ place: TokenTensor, _ tensors: [Tensor], _ tokens: [TokenTensor], seen: Int
+        ) -> (tensors: [Tensor], tokens: [TokenTensor]) {
+            let cache = TracedCache(program, carried: Array(tensors.dropFirst()), heads: shape.heads, index: place, seen: seen)
             let hidden = decoder.step(tensors[0], cache: cache)
             let mixed = scales.map { program.mixedBranches(hidden, scale: program.entry(place, of: $0)) } ?? hidden
             let logits =
@@ -69,7 +71,15 @@ public struct SamplingProgram {
                 [isGuided ? repeatedForBothBranches(x) : x] + cache.tensors, [program.replaced(tokens[0], column: place, by: ids)]
             )
         }
-        program.output("ids", results.tokens[0])
+        var state = (
+            tensors: [first.reshaped([rows, 1, shape.width])] + caches,
+            tokens: [TokenTensor(repeating: 0, shape: [count, layout.length])]
+        )
+        for start in stride(from: 0, to: layout.length, by: stretch) {
+            let end = min(start + stretch, layout.length)
+            state = program.loop(end, from: start, state.tensors, state.tokens) { next($0, $1, $2, seen: end) }
+        }
+        program.output("ids", state.tokens[0])
         traced = program.traced()
     }
 

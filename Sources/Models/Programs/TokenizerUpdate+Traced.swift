@@ -78,7 +78,7 @@ extension TokenizerUpdate {
     ///
     /// - Parameter step: one of those that the program is for: all of its kind.
     public func traced(batch: Int, given: TracedInputs, extras: TracedExtras = [], step: Int = 0) -> TracedProgram {
-        let program = Program("tokenizer_update")
+        let program = Program("tokenizer_update", convolutions: tokenizer.config.precision == .bfloat16 ? .bf16 : .f32)
         let (networks, inputs) = (TracedNetworks(of: self, in: program), TracedBatch(given, tokenizer.config, batch: batch, in: program))
         let parts = parts(of: batch)
         let results =

@@ -94,7 +94,9 @@ struct BlockBranch {
         bias = output.bias.map { program.node($0).reshaped([rows[1]]) }
         shapes = output.inputs.map(\.shape)
         self.dropout = dropout.map { ($0.p, program.keeps($0.p, $0.key, counters: program.counters(rows))) }
-        var branch = inner.timesRows(of: weight.rounded, .bf16).wide
+        let product = inner.timesRows(of: weight.rounded, .bf16)
+        // Without the barrier a bias would be added within the product, whose result then lies in memory as float32.
+        var branch = (bias == nil ? product : program.barrier([product])[0]).wide
         if let bias { branch = branch + bias.alongColumns(of: branch) }
         if let dropout = self.dropout { branch = program.dropped(branch, dropout.p, keeps: dropout.keeps) }
         value = norm.x + branch * self.gate.alongColumns(of: branch)

@@ -6,14 +6,15 @@ extension Program {
         let hidden = down.weight.width
         let norm = BlockNorm(node(x), scale: node(scale))
         let (weight, bias) = (node(up.weight).rounded, up.bias.map { node($0).reshaped([2 * hidden]) })
-        var wide = norm.normed.timesRows(of: weight, bias == nil ? .bf16 : .f32)
-        if let bias { wide = (wide + bias.alongColumns(of: wide)).rounded }
-        let h = wide
-        let gated = barrier([gegluValue(h.wide).rounded])[0]
+        let product = norm.normed.timesRows(of: weight, .bf16)
+        // The product is kept and its bias added again wherever it is read. Without the barrier both would be kept in float32.
+        let h = bias == nil ? product : barrier([product])[0]
+        func values() -> Node { bias.map { h.wide + $0.alongColumns(of: h) } ?? h.wide }
+        let gated = barrier([gegluValue(values()).rounded])[0]
         let branch = BlockBranch(norm, gate: node(gate), down, inner: gated, dropout: dropout)
         return record(branch.value.reshaped(x.shape), from: [x, scale, gate] + up.inputs + down.inputs) { dy in
             let gradient = branch.enter(dy)
-            let (dgated, values) = (gradient.inner.wide, h.wide)
+            let (dgated, values) = (gradient.inner.wide, values())
             let (outer, inner) = (values.sliced(1, 0..<hidden), values.sliced(1, hidden..<2 * hidden))
             let share = self.geluGateAgain(inner)
             let dh = self.barrier([

@@ -1,15 +1,15 @@
 /// A loop of a program over tensors.
 extension Program {
-    /// Repeats `body` for index 0, 1, … `count` − 1, of shape [], on tensors and ids that it carries from turn to turn; what is
-    /// replaced there lies in the same memory.
+    /// Repeats `body` for index `first`, `first` + 1, … `end` − 1, of shape [], on tensors and ids that it carries from turn to turn;
+    /// what is replaced there lies in the same memory.
     package func loop(
-        _ count: Int, _ tensors: [Tensor], _ tokens: [TokenTensor],
+        _ end: Int, from first: Int = 0, _ tensors: [Tensor], _ tokens: [TokenTensor],
         _ body: (_ index: TokenTensor, [Tensor], [TokenTensor]) -> (tensors: [Tensor], tokens: [TokenTensor])
     ) -> (tensors: [Tensor], tokens: [TokenTensor]) {
         func split(_ nodes: [Node]) -> (tensors: [Tensor], tokens: [TokenTensor]) {
             (nodes[..<tensors.count].map { Tensor(carried: $0) }, nodes[tensors.count...].map { TokenTensor($0) })
         }
-        let results = loop(count, tensors.map(node) + tokens.map(node)) { index, carried in
+        let results = loop(end, from: first, tensors.map(node) + tokens.map(node)) { index, carried in
             let (tensors, tokens) = split(carried)
             let next = body(TokenTensor(index), tensors, tokens)
             return next.tensors.map(node) + next.tokens.map(node)
@@ -63,7 +63,9 @@ extension Program {
 
     /// x·Wᵀ + b: factors are of bfloat16, their products summed in float32; the result is rounded to bfloat16 where it is to be.
     package func product(_ x: Tensor, _ weight: BFloat16Weight, bias: Tensor?, rounds: Bool) -> Tensor {
-        let sums = node(x).rounded.timesRows(of: weight.node)
+        let factor = node(x).rounded
+        if rounds, bias == nil { return Tensor(factor.timesRows(of: weight.node, .bf16).wide) }
+        let sums = factor.timesRows(of: weight.node)
         let y = bias.map { sums + node($0).alongColumns(of: sums) } ?? sums
         return Tensor(rounds ? y.rounded.wide : y)
     }
@@ -82,9 +84,11 @@ package final class TracedCache: DecodingCache {
     private let program: Program
     private let heads: Int
     private let index: Node
+    private let seen: Int
 
-    package init(_ program: Program, carried: [Tensor], heads: Int, index: TokenTensor) {
-        (self.program, tensors, self.heads, rows) = (program, carried, heads, carried[0].shape[0])
+    /// - Parameter seen: tokens that attention reads, more than `index`: what lies behind is not read at all.
+    package init(_ program: Program, carried: [Tensor], heads: Int, index: TokenTensor, seen: Int) {
+        (self.program, tensors, self.heads, rows, self.seen) = (program, carried, heads, carried[0].shape[0], seen)
         self.index = program.node(index)
     }
 
@@ -103,7 +107,7 @@ package final class TracedCache: DecodingCache {
             let cache = program.node(tensors[place])
             let all = cache.updated(with: part.converted(to: cache.element), [zero, index, zero])
             tensors[place] = Tensor(carried: all)
-            return all.reshaped([rows, all.shape[1], heads, d])
+            return all.sliced(1, 0..<seen).reshaped([rows, seen, heads, d])
         }
         let keys = entered(2 * layer, program.node(k))
         let values = entered(2 * layer + 1, program.node(kv).sliced(2, width..<2 * width))

@@ -145,7 +145,8 @@ struct Node: Equatable, Sendable {
     func outer(_ other: Node) -> Node { dot(other, (leading, other.leading)) }
 
     func convolved(with kernel: Node, _ window: ConvolutionWindow) -> Node {
-        with(f.convolution(value, kernel.value, window))
+        let type = program.convolutions
+        return with(f.convolution(converted(to: type).value, kernel.converted(to: type).value, window)).wide
     }
     func windows(_ reduction: Reduction, size: [Int], strides: [Int], padding: [(low: Int, high: Int)]) -> Node {
         with(f.reduceWindow(value, reduction, size: size, strides: strides, padding: padding))

@@ -15,6 +15,8 @@ public final class Program: @unchecked Sendable {
     public let name: String
     /// Devices that run the program at once, each on its share of a batch.
     public let replicas: Int
+    /// What convolutions multiply: sums are of float32 in either case, results of this type.
+    public let convolutions: Element
     /// What instructions are added to.
     private(set) var function = Function("main")
     private var helpers: [String: Helper] = [:]
@@ -30,7 +32,9 @@ public final class Program: @unchecked Sendable {
     /// Values of memory that became constants, by loop: what is emitted in a loop's body is known only there.
     private var constants: [[ObjectIdentifier: (storage: Storage, node: Node)]] = [[:]]
 
-    public init(_ name: String, replicas: Int = 1) { (self.name, self.replicas) = (name, replicas) }
+    public init(_ name: String, replicas: Int = 1, convolutions: Element = .f32) {
+        (self.name, self.replicas, self.convolutions) = (name, replicas, convolutions)
+    }
 
     // MARK: What goes in and comes out
 
@@ -132,9 +136,9 @@ public final class Program: @unchecked Sendable {
     /// Values that are kept: all of them are in memory before any is used, so that nothing before is computed again behind.
     func barrier(_ nodes: [Node]) -> [Node] { function.barrier(nodes.map(\.value)).map(node) }
 
-    /// Repeats `body` for 0, 1, … `count` − 1.
-    func loop(_ count: Int, _ carried: [Node], _ body: (_ index: Node, [Node]) -> [Node]) -> [Node] {
-        function.loop(count, carried.map(\.value)) { index, values in
+    /// Repeats `body` for `first`, `first` + 1, … `end` − 1.
+    func loop(_ end: Int, from first: Int = 0, _ carried: [Node], _ body: (_ index: Node, [Node]) -> [Node]) -> [Node] {
+        function.loop(end, from: first, carried.map(\.value)) { index, values in
             constants.append([:])
             defer { constants.removeLast() }
             return body(node(index), values.map(node)).map(\.value)

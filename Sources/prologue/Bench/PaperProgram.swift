@@ -11,7 +11,7 @@ enum PaperProgram: String, CaseIterable {
     case priorXL = "prior-xl"
     /// A prior's step on two devices, half of the batch each.
     case priorBTwice = "prior-b-two-devices"
-    /// Steps A and B of the Base tokenizer.
+    /// Steps A and B of the Base tokenizer with LPIPS and a discriminator.
     case tokenizerB = "tokenizer-b"
     /// Drawing tokens with the Base prior, with guidance.
     case samplingB = "sampling-b"
@@ -95,14 +95,26 @@ enum PaperProgram: String, CaseIterable {
         let optimizer = AdamW(model.parameters, .init(beta1: 0.9, beta2: 0.99, weightDecay: 0.03), averageHalfLife: 2500)
         var weights = TokenizerLossSettings()
         (weights.cePrologue, weights.ceVisual) = (3, 3)
-        let update = TokenizerUpdate(tokenizer, weights: weights, autoencoder: autoencoder, joint: (model, optimizer))
+        let update = TokenizerUpdate(
+            tokenizer, weights: weights, autoencoder: autoencoder, joint: (model, optimizer),
+            imageLosses: ImageLosses(adversary: Self.adversary, perceptual: (PerceptualLoss(LPIPS.outline), weight: 1)))
         var given = TokenizerUpdate.TracedInputs()
         (given.labels, given.visualDropped, given.prologueNoise) = (true, true, true)
-        return update.traced(batch: batch, given: given)
+        // Step 1: most have no penalty R1.
+        return update.traced(batch: batch, given: given, step: 1)
+    }
+
+    private static var adversary: Adversary {
+        var settings = AdversarySettings()
+        (settings.weight, settings.r1, settings.width, settings.layers) = (0.1, 0.01, 64, 3)
+        let discriminator = PatchDiscriminator(channels: 3, width: settings.width, layers: settings.layers, parameters: .meta)
+        return Adversary(
+            discriminator, settings, optimizer: AdamW(discriminator.parameters, .init(beta1: 0, beta2: 0.99, weightDecay: 1e-4)))
     }
 
     private func sampling() -> TracedProgram {
         var settings = SamplerSettings()
+        settings.precision = .bfloat16
         settings.guidance.scale = 2
         return SamplingProgram(prior, settings, count: batch).traced
     }

@@ -32,6 +32,7 @@ struct CompileCommand: ParsableCommand {
         let compiler = try AheadCompiler(device, plugin: plugin)
         var table = Table(columns: [
             .text("program"), .number("compiling", key: "seconds", unit: "s", decimals: 1),
+            .number("of it\nprocessor", key: "processor_seconds", unit: "s", decimals: 1),
             .number("executable", key: "executable_mb", unit: "MB", decimals: 1), .number("peak", key: "peak_gb", unit: "GB", decimals: 1),
             .number("elsewhere", key: "elsewhere_gb", unit: "GB", decimals: 1), .number("kernels", decimals: 0),
             .number("products", key: "products_gb", unit: "GB", decimals: 1),
@@ -45,7 +46,7 @@ struct CompileCommand: ParsableCommand {
             func gb(_ bytes: Int) -> Double { Double(bytes) / 1e9 }
             let elsewhere = result.traffic[.elsewhere]
             table.add([
-                .text(program.title), .number(result.seconds), .number(Double(result.size) / 1e6), .number(gb(result.memory.peak)),
+                .text(program.title), .number(result.seconds), .number(result.processorSeconds), .number(Double(result.size) / 1e6), .number(gb(result.memory.peak)),
                 .number(gb(elsewhere.bytes)), .number(Double(elsewhere.kernels)), .number(gb(result.traffic[.products].bytes)),
                 .number(gb(result.traffic[.attention].bytes)), .number(gb(result.traffic[.collectives].bytes)),
             ])
