@@ -16,41 +16,56 @@ public final class Accelerator {
     public let client: Client
     /// Those that share batches; programs that are not shared out run on the first.
     public let devices: [Device]
+    /// How they share them.
+    public let replicas: Replicas
     /// Folder that compiled programs are kept in, if they are.
     public var programs: URL?
     /// Those that this process has made or loaded, by their keys.
     private var executables: [String: LoadedExecutable] = [:]
 
-    /// - Parameter chosen: which of the client's devices.
-    public init(_ client: Client, _ chosen: DeviceNumbers = .first) throws {
+    /// - Parameters:
+    ///   - chosen: which of the client's devices.
+    ///   - shardsState: whether each keeps a part of what optimisers hold.
+    public init(_ client: Client, _ chosen: DeviceNumbers = .first, shardsState: Bool = false) throws {
         self.client = client
         devices = try chosen.among(client)
-    }
-
-    /// The plugin called `name`, or the most wanted one of this machine.
-    public convenience init(named name: String?, _ chosen: DeviceNumbers = .first) throws {
-        try self.init(Client(Plugin(path: PluginSearch().plugin(named: name).path)), chosen)
+        replicas = Replicas(devices.count, shardsState: shardsState)
     }
 
     public var device: Device { devices[0] }
 
     /// What records say of it: platform, kind of device and how many, version of the interface.
     public var description: String {
-        let count = devices.count == 1 ? "" : " × \(devices.count)"
+        let count = devices.count == 1 ? "" : " × \(devices.count)" + (replicas.shardsState ? " sharded" : "")
         return "xla:\(client.platform), \(device.kind)\(count), PJRT \(client.plugin.version.major).\(client.plugin.version.minor)"
     }
 
     /// Rows of a batch that each device has.
     ///
-    /// - Parameter setting: what says how many rows a batch has, for the error where devices cannot have equally many.
-    public func share(of batch: Int, _ setting: String) throws -> Int {
+    /// - Parameters:
+    ///   - section: of the settings that say how many rows a batch has, and a part of it, for the error where devices cannot have
+    ///     equally many.
+    ///   - microBatch: rows that a device computes at a time, where it has more.
+    @discardableResult
+    public func share(of batch: Int, microBatch: Int? = nil, _ section: String) throws -> Int {
         guard batch % devices.count == 0 else {
             let lower = batch / devices.count * devices.count
             let near = lower > 0 ? "\(lower) or \(lower + devices.count)" : "\(devices.count)"
             throw InputError(
-                "\(setting): a batch of \(batch) cannot be shared out equally to \(devices.count) devices; the nearest that can: \(near)")
+                "\(section).batch: a batch of \(batch) cannot be shared out equally to \(devices.count) devices; the nearest that can: \(near)"
+            )
         }
-        return batch / devices.count
+        let share = batch / devices.count
+        if let microBatch, microBatch < share, share % microBatch != 0 {
+            throw InputError(
+                "\(section).micro_batch: parts of \(microBatch) do not make up the \(share) of each of \(devices.count) devices; "
+                    + "the nearest that do: \(Self.nearestDivisor(of: share, to: microBatch))")
+        }
+        return share
+    }
+
+    private static func nearestDivisor(of number: Int, to wanted: Int) -> Int {
+        (1...number).filter { number % $0 == 0 }.min { abs($0 - wanted) < abs($1 - wanted) } ?? 1
     }
 
     /// Compiles a program, or takes it from the folder of kept ones.
@@ -155,6 +170,9 @@ public final class CompiledProgram {
         (self.program, self.text, self.executable, self.device) = (program, text, executable, device)
     }
 
+    /// What each device needs, by the compiler's account.
+    public func memory() throws -> Executable.Memory { try executable.executable.memory() }
+
     /// Runs it on buffers by the names of its inputs. Those that come out under the same name are gone afterwards.
     ///
     /// - Throws: `ProgramError` where the plugin cannot.
@@ -208,8 +226,11 @@ public struct ProgramValues {
 extension [ProgramValues] {
     /// The rows of all devices, one after another.
     public func rows(_ name: String) throws -> Tensor {
-        let parts = try map { try $0.tensor(name) }
-        return Tensor(parts.flatMap(\.values), shape: [parts.reduce(0) { $0 + $1.shape[0] }] + parts[0].shape.dropFirst())
+        Tensor(joining: try map { try $0.tensor(name) })
+    }
+
+    public func tokenRows(_ name: String) throws -> TokenTensor {
+        TokenTensor(joining: try map { try $0.tokens(name) })
     }
 }
 

@@ -26,6 +26,7 @@ public struct ProgramInputs {
     }
 
     public mutating func share(_ name: String, _ tokens: TokenTensor) throws {
+        guard accelerator.devices.count > 1 else { return try `repeat`(name, tokens) }
         let shape = share(of: tokens.shape)
         let parts = accelerator.devices.indices.map { TokenTensor(Array(tokens.ids[rows($0, shape)]), shape: shape) }
         add(name, try zip(parts, accelerator.devices).map { try accelerator.copy($0, to: $1) })

@@ -171,6 +171,7 @@ public struct GumbelNoise {
 
     /// That which one of `count` equal parts of the batch has of it; `index` is a single id.
     func part(_ index: TokenTensor, of count: Int) -> GumbelNoise {
+        guard count > 1 else { return self }
         var noise = self
         noise.part = (index, count)
         return noise

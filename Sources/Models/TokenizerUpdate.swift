@@ -12,7 +12,7 @@ public struct TokenizerUpdate {
     public let joint: (model: ARModel, optimizer: AdamW)?
     /// Losses of whole images, if there are any.
     public let imageLosses: ImageLosses?
-    /// Images that are computed at a time, where those are not all of a batch: a divisor of it. Statistics of a whole batch,
+    /// Images that are computed at a time, where those are not all of a batch: a divisor of it, or of a device's share. Statistics of a whole batch,
     /// which batch norms and entropies are, cannot be a part of the losses then.
     public let microBatch: Int?
 
@@ -74,11 +74,11 @@ public struct TokenizerUpdate {
         }
     }
 
-    /// How many parts a batch is computed in.
-    func parts(of batch: Int) -> Int {
-        guard let microBatch else { return 1 }
-        require(batch % microBatch == 0, "a micro-batch of \(microBatch) is no divisor of a batch of \(batch)")
-        return batch / microBatch
+    /// How many parts a batch, or a device's share of one, is computed in.
+    func parts(of rows: Int) -> Int {
+        guard let microBatch, microBatch < rows else { return 1 }
+        require(rows % microBatch == 0, "a micro-batch of \(microBatch) is no divisor of a batch of \(rows)")
+        return rows / microBatch
     }
 
     private func autoencoderAndJoint(

@@ -82,7 +82,7 @@ public final class AdamW {
 
     /// Makes one update a part of a program: `parameters` are its inputs `NAME/value/…`, as `ParameterSource.program` makes them,
     /// and what is in `state` comes in and goes out under the names there, after `NAME/`. The input `NAME/numbers` is given
-    /// `numbers(rate:)`.
+    /// `numbers(rate:)`. Replicas average their gradients first, and may share out what is kept beside values (`Replicas.shardsState`).
     ///
     /// - Returns: the global norm of the gradients and how many entries of them were not finite, [1] each.
     public static func trace(
@@ -99,18 +99,21 @@ public final class AdamW {
         _ parameters: [Parameter], _ settings: OptimizerSettings, averageHalfLife: Double? = nil, gradients: [Tensor?],
         in program: Program, name: String, gradientScale: Double = 1
     ) -> (norm: Tensor, replaced: Tensor) {
+        let gradients = gradients.map { $0.map(program.meanShard) }
         let (whole, replaced) = program.gradientNorm(of: gradients.compactMap { $0 })
         let norm = Float(gradientScale) * whole
         let update = TracedAdamW(
             program, beta1: settings.beta1, beta2: settings.beta2, epsilon: settings.epsilon,
             numbers: program.input("\(name)/numbers", [TracedAdamW.numberCount]), norm: norm, clip: settings.clip, scale: gradientScale)
         for (parameter, gradient) in zip(parameters, gradients) {
-            func input(_ kind: String) -> Tensor { program.input("\(name)/\(kind)/\(parameter.name)", parameter.shape) }
+            func input(_ kind: String) -> Tensor { program.shardInput("\(name)/\(kind)/\(parameter.name)", parameter.shape) }
             let next = update(
-                parameter.value, moments: (input("moment1"), input("moment2")),
+                program.shard(of: parameter.value), moments: (input("moment1"), input("moment2")),
                 average: averageHalfLife.map { _ in input("average") }, gradient: gradient,
                 decay: decays(parameter) ? settings.weightDecay : 0)
-            let outputs = [("value", next.value), ("moment1", next.moments.0), ("moment2", next.moments.1)]
+            let outputs = [
+                ("value", program.gathered(next.value, parameter.shape)), ("moment1", next.moments.0), ("moment2", next.moments.1),
+            ]
             for (kind, tensor) in outputs + (next.average.map { [("average", $0)] } ?? []) {
                 program.output("\(name)/\(kind)/\(parameter.name)", tensor)
             }

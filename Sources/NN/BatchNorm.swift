@@ -32,7 +32,7 @@ public struct BatchNorm {
                 moments: ChannelMoments(mean: runningMean.value, variance: runningVariance.value))
         }
         let own = ChannelMoments(of: x)
-        if case .observed = moments { observe(own, rows: x.rows) }
+        if case .observed = moments { observe(own) }
         return batchNorm(x, weight: weight(on: tape), bias: bias(on: tape), moments: own)
     }
 
@@ -47,8 +47,9 @@ public struct BatchNorm {
     }
 
     /// Running moments move a tenth of the way; the variance is that over n − 1.
-    private func observe(_ own: ChannelMoments, rows: Int) {
-        let unbiased = Float(rows) / Float(max(1, rows - 1))
+    private func observe(_ own: ChannelMoments) {
+        let count = own.count ?? 1
+        let unbiased = Float(count) / Float(max(1, count - 1))
         runningMean.moveAverage(towards: own.mean, rate: Self.momentum)
         runningVariance.moveAverage(towards: own.variance, times: unbiased, rate: Self.momentum)
     }

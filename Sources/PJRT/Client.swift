@@ -7,6 +7,7 @@ public final class Client {
     public enum Option: Sendable, Equatable {
         case text(String)
         case number(Int)
+        case numbers([Int])
         case share(Float)
         case flag(Bool)
     }

@@ -1,6 +1,6 @@
 import CPJRT
 
-/// Options by name, laid out as the interface takes them. Texts stay where they are while `withValues` runs.
+/// Options by name, laid out as the interface takes them. Texts and lists stay where they are while `withValues` runs.
 struct NamedValues {
     private let options: [(name: String, value: Client.Option)]
 
@@ -10,7 +10,11 @@ struct NamedValues {
 
     func withValues<Result>(_ body: (UnsafeBufferPointer<pjrt_named_value>) throws -> Result) rethrows -> Result {
         var texts: [UnsafeMutablePointer<CChar>] = []
-        defer { texts.forEach { $0.deallocate() } }
+        var lists: [UnsafeMutablePointer<Int64>] = []
+        defer {
+            texts.forEach { $0.deallocate() }
+            lists.forEach { $0.deallocate() }
+        }
         func kept(_ text: String) -> (UnsafePointer<CChar>, Int) {
             let bytes = Array(text.utf8CString)
             let copy = UnsafeMutablePointer<CChar>.allocate(capacity: bytes.count)
@@ -30,6 +34,12 @@ struct NamedValues {
             case .number(let number):
                 value.type = Int32(pjrt_value_int64.rawValue)
                 value.int64_value = Int64(number)
+            case .numbers(let numbers):
+                let list = UnsafeMutablePointer<Int64>.allocate(capacity: max(numbers.count, 1))
+                for (place, number) in numbers.enumerated() { (list + place).initialize(to: Int64(number)) }
+                lists.append(list)
+                value.type = Int32(pjrt_value_int64_list.rawValue)
+                (value.int64_list, value.value_size) = (UnsafePointer(list), numbers.count)
             case .share(let share):
                 value.type = Int32(pjrt_value_float.rawValue)
                 value.float_value = share
@@ -78,6 +88,7 @@ public struct CompileOptions: Sendable, Equatable {
         case .text(let text): field(1, Array(text.utf8))
         case .flag(let flag): [0x10, flag ? 1 : 0]
         case .number(let number): [0x18] + varint(number)
+        case .numbers: preconditionFailure("the compiler takes no lists")
         case .share(let share): [0x21] + withUnsafeBytes(of: Double(share).bitPattern.littleEndian) { Array($0) }
         }
     }

@@ -63,14 +63,39 @@ extension Function {
 
     /// Sums over all replicas of the program.
     public func allReduce(_ x: Value, replicas: Int) -> Value {
+        collective("all_reduce", x, "", replicas, adds: true, x.type)
+    }
+
+    /// Sums over all replicas, of which each gets as many rows of the first axis as any other, the first replica the first.
+    public func reduceScatter(_ x: Value, replicas: Int) -> Value {
+        require(x.type.rank > 0 && x.type.shape[0] % replicas == 0, "reduce_scatter of \(x.type) among \(replicas) replicas")
+        let shape = [x.type.shape[0] / replicas] + x.type.shape.dropFirst()
+        return collective("reduce_scatter", x, "scatter_dimension = 0 : i64, ", replicas, adds: true, x.type.with(shape))
+    }
+
+    /// The rows of all replicas, one after another.
+    public func allGather(_ x: Value, replicas: Int) -> Value {
+        require(x.type.rank > 0, "all_gather of \(x.type)")
+        let shape = [x.type.shape[0] * replicas] + x.type.shape.dropFirst()
+        return collective("all_gather", x, "all_gather_dim = 0 : i64, ", replicas, adds: false, x.type.with(shape))
+    }
+
+    /// - Parameter settings: of the instruction, beside the group of replicas.
+    private func collective(
+        _ instruction: String, _ x: Value, _ settings: String, _ replicas: Int, adds: Bool, _ result: TensorType
+    ) -> Value {
         let name = newName()
-        add(
-            line: "\(name) = \"stablehlo.all_reduce\"(\(x.name)) <{replica_groups = dense<[\(Array(0..<replicas))]> : "
-                + "tensor<1x\(replicas)xi64>}> ({")
-        let scalar = x.type.with([])
-        block([scalar, scalar]) { [add($0[0], $0[1])] }
-        add(line: "}) : \(signature([x], x.type))")
-        return Value(name: name, type: x.type)
+        let group = "\(settings)replica_groups = dense<[\(Array(0..<replicas))]> : tensor<1x\(replicas)xi64>"
+        let line = "\(name) = \"stablehlo.\(instruction)\"(\(x.name)) <{\(group)}>"
+        if adds {
+            add(line: "\(line) ({")
+            let scalar = x.type.with([])
+            block([scalar, scalar]) { [add($0[0], $0[1])] }
+            add(line: "}) : \(signature([x], result))")
+        } else {
+            add(line: "\(line) : \(signature([x], result))")
+        }
+        return Value(name: name, type: result)
     }
 
     func combine(_ reduction: Reduction, _ a: Value, _ b: Value) -> Value {

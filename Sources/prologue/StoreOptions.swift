@@ -46,18 +46,19 @@ struct StoreOptions: ParsableArguments {
         try device.check()
         return ExperimentContext(
             store: try archive?.attached(to: Store(directory: directory), beside: sweep) ?? Store(directory: directory),
-            code: Self.code, machine: Self.machine(device), progress: ConsoleProgress(isQuiet: quiet), device: modelDevice(device))
+            code: Self.code, machine: Self.machine(device), progress: ConsoleProgress(isQuiet: quiet),
+            device: modelDevice(DeviceShare(device)))
     }
 
     /// This process as a worker on the store.
-    func worker(device: DeviceChoice) throws -> Worker {
+    func worker(_ share: DeviceShare) throws -> Worker {
         Worker(
-            store: try Store(directory: directory), code: Self.code, machine: Self.machine(device), device: modelDevice(device))
+            store: try Store(directory: directory), code: Self.code, machine: Self.machine(share.choice), device: modelDevice(share))
     }
 
     /// Compiled programs are kept with the store's data.
-    private func modelDevice(_ choice: DeviceChoice) -> ModelDevice {
-        ModelDevice(choice, programs: directory.appendingPathComponent("data/programs"))
+    private func modelDevice(_ share: DeviceShare) -> ModelDevice {
+        ModelDevice(share, programs: directory.appendingPathComponent("data/programs"))
     }
 
     private static func machine(_ device: DeviceChoice) -> Machine {

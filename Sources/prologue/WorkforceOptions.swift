@@ -1,3 +1,4 @@
+import Accelerators
 import ArgumentParser
 import Cluster
 import Experiment
@@ -31,13 +32,22 @@ struct WorkforceOptions: ParsableArguments {
             for line in [summary.sentence, summary.warning].compactMap(\.self) { context.progress.note(line) }
         }
         guard choice.workers > 1 || usesDevice else { return try runner.run(upTo: stage, failsFast: failFast, announcing: announce) }
+        let pool = try pool(context)
         if choice.workers > 1 { context.progress.note("\(choice.workers) workers with \(choice.threads) threads each") }
-        return try runner.run(pool(context), upTo: stage, failsFast: failFast, announcing: announce)
+        return try runner.run(pool, upTo: stage, failsFast: failFast, announcing: announce)
     }
 
-    /// Worker processes on the store.
-    func pool(_ context: ExperimentContext) -> ProcessPool {
-        ProcessPool(choice, arguments: ["worker", "--store", context.store.directory.path, "--device", device.name], context)
+    /// Worker processes on the store, which share the devices out.
+    func pool(_ context: ExperimentContext) throws -> ProcessPool {
+        let shares = try DeviceShare.shares(of: device.choice, among: choice.workers)
+        let store = context.store.directory.path
+        return ProcessPool(
+            choice,
+            arguments: { number in
+                let share = shares[(number - 1) % shares.count]
+                return ["worker", "--store", store, "--device", share.choice.description]
+                    + (share.memory.map { ["--device-memory", "\($0)"] } ?? [])
+            }, context)
     }
 
     /// A profile with what the command line says instead.

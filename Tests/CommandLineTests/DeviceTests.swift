@@ -78,6 +78,15 @@ struct DeviceTests {
     /// Killed and resumed on the device a training ends alike, bit for bit; moved between the device and the kernels of this
     /// program it ends where one that stayed does, to rounding.
     @Test(arguments: trainings) func trainingsGoOnOnEitherSide(_ training: Training) throws {
+        try goOn(training, here: "cpu", there: "xla")
+    }
+
+    /// The same of two devices that share the batches, and one of them.
+    @Test(arguments: trainings) func trainingsGoOnOnSeveralDevices(_ training: Training) throws {
+        try goOn(training, here: "xla", there: "xla:0-1")
+    }
+
+    private func goOn(_ training: Training, here ours: String, there theirs: String) throws {
         let begun = try Workplace(sweep: Self.sweep)
         if let follows = training.follows {
             let ended = try train(begun, training, upTo: follows, on: "cpu").wait()
@@ -93,14 +102,16 @@ struct DeviceTests {
         }
 
         let (here, there) = (try place(), try place())
-        try finish(here, training, on: "cpu")
-        try finish(there, training, on: "xla")
+        try finish(here, training, on: ours)
+        try finish(there, training, on: theirs)
         let undisturbed = try stage(training.stage, there)
-        #expect(undisturbed.record["summary"]?["device"]?.stringValue?.hasPrefix("xla:cpu, ") == true)
-        #expect(undisturbed.record["machine"]?["device"] == "xla")
-        #expect(try stage(training.stage, here).record["summary"]?["device"] == nil)
-        let (ours, theirs) = (try loss(here), try loss(there))
-        #expect(abs(theirs - ours) < training.tolerance * ours)
+        let used = try #require(undisturbed.record["summary"]?["device"]?.stringValue)
+        #expect(used.hasPrefix("xla:cpu, ") && used.contains("× 2") == theirs.contains("0-1"))
+        #expect(undisturbed.record["machine"]?["device"]?.stringValue == (theirs == "xla" ? theirs : "xla:0,1"))
+        let one = try stage(training.stage, here).record["summary"]?["device"]?.stringValue
+        #expect((one == nil) == (ours == "cpu") && one?.contains("×") != true)
+        let expected = try loss(here)
+        #expect(abs(try loss(there) - expected) < training.tolerance * expected)
         // Programs are compiled once for all that follows.
         let programs = there.store.appendingPathComponent("data/programs")
         #expect(try FileManager.default.contentsOfDirectory(atPath: programs.path).contains { $0.hasPrefix(training.program) })
@@ -114,7 +125,7 @@ struct DeviceTests {
 
         let killed = try prepared()
         for step in [15, 40] {
-            let program = try train(killed, training, on: "xla")
+            let program = try train(killed, training, on: theirs)
             #expect(killed.reaches(step, training.stage, program))
             kill9(program)
             _ = try program.wait()
@@ -127,21 +138,21 @@ struct DeviceTests {
                 try bytes.write(to: kept.appendingPathComponent(name))
             }
         }
-        try finish(killed, training, on: "xla")
+        try finish(killed, training, on: theirs)
         #expect(try stage(training.stage, killed).weights == undisturbed.weights)
         #expect(try killed.log(training.stage).contains("resuming at step"))
 
         let moved = try prepared()
-        for (device, step) in [("cpu", 20), ("xla", 40)] {
+        for (device, step) in [(ours, 20), (theirs, 40)] {
             let program = try train(moved, training, on: device)
             #expect(moved.reaches(step, training.stage, program))
             program.send(SIGTERM)
             _ = try program.wait()
         }
-        try finish(moved, training, on: "cpu")
+        try finish(moved, training, on: ours)
         #expect(try moved.log(training.stage).contains("equal to rounding only"))
         let mixed = try loss(moved)
-        #expect(abs(mixed - ours) < training.tolerance * ours)
+        #expect(abs(mixed - expected) < training.tolerance * expected)
     }
 
     /// The likeliest tokens of the same weights, one by one.
@@ -191,6 +202,22 @@ struct DeviceTests {
         for kind in ["features", "reconstructions", "completions", "interventions", "information", "marginal"] {
             #expect(try stageRecord(kind, place)["summary"]?["device"]?.stringValue?.hasPrefix("xla:cpu, ") == true, "\(kind)")
         }
+    }
+
+    /// Small runs: a device for each worker.
+    @Test func workersHaveDevicesOfTheirOwn() throws {
+        let place = try Workplace()
+        let options = ["sweep", "run", place.sweep, "--workers", "2", "--threads", "1", "--device", "xla:0-1"]
+        let ended = try place.start(options, environment: plugin).wait()
+        try #require(ended.code == 0, "\(ended.errors)")
+        let records = try ["tokenizer", "tokens", "prior", "samples", "features"].flatMap { kind in
+            try place.stages(kind).map { try JSONValue(parsing: Data(contentsOf: $0.appendingPathComponent("stage.json"))) }
+        }
+        #expect(records.count == 11)
+        #expect(Set(records.compactMap { $0["machine"]?["device"]?.stringValue }) == ["xla:0", "xla:1"])
+        #expect(records.allSatisfy { $0["summary"]?["device"]?.stringValue?.hasPrefix("xla:cpu, cpu, ") == true })
+        let uneven = try place.run("sweep", "run", place.sweep, "--workers", "3", "--device", "xla:0-1", environment: plugin)
+        #expect(uneven.code != 0 && uneven.errors.contains("3 workers cannot have equally many of 2 devices"), "\(uneven.errors)")
     }
 
     @Test func mistakesNameWhatThereIs() throws {

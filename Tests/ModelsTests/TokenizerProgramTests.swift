@@ -10,113 +10,12 @@ import Testing
 /// Updates of tokenizers as programs on the CPU plugin, against those that compute.
 @Suite(.enabled(if: testPlugin != nil, "needs the CPU plugin of Tests/reference/requirements.txt"))
 struct TokenizerProgramTests {
-    struct Way: Sendable, CustomTestStringConvertible {
-        let testDescription: String
-        var visual = TokenizerConfig.Visual.grid
-        var prologue = TokenizerConfig.Prologue.shared
-        var hasJoint = true
-        var isCoupled = false
-        /// Weights of the prologue's and the visual tokens' cross-entropy: one pass for both steps where they are equal.
-        var crossEntropies = (0.5, 0.03)
-        var trainsPrologueOnly = false
-        var quantizers = (visual: TokenizerSettings.Quantizer.vq, prologue: TokenizerSettings.Quantizer.probq)
-        var entropy = 0.0
-        var precision = Precision.float32
-        /// Of a discriminator, which comes with a perceptual loss; nil: there are no losses of whole images.
-        var adversary: AdversarySettings.Loss?
-        /// A perceptual loss without a discriminator.
-        var isPerceptual = false
-    }
-
-    static let ways = [
-        Way(testDescription: "baseline-2d", prologue: .none, hasJoint: false),
-        Way(testDescription: "baseline-1d", visual: .latent, prologue: .none, hasJoint: false),
-        Way(testDescription: "coupled-2d", prologue: .none, isCoupled: true, crossEntropies: (0, 0.25)),
-        Way(testDescription: "prologue, entropies", entropy: 0.1),
-        Way(testDescription: "prologue, one pass for both steps", crossEntropies: (0.25, 0.25)),
-        Way(testDescription: "prologue-post", prologue: .separate(layers: 1), crossEntropies: (0.5, 0.5), trainsPrologueOnly: true),
-        Way(testDescription: "gumbel", quantizers: (.gumbel, .gumbel)),
-        Way(testDescription: "fsq and lfq", quantizers: (.fsq, .lfq)),
-        Way(testDescription: "prologue, losses of images", adversary: .hinge),
-        Way(testDescription: "baseline-1d, losses of images", visual: .latent, prologue: .none, hasJoint: false, adversary: .nonSaturating),
-    ]
-
-    private struct Example {
-        let tokenizer: Tokenizer
-        let ar: ARModel?
-        let update: TokenizerUpdate
-        let given: TokenizerUpdate.TracedInputs
-
-        init(_ way: Way, microBatch: Int? = nil) {
-            let network = TokenizerConfig.Network(width: 24, layers: 1, heads: 2, axes: [4, 4, 4])
-            var config = TokenizerConfig(
-                visual: way.visual, prologue: way.prologue, imageSize: 12, channels: 1, patch: 4, encoder: network, decoder: network,
-                codeWidth: 5, codebook: 16, prologueTokens: 3, prologueCodebook: 8, labels: 4)
-            if way.isCoupled { config.settings.variant = .coupled2D }
-            (config.settings.visualQuantizer, config.settings.prologueQuantizer) = way.quantizers
-            if way.quantizers.visual == .fsq { (config.settings.visualLevels, config.settings.codebook) = ([4, 4], 16) }
-            (config.settings.loss.visualEntropy, config.settings.loss.prologueEntropy) = (way.entropy, way.entropy)
-            tokenizer = Tokenizer(config, seed: 3)
-            ar =
-                way.hasJoint
-                ? ARModel(ARConfig(layout: config.layout, network: network, labels: 4), stream: RandomStream(seed: 3, "ar")) : nil
-            // Away from the initial values, at which gates and affines let next to nothing through.
-            var stream = RandomStream(seed: 4, "disturb")
-            for parameter in tokenizer.parameters + (ar?.parameters ?? []) {
-                parameter.value.overwrite(with: parameter.value.values.map { $0 + 0.1 * stream.normal() })
-            }
-            var weights = TokenizerLossSettings()
-            (weights.cePrologue, weights.ceVisual) = way.crossEntropies
-            (weights.visualEntropy, weights.prologueEntropy) = (way.entropy, way.entropy)
-            if way.trainsPrologueOnly { (weights.l1, weights.l2, weights.quantizer) = (0, 0, 0) }
-            // An epsilon above all gradients keeps an update proportional to the gradient, rounding included.
-            let settings = OptimizerSettings(beta1: 0.5, beta2: 0.9, epsilon: 10, weightDecay: 0.01, clip: 0.5)
-            let trained = way.trainsPrologueOnly ? tokenizer.encoder.prologueParameters : tokenizer.parameters
-            update = TokenizerUpdate(
-                tokenizer, weights: weights, autoencoder: AdamW(trained, settings, averageHalfLife: 5),
-                joint: ar.map { ($0, AdamW($0.parameters, settings)) },
-                imageLosses: way.adversary.flatMap { Self.imageLosses($0, settings) }
-                    ?? (way.isPerceptual ? ImageLosses(adversary: nil, perceptual: (Self.perceptual, 0.4)) : nil),
-                microBatch: microBatch)
-            var given = TokenizerUpdate.TracedInputs()
-            given.labels = way.hasJoint
-            given.visualDropped = config.layout.hasEOS && way.hasJoint
-            given.visualNoise = way.quantizers.visual == .gumbel
-            given.prologueNoise = way.quantizers.prologue == .gumbel
-            self.given = given
-        }
-
-        private static var perceptual: PerceptualLoss {
-            PerceptualLoss(
-                ImageClassifier(
-                    .init(imageSize: 12, channels: 1, outputs: 3, width: 4, features: 5),
-                    parameters: .random(RandomStream(seed: 6, "classifier"))))
-        }
-
-        /// A discriminator that begins with step 1 and has R1 at even steps.
-        private static func imageLosses(_ loss: AdversarySettings.Loss, _ settings: OptimizerSettings) -> ImageLosses? {
-            let discriminator = PatchDiscriminator(channels: 1, width: 3, layers: 2, stream: RandomStream(seed: 9, "discriminator"))
-            var stream = RandomStream(seed: 9, "disturb")
-            for parameter in discriminator.parameters {
-                parameter.value.overwrite(with: parameter.value.values.map { $0 + 0.2 * stream.normal() })
-            }
-            var adversary = AdversarySettings()
-            (adversary.weight, adversary.loss, adversary.startStep) = (0.7, loss, 1)
-            (adversary.lecam, adversary.r1, adversary.r1Every) = (0.5, 0.3, 2)
-            return ImageLosses(
-                adversary: Adversary(discriminator, adversary, optimizer: AdamW(discriminator.parameters, settings)),
-                perceptual: (PerceptualLoss([(perceptual, 0.5)]), 0.4))
-        }
-
-        var state: [(name: String, tensor: Tensor)] { update.tracedState + update.tracedConstants }
-    }
-
-    @Test(arguments: ways) func updates(way: Way) throws {
-        let (here, there) = (Example(way), Example(way))
+    @Test(arguments: UpdateWay.all) func updates(way: UpdateWay) throws {
+        let (here, there) = (UpdateExample(way), UpdateExample(way))
         let initial = here.state.map(\.tensor.values)
         let accelerator = try Accelerator(testClient(devices: 1))
         var programs: [TokenizerUpdate.StepKind: CompiledProgram] = [:]
-        let state = try DeviceState(there.state, on: accelerator)
+        let state = DeviceState(there.state, on: accelerator)
         let labels = TokenTensor([0, 1, 2, 3, 1], shape: [5])
         let dropped = TokenTensor([1, 0, 0, 1, 0], shape: [5])
         for step in 0..<3 {
@@ -180,18 +79,19 @@ struct TokenizerProgramTests {
     }
 
     static let waysInParts = [
-        Way(testDescription: "baseline-1d", visual: .latent, prologue: .none, hasJoint: false, isPerceptual: true),
-        Way(testDescription: "prologue"), Way(testDescription: "prologue, one pass for both steps", crossEntropies: (0.25, 0.25)),
-        Way(testDescription: "gumbel", quantizers: (.gumbel, .gumbel)),
+        UpdateWay(testDescription: "baseline-1d", visual: .latent, prologue: .none, hasJoint: false, isPerceptual: true),
+        UpdateWay(testDescription: "prologue"),
+        UpdateWay(testDescription: "prologue, one pass for both steps", crossEntropies: (0.25, 0.25)),
+        UpdateWay(testDescription: "gumbel", quantizers: (.gumbel, .gumbel)),
     ]
 
     /// A batch in parts is the whole batch, here and in a program: losses, codes, entropies, and what the steps leave.
-    @Test(arguments: waysInParts) func updatesInParts(way: Way) throws {
-        let (whole, here, there) = (Example(way), Example(way, microBatch: 2), Example(way, microBatch: 2))
+    @Test(arguments: waysInParts) func updatesInParts(way: UpdateWay) throws {
+        let (whole, here, there) = (UpdateExample(way), UpdateExample(way, microBatch: 2), UpdateExample(way, microBatch: 2))
         let initial = whole.state.map(\.tensor.values)
         let (accelerator, batch) = (try Accelerator(testClient(devices: 1)), 6)
         let program = try accelerator.compile(there.update.traced(batch: batch, given: there.given, extras: [.entropies, .points]))
-        let state = try DeviceState(there.state, on: accelerator)
+        let state = DeviceState(there.state, on: accelerator)
         let labels = TokenTensor([0, 1, 2, 3, 1, 0], shape: [batch])
         let dropped = TokenTensor([1, 0, 0, 1, 0, 0], shape: [batch])
         for step in 0..<2 {
@@ -199,7 +99,7 @@ struct TokenizerProgramTests {
             let config = whole.tokenizer.config
             let patches = Tensor([batch, config.visualTokens, config.patchWidth]) { 2 * stream.uniform() - 1 }
             let noise = ["visual", "prologue"].map { RandomStream(seed: 7, $0, step: step) }
-            func update(_ example: Example) -> TokenizerUpdate.Report {
+            func update(_ example: UpdateExample) -> TokenizerUpdate.Report {
                 example.update(
                     patches: patches, labels: labels, visualDropped: example.given.visualDropped ? dropped : nil,
                     noise: GumbelNoise(visual: noise[0], prologue: noise[1]), rate: 0.5)
@@ -252,12 +152,12 @@ struct TokenizerProgramTests {
         }
     }
 
-    @Test(arguments: ways) func encodingAndDecoding(way: Way) throws {
-        let (model, batch) = (Example(way).tokenizer, 3)
+    @Test(arguments: UpdateWay.all) func encodingAndDecoding(way: UpdateWay) throws {
+        let (model, batch) = (UpdateExample(way).tokenizer, 3)
         let (config, accelerator) = (model.config, try Accelerator(testClient(devices: 1)))
         let encoding = try accelerator.compile(CodingProgram.encoding(config, batch: batch))
         let decoding = try accelerator.compile(CodingProgram.decoding(config, batch: batch))
-        let state = try DeviceState(model.parameters.map { (CodingProgram.prefix + $0.name, $0.value) }, on: accelerator)
+        let state = DeviceState(model.parameters.map { (CodingProgram.prefix + $0.name, $0.value) }, on: accelerator)
         var stream = RandomStream(seed: 8, "patches")
         let patches = Tensor([batch, config.visualTokens, config.patchWidth]) { 2 * stream.uniform() - 1 }
         let codes = model.encoder(patches)

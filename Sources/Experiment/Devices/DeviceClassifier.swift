@@ -12,10 +12,10 @@ struct DeviceClassifier {
     init(
         _ accelerator: Accelerator, _ model: ImageClassifier, _ optimizer: AdamW, batch: Int, targets: ClassifierProgram.Targets
     ) throws {
-        _ = try accelerator.share(of: batch, "features.batch")
+        try accelerator.share(of: batch, "features")
         training = try DeviceTraining(
             accelerator, optimizer, named: "classifier",
-            ClassifierProgram.step(model.sizes, optimizer.settings, batch: batch, targets: targets, replicas: accelerator.devices.count))
+            ClassifierProgram.step(model.sizes, optimizer.settings, batch: batch, targets: targets, replicas: accelerator.replicas))
     }
 
     /// One update towards `labels` or `factors`, whichever it learns; loss and logits where they are asked for, which waits for the device.

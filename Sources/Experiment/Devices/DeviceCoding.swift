@@ -15,7 +15,7 @@ struct DeviceCoding {
         (self.accelerator, config, self.batch) = (accelerator, model.config, batch)
         encoding = try accelerator.compile(CodingProgram.encoding(config, batch: batch))
         decoding = try accelerator.compile(CodingProgram.decoding(config, batch: batch))
-        state = try DeviceState(model.parameters.map { (CodingProgram.prefix + $0.name, $0.value) }, on: accelerator)
+        state = DeviceState(model.parameters.map { (CodingProgram.prefix + $0.name, $0.value) }, on: accelerator)
     }
 
     /// Patches [n, N, p·p·C] of at most `batch` images → prologue and visual indices [n, K + N].

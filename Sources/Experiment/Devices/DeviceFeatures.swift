@@ -16,7 +16,7 @@ final class DeviceFeatures {
         _ accelerator: Accelerator, parameters: [(name: String, tensor: Tensor)], _ trace: @escaping (_ images: [Int]) -> TracedProgram
     ) throws {
         (self.accelerator, self.trace) = (accelerator, trace)
-        self.parameters = try DeviceState(parameters, on: accelerator)
+        self.parameters = DeviceState(parameters, on: accelerator)
     }
 
     var deviceName: String { accelerator.description }

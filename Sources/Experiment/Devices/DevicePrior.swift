@@ -13,16 +13,12 @@ struct DevicePrior {
     init(
         _ accelerator: Accelerator, _ config: ARConfig, _ optimizer: AdamW, batch: Int, microBatch: Int?, dropout: (Float, attention: Float)
     ) throws {
-        let share = try accelerator.share(of: batch, "prior.batch")
-        if let microBatch, share % microBatch != 0 {
-            throw InputError(
-                "prior.micro_batch: \(microBatch) sequences do not divide the \(share) of each of \(accelerator.devices.count) devices")
-        }
+        try accelerator.share(of: batch, microBatch: microBatch, "prior")
         training = try DeviceTraining(
             accelerator, optimizer, named: "prior",
             PriorProgram.step(
                 config, optimizer.settings, averageHalfLife: optimizer.averageHalfLife, batch: batch, microBatch: microBatch,
-                dropout: dropout, replicas: accelerator.devices.count))
+                dropout: dropout, replicas: accelerator.replicas))
     }
 
     /// One update; loss and gradient norm where they are asked for, which waits for the device.

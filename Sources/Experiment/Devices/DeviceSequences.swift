@@ -12,7 +12,7 @@ final class DeviceSequences {
 
     init(_ accelerator: Accelerator, _ model: ARModel) throws {
         (self.accelerator, config) = (accelerator, model.config)
-        parameters = try DeviceState(model.parameters.map { ("prior/value/\($0.name)", $0.value) }, on: accelerator)
+        parameters = DeviceState(model.parameters.map { ("prior/value/\($0.name)", $0.value) }, on: accelerator)
     }
 
     /// Runs a program that reads the parameters.

@@ -5,7 +5,7 @@ import PJRT
 import Settings
 import TensorCore
 
-/// A tokenizer's training on a device: parameters, moments and averages of both steps stay there until they are brought back.
+/// A tokenizer's training on devices that share each batch: parameters, moments and averages of both steps stay there until they are brought back.
 final class DeviceTokenizer {
     private let accelerator: Accelerator
     private let networks: TokenizerNetworks
@@ -17,31 +17,25 @@ final class DeviceTokenizer {
         let logs: Bool
     }
     private var programs: [ProgramKey: CompiledProgram] = [:]
-    private var state: DeviceState?
-    /// What no step changes.
-    private var constants: [String: Buffer] = [:]
+    private let state: DeviceState
 
     /// - Parameter update: of `networks`.
-    init(_ accelerator: Accelerator, _ networks: TokenizerNetworks, _ update: TokenizerUpdate, batch: Int) {
+    init(_ accelerator: Accelerator, _ networks: TokenizerNetworks, _ update: TokenizerUpdate, batch: Int) throws {
+        try accelerator.share(of: batch, microBatch: update.microBatch, "tokenizer")
         (self.accelerator, self.networks, self.update, self.batch) = (accelerator, networks, update, batch)
+        state = DeviceState(update.tracedState + update.tracedConstants, on: accelerator)
     }
 
     /// One pair of updates; its report where it is logged, where `reads` says so and where codes may begin anew: a report waits for
     /// the device.
     func step(_ given: TokenizerBatch, logs: Bool, reads: Bool) throws -> TokenizerReport? {
         let program = try program(for: given, logs: logs)
-        // Not before the first step: until then a checkpoint may come into the optimisers.
-        let state = try state ?? DeviceState(update.tracedState, on: accelerator)
-        self.state = state
-        if constants.isEmpty {
-            for (name, tensor) in update.tracedConstants { constants[name] = try accelerator.copy(tensor) }
-        }
-        let values = try state.run(program, inputs(given).merging(constants) { $1 })
+        let values = try state.run(program, inputs(given))
         return reads || logs || networks.restartsCodes ? try report(of: values, logs: logs) : nil
     }
 
     /// Gives the tensors of the networks and optimisers the values that they have on the device.
-    func bringBack() throws { try state?.bringBack() }
+    func bringBack() throws { try state.bringBack() }
 
     private func program(for given: TokenizerBatch, logs: Bool) throws -> CompiledProgram {
         let key = ProgramKey(kind: update.kind(of: given.step), logs: logs)
@@ -52,20 +46,22 @@ final class DeviceTokenizer {
         (inputs.visualNoise, inputs.prologueNoise) = (given.noise.visual != nil, networks.config.layout.prologueTokens > 0)
         var extras: TokenizerUpdate.TracedExtras = networks.restartsCodes ? .points : []
         if logs { extras.insert(.entropies) }
-        let program = try accelerator.compile(update.traced(batch: batch, given: inputs, extras: extras, step: given.step))
+        let program = try accelerator.compile(
+            update.traced(batch: batch, given: inputs, extras: extras, step: given.step, replicas: accelerator.replicas))
         programs[key] = program
         return program
     }
 
-    private func inputs(_ given: TokenizerBatch) throws -> [String: Buffer] {
-        var inputs = ["patches": try accelerator.copy(given.patches)]
+    private func inputs(_ given: TokenizerBatch) throws -> ProgramInputs {
+        var inputs = ProgramInputs(accelerator)
+        try inputs.share("patches", given.patches)
         for (name, numbers) in update.tracedNumbers(rate: given.rate, adversaryRate: given.adversaryRate, step: given.step) {
-            inputs[name] = try accelerator.copy(numbers)
+            try inputs.repeat(name, numbers)
         }
-        if let labels = given.labels { inputs["labels"] = try accelerator.copy(labels) }
-        if let dropped = given.visualDropped { inputs["visual_dropped"] = try accelerator.copy(dropped) }
-        if let noise = given.noise.visual { inputs["visual_noise"] = try accelerator.copy(noise) }
-        inputs["prologue_noise"] = try accelerator.copy(given.noise.prologue)
+        if let labels = given.labels { try inputs.share("labels", labels) }
+        if let dropped = given.visualDropped { try inputs.share("visual_dropped", dropped) }
+        if let noise = given.noise.visual { try inputs.repeat("visual_noise", noise) }
+        try inputs.repeat("prologue_noise", given.noise.prologue)
         return inputs
     }
 
@@ -73,8 +69,9 @@ final class DeviceTokenizer {
     private static let ofImages = ["perceptual", "gan_generator", "gan_discriminator", "gan_real", "gan_rebuilt"]
     private static let entropies = ["visual", "prologue"].flatMap { ["\($0)_entropy", "\($0)_batch_entropy"] }
 
-    private func report(of values: ProgramValues, logs: Bool) throws -> TokenizerReport {
-        let (layout, indices) = (networks.config.layout, try values.tokens("indices"))
+    private func report(of shares: [ProgramValues], logs: Bool) throws -> TokenizerReport {
+        // Every device has the batch's losses, and its own rows of codes.
+        let (layout, values, indices) = (networks.config.layout, shares[0], try shares.tokenRows("indices"))
         let halves =
             [("visual", layout.visualHalf(of: indices))]
             + (layout.prologueTokens > 0 ? [("prologue", layout.prologueHalf(of: indices))] : [])
@@ -83,10 +80,9 @@ final class DeviceTokenizer {
                 .map { ($0, try values.tensor($1).scalar) },
             codes: halves.map { name, indices in
                 TokenizerReport.Codes(name: name, indices: indices) {
-                    // Codes begin anew in the tensors here, from which the next step takes all anew.
-                    try self.bringBack()
-                    self.state = nil
-                    return try values.tensor("\(name)_points")
+                    // Codes begin anew in the tensors here, which the next step takes to the device.
+                    try self.state.takeBack()
+                    return try shares.rows("\(name)_points")
                 }
             },
             values: {

@@ -9,7 +9,7 @@ final class DeviceTraining {
     private let optimizer: AdamW
     private let name: String
     private let program: CompiledProgram
-    private var state: DeviceState?
+    private let state: DeviceState
 
     /// - Parameters:
     ///   - optimizer: of the network's parameters; what it holds is the state.
@@ -17,18 +17,16 @@ final class DeviceTraining {
     init(_ accelerator: Accelerator, _ optimizer: AdamW, named name: String, _ program: TracedProgram) throws {
         (self.accelerator, self.optimizer, self.name) = (accelerator, optimizer, name)
         self.program = try accelerator.compile(program)
+        state = DeviceState(optimizer.state.map { ("\(name)/\($0.name)", $0.tensor) }, on: accelerator)
     }
 
     /// One update; what the program gives lies on the devices until it is read.
     func step(_ inputs: ProgramInputs, rate: Double) throws -> [ProgramValues] {
-        // Not before the first step: until then a checkpoint may come into the optimiser.
-        let state = try state ?? DeviceState(optimizer.state.map { ("\(name)/\($0.name)", $0.tensor) }, on: accelerator, each: true)
-        self.state = state
         var inputs = inputs
         try inputs.repeat("\(name)/numbers", optimizer.numbers(rate: rate))
         return try state.run(program, inputs)
     }
 
     /// Gives the optimiser's tensors the values that they have on the device.
-    func bringBack() throws { try state?.bringBack() }
+    func bringBack() throws { try state.bringBack() }
 }

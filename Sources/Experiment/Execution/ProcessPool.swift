@@ -6,15 +6,16 @@ import RunStore
 public final class ProcessPool: WorkerPool {
     private let workforce: Workforce
     private let program: String
-    private let arguments: [String]
+    private let arguments: (_ number: Int) -> [String]
     private let context: ExperimentContext
     private var workers: [WorkerProcess] = []
 
     /// - Parameters:
     ///   - program: this program. `/proc/self/exe` stays the same when the file is replaced meanwhile.
-    ///   - arguments: of the command that calls `Worker.run` on the same store.
+    ///   - arguments: of the command that calls `Worker.run` on the same store, for the worker of a number from 1 on.
     public init(
-        _ workforce: Workforce, program: String = "/proc/self/exe", arguments: [String], _ context: ExperimentContext
+        _ workforce: Workforce, program: String = "/proc/self/exe", arguments: @escaping (_ number: Int) -> [String],
+        _ context: ExperimentContext
     ) {
         (self.workforce, self.program, self.arguments, self.context) = (workforce, program, arguments, context)
     }
@@ -31,8 +32,9 @@ public final class ProcessPool: WorkerPool {
 
     private func start() throws -> WorkerProcess {
         let taken = Set(workers.map(\.number))
+        let number = (1...).first { !taken.contains($0) } ?? 1
         let worker = try WorkerProcess(
-            number: (1...).first { !taken.contains($0) } ?? 1, program: program, arguments: arguments,
+            number: number, program: program, arguments: arguments(number),
             environment: [
                 "PROLOGUE_THREADS": String(workforce.threads),
                 // The backtrace of a crash goes to standard error, and from there to the stage's log.

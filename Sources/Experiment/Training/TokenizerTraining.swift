@@ -39,7 +39,7 @@ struct TokenizerTraining {
         // The discriminator's rate follows the same schedule.
         let adversaryRate = (settings.gan.learningRate ?? training.optimizer.lr) / training.optimizer.lr
         let accelerator = try context.device.accelerator()
-        let device = accelerator.map { DeviceTokenizer($0, networks, update, batch: training.batch) }
+        let device = try accelerator.map { try DeviceTokenizer($0, networks, update, batch: training.batch) }
         let loop = TrainingLoop(
             name: "tokenizer \(settings.variant.rawValue)", settings: training, columns: columns,
             optimizers: networks.optimizers, state: networks.state,

@@ -60,6 +60,6 @@ public struct LeCamRegularization {
 
     /// Takes this step's logits into the averages.
     public func observe(real: Tensor, rebuilt: Tensor) {
-        averages.moveAverage(towards: concatChannels([real, rebuilt].map { mean($0.detached()) }), rate: 1 - Self.decay)
+        averages.moveAverage(towards: concatChannels([real, rebuilt].map { mean($0.detached()).meanOverReplicas }), rate: 1 - Self.decay)
     }
 }

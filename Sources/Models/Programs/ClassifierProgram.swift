@@ -15,10 +15,10 @@ public enum ClassifierProgram {
     /// A training step. Inputs: `images` [rows, H, W, C] and the targets of a device's share of the batch, `classifier/numbers` (`AdamW.numbers`), and the state under the
     /// names of `AdamW.state` after `classifier/`. Outputs: `loss` [1], `logits` [rows, outputs], and the state.
     public static func step(
-        _ sizes: ImageClassifier.Sizes, _ optimizer: OptimizerSettings, batch: Int, targets: Targets, replicas: Int = 1
+        _ sizes: ImageClassifier.Sizes, _ optimizer: OptimizerSettings, batch: Int, targets: Targets, replicas: Replicas = .one
     ) -> TracedProgram {
-        let (program, rows) = (Program("classifier_step", replicas: replicas), batch / replicas)
-        require(batch % replicas == 0, "a batch of \(batch) on \(replicas) devices")
+        let (program, rows) = (Program("classifier_step", replicas: replicas), batch / replicas.count)
+        require(batch % replicas.count == 0, "a batch of \(batch) on \(replicas.count) devices")
         let model = ImageClassifier(sizes, parameters: .program(program, prefix: prefix))
         let tape = Tape(differentiating: model.parameters)
         let logits = model.logits(model.features(tape.constant(images(sizes, rows, in: program))))
@@ -28,8 +28,7 @@ public enum ClassifierProgram {
             case .factors: meanSquaredDifference(logits, program.input("factors", [rows, sizes.outputs]))
             }
         tape.backward(from: loss)
-        let gradients = model.parameters.map { tape.gradient(of: $0).map(program.meanOverReplicas) }
-        _ = AdamW.trace(model.parameters, optimizer, gradients: gradients, in: program, name: "classifier")
+        _ = AdamW.trace(model.parameters, optimizer, tape, in: program, name: "classifier")
         program.output("loss", program.meanOverReplicas(loss.detached()))
         program.output("logits", logits.detached())
         return program.traced()

@@ -10,15 +10,16 @@ import TensorCore
 public enum PriorProgram {
     /// - Parameters:
     ///   - optimizer: settings of the update; the rate comes with each step.
-    ///   - microBatch: sequences that a device computes at a time, a divisor of its share: less memory, the same result to rounding.
+    ///   - microBatch: sequences that a device computes at a time, a divisor of its share unless that is smaller: less memory, the same
+    ///     result to rounding.
     ///   - replicas: devices that have equal shares of the batch.
     ///   - dropout: share of embeddings and branches, and of attention weights.
     public static func step(
         _ config: ARConfig, _ optimizer: OptimizerSettings, averageHalfLife: Double?, batch: Int, microBatch: Int? = nil,
-        dropout p: (Float, attention: Float), replicas: Int = 1
+        dropout p: (Float, attention: Float), replicas: Replicas = .one
     ) -> TracedProgram {
         let program = Program("prior_step", replicas: replicas)
-        let share = batch / replicas
+        let share = batch / replicas.count
         let model = ARModel(config, parameters: .program(program, prefix: "prior/value/"))
         let (targets, labels) = (program.tokens("targets", [share, config.layout.length]), program.tokens("labels", [share]))
         let dropout =
@@ -30,16 +31,16 @@ public enum PriorProgram {
             tape.backward(from: loss)
             return [loss.detached()] + model.parameters.map { tape.gradient(of: $0)?.reshaped($0.shape) ?? program.zeros($0.shape) }
         }
-        let rows = microBatch ?? share
+        let rows = min(microBatch ?? share, share)
         require(
-            batch % replicas == 0 && rows > 0 && share % rows == 0,
-            "parts of \(rows) on each of \(replicas) devices do not make up a batch of \(batch)")
+            batch % replicas.count == 0 && rows > 0 && share % rows == 0,
+            "parts of \(rows) on each of \(replicas.count) devices do not make up a batch of \(batch)")
         let parts = share / rows
         // Masks are those of the whole batch.
         func masks(_ index: TokenTensor) -> Dropout { dropout.part(program.part(index, amongAll: parts), of: rows) }
         var results: [Tensor]
         if parts == 1 {
-            let isWhole = replicas == 1
+            let isWhole = replicas.count == 1
             results = differentiated(targets, labels, isWhole ? dropout : masks(TokenTensor([0], shape: [1])))
         } else {
             let zeros = [program.zeros([1])] + model.parameters.map { program.zeros($0.shape) }
@@ -50,8 +51,7 @@ public enum PriorProgram {
                     return (zip(sums, part).map { $0 + Float(rows) / Float(share) * $1 }, [])
                 }.tensors
         }
-        results = results.map(program.meanOverReplicas)
-        let loss = results.removeFirst()
+        let loss = results.removeFirst().meanOverReplicas
         let (norm, replaced) = AdamW.trace(
             model.parameters, optimizer, averageHalfLife: averageHalfLife, gradients: results, in: program, name: "prior")
         program.output("loss", loss)

@@ -18,33 +18,42 @@ struct TracedNetworks {
     }
 }
 
-/// What both steps of an update read of a batch, or of a part of it.
+/// What both steps of an update read of a device's share of a batch, or of a part of that.
 struct TracedBatch {
     private(set) var patches: Tensor
     private(set) var labels, dropped: TokenTensor?
+    /// Of all rows of the batch, until a part is taken.
     private(set) var noise: GumbelNoise
+    private let program: Program
 
-    init(_ given: TokenizerUpdate.TracedInputs, _ config: TokenizerConfig, batch: Int, in program: Program) {
-        patches = program.input("patches", [batch, config.visualTokens, config.patchWidth])
-        labels = given.labels ? program.tokens("labels", [batch]) : nil
-        dropped = given.visualDropped ? program.tokens("visual_dropped", [batch]) : nil
+    /// - Parameter rows: of the share.
+    init(_ given: TokenizerUpdate.TracedInputs, _ config: TokenizerConfig, rows: Int, in program: Program) {
+        self.program = program
+        patches = program.input("patches", [rows, config.visualTokens, config.patchWidth])
+        labels = given.labels ? program.tokens("labels", [rows]) : nil
+        dropped = given.visualDropped ? program.tokens("visual_dropped", [rows]) : nil
         noise = GumbelNoise(
             visual: given.visualNoise ? program.stream("visual_noise") : nil,
             prologue: given.prologueNoise ? program.stream("prologue_noise") : nil)
     }
 
+    /// The share as the only part of itself.
+    var whole: TracedBatch { part(TokenTensor([0], shape: [1]), of: 1) }
+
     /// One of `parts` equal ones; `index` is a single id.
     func part(_ index: TokenTensor, of parts: Int) -> TracedBatch {
         let rows = patches.shape[0] / parts
         var part = self
-        part.patches = patches.part(index, rows: rows)
-        (part.labels, part.dropped) = (labels?.part(index, rows: rows), dropped?.part(index, rows: rows))
-        part.noise = noise.part(index, of: parts)
+        if parts > 1 {
+            part.patches = patches.part(index, rows: rows)
+            (part.labels, part.dropped) = (labels?.part(index, rows: rows), dropped?.part(index, rows: rows))
+        }
+        part.noise = noise.part(program.part(index, amongAll: parts), of: parts * program.replicas)
         return part
     }
 }
 
-/// What steps A and B make of a batch, or of a part of it, before any update.
+/// What steps A and B make of a device's share of a batch, or of a part of it, before any update.
 struct TracedResults {
     /// Gradients of what is trained of the tokenizer, and of the joint AR model's parameters; nil: none has reached the parameter.
     /// Where both steps share one weight, the latter are those of the weighted cross-entropy.
@@ -121,20 +130,20 @@ extension TokenizerUpdate {
         return (loss, tape)
     }
 
-    /// The same of a batch in `parts`, one after another in a loop: gradients are sums over them.
+    /// The same of a share in `parts`, one after another in a loop: gradients are sums over them.
     func inParts(
         _ parts: Int, _ networks: TracedNetworks, _ inputs: TracedBatch, _ given: TracedInputs, _ extras: TracedExtras, _ step: Int,
         in program: Program
     ) -> TracedResults {
-        let batch = inputs.patches.shape[0]
+        let rows = inputs.patches.shape[0]
         // What there is of a part, and of which shapes, a program of its own tells before the loop begins.
         let trial = Program("part")
         let example = results(
-            TracedNetworks(of: self, in: trial), TracedBatch(given, tokenizer.config, batch: batch / parts, in: trial), extras, step,
+            TracedNetworks(of: self, in: trial), TracedBatch(given, tokenizer.config, rows: rows / parts, in: trial), extras, step,
             in: trial)
         let zeros = example.summands.map { program.zeros($0.shape) }
-        let points = example.points.map { program.zeros([batch] + $0.value.shape.dropFirst()) }
-        let indices = TokenTensor(repeating: 0, shape: [batch] + example.indices.shape.dropFirst())
+        let points = example.points.map { program.zeros([rows] + $0.value.shape.dropFirst()) }
+        let indices = TokenTensor(repeating: 0, shape: [rows] + example.indices.shape.dropFirst())
         let ends = program.loop(parts, zeros + points, [indices]) { index, tensors, tokens in
             let part = results(networks, inputs.part(index, of: parts), extras, step, in: program)
             let filled = zip(tensors[zeros.count...], part.points).map { $0.replacing(index, by: $1.value) }

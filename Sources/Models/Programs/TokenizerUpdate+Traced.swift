@@ -18,7 +18,7 @@ extension TokenizerUpdate {
     public struct TracedExtras: OptionSet, Sendable {
         /// `visual_entropy`, `visual_batch_entropy` and the prologue's, [1] each, where codes are compared one by one.
         public static let entropies = TracedExtras(rawValue: 1)
-        /// `visual_points` and `prologue_points` [batch, L, z]: `Quantized.points`.
+        /// `visual_points` and `prologue_points` [rows, L, z]: `Quantized.points`.
         public static let points = TracedExtras(rawValue: 2)
 
         public let rawValue: Int
@@ -66,24 +66,31 @@ extension TokenizerUpdate {
 
     /// This update as a program: steps A and B with clipping, AdamW and averages.
     ///
-    /// Inputs: `patches` [batch, N, p·p·C]; `labels` and `visual_dropped` [batch] and the streams `visual_noise` and
-    /// `prologue_noise`, as `given` says; `autoencoder/numbers` and `joint/numbers` (`AdamW.numbers`); the states of both optimisers
+    /// Inputs: `patches` [rows, N, p·p·C] of a device's share of the batch; `labels` and `visual_dropped` [rows] and the streams
+    /// `visual_noise` and `prologue_noise`, as `given` says; `autoencoder/numbers` and `joint/numbers` (`AdamW.numbers`); the states of both optimisers
     /// under the names of `AdamW.state` after `autoencoder/` and `joint/`; parameters that are not trained as
     /// `autoencoder/value/…`. With a discriminator `discriminator/numbers`, its optimiser's state after `discriminator/`, and what it keeps
     /// beside that as `discriminator/value/…`; weights of a perceptual loss as `perceptual/…`.
     ///
-    /// Outputs: the state; `indices` [batch, K + N]; `loss`, `l1`, `l2`, `quantizer`, `gradient_norm`, where there is
+    /// Outputs: the state; `indices` [rows, K + N]; `loss`, `l1`, `l2`, `quantizer`, `gradient_norm`, where there is
     /// an AR model `ce_prologue`, `ce_eos`, `ce_visual`, `ce_joint`, with losses of whole images `perceptual`, `gan_generator`,
     /// `gan_discriminator`, `gan_real`, `gan_rebuilt`, [1] each.
     ///
-    /// - Parameter step: one of those that the program is for: all of its kind.
-    public func traced(batch: Int, given: TracedInputs, extras: TracedExtras = [], step: Int = 0) -> TracedProgram {
-        let program = Program("tokenizer_update", convolutions: tokenizer.config.precision == .bfloat16 ? .bf16 : .f32)
-        let (networks, inputs) = (TracedNetworks(of: self, in: program), TracedBatch(given, tokenizer.config, batch: batch, in: program))
-        let parts = parts(of: batch)
+    /// - Parameters:
+    ///   - step: one of those that the program is for: all of its kind.
+    ///   - replicas: devices that have equal shares of the batch.
+    public func traced(
+        batch: Int, given: TracedInputs, extras: TracedExtras = [], step: Int = 0, replicas: Replicas = .one
+    ) -> TracedProgram {
+        require(batch % replicas.count == 0, "a batch of \(batch) on \(replicas.count) devices")
+        let rows = batch / replicas.count
+        let program = Program(
+            "tokenizer_update", replicas: replicas, convolutions: tokenizer.config.precision == .bfloat16 ? .bf16 : .f32)
+        let (networks, inputs) = (TracedNetworks(of: self, in: program), TracedBatch(given, tokenizer.config, rows: rows, in: program))
+        let parts = parts(of: rows)
         let results =
             parts == 1
-            ? results(networks, inputs, extras, step, in: program)
+            ? results(networks, inputs.whole, extras, step, in: program)
             : inParts(parts, networks, inputs, given, extras, step, in: program)
         let (norm, _) = AdamW.trace(
             networks.trained, autoencoder.settings, averageHalfLife: autoencoder.averageHalfLife, gradients: results.ofTokenizer,
@@ -93,12 +100,14 @@ extension TokenizerUpdate {
                 ar.parameters, joint.optimizer.settings, averageHalfLife: joint.optimizer.averageHalfLife, gradients: results.ofJoint,
                 in: program, name: "joint", gradientScale: 1 / ((sharedWeight ?? 1) * Double(parts)))
         }
-        var scalars = results.scalars + [("gradient_norm", norm)]
+        var scalars = results.scalars.map { ($0.name, $0.value.meanOverReplicas) } + [("gradient_norm", norm)]
         if let adversary = networks.imageLosses?.adversary, adversary.isActive(at: step), let images = results.images {
             scalars += traced(adversary, images, step, in: program)
         }
         for use in results.use {
-            scalars += [("\(use.name)_entropy", use.sample), ("\(use.name)_batch_entropy", program.batchEntropy(use.assignment))]
+            scalars += [
+                ("\(use.name)_entropy", use.sample.meanOverReplicas), ("\(use.name)_batch_entropy", program.batchEntropy(use.assignment)),
+            ]
         }
         program.output("indices", results.indices)
         for (name, value) in scalars { program.output(name, value) }
@@ -114,6 +123,6 @@ extension TokenizerUpdate {
         _ = AdamW.trace(
             adversary.discriminator.parameters, adversary.optimizer.settings, b.tape, in: program, name: "discriminator")
         for (name, next) in adversary.state { program.output(Adversary.tracedPrefix + name, next) }
-        return [("gan_discriminator", b.loss), ("gan_real", b.real), ("gan_rebuilt", b.rebuilt)]
+        return [("gan_discriminator", b.loss), ("gan_real", b.real), ("gan_rebuilt", b.rebuilt)].map { ($0, $1.meanOverReplicas) }
     }
 }

@@ -2,8 +2,8 @@
 extension Program {
     func moments(of x: Tensor) -> (mean: Tensor, variance: Tensor) {
         let (value, rows) = (node(x), Double(x.rows))
-        let mean = value.columnSums / rows
-        return (Tensor(mean), Tensor((value - mean.alongColumns(of: value)).squared.columnSums / rows))
+        let mean = meanOverReplicas(value.columnSums / rows)
+        return (Tensor(mean), Tensor(meanOverReplicas((value - mean.alongColumns(of: value)).squared.columnSums / rows)))
     }
 
     func channelNorm(
@@ -17,7 +17,8 @@ extension Program {
         let w = columns(weight)
         return record(unit * w + columns(bias), from: [x, weight, bias], op: op) { dy in
             let (db, dw) = (dy.columnSums, (dy * unit).columnSums)
-            let own = momentsFollow ? (db.alongColumns(of: dy) + unit * dw.alongColumns(of: dy)) / rows : nil
+            func all(_ sums: Node) -> Node { self.meanOverReplicas(sums).alongColumns(of: dy) }
+            let own = momentsFollow ? (all(db) + unit * all(dw)) / rows : nil
             return [w * inverse * (own.map { dy - $0 } ?? dy), dw.reshaped(weight.shape), db.reshaped(bias.shape)]
         }
     }

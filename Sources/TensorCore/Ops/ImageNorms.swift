@@ -3,21 +3,26 @@ import CKernels
 /// Mean and variance (over n, not n − 1) of each channel.
 public struct ChannelMoments {
     public let mean, variance: Tensor
+    /// How many numbers of a channel they are of, those of all devices that share a batch; nil where that is not known.
+    public let count: Int?
 
     /// - Parameter mean: [C], as is `variance`.
     public init(mean: Tensor, variance: Tensor) {
         require(mean.count == variance.count, "moments of shapes \(mean.shape) and \(variance.shape)")
         self.mean = mean.detached()
         self.variance = variance.detached()
+        count = nil
     }
 
     /// Those of the last axis of `x`, over all others.
     public init(of x: Tensor) {
         if let program = Program.tracing(x) {
             (mean, variance) = program.moments(of: x)
+            count = x.rows * program.replicas
             return
         }
         let (rows, channels) = (x.rows, x.width)
+        count = rows
         mean = Tensor(uninitialized: [channels])
         Parallel.rowSums(rows: rows, width: channels, into: mean.pointer, accumulates: false) { sum, rows in
             add_row_sum(sum, x.pointer + rows.lowerBound * channels, rows.count, channels)

@@ -13,12 +13,16 @@ extension Program {
         let (p, logP, means, ofRows) = (entropies.p, entropies.logP, entropies.means, entropies.ofRows)
         return record((entropies.sample - entropies.batch).reshaped([1]), from: [x]) { dy in
             let slopes = (-entropies.logMeans - means / (means + epsilon)).alongColumns(of: p)
-            let constants = ((p * slopes).rowSums - ofRows).alongRows(of: p)
-            return [(dy * Double(scale) / rows).reshaped([]) * p * (constants - logP - slopes)].map { $0.reshaped(x.shape) }
+            // Rows of other devices, too, have the batch's entropy in their loss.
+            let (own, all) = (dy.reshaped([]), self.meanOverReplicas(dy).reshaped([]))
+            let ofSample = p * (-logP - ofRows.alongRows(of: p))
+            let ofBatch = p * ((p * slopes).rowSums.alongRows(of: p) - slopes)
+            return [(Double(scale) / rows * (own * ofSample + all * ofBatch)).reshaped(x.shape)]
         }
     }
 
-    /// What the entropies of `AssignmentEntropy` are made of, off the tape: means over rows, the sample entropy [1] and P̄ [codes].
+    /// What the entropies of `AssignmentEntropy` are made of, off the tape: means over rows, the sample entropy [1] and P̄ [codes],
+    /// the latter over the rows of all replicas.
     package func assignmentMeans(_ x: Tensor, scale: Float) -> (sample: Tensor, assignment: Tensor) {
         let entropies = AssignmentNodes(node(x), scale: scale)
         return (Tensor(entropies.sample.reshaped([1])), Tensor(entropies.means))
@@ -43,7 +47,7 @@ private struct AssignmentNodes {
         logP = shifted - shifted.exp.rowSums.log.alongRows(of: shifted)
         p = logP.exp
         ofRows = -(p * logP).rowSums
-        means = p.columnSums / Double(rows)
+        means = x.program.meanOverReplicas(p.columnSums / Double(rows))
         logMeans = (means + 1e-5).log
         sample = ofRows.sum / Double(rows)
         batch = -(means * logMeans).sum

@@ -16,12 +16,12 @@ extension Program {
         let inverse = columns(1 / (node(moments.variance).reshaped([channels]) + epsilon).squareRoot)
         let unit = (value - columns(node(moments.mean))) * inverse
         let w = columns(node(weight))
-        func mean(_ values: Node) -> Node { columns(values.columnSums / rows) }
+        func mean(_ values: Node) -> Node { columns(meanOverReplicas(values.columnSums / rows)) }
         func derivative(_ u: Node) -> Node { inverse * (u - mean(u) - unit * mean(unit * u)) }
         let t = derivative(u)
         return record(w * t, from: [x, tangent, weight]) { dy in
             let (du, dw) = (w * derivative(dy), (dy * t).columnSums)
-            let dx = -inverse * (mean(unit * u) * du + w * mean(unit * dy) * t + unit * w * columns(dw) / rows)
+            let dx = -inverse * (mean(unit * u) * du + w * mean(unit * dy) * t + unit * w * columns(self.meanOverReplicas(dw)) / rows)
             return [dx, du, dw.reshaped(weight.shape)]
         }
     }

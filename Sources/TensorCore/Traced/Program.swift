@@ -15,6 +15,10 @@ public final class Program: @unchecked Sendable {
     public let name: String
     /// Devices that run the program at once, each on its share of a batch.
     public let replicas: Int
+    /// Whether each of them keeps an equal part of what optimisers hold.
+    let shardsState: Bool
+    /// Names of inputs of which each replica has a part.
+    var shards: Set<String> = []
     /// What convolutions multiply: sums are of float32 in either case, results of this type.
     public let convolutions: Element
     /// What instructions are added to.
@@ -32,8 +36,9 @@ public final class Program: @unchecked Sendable {
     /// Values of memory that became constants, by loop: what is emitted in a loop's body is known only there.
     private var constants: [[ObjectIdentifier: (storage: Storage, node: Node)]] = [[:]]
 
-    public init(_ name: String, replicas: Int = 1, convolutions: Element = .f32) {
-        (self.name, self.replicas, self.convolutions) = (name, replicas, convolutions)
+    public init(_ name: String, replicas: Replicas = .one, convolutions: Element = .f32) {
+        (self.name, self.replicas, self.convolutions) = (name, replicas.count, convolutions)
+        shardsState = replicas.shardsState
     }
 
     // MARK: What goes in and comes out
@@ -80,7 +85,7 @@ public final class Program: @unchecked Sendable {
         let platforms = Set(called.flatMap(\.own.keys))
         return TracedProgram(
             name: name, text: text(for: nil), ownTexts: Dictionary(uniqueKeysWithValues: platforms.map { ($0, text(for: $0)) }),
-            inputs: inputs.map(\.slot), outputs: outputs.map(\.slot), replicas: replicas)
+            inputs: inputs.map(\.slot), outputs: outputs.map(\.slot), replicas: replicas, shards: shards)
     }
 
     // MARK: For ops
@@ -203,6 +208,8 @@ public struct TracedProgram: Sendable {
     public let inputs, outputs: [Slot]
     /// Devices that run it at once.
     public let replicas: Int
+    /// Names of inputs of which each device has an equal part, as `Program.shardInput` says.
+    public let shards: Set<String>
 
     /// Inputs whose next values come out under the same name; what was given for them is gone.
     public var updated: [String] { inputs.map(\.name).filter { name in outputs.contains { $0.name == name } } }

@@ -56,7 +56,8 @@ private func finite(_ g: Node) -> Node {
 }
 
 extension Program {
-    /// The length of all gradients together, [1], and how many entries were not finite, [1]; both float32.
+    /// The length of all gradients together, [1], and how many entries were not finite, [1]; both float32. Where replicas share state
+    /// out, of gradients of which each has its part.
     public func gradientNorm(of gradients: [Tensor]) -> (norm: Tensor, replaced: Tensor) {
         var (sum, replaced) = (constant(0, []), constant(0, []))
         for gradient in gradients.map(node) {
@@ -64,6 +65,6 @@ extension Program {
             let isFinite = node(function.isFinite(gradient.value))
             replaced = replaced + isFinite.select(gradient.constant(0), 1).sum
         }
-        return (Tensor(sum.squareRoot.reshaped([1])), Tensor(replaced.reshaped([1])))
+        return (Tensor(sumOverShards(sum).squareRoot.reshaped([1])), Tensor(sumOverShards(replaced).reshaped([1])))
     }
 }

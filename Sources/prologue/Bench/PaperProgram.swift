@@ -82,7 +82,7 @@ enum PaperProgram: String, CaseIterable {
         PriorProgram.step(
             prior, OptimizerSettings(beta1: 0.9, beta2: 0.96, weightDecay: 0.03, clip: 1), averageHalfLife: 2500,
             batch: batch, microBatch: microBatch, dropout: (0, attention: 0),
-            replicas: self == .priorBTwice ? 2 : 1)
+            replicas: Replicas(self == .priorBTwice ? 2 : 1))
     }
 
     private func tokenizerUpdate() -> TracedProgram {

@@ -23,7 +23,7 @@ extension Workload {
             PriorProgram.step(
                 training.model.config, optimizer.settings, averageHalfLife: optimizer.averageHalfLife, batch: images,
                 dropout: (0, attention: 0)))
-        let state = try DeviceState(optimizer.state.map { ("prior/\($0.name)", $0.tensor) }, on: accelerator)
+        let state = DeviceState(optimizer.state.map { ("prior/\($0.name)", $0.tensor) }, on: accelerator)
         let (targets, labels) = (arInput.targets, arInput.labels)
         return {
             let inputs = [
@@ -42,7 +42,7 @@ extension Workload {
         let tensors =
             update.autoencoder.state.map { ("autoencoder/\($0.name)", $0.tensor) }
             + (update.joint?.optimizer.state.map { ("joint/\($0.name)", $0.tensor) } ?? [])
-        let state = try DeviceState(tensors, on: accelerator)
+        let state = DeviceState(tensors, on: accelerator)
         return {
             var inputs = [
                 "patches": try accelerator.copy(batch.patches), "labels": try accelerator.copy(batch.labels),
@@ -58,7 +58,7 @@ extension Workload {
     private func sampling(_ model: ARModel, on accelerator: Accelerator) throws -> () throws -> Void {
         let sampling = SamplingProgram(model.config, Self.sampler, count: images)
         let program = try accelerator.compile(sampling.traced)
-        let state = try DeviceState(model.parameters.map { ("prior/value/\($0.name)", $0.value) }, on: accelerator)
+        let state = DeviceState(model.parameters.map { ("prior/value/\($0.name)", $0.value) }, on: accelerator)
         let labels = arInput.labels
         return {
             _ = try state.run(program, ["labels": accelerator.copy(labels), "scales": accelerator.copy(sampling.scales)]).tokens("ids")

@@ -45,7 +45,7 @@ extension SweepCommand {
             let outcome: SweepRunner.Outcome
             do {
                 outcome = try SweepRunner(file, context).join(
-                    workforce.pool(context), Joining(failuresSince: submission?.submitted ?? start, idleLimit: idle))
+                    try workforce.pool(context), Joining(failuresSince: submission?.submitted ?? start, idleLimit: idle))
             } catch is Interrupted where StopRequest.isHeard {
                 return context.progress.note("stopped, as 'prologue sweep stop' asked")
             }

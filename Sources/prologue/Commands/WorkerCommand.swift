@@ -1,3 +1,4 @@
+import Accelerators
 import ArgumentParser
 import Experiment
 
@@ -14,9 +15,10 @@ struct WorkerCommand: ParsableCommand {
 
     @OptionGroup var store: StoreOptions
     @OptionGroup var device: DeviceOptions
+    @Option(help: "Share of the devices' memory, where other workers use them, too.") var deviceMemory: Double?
 
     func run() throws {
         Interruption.listen(asWorker: true)
-        try store.worker(device: device.choice).run()
+        try store.worker(DeviceShare(device.choice, memory: deviceMemory)).run()
     }
 }
