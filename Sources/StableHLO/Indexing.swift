@@ -23,8 +23,11 @@ extension Function {
                 + signature([x, places], result), result)
     }
 
-    /// Sums the rows `updates` [n, width] into `count` rows of zeros, each into the row of its index → [count, width].
-    public func scatterAdd(_ updates: Value, rows indices: Value, count: Int) -> Value {
+    /// Sums the rows `updates` [n, width] into `count` rows of zeros, each into the row of its index → [count, width]. Indices beyond
+    /// them are left out.
+    ///
+    /// - Parameter unique: no index is there twice; else accelerators may add up in any order.
+    public func scatterAdd(_ updates: Value, rows indices: Value, count: Int, unique: Bool = false) -> Value {
         require(updates.type.rank == 2 && indices.shape == [updates.shape[0]], "rows \(indices.type) for \(updates.type)")
         let zeros = constant(0, [count, updates.shape[1]], updates.element)
         let column = reshape(indices, indices.shape + [1])
@@ -32,7 +35,7 @@ extension Function {
         add(
             line: "\(name) = \"stablehlo.scatter\"(\(zeros.name), \(column.name), \(updates.name)) <{scatter_dimension_numbers = "
                 + "#stablehlo.scatter<update_window_dims = [1], inserted_window_dims = [0], scatter_dims_to_operand_dims = [0], "
-                + "index_vector_dim = 1>, indices_are_sorted = false, unique_indices = false}> ({")
+                + "index_vector_dim = 1>, indices_are_sorted = false, unique_indices = \(unique)}> ({")
         let scalar = updates.type.with([])
         block([scalar, scalar]) { [add($0[0], $0[1])] }
         add(line: "}) : \(signature([zeros, column, updates], zeros.type))")

@@ -1,4 +1,5 @@
 import Accelerators
+import Foundation
 import PJRT
 import TensorCore
 import TestSupport
@@ -44,6 +45,38 @@ extension TracedTests {
         for (i, ids) in expected.0.enumerated() { #expect(try values.tokens("tokens \(i)") == ids) }
         for (i, tensor) in expected.1.enumerated() {
             #expect(largestError(try values.tensor("tensor \(i)").values, tensor.values) < 1e-5)
+        }
+    }
+
+    /// The gradient of a lookup, against numpy: runs of one index within tiles of rows, over several, at their edges, and all of them.
+    @Test(arguments: [1, 5, 128, 129, 700]) func rowsOfOneIndexAddUp(count: Int) throws {
+        let dy = random([count, 3], "dy")
+        let choices: [(Int) -> Int32] = [
+            { Int32($0 * 7919 % 13) }, { _ in 4 }, { Int32($0 / 128) }, { $0 % 3 == 0 ? 12 : Int32($0 * 31 % 12) },
+            { $0 < 200 ? 2 : $0 < 520 ? 7 : Int32($0 % 13) },
+        ]
+        for (number, choice) in choices.enumerated() {
+            let ids = TokenTensor((0..<count).map(choice), shape: [count])
+            let values = try run(["dy": dy], tokens: ["ids": ids]) { program in
+                let tape = Tape()
+                let table = tape.variable(Tensor.zeros([13, 3]))
+                // Behind a loss whose slopes are dy.
+                let rows = embedding(program.tokens("ids", [count]), table: table)
+                let product = mean(rows * program.input("dy", [count, 3]))
+                tape.backward(from: Float(3 * count) * product)
+                program.output("sums", tape.gradient(of: table) ?? .zeros([13, 3]))
+            }
+            let text = try python(
+                """
+                import numpy as np
+                sums = np.zeros((13, 3))
+                np.add.at(sums, np.fromfile("ids", np.int32), np.fromfile("dy", np.float32).reshape(-1, 3))
+                print(*sums.ravel())
+                """,
+                files: ["ids": ids.ids.withUnsafeBytes { Data($0) }, "dy": dy.values.withUnsafeBytes { Data($0) }])
+            let expected = text.split(whereSeparator: \.isWhitespace).compactMap { Float($0) }
+            let sums = try values.tensor("sums").values
+            #expect(sums.count == 39 && largestError(sums, expected) < 1e-5, "\(count) rows, choice \(number)")
         }
     }
 

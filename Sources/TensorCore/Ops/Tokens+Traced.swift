@@ -3,14 +3,14 @@ extension Program {
     func embedding(_ tokens: TokenTensor, table: Tensor) -> Tensor {
         let (ids, rows) = (node(tokens).reshaped([tokens.count]), node(table))
         let y = rows.rows(ids).reshaped(tokens.shape + [table.width])
-        return record(y, from: [table]) { [$0.reshaped([tokens.count, table.width]).scattered(to: ids, count: table.shape[0])] }
+        return record(y, from: [table]) { [$0.reshaped([tokens.count, table.width]).summed(by: ids, count: table.shape[0])] }
     }
 
     func straightThroughEmbedding(_ probabilities: Tensor, ids: TokenTensor, table: Tensor) -> Tensor {
         let (places, rows) = (node(ids).reshaped([ids.count]), node(table))
         let y = rows.rows(places).reshaped(ids.shape + [table.width])
         return record(y, from: [probabilities, table]) { dy in
-            [dy.timesRows(of: rows), dy.reshaped([ids.count, table.width]).scattered(to: places, count: table.shape[0])]
+            [dy.timesRows(of: rows), dy.reshaped([ids.count, table.width]).summed(by: places, count: table.shape[0])]
         }
     }
 

@@ -156,8 +156,14 @@ struct Node: Equatable, Sendable {
     func rows(_ indices: Node) -> Node { with(f.gather(rows: indices.value, of: value)) }
     /// One entry of each row of [n, width] → [n].
     func entries(_ indices: Node) -> Node { with(f.gather(entries: indices.value, of: value)) }
-    /// Adds rows [n, width] up into `count` rows.
-    func scattered(to indices: Node, count: Int) -> Node { with(f.scatterAdd(value, rows: indices.value, count: count)) }
+    /// Rows [n, width] in their places among `count` rows of zeros. No index is there twice; those beyond `count` are left out.
+    func placed(at indices: Node, count: Int) -> Node {
+        with(f.scatterAdd(value, rows: indices.value, count: count, unique: true))
+    }
+    /// Sorted by the first of several values of one shape, which stay together; equal ones keep their order.
+    static func sorted(_ values: [Node], axis: Int, descending: Bool = false) -> [Node] {
+        values[0].f.sort(values.map(\.value), axis: axis, descending: descending).map(values[0].with)
+    }
     func dynamicSlice(_ starts: [Node], sizes: [Int]) -> Node { with(f.dynamicSlice(value, starts: starts.map(\.value), sizes: sizes)) }
     func updated(with part: Node, _ starts: [Node]) -> Node {
         with(f.dynamicUpdate(value, with: part.value, starts: starts.map(\.value)))
