@@ -86,7 +86,7 @@ let package = Package(
         .executableTarget(
             name: "prologue",
             dependencies: [
-                "Files", "Metrics", "TensorCore", "Accelerators", "NN", "Models", "Evaluation", "RunStore", "Settings", "Sweep",
+                "Files", "Metrics", "TensorCore", "PJRT", "Accelerators", "NN", "Models", "Evaluation", "RunStore", "Settings", "Sweep",
                 "Cluster", "Experiment",
                 "Report", "Serve", "Verification",
                 .product(name: "Logging", package: "swift-log"),

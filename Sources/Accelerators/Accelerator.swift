@@ -20,6 +20,8 @@ public final class Accelerator {
     public let replicas: Replicas
     /// Folder that compiled programs are kept in, if they are.
     public var programs: URL?
+    /// Told what a user should know of how programs were compiled, a sentence at a time.
+    public var note: (String) -> Void = { _ in }
     /// Those that this process has made or loaded, by their keys.
     private var executables: [String: LoadedExecutable] = [:]
 
@@ -68,11 +70,11 @@ public final class Accelerator {
         (1...number).filter { number % $0 == 0 }.min { abs($0 - wanted) < abs($1 - wanted) } ?? 1
     }
 
-    /// Compiles a program, or takes it from the folder of kept ones.
+    /// Compiles a program, or takes it from the folder of kept ones. Where the plugin refuses the form that its platform has of its own,
+    /// such as attention by cuDNN, the plain one is taken, and that is noted.
     ///
     /// - Throws: `ProgramError` with the program's text where the plugin refuses it.
     public func compile(_ program: TracedProgram) throws -> CompiledProgram {
-        let text = program.text(for: client.platform)
         require(
             program.replicas == 1 || program.replicas == devices.count,
             "the program '\(program.name)' is for \(program.replicas) devices, not for \(devices.count)")
@@ -80,10 +82,20 @@ public final class Accelerator {
         // Those that are counted first are the plugin's own choice.
         let options = CompileOptions(
             replicas: program.replicas, devices: ids == Array(0..<ids.count) ? nil : ids, overrides: compilerOptions(for: client.platform))
-        let key = key(of: text, on: ids)
-        let executable = try executables[key] ?? executable(program.name, text, options, key)
-        executables[key] = executable
-        return CompiledProgram(program, text: text, executable, on: device)
+        func compiled(_ text: String) throws -> CompiledProgram {
+            let key = key(of: text, on: ids)
+            let executable = try executables[key] ?? executable(program.name, text, options, key)
+            executables[key] = executable
+            return CompiledProgram(program, text: text, executable, on: device)
+        }
+        let texts = program.texts(for: client.platform)
+        do { return try compiled(texts[0]) } catch let refusal as ProgramError {
+            guard texts.count > 1, let plain = try? compiled(texts[1]) else { throw refusal }
+            note(
+                "'\(program.name)' runs without what \(client.platform) has for it, such as fused attention, and takes more memory and "
+                    + "time: \(refusal)")
+            return plain
+        }
     }
 
     private func compile(_ name: String, _ text: String, _ options: CompileOptions) throws -> LoadedExecutable {

@@ -8,6 +8,10 @@ public final class ModelDevice {
     private let memory: Double?
     private let programs: URL?
     private var opened: Accelerator?
+    /// Told what a user should know of how programs were compiled; set before the device is asked for.
+    public var note: (String) -> Void = { _ in } {
+        didSet { opened?.note = note }
+    }
     /// Whether it was asked for since that was last said.
     private var isUsed = false
 
@@ -25,6 +29,7 @@ public final class ModelDevice {
         if opened == nil {
             opened = try choice.open(memory: memory)
             opened?.programs = programs
+            opened?.note = note
         }
         return opened
     }

@@ -1,17 +1,21 @@
 import TensorCore
 
 extension TracedProgram {
-    /// The text as the compiler of a platform takes it.
+    /// Texts as the compiler of a platform takes them, the most wanted first: with forms that it has of its own, and plain.
     ///
     /// That for CPUs has no products of bfloat16 numbers with results of float32: their factors are made float32 first, which
     /// changes no number.
-    func text(for platform: String) -> String {
-        guard platform == "cpu" else { return ownTexts[platform] ?? text }
-        return text.split(separator: "\n", omittingEmptySubsequences: false).map(Self.widened).joined(separator: "\n")
+    func texts(for platform: String) -> [String] {
+        let texts = [ownTexts[platform], text].compactMap { $0 }
+        return platform == "cpu" ? texts.map(Self.widened(text:)) : texts
+    }
+
+    private static func widened(text: String) -> String {
+        text.split(separator: "\n", omittingEmptySubsequences: false).map(widened(line:)).joined(separator: "\n")
     }
 
     /// `%3 = stablehlo.dot_general %1, %2, … : (tensor<…xbf16>, tensor<…xbf16>) -> tensor<…xf32>`, or any other line.
-    private static func widened(_ line: Substring) -> String {
+    private static func widened(line: Substring) -> String {
         guard line.contains("stablehlo.dot_general"), line.hasSuffix("f32>"), line.contains("bf16>, "),
             let (name, factors, rest, types) = parts(line)
         else { return String(line) }

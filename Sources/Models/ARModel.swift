@@ -14,6 +14,8 @@ public struct ARConfig: Equatable, Sendable {
     public var positions = ARPositions.sequence
     /// What the products of layers and head multiply.
     public var precision = Precision.float32
+    /// Whether training keeps the layers' inputs only.
+    public var recomputes = false
 
     public init(layout: SequenceLayout, network: TokenizerConfig.Network, labels: Int) {
         self.layout = layout
@@ -24,13 +26,13 @@ public struct ARConfig: Equatable, Sendable {
     /// The prior that `settings` describe.
     public init(_ settings: PriorSettings, layout: SequenceLayout, classes: Int) {
         self.init(network: settings, layout: layout, classes: classes)
-        (conditionWidth, precision) = (settings.condDim, settings.precision)
+        (conditionWidth, precision, recomputes) = (settings.condDim, settings.precision, settings.recompute)
     }
 
     /// The AR model that is trained beside the tokenizer of `settings`, and left behind.
     public init(besides settings: TokenizerSettings, layout: SequenceLayout, classes: Int) {
         self.init(network: settings.jointAr, layout: layout, classes: classes)
-        (conditionWidth, precision) = (settings.condDim, settings.precision)
+        (conditionWidth, precision, recomputes) = (settings.condDim, settings.precision, settings.recompute)
     }
 
     private init(network: some ARNetworkSettings, layout: SequenceLayout, classes: Int) {
@@ -48,7 +50,7 @@ public struct ARConfig: Equatable, Sendable {
         case .beside: self.init(besides: settings, layout: layout, classes: classes)
         case .prior:
             self.init(prior, layout: layout, classes: classes)
-            precision = settings.precision
+            (precision, recomputes) = (settings.precision, settings.recompute)
         }
     }
 }
@@ -123,7 +125,7 @@ public struct ARModel {
             "ar_model",
             TransformerShape(
                 width: network.width, layers: network.layers, heads: network.heads, feedForwardRatio: 11.0 / 4,
-                biases: false, causal: true, precision: config.precision),
+                biases: false, causal: true, precision: config.precision, recomputes: config.recomputes),
             labels: config.labels, conditionWidth: config.conditionWidth, outputNorm: true, in: builder)
         head =
             config.tied

@@ -24,7 +24,7 @@ public struct Decoder {
             "dec",
             TransformerShape(
                 width: width, layers: config.decoder.layers, heads: config.decoder.heads, feedForwardRatio: 8.0 / 3,
-                biases: true, causal: false, precision: config.precision),
+                biases: true, causal: false, precision: config.precision, recomputes: config.recompute),
             labels: config.labels, conditionWidth: config.condDim, outputNorm: true, in: builder)
         head = Linear("dec.out", from: width, to: config.patchWidth, scale: 1e-5, in: builder)
         parameters = builder.parameters

@@ -46,7 +46,7 @@ public struct Encoder {
             "enc",
             TransformerShape(
                 width: width, layers: config.encoder.layers, heads: config.encoder.heads,
-                feedForwardRatio: 8.0 / 3, biases: true, causal: false, precision: config.precision),
+                feedForwardRatio: 8.0 / 3, biases: true, causal: false, precision: config.precision, recomputes: config.recompute),
             labels: config.labels, conditionWidth: config.condDim, outputNorm: false, in: builder)
         quantizer = Quantizer(
             "quantizer", config.visualQuantizer, for: .visual, from: width, codes: config.codebook,
@@ -123,7 +123,7 @@ struct PrologueEncoder {
             "semantic_enc",
             TransformerShape(
                 width: width, layers: network.layers, heads: network.heads, feedForwardRatio: 11.0 / 4, biases: true,
-                causal: false, precision: config.precision),
+                causal: false, precision: config.precision, recomputes: config.recompute),
             labels: config.labels, conditionWidth: config.condDim, outputNorm: false, in: builder)
         table = RotaryTable(
             config.gridPositions + (0..<config.prologueTokens).map { .query($0) }, axisWidths: network.axes)

@@ -36,7 +36,18 @@ public struct Transformer {
     ) -> (x: Tensor, scale: Tensor?) {
         let c = condition(on: tape, dropout: &dropout)
         var x = x
-        for layer in layers { x = layer(x, condition: c, table: table, on: tape, dropout: &dropout) }
+        for layer in layers {
+            guard let tape, shape.recomputes else {
+                x = layer(x, condition: c, table: table, on: tape, dropout: &dropout)
+                continue
+            }
+            let start = dropout
+            let y = layer(x.detached(), condition: c.detached(), table: table, on: nil, dropout: &dropout)
+            x = tape.recomputing(y, from: [x, c]) { inputs, tape in
+                var dropout = start
+                return layer(inputs[0], condition: inputs[1], table: table, on: tape, dropout: &dropout)
+            }
+        }
         return (x, outputNorm?.affine(c, on: tape))
     }
 

@@ -13,12 +13,14 @@ public struct TransformerShape: Equatable, Sendable {
     public var causal: Bool
     /// What the products of the layers multiply.
     public var precision: Precision
+    /// Whether training keeps the layers' inputs only, and computes the rest again for the gradient.
+    public var recomputes: Bool
 
     public init(
         width: Int, layers: Int, heads: Int, feedForwardRatio: Double, biases: Bool, causal: Bool,
-        precision: Precision = .float32
+        precision: Precision = .float32, recomputes: Bool = false
     ) {
-        self.precision = precision
+        (self.precision, self.recomputes) = (precision, recomputes)
         self.width = width
         self.layers = layers
         self.heads = heads

@@ -39,6 +39,7 @@ public struct PriorSettings: ARNetworkSettings {
     public var unconditional = false
     public var snapshots: [Int] = []
     public var microBatch: Int?
+    public var recompute = false
     public var training = TrainingSettings(
         steps: 1000, optimizer: OptimizerSettings(beta2: 0.96, weightDecay: 0.03, clip: 1))
 
@@ -85,6 +86,10 @@ public struct PriorSettings: ARNetworkSettings {
             "micro_batch", \.microBatch,
             "Sequences of a step's batch that are computed at a time, a divisor of `batch`: less memory, the same step to rounding. "
                 + "Null: all.", .atLeast(1), unit: "sequences", affectsResults: false),
+        .value(
+            "recompute", \.recompute,
+            "Keep only what goes into each transformer layer, and compute the layer again for the gradient: less memory, about a third "
+                + "more work, the same step; on a device to rounding.", affectsResults: false),
     ]
 }
 

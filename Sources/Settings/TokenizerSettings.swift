@@ -45,6 +45,7 @@ public struct TokenizerSettings: SettingsSection {
     public var training = TrainingSettings(steps: 2000)
     public var baseSteps: Int?
     public var microBatch: Int?
+    public var recompute = false
 
     public init() {}
 
@@ -188,7 +189,11 @@ public struct TokenizerSettings: SettingsSection {
             "micro_batch", \.microBatch,
             "Images of a step's batch that are computed at a time, a divisor of `batch`: less memory, the same step to rounding. "
                 + "Neither a discriminator nor entropies can be trained so, which need the whole batch. Null: all.", .atLeast(1),
-            unit: "images", affectsResults: false)
+            unit: "images", affectsResults: false),
+        .value(
+            "recompute", \.recompute,
+            "Keep only what goes into each transformer layer, and compute the layer again for the gradient: less memory, about a third "
+                + "more work, the same step; on a device to rounding.", affectsResults: false),
     ]
 
     /// What is read of the averages, and what training sees of pictures.

@@ -120,6 +120,45 @@ public final class Tape {
         return constant(loss)
     }
 
+    /// `output`, which `body` has computed of `inputs` off the tape. Nothing of what it went through is kept: for the gradient `body`
+    /// computes it again, on a tape of its own. In a program that waits for the gradient, so that compilers do not do it before and keep
+    /// it after all.
+    ///
+    /// - Parameter body: inputs and a tape → the same output; what it draws must be the same again.
+    public func recomputing(_ output: Tensor, from inputs: [Tensor], _ body: @escaping ([Tensor], Tape) -> Tensor) -> Tensor {
+        for case let trace? in inputs.map(\.trace) {
+            require(trace.tape === self, "inputs are on different tapes")
+            if let slot = trace.slot { requireRecorded(slot) }
+        }
+        let (values, slots) = (inputs.map { $0.detached() }, inputs.map(\.slot))
+        guard !wanted.isEmpty || slots.contains(where: { $0 != nil }) else { return constant(output.detached()) }
+        let slot = newSlot()
+        entries.append(
+            Entry(
+                slot: slot,
+                backward: { gradient, tape in
+                    let own = Tape(wanted: tape.wanted)
+                    let tied = Program.tied(values + [gradient])
+                    let again = zip(tied, slots).map { $1 == nil ? own.constant($0) : own.variable($0) }
+                    let result = body(again, own)
+                    guard let end = result.trace?.slot else { return }
+                    own.gradients[end] = tied[values.count].reshaped(result.shape)
+                    own.play(downTo: 0)
+                    for (variable, slot) in zip(again, slots) {
+                        if let slot, let gradient = own.gradient(of: variable) { tape.add(gradient, to: slot) }
+                    }
+                    for (key, place) in own.parameterSlots.sorted(by: { $0.value < $1.value }) {
+                        guard let gradient = own.gradients[place] else { continue }
+                        let slot = tape.parameterSlots[key] ?? tape.newSlot()
+                        tape.parameterSlots[key] = slot
+                        tape.add(gradient, to: slot)
+                    }
+                }, op: "recomputing", bytes: 0))
+        return Tensor(shape: output.shape, content: output.content, trace: .init(tape: self, slot: slot))
+    }
+
+    private init(wanted: Set<ObjectIdentifier>) { self.wanted = wanted }
+
     /// Slots of outputs that were played back, and of parameters that were first used there.
     private var played: [Range<Int>] = []
 
@@ -135,6 +174,11 @@ public final class Tape {
             fatalError("no gradient flows to the loss: none of its inputs is differentiated")
         }
         gradients[slot] = Tensor([1], shape: loss.shape)
+        play(downTo: end)
+    }
+
+    /// Plays back what has a gradient.
+    private func play(downTo end: Int) {
         while entries.count > end, let entry = entries.popLast() {
             guard let gradient = gradients[entry.slot] else { continue }
             gradients[entry.slot] = nil

@@ -131,6 +131,45 @@ struct PriorProgramTests {
         #expect(most > 0 && zip(parted.moments, together.moments).allSatisfy { abs($0 - $1) <= tolerance * most })
     }
 
+    /// Layers that are computed again for the gradient: the same step to rounding, here and in a program.
+    @Test(arguments: [Precision.float32, .bfloat16]) func layersComputedAgain(precision: Precision) throws {
+        let (count, p) = (6, Float(0.3))
+        let settings = OptimizerSettings(beta1: 0.9, beta2: 0.96, weightDecay: 0.03, clip: 0.5)
+        let stream = RandomStream(seed: 2, "dropout")
+        let accelerator = try Accelerator(testClient(devices: 1))
+        var (gradients, losses, moments): ([[Float]], [Float], [[Float]]) = ([], [], [])
+        for recomputes in [false, true] {
+            var config = config(precision: precision)
+            config.recomputes = recomputes
+            let (targets, labels) = batch(config, step: 0, count: count)
+            let model = ARModel(config, stream: RandomStream(seed: 1, "initial"))
+            let tape = Tape(differentiating: model.parameters)
+            let loss = model.meanCrossEntropy(
+                ARInput(targets: targets, labels: labels), on: tape, dropout: Dropout(p: p, attention: p / 2, stream: stream))
+            tape.backward(from: loss)
+            gradients.append([loss.scalar] + model.parameters.flatMap { tape.gradient(of: $0)?.values ?? [] })
+
+            let optimizer = AdamW(model.parameters, settings)
+            let program = try accelerator.compile(
+                PriorProgram.step(config, settings, averageHalfLife: nil, batch: count, dropout: (p, attention: p / 2)))
+            var inputs = ["targets": try accelerator.copy(targets), "labels": try accelerator.copy(labels)]
+            inputs["dropout"] = try accelerator.copy(stream)
+            inputs["prior/numbers"] = try accelerator.copy(optimizer.numbers(rate: 1e-3))
+            for (name, tensor) in optimizer.state { inputs["prior/\(name)"] = try accelerator.copy(tensor) }
+            let values = try program.run(inputs)
+            losses.append(try values.tensor("loss").scalar)
+            moments.append(try model.parameters.flatMap { try values.tensor("prior/moment1/\($0.name)").values })
+        }
+        // What layers share, the condition, gets its gradient layer by layer: sums in another order.
+        let largest = gradients[0].map(abs).max() ?? 0
+        #expect(gradients[0][0] == gradients[1][0] && gradients[0].count > 1000 && gradients[0].count == gradients[1].count)
+        #expect(zip(gradients[0], gradients[1]).allSatisfy { abs($0 - $1) <= 1e-6 * largest })
+        let tolerance: Float = precision == .float32 ? 1e-4 : 0.02
+        let most = moments[0].map(abs).max() ?? 0
+        #expect(abs(losses[0] - losses[1]) <= 1e-5 * losses[0] && abs(losses[0] - gradients[0][0]) < tolerance * losses[0])
+        #expect(most > 0 && zip(moments[0], moments[1]).allSatisfy { abs($0 - $1) <= tolerance * most })
+    }
+
     @Test func crossEntropyOfEveryToken() throws {
         let config = config()
         let model = ARModel(config, stream: RandomStream(seed: 1, "initial"))

@@ -22,6 +22,8 @@ struct UpdateWay: Sendable, CustomTestStringConvertible {
     var adversary: AdversarySettings.Loss?
     /// A perceptual loss without a discriminator.
     var isPerceptual = false
+    /// Whether layers are computed again for the gradient.
+    var recomputes = false
 
     static let all = [
         UpdateWay(testDescription: "baseline-2d", prologue: .none, hasJoint: false),
@@ -30,6 +32,7 @@ struct UpdateWay: Sendable, CustomTestStringConvertible {
         UpdateWay(testDescription: "prologue, entropies", entropy: 0.1),
         UpdateWay(testDescription: "prologue, one pass for both steps", crossEntropies: (0.25, 0.25)),
         UpdateWay(testDescription: "prologue-post", prologue: .separate(layers: 1), crossEntropies: (0.5, 0.5), trainsPrologueOnly: true),
+        UpdateWay(testDescription: "prologue, layers computed again", recomputes: true),
         UpdateWay(testDescription: "gumbel", quantizers: (.gumbel, .gumbel)),
         UpdateWay(testDescription: "fsq and lfq", quantizers: (.fsq, .lfq)),
         UpdateWay(testDescription: "prologue, losses of images", adversary: .hinge),
@@ -56,14 +59,15 @@ struct UpdateExample {
             visual: way.visual, prologue: way.prologue, imageSize: 12, channels: 1, patch: 4, encoder: network, decoder: network,
             codeWidth: 5, codebook: 16, prologueTokens: 3, prologueCodebook: 8, labels: 4)
         if way.isCoupled { config.settings.variant = .coupled2D }
+        config.settings.recompute = way.recomputes
         (config.settings.visualQuantizer, config.settings.prologueQuantizer) = way.quantizers
         if way.quantizers.visual == .fsq { (config.settings.visualLevels, config.settings.codebook) = ([4, 4], 16) }
         (config.settings.loss.visualEntropy, config.settings.loss.prologueEntropy) = (way.entropy, way.entropy)
         if let temperature = way.entropyTemperature { config.settings.entropyTemperature = temperature }
         tokenizer = Tokenizer(config, seed: 3)
-        ar =
-            way.hasJoint
-            ? ARModel(ARConfig(layout: config.layout, network: network, labels: 4), stream: RandomStream(seed: 3, "ar")) : nil
+        var joint = ARConfig(layout: config.layout, network: network, labels: 4)
+        joint.recomputes = way.recomputes
+        ar = way.hasJoint ? ARModel(joint, stream: RandomStream(seed: 3, "ar")) : nil
         // Away from the initial values, at which gates and affines let next to nothing through.
         var stream = RandomStream(seed: 4, "disturb")
         for parameter in tokenizer.parameters + (ar?.parameters ?? []) {

@@ -92,9 +92,9 @@ import Testing
             named == [
                 "data.prefetch", "data.cache", "data.cache_limit", "data.expected.classes", "data.expected.train_count",
                 "data.expected.test_count",
-                "tokenizer.micro_batch", "tokenizer.checkpoint_every", "tokenizer.keep_checkpoints", "tokenizer.log_every",
-                "prior.micro_batch",
-                "prior.checkpoint_every",
+                "tokenizer.micro_batch", "tokenizer.recompute", "tokenizer.checkpoint_every", "tokenizer.keep_checkpoints",
+                "tokenizer.log_every",
+                "prior.micro_batch", "prior.recompute", "prior.checkpoint_every",
                 "prior.keep_checkpoints", "prior.log_every", "probe.counts", "checkpoints",
             ])
     }

@@ -10,10 +10,12 @@ struct TinyTraining {
     private let x, target: Tensor
 
     /// Sizes of which every kernel is split: 12·67 rows of 48, causal attention over two blocks of queries if long.
-    init(batch: Int = 12, tokens: Int = 67) {
+    init(batch: Int = 12, tokens: Int = 67, recomputes: Bool = false) {
         let builder = ParameterBuilder(RandomStream(seed: 1, "tiny"))
         transformer = Transformer(
-            "net", TransformerShape(width: 48, layers: 2, heads: 3, feedForwardRatio: 8.0 / 3, biases: true, causal: true),
+            "net",
+            TransformerShape(
+                width: 48, layers: 2, heads: 3, feedForwardRatio: 8.0 / 3, biases: true, causal: true, recomputes: recomputes),
             labels: 3, conditionWidth: 7, outputNorm: true, in: builder)
         parameters = builder.parameters
         // Gates start near 0; values of a trained size let every path matter.
@@ -46,6 +48,26 @@ struct TinyTraining {
 
 /// Each in a process of its own: the number of threads and the memory pool are the process's.
 @Suite struct ReproducibilityTests {
+    /// What is kept of layers changes no bit of the loss and gradients by rounding only, dropout included, and memory is less.
+    @Test func layersMayBeComputedAgain() async {
+        await #expect(processExitsWith: .success) {
+            Parallel.threads = 2
+            func results(_ recomputes: Bool) -> (values: [[Float]], bytes: Int) {
+                let training = TinyTraining(recomputes: recomputes)
+                BufferPool.shared.resetPeak()
+                return (training.values(), BufferPool.shared.use.peak)
+            }
+            let (kept, again) = (results(false), results(true))
+            #expect(kept.values.count > 20 && kept.values.allSatisfy { !$0.isEmpty })
+            #expect(again.values[0] == kept.values[0] && again.values.map(\.count) == kept.values.map(\.count))
+            for (again, kept) in zip(again.values, kept.values) {
+                let largest = kept.map(abs).max() ?? 0
+                #expect(zip(again, kept).allSatisfy { abs($0 - $1) <= 1e-5 * largest })
+            }
+            #expect(again.bytes < kept.bytes)
+        }
+    }
+
     @Test func repeatedRunsAreEqualToTheBit() async {
         await #expect(processExitsWith: .success) {
             Parallel.threads = 3

@@ -7,6 +7,21 @@ import Testing
 /// Traced ops, compiled and run by the CPU plugin, against the ops that compute.
 @Suite(.enabled(if: testPlugin != nil, "needs the CPU plugin of Tests/reference/requirements.txt"))
 struct TracedTests {
+    /// Where a plugin refuses what its platform has of its own, the plain form runs, and that is noted.
+    @Test func aRefusedFormIsReplacedByThePlainOne() throws {
+        let program = Program("doubling")
+        program.output("y", 2 * program.input("x", [3]))
+        var traced = program.traced()
+        traced.ownTexts["cpu"] = traced.text.replacing("stablehlo.multiply", with: "stablehlo.no_such_thing")
+        let accelerator = try Accelerator(testClient(devices: 1))
+        var notes: [String] = []
+        accelerator.note = { notes.append($0) }
+        let x = try accelerator.copy(Tensor([1, 2, 3], shape: [3]))
+        let y = try accelerator.compile(traced).run(["x": x]).tensor("y")
+        #expect(y.values == [2, 4, 6])
+        #expect(notes.count == 1 && notes[0].contains("doubling") && notes[0].contains("no_such_thing"))
+    }
+
     @Test("Traced ops have the values and gradients of computing ones", arguments: GradientTable.rows)
     func gradientTable(row: GradientRow) throws {
         let examples = row.cases()

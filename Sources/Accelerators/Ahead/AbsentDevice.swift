@@ -72,7 +72,7 @@ public final class AheadCompiler {
         let folder = keep ?? FileManager.default.temporaryDirectory.appendingPathComponent("ahead-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { if keep == nil { try? FileManager.default.removeItem(at: folder) } }
-        let text = program.text(for: device.plugin)
+        let text = program.texts(for: device.plugin)[0]
         if keep != nil { try AtomicFile.write(Data(text.utf8), to: folder.appendingPathComponent("program.mlir")) }
         let topology = try Topology(plugin, target: device.description, layout: "1x1x\(program.replicas)")
         let options = options.merging(["xla_dump_to": .text(folder.path), "xla_dump_hlo_as_text": .flag(true)]) { $1 }

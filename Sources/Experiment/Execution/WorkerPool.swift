@@ -103,6 +103,8 @@ extension ExperimentContext {
                 try Interruption.check()
                 // What one stage needed is not kept for the next, which needs other sizes.
                 defer { BufferPool.shared.trim() }
+                device.note = { try? work.log($0) }
+                defer { device.note = { _ in } }
                 let (summary, name) = try device.noting { try RefusedProgram.kept(with: work) { try stage.perform(work, self) } }
                 return stage.noted(in: summary, device: name)
             })

@@ -124,7 +124,7 @@ public struct LPIPS {
     }
 
     /// Shapes alone, for a program whose inputs the weights are.
-    public static var outline: LPIPS { LPIPS() }
+    public static var meta: LPIPS { LPIPS() }
 
     private init() {
         var input = Self.channels

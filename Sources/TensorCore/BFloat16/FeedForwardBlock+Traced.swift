@@ -9,12 +9,14 @@ extension Program {
         let product = norm.normed.timesRows(of: weight, .bf16)
         // The product is kept and its bias added again wherever it is read. Without the barrier both would be kept in float32.
         let h = bias == nil ? product : barrier([product])[0]
-        func values() -> Node { bias.map { h.wide + $0.alongColumns(of: h) } ?? h.wide }
-        let gated = barrier([gegluValue(values()).rounded])[0]
+        func values(_ h: Node) -> Node { bias.map { h.wide + $0.alongColumns(of: h) } ?? h.wide }
+        let gated = barrier([gegluValue(values(h)).rounded])[0]
         let branch = BlockBranch(norm, gate: node(gate), down, inner: gated, dropout: dropout)
         return record(branch.value.reshaped(x.shape), from: [x, scale, gate] + up.inputs + down.inputs) { dy in
             let gradient = branch.enter(dy)
-            let (dgated, values) = (gradient.inner.wide, values())
+            // Sums with a bias wait for the gradient: what forward pass and gradient have in common would lie in memory as float32.
+            let tied = bias == nil ? [gradient.inner, h] : self.barrier([gradient.inner, h])
+            let (dgated, values) = (tied[0].wide, values(tied[1]))
             let (outer, inner) = (values.sliced(1, 0..<hidden), values.sliced(1, hidden..<2 * hidden))
             let share = self.geluGateAgain(inner)
             let dh = self.barrier([

@@ -141,6 +141,12 @@ public final class Program: @unchecked Sendable {
     /// Values that are kept: all of them are in memory before any is used, so that nothing before is computed again behind.
     func barrier(_ nodes: [Node]) -> [Node] { function.barrier(nodes.map(\.value)).map(node) }
 
+    /// Values of a program, all of which are there before one is used; of memory as they are.
+    static func tied(_ tensors: [Tensor]) -> [Tensor] {
+        guard let program = tracing(tensors) else { return tensors }
+        return program.barrier(tensors.map(program.node)).map { Tensor($0) }
+    }
+
     /// Repeats `body` for `first`, `first` + 1, … `end` − 1.
     func loop(_ end: Int, from first: Int = 0, _ carried: [Node], _ body: (_ index: Node, [Node]) -> [Node]) -> [Node] {
         function.loop(end, from: first, carried.map(\.value)) { index, values in
@@ -204,7 +210,7 @@ public struct TracedProgram: Sendable {
     /// StableHLO.
     public let text: String
     /// The same for platforms that have forms of their own.
-    public let ownTexts: [String: String]
+    public package(set) var ownTexts: [String: String]
     public let inputs, outputs: [Slot]
     /// Devices that run it at once.
     public let replicas: Int

@@ -63,7 +63,10 @@ struct Measurement: Encodable {
         let name = lines.first { $0.hasPrefix("model name") }?.split(separator: ":").last
         return name.map { $0.trimmingCharacters(in: .whitespaces) } ?? "unknown"
     }()
+}
 
+extension Encodable {
+    /// As a line of JSON.
     var line: String {
         get throws {
             let encoder = JSONEncoder()

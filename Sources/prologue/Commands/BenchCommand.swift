@@ -51,9 +51,24 @@ struct BenchCommand: ParsableCommand {
     @Option(help: ArgumentHelp("With --loader: side of the crops.", valueName: "pixels")) var imageSize = 256
     @Option(help: "With --loader: what is kept decoded, as data.cache has it; squares have no random crops.") var cache = DataSettings.Cache
         .none
+    @Option(
+        parsing: .upToNextOption,
+        help: ArgumentHelp(
+            "Time programs of the paper's sizes on --device instead: \(PaperProgram.allCases.map(\.rawValue).joined(separator: ", ")).",
+            valueName: "programs"))
+    var programs: [String] = []
+    @Flag(help: "With --programs: networks so small that a processor runs them at once.") var toy = false
     @OptionGroup var output: TableOptions
 
     func validate() throws {
+        if !programs.isEmpty {
+            if device.name == "cpu" { throw ValidationError("--programs needs a --device that runs programs, such as xla") }
+            if loader != nil || metrics || index != nil || serve || profile || scaling || !workloads.isEmpty {
+                throw ValidationError("--programs goes with --device, --repetitions, --append and --toy only")
+            }
+        } else if toy {
+            throw ValidationError("--toy goes with --programs")
+        }
         if loader != nil, metrics || index != nil || serve || profile || scaling || !workloads.isEmpty {
             throw ValidationError("--loader goes with --data-set, --image-size, --cache and --repetitions only")
         }
@@ -88,6 +103,7 @@ struct BenchCommand: ParsableCommand {
 
     func run() throws {
         if serve { return try answerRequests() }
+        if !programs.isEmpty { return try benchPrograms() }
         if let index { return try benchIndex(index) }
         if metrics { return output.show(try MetricsBench().table(repetitions: repetitions)) }
         if scaling { return try benchScaling() }
@@ -106,7 +122,7 @@ struct BenchCommand: ParsableCommand {
         ])
         for workload in chosen {
             let measured = try Self.measure(workload, precision, on: accelerator, repetitions)
-            if let append { try Self.append(measured, to: append) }
+            if let append { try Self.append(measured.line, to: append) }
             table.add([
                 .text(workload.rawValue), .number(Double(workload.images) / measured.images_per_second),
                 .number(measured.tokens_per_second), .number(measured.images_per_second),
@@ -118,6 +134,21 @@ struct BenchCommand: ParsableCommand {
         let place = accelerator?.description ?? "OpenBLAS core \(BLAS.core), \(Parallel.threads) threads"
         table.add(footnote: "\(place); GFLOP/s of matrix products alone")
         output.show(table)
+    }
+
+    private func benchPrograms() throws {
+        let chosen: [PaperProgram] = try programs.map { try namedCase($0, what: "program") }
+        guard let accelerator = try device.choice.open() else { return }
+        let bench = ProgramBench(accelerator: accelerator, scale: toy ? .toy : .paper, repetitions: repetitions)
+        if let shared = chosen.first(where: { $0.replicas > 1 }) {
+            throw InputError("\(shared.rawValue) is for several devices; `prologue compile` counts what it moves, and nothing times it")
+        }
+        let measured = try chosen.map { program in
+            let result = try bench.measure(program)
+            if let append { try Self.append(result.line, to: append) }
+            return result
+        }
+        output.show(ProgramBench.table(measured))
     }
 
     private func benchScaling() throws {
@@ -152,8 +183,8 @@ struct BenchCommand: ParsableCommand {
         output.show(table)
     }
 
-    private static func append(_ measured: Measurement, to path: String) throws {
-        let line = Data((try measured.line + "\n").utf8)
+    private static func append(_ measured: String, to path: String) throws {
+        let line = Data((measured + "\n").utf8)
         if !FileManager.default.fileExists(atPath: path) {
             guard FileManager.default.createFile(atPath: path, contents: nil) else {
                 throw InputError(file: path, "cannot be made")

@@ -46,7 +46,8 @@ struct CompileCommand: ParsableCommand {
             func gb(_ bytes: Int) -> Double { Double(bytes) / 1e9 }
             let elsewhere = result.traffic[.elsewhere]
             table.add([
-                .text(program.title), .number(result.seconds), .number(result.processorSeconds), .number(Double(result.size) / 1e6), .number(gb(result.memory.peak)),
+                .text(program.title), .number(result.seconds), .number(result.processorSeconds), .number(Double(result.size) / 1e6),
+                .number(gb(result.memory.peak)),
                 .number(gb(elsewhere.bytes)), .number(Double(elsewhere.kernels)), .number(gb(result.traffic[.products].bytes)),
                 .number(gb(result.traffic[.attention].bytes)), .number(gb(result.traffic[.collectives].bytes)),
             ])
