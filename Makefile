@@ -3,7 +3,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
-.PHONY: help setup setup-python setup-dev setup-browser test-browser setup-cluster test-cluster test-shared-store test-device build build-tests demo test test-fast test-matrix check-h100 golden storm bench lint format check-format clean
+.PHONY: help setup setup-python setup-dev setup-browser test-browser setup-cluster test-cluster test-shared-store test-device build build-tests demo test test-fast test-matrix check-h100 check-accelerator pack-accelerator golden storm bench lint format check-format clean
 
 # A compiler process may take 2 GiB, so memory may allow fewer of them than there are cores; JOBS=n overrides.
 JOBS ?= $(shell awk -v cores="$$(nproc)" '/^MemAvailable/ { n = int($$2 / 2097152) } \
@@ -88,14 +88,22 @@ test-matrix: setup-python build-tests ## run all tests with other instructions, 
 
 # Bytes outside products and attention that the Base prior's step may move at batch 64; docs/performance.md has the reasons.
 MOST_ELSEWHERE := 38
-# What else is compiled; tokenizer-b, prior-l and prior-xl take minutes each.
-PROGRAMS ?= prior-b-two-devices sampling-b
+# What else is compiled; docs/performance.md has what each takes.
+PROGRAMS ?= prior-b-two-devices prior-b-dropout prior-l prior-xl prior-xl-again sampling-b tokenizer-b
 
 check-h100: setup-python build ## compile the paper's programs for an H100, which need not be there; fail where one moves too much
 	@plugin=$$(scripts/get_cuda_plugin.sh .build/cuda $(PYTHON)) || { [ $$? = 3 ] && echo "make check-h100: skipped" && exit 0; exit 1; }; \
 	for words in "prior-b --most-elsewhere $(MOST_ELSEWHERE)" "$(PROGRAMS)"; do \
 		TF_CPP_MIN_LOG_LEVEL=2 $(PROLOGUE) compile --for h100 --plugin $$plugin $$words; \
 	done
+
+check-accelerator: setup-python build ## try the check for machines with a GPU: small networks on the CPU plugin
+	PROLOGUE=$(CURDIR)/$(PROLOGUE) PYTHON=$(CURDIR)/$(PYTHON) XLA_FLAGS="--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true" \
+		PROLOGUE_PJRT_PLUGIN=$(or $(PROLOGUE_PJRT_PLUGIN),$(firstword $(wildcard $(CURDIR)/.venv/lib/python3*/site-packages/lammps_jax_pjrt_cpu/*.so))) \
+		scripts/accelerator_check.sh --toy .build/accelerator-check
+
+pack-accelerator: build ## pack what a machine with a GPU needs to run that check into .build/accelerator-check.tar.xz
+	scripts/accelerator_check.sh pack .build/accelerator-check.tar.xz $(PROLOGUE)
 
 golden: setup-python ## write the fixtures in Tests/Fixtures anew with the PyTorch twin
 	$(PYTHON) Tests/reference/make_fixtures.py Tests/Fixtures

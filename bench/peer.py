@@ -3,6 +3,7 @@
 
     peer.py --workload ar-step --mode eager-float32 --repetitions 5    one JSON line
     peer.py --mode compiled-bf16 --serve                               a JSON line per request line `<workload> <repetitions>`
+    peer.py --workload paper-ar-step --mode compiled-bf16 --device cuda        on a GPU, at the paper's sizes
 
 ar-step: forward, backward, clipping, AdamW and EMA of the AR model. tokenizer-step: one step A and one step B of the
 prologue variant with their AdamW updates. sampling: greedy, constant guidance, both branches in one batch, cached.
@@ -44,12 +45,26 @@ SIZES = Sizes(
     zdim=14, classes=11, ar_dim=256, ar_heads=4, ar_layers=6, ar_axes=[16, 24, 24], condition=32,
 )
 
+# The paper's tokenizer, its joint AR model, and its Base prior; toys of them.
+PAPER = dict(tokenizer="prologue", img=256, ch=3, patch=16, vis=16384, sem=1024, zlen=16, zdim=14, classes=1001, condition=32)
+TOY = dict(PAPER, img=32, vis=256, sem=64, zlen=4, classes=11)
+NETWORK, TOY_NETWORK = (768, 12, 12), (128, 2, 2)
+
 
 def initialise(*modules):
     """Sizes decide the speed, values do not, as long as nothing is zero, infinite or denormal."""
     for module in modules:
         for name, parameter in module.named_parameters():
             torch.nn.init.normal_(parameter, std=0.3 if "quantizer.embedding" in name else 0.02)
+
+
+def paper_sizes(toy, joint):
+    """With the joint AR model in the place of the prior, or the prior."""
+    width, heads, layers = TOY_NETWORK if toy else NETWORK
+    ar_width, ar_heads, ar_layers = TOY_NETWORK if toy else (512, 8, 7) if joint else NETWORK
+    axes = dict(axes=[16, 24, 24], ar_axes=[16, 24, 24])
+    return Sizes(
+        dim=width, heads=heads, layers=layers, ar_dim=ar_width, ar_heads=ar_heads, ar_layers=ar_layers, **axes, **(TOY if toy else PAPER))
 
 
 def random_targets(prior, sizes, batch):
@@ -59,12 +74,13 @@ def random_targets(prior, sizes, batch):
 
 
 class Mode:
-    def __init__(self, name):
+    def __init__(self, name, device="cpu", toy=False):
+        self.device, self.toy = device, toy
         kind, precision = name.split("-")
         self.name, self.compiled, self.bf16 = name, kind == "compiled", precision == "bf16"
 
     def autocast(self):
-        return torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.bf16)
+        return torch.autocast(self.device, dtype=torch.bfloat16, enabled=self.bf16)
 
     def compile(self, function):
         return torch.compile(function, dynamic=False) if self.compiled else function
@@ -94,12 +110,12 @@ def ar_step(mode, sizes=SIZES, batch=BATCH):
     return repetition
 
 
-def tokenizer_step(mode):
-    encoder, decoder, prior = Encoder(SIZES), Decoder(SIZES), Prior(SIZES)
+def tokenizer_step(mode, sizes=SIZES, batch=BATCH):
+    encoder, decoder, prior = Encoder(sizes), Decoder(sizes), Prior(sizes)
     initialise(encoder, decoder, prior)
     side_a, side_b = optimizers(encoder, decoder, prior, RATE, PRIOR_DECAY, fused=True)
-    images = torch.randint(256, (BATCH, SIZES.ch, SIZES.img, SIZES.img), dtype=torch.uint8)
-    labels = torch.full((BATCH,), SIZES.classes - 1)
+    images = torch.randint(256, (batch, sizes.ch, sizes.img, sizes.img), dtype=torch.uint8)
+    labels = torch.full((batch,), sizes.classes - 1)
 
     def encoder_loss(patches, dropped):
         a = step_a(encoder, decoder, prior, patches, labels, dropped, monitor=False)
@@ -109,8 +125,8 @@ def tokenizer_step(mode):
     prior_loss = mode.compile(lambda targets, dropped: step_b(prior, targets, labels, dropped))
 
     def repetition():
-        patches = patchify(images.float() / 127.5 - 1, SIZES.patch)
-        dropped = torch.rand(BATCH) < 0.5
+        patches = patchify(images.float() / 127.5 - 1, sizes.patch)
+        dropped = torch.rand(batch) < 0.5
         with frozen(prior):
             with mode.autocast():
                 loss, targets = encoder_loss(patches, dropped)
@@ -143,39 +159,39 @@ class MaskedCache(NamedTuple):
 class CompiledPrior:
     """IncrementalPrior with one compiled graph for all layers and positions."""
 
-    def __init__(self, prior, branches):
-        self.prior, self.t = prior, 0
+    def __init__(self, prior, branches, sizes):
+        self.prior, self.sizes, self.t = prior, sizes, 0
         c = prior.ar_model.cond_proj()
         self.modulations = [layer.modulation(c) for layer in prior.ar_model.layers]
         self.out_scale = prior.ar_model.out_norm.scale(c)
-        shape = branches, SIZES.ar_heads, SIZES.sequence, SIZES.ar_dim // SIZES.ar_heads
+        shape = branches, sizes.ar_heads, sizes.sequence, sizes.ar_dim // sizes.ar_heads
         self.caches = [(torch.zeros(shape, dtype=c.dtype), torch.zeros(shape, dtype=c.dtype)) for _ in self.modulations]
         self.run_layer = torch.compile(lambda layer, x, m, table, cache: layer(x, m, table, cache=cache), dynamic=False)
 
     def __call__(self, x, segment):
         position = torch.tensor([self.t])
         table = self.prior.ar_model.rope[position]
-        visible = (torch.arange(SIZES.sequence) <= position)[None, None, None]
+        visible = (torch.arange(self.sizes.sequence) <= position)[None, None, None]
         for layer, modulation, (keys, values) in zip(self.prior.ar_model.layers, self.modulations, self.caches):
             x = self.run_layer(layer, x, modulation, table, MaskedCache(keys, values, position, visible))
-        self.t = (self.t + 1) % SIZES.sequence  # ready for the next sequence
+        self.t = (self.t + 1) % self.sizes.sequence  # ready for the next sequence
         low, high = segment
         return F.linear(rms(x[:, 0]) * self.out_scale, self.prior.head()[low:high])
 
 
-def sampling(mode):
-    prior = Prior(SIZES)
+def sampling(mode, sizes=SIZES, batch=BATCH):
+    prior = Prior(sizes)
     initialise(prior)
     if mode.bf16:
         rope = prior.ar_model.rope
         prior.bfloat16()  # inference needs no float32 copy, so nothing is cast again for every token
         prior.ar_model.rope = rope
-    labels = torch.arange(BATCH) % (SIZES.classes - 1)
+    labels = torch.arange(batch) % (sizes.classes - 1)
     setting = dict(cfg=GUIDANCE, cfg_schedule="constant", cfg_power=1.0)
     if not mode.compiled:
         return lambda: sample_greedy(prior, labels, setting)
     with torch.inference_mode():
-        step = CompiledPrior(prior, 2 * BATCH)
+        step = CompiledPrior(prior, 2 * batch, sizes)
     agreeing = (sample_greedy(prior, labels, setting, step) == sample_greedy(prior, labels, setting)).double().mean()
     if not mode.bf16 and agreeing < 0.9:  # rounding may decide a token now and then, and with it those that follow
         raise RuntimeError(f"the compiled model draws other tokens than the eager one: only {agreeing:.0%} agree")
@@ -186,7 +202,17 @@ def base_ar_step(mode):
     return ar_step(mode, BASE_SIZES, BASE_BATCH)
 
 
+def paper(workload, joint, batch):
+    """At the paper's sizes; None in a batch's place of a toy."""
+    return lambda mode: workload(mode, paper_sizes(mode.toy, joint), 4 if mode.toy else batch)
+
+
 WORKLOADS = {"ar-step": ar_step, "base-ar-step": base_ar_step, "tokenizer-step": tokenizer_step, "sampling": sampling}
+PAPER_WORKLOADS = {
+    "paper-ar-step": (paper(ar_step, False, 64), 64), "paper-tokenizer-step": (paper(tokenizer_step, True, 64), 64),
+    "paper-sampling": (paper(sampling, False, 256), 256),
+}
+WORKLOADS |= {name: make for name, (make, _) in PAPER_WORKLOADS.items()}
 
 
 class Bench:
@@ -196,6 +222,7 @@ class Bench:
     def run(self, workload, repetitions):
         if workload not in self.ready:
             torch.manual_seed(0)
+            torch.set_default_device(self.mode.device)
             self.ready[workload] = WORKLOADS[workload](self.mode)
             for _ in range(WARM_UP):
                 self.ready[workload]()
@@ -203,9 +230,13 @@ class Bench:
         for _ in range(repetitions):
             start = time.perf_counter()
             self.ready[workload]()
+            if self.mode.device == "cuda":
+                torch.cuda.synchronize()
             seconds.append(time.perf_counter() - start)
         typical = median(seconds)
         batch, sizes = (BASE_BATCH, BASE_SIZES) if workload == "base-ar-step" else (BATCH, SIZES)
+        if workload in PAPER_WORKLOADS:
+            batch, sizes = 4 if self.mode.toy else PAPER_WORKLOADS[workload][1], paper_sizes(self.mode.toy, False)
         return {
             "workload": workload,
             "side": "pytorch",
@@ -213,6 +244,7 @@ class Bench:
             "seconds": [round(s, 6) for s in seconds],
             "tokens_per_second": round(batch * sizes.sequence / typical, 1),
             "images_per_second": round(batch / typical, 1),
+            **({"device_peak_mib": round(torch.cuda.max_memory_allocated() / 2**20, 1)} if self.mode.device == "cuda" else {}),
             "peak_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
             "threads": self.threads,
         }
@@ -222,14 +254,16 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workload", choices=WORKLOADS, help="default: all")
     parser.add_argument("--mode", choices=MODES, default="eager-float32")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--toy", action="store_true", help="networks of the paper's workloads so small that a processor runs them at once")
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--serve", action="store_true", help="answer request lines `<workload> <repetitions>` from stdin")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    bench = Bench(Mode(options.mode), options.threads)
+    bench = Bench(Mode(options.mode, options.device, options.toy), options.threads)
     if not options.serve:
-        for workload in [options.workload] if options.workload else WORKLOADS:
+        for workload in [options.workload] if options.workload else [name for name in WORKLOADS if name not in PAPER_WORKLOADS]:
             print(json.dumps(bench.run(workload, options.repetitions)), flush=True)
         return
     for line in sys.stdin:
