@@ -12,7 +12,7 @@ ROWS = {
     "tokenizer B, step": ("tokenizer", "torch-tokenizer", None),
 }
 OURS_ALONE = {
-    "AR-Base once more": "prior-again", "without autotuning": "prior-untuned", "deterministic": "prior-deterministic",
+    "AR-Base once more": "prior-again", "without autotuning": "prior-untuned", "all deterministic": "prior-deterministic",
     "tokenizer B with losses of images": "tokenizer-images",
 }
 

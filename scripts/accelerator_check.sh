@@ -105,7 +105,7 @@ ours sampling 60 sampling-b
 torch torch-sampling 60 paper-sampling
 ours tokenizer 60 tokenizer-b-plain
 torch torch-tokenizer 60 paper-tokenizer-step
-# What choices cost: no trials of kernels, the same bits every time, losses of images.
+# What choices cost: no trials of kernels, everything deterministic (sums are without that), losses of images.
 ours prior-untuned 40 prior-b --xla_gpu_autotune_level=0
 ours prior-deterministic 40 prior-b --xla_gpu_deterministic_ops=true
 ours tokenizer-images 90 tokenizer-b
