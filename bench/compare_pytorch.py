@@ -83,7 +83,7 @@ def machine(options, env):
             processor = value.strip()
         elif key.strip() == "flags":
             flags = value.split()
-    widest = next((name for name in ("avx512_bf16", "avx512f", "avx2") if name in flags), "none")
+    widest = next((name for name in ("amx_bf16", "avx512_bf16", "avx512f", "avx2") if name in flags), "none")
     core = "import numpy, threadpoolctl as t; print(*(p.get('architecture') for p in t.threadpool_info() if p['internal_api'] == 'openblas'))"
     torch = "import torch; print(torch.__version__, torch.backends.cpu.get_cpu_capability())"
     return {

@@ -10,7 +10,13 @@
 #endif
 
 /* Whether the functions with this target are to be called. */
-INLINE int bf16_uses_instructions(void) { return kernels_in_use() == KERNELS_AVX512_BF16; }
+INLINE int bf16_uses_instructions(void) { return kernels_in_use() >= KERNELS_AVX512_BF16; }
+
+/* bf16_product by AMX, where it is in use; pairs of A lie side by side, a_pair = 1 (bfloat16_tiles.c). */
+INLINE int bf16_uses_tiles(void) { return kernels_in_use() == KERNELS_AMX; }
+void bf16_product_with_tiles(const bf16_product_operands *operands, long rows, long columns, long pairs);
+/* y = xᵀ; rows and columns are taken 16 at a time. */
+void bf16_transpose_pairs(uint32_t *y, long y_row, const uint32_t *x, long x_row, long rows, long columns);
 
 /* Sums live in registers only if every index of them is a constant. */
 #define UNROLLED _Pragma("clang loop unroll(full)")

@@ -106,6 +106,8 @@ LOCAL_KERNEL(void, pack_b, (uint32_t *y, const bfloat16 *x, long x_row, long row
 void bf16_outer(float *c, long c_row, const bfloat16 *a, long a_row, const bfloat16 *b, long b_row, long a_columns,
                 long b_columns, long rows, int accumulates) {
     _Alignas(64) uint32_t packed_a[A_BLOCKS][ROWS / 2 * A_COLUMNS], packed_b[B_PANELS][ROWS / 2 * BF16_PANEL];
+    _Alignas(64) uint32_t transposed_a[A_COLUMNS * (ROWS / 2)];
+    const int uses_tiles = bf16_uses_tiles();
     for (long column = 0; column < b_columns; column += B_PANELS * BF16_PANEL) {
         long width = smaller(B_PANELS * BF16_PANEL, b_columns - column);
         for (long row = 0; row < rows; row += ROWS) {
@@ -119,6 +121,11 @@ void bf16_outer(float *c, long c_row, const bfloat16 *a, long a_row, const bfloa
                         .a = packed_a[part / A_COLUMNS], .a_row = 1, .a_pair = A_COLUMNS, .b = packed_b[0],
                         .b_pair = BF16_PANEL, .b_panel = ROWS / 2 * BF16_PANEL, .c = c + (m + part) * c_row + column,
                         .c_row = c_row, .accumulates = accumulates || row > 0};
+                    if (uses_tiles) {
+                        bf16_transpose_pairs(transposed_a, ROWS / 2, operands.a, A_COLUMNS, (height + 1) / 2,
+                                             smaller(A_COLUMNS, count - part));
+                        operands.a = transposed_a, operands.a_row = ROWS / 2, operands.a_pair = 1;
+                    }
                     bf16_product(operands, smaller(A_COLUMNS, count - part), width, (height + 1) / 2);
                 }
             }

@@ -119,6 +119,7 @@ LOCAL_KERNEL(void, product_portable, (const bf16_product_operands *o, long rows,
 }
 
 void bf16_product(bf16_product_operands operands, long rows, long columns, long pairs) {
-    if (bf16_uses_instructions()) product_with_instructions(&operands, rows, columns, pairs);
+    if (bf16_uses_tiles() && operands.a_pair == 1) bf16_product_with_tiles(&operands, rows, columns, pairs);
+    else if (bf16_uses_instructions()) product_with_instructions(&operands, rows, columns, pairs);
     else product_portable(&operands, rows, columns, pairs);
 }

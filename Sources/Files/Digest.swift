@@ -11,6 +11,17 @@ public func sha256(_ bytes: UnsafeRawBufferPointer) -> String {
     return digest.finish()
 }
 
+/// SHA-256 of `lines` with a line break between each two, without all of them being held together.
+public func sha256(lines: some Sequence<String>) -> String {
+    var digest = SHA256Digest()
+    var isFirst = true
+    for line in lines {
+        Data((isFirst ? line : "\n" + line).utf8).withUnsafeBytes { digest.update($0) }
+        isFirst = false
+    }
+    return digest.finish()
+}
+
 /// SHA-256 of a file's content, read a piece at a time.
 ///
 /// - Parameters:

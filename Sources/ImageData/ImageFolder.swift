@@ -83,12 +83,5 @@ private struct EncodedPictures: PictureSource {
 
     func picture(_ place: Int) throws -> Picture { try files.picture(paths[place]) }
 
-    func digest(of places: [Int]) -> String {
-        var text = Data(capacity: 65 * places.count)
-        for place in places {
-            if !text.isEmpty { text.append(UInt8(ascii: "\n")) }
-            text.append(contentsOf: digests[place].text.utf8)
-        }
-        return sha256(text)
-    }
+    func digest(of places: [Int]) -> String { sha256(lines: places.lazy.map { digests[$0].text }) }
 }

@@ -60,7 +60,7 @@ public struct ImageNet: Sendable {
 
         func digest(of places: [Int]) -> String {
             if places.count == half.labels.count, places.first == 0, places.last == places.count - 1 { return half.digest }
-            return sha256(Data(places.map { "\(index.path($0, in: half)) \(half.sizes[$0])" }.joined(separator: "\n").utf8))
+            return sha256(lines: places.lazy.map { "\(index.path($0, in: half)) \(half.sizes[$0])" })
         }
     }
 }

@@ -5,6 +5,8 @@ public enum InstructionSet: Int32, CaseIterable, Comparable, Sendable, CustomStr
     case plain, avx2, avx512
     /// AVX-512 with products of bfloat16; without them float32 arithmetic gives the same up to the order of sums.
     case avx512BFloat16
+    /// Products of bfloat16 by tiles of 16 rows.
+    case amx
 
     /// What kernels use: the largest set that this processor has, or the one that `PROLOGUE_KERNELS` names.
     public static var current: InstructionSet { InstructionSet(rawValue: kernels_used()) ?? .plain }

@@ -19,7 +19,8 @@ import Testing
         arguments: [(String, InstructionSet, String?)]([
             ("Prescott", .avx512BFloat16, "SkylakeX"), ("Prescott", .avx512, "SkylakeX"), ("Nehalem", .avx2, "Haswell"),
             ("Haswell", .avx512, "SkylakeX"), ("Zen", .avx2, nil), ("Cooperlake", .avx512BFloat16, nil), ("SkylakeX", .avx512BFloat16, nil),
-            ("Nehalem", .plain, nil), ("NEOVERSEN1", .plain, nil), ("Diamondrapids", .avx512BFloat16, nil),
+            ("Nehalem", .plain, nil), ("NEOVERSEN1", .plain, nil), ("Diamondrapids", .amx, nil), ("Prescott", .amx, "SkylakeX"),
+            ("SapphireRapids", .amx, nil),
         ]))
     func aFasterCoreIsOneThatTheProcessorHas(core: String, instructions: InstructionSet, faster: String?) {
         #expect(BLAS.fasterCore(than: core, on: instructions) == faster)

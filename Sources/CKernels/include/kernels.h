@@ -11,8 +11,9 @@
 /* ---- Instruction sets (instruction_sets.c) -------------------------------------------------------------- */
 
 /* Kernels are compiled for plain x86-64, AVX2 (x86-64-v3) and AVX-512 (x86-64-v4); products of bfloat16 also for the
- * instructions of that type. Each set holds those before it. On other processors there is the plain one only. */
-enum kernel_sets { KERNELS_PLAIN, KERNELS_AVX2, KERNELS_AVX512, KERNELS_AVX512_BF16 };
+ * instructions of that type, of vectors and of AMX's tiles. Each set holds those before it. On other processors there is the plain
+ * one only. */
+enum kernel_sets { KERNELS_PLAIN, KERNELS_AVX2, KERNELS_AVX512, KERNELS_AVX512_BF16, KERNELS_AMX };
 
 /* The largest set that this processor has. */
 int kernels_supported(void);
@@ -22,7 +23,7 @@ int kernels_used(void);
 /* For tests: this thread uses no more than `set` from here on, and runs its chunks itself; returns the limit before. */
 int kernels_limit(int set);
 int kernels_limited(void);
-/* plain, avx2, avx512, avx512-bf16 */
+/* plain, avx2, avx512, avx512-bf16, amx */
 const char *kernels_name(int set);
 
 /* ---- Threads (threads.c) ------------------------------------------------------------------------------- */
