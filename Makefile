@@ -88,8 +88,8 @@ test-matrix: setup-python build-tests ## run all tests with other instructions, 
 
 # Bytes outside products and attention that the Base prior's step may move at batch 64; docs/performance.md has the reasons.
 MOST_ELSEWHERE := 38
-# What else is compiled; docs/performance.md has what each takes.
-PROGRAMS ?= prior-b-two-devices prior-b-dropout prior-l prior-xl prior-xl-again sampling-b tokenizer-b
+# What else is compiled; docs/performance.md has what each takes, and more of them.
+PROGRAMS ?= prior-b-two-devices prior-l prior-xl sampling-b tokenizer-b
 
 check-h100: setup-python build ## compile the paper's programs for an H100, which need not be there; fail where one moves too much
 	@plugin=$$(scripts/get_cuda_plugin.sh .build/cuda $(PYTHON)) || { [ $$? = 3 ] && echo "make check-h100: skipped" && exit 0; exit 1; }; \

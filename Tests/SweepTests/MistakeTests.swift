@@ -64,7 +64,7 @@ import Testing
             "prior: 3",
             "sweep.yaml:2: prior must be a map, not 3; keys: from, dim, layers, heads, rope_axes, cond_dim, tied, "
                 + "positions, prologue_order, precision, dropout, attention_dropout, label_drop, unconditional, steps, batch, optimizer, "
-                + "ema_half_life, snapshots, micro_batch, checkpoint_every, keep_checkpoints, log_every"),
+                + "ema_half_life, snapshots, micro_batch, recompute, checkpoint_every, keep_checkpoints, log_every"),
         Mistake("prior: {dim: 64}\nprior.dim: 65", "sweep.yaml:3: prior.dim is given twice, first at sweep.yaml:2"),
     ])
     func wrongValues(mistake: Mistake) throws {

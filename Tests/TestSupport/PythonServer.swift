@@ -4,13 +4,13 @@ import Foundation
 /// A Python that has loaded the libraries which scripts import, and forks for each script: PyTorch takes longer to load than most
 /// comparisons with it take.
 ///
-/// A request is a connection to its socket: the script's file, its arguments and its folder as JSON; the answer is the exit code, and
-/// the end of the connection that of the process. It ends when this process does, with its standard input.
+/// A request is a connection to its socket: the script's file, its arguments and its folder as JSON; the answer is the exit code. The
+/// server ends when this process does, with its standard input.
 final class PythonServer: Sendable {
     static let shared = Result { try PythonServer() }
 
     private static let program = """
-        import ast, importlib, json, os, runpy, select, signal, socket, sys, traceback
+        import ast, atexit, gc, importlib, json, os, runpy, select, signal, socket, sys, traceback
         LARGE = {'numpy', 'scipy', 'sklearn', 'torch', 'h5py', 'pandas', 'PIL', 'safetensors'}
 
         def load(script):
@@ -41,11 +41,12 @@ final class PythonServer: Sendable {
             except BaseException:
                 traceback.print_exc()
                 code = 1
+            # What a script leaves to be closed; taking down all that was loaded would take longer than most scripts.
+            atexit._run_exitfuncs()
             sys.stdout.flush()
+            sys.stderr.flush()
             connection.sendall(str(code).encode())
-            # Left open until the process has ended, and with it all that it writes at its end.
-            connection.detach()
-            sys.exit(code)
+            os._exit(code)
 
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)
         listener = socket.socket(socket.AF_UNIX)
@@ -59,6 +60,8 @@ final class PythonServer: Sendable {
             connection, _ = listener.accept()
             request = json.loads(connection.makefile('rb').readline())
             load(request['script'])
+            # Else the collector would write to every page that is shared with the child.
+            gc.freeze()
             if os.fork() == 0:
                 listener.close()
                 serve(connection, request)
