@@ -79,9 +79,11 @@ test-cluster: build ## run sweeps under a real Slurm, with faults; skipped where
 test-shared-store: build ## let two hosts without common locks work on one store, stop and kill one; skipped where not root or without bindfs
 	timeout 480 $(PYTHON) -B Tests/shared_store/two_hosts.py $(PROLOGUE)
 
-test-device: setup-python build ## the quickstart at a tenth of its steps here and on a PJRT plugin's device: scores, likeliest tokens
+test-device: setup-python build ## the quickstart at a tenth of its steps here and on a PJRT plugin's device: scores, likeliest tokens; every case of the tests on devices
 	PROLOGUE_PJRT_PLUGIN=$(or $(PROLOGUE_PJRT_PLUGIN),$(firstword $(wildcard .venv/lib/python3*/site-packages/lammps_jax_pjrt_cpu/*.so))) \
 		$(PYTHON) -B Tests/devices/quickstart.py $(PROLOGUE) $(DEVICE_SETTINGS)
+	$(MAKE) build-tests
+	PROLOGUE_TEST_EVERY_CASE=1 .build/release/prologuePackageTests.xctest --testing-library swift-testing --filter 'DataParallel|DeviceTests'
 
 test-matrix: setup-python build-tests ## run all tests with other instructions, thread counts and orders; ROWS="own plain", TESTS=…
 	scripts/test_matrix.sh $(ROWS:%=--only %) $(TESTS)

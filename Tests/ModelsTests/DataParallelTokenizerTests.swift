@@ -11,14 +11,19 @@ import Testing
 struct DataParallelTokenizerTests {
     private static let batch = 8
 
-    /// A way for each thing that devices tell each other, and every quantizer. Entropies are soft: sharp ones make a large difference of a
-    /// rounding.
-    static let ways =
-        UpdateWay.all.filter { ["baseline-2d", "prologue-post", "gumbel", "prologue, losses of images"].contains($0.testDescription) } + [
+    /// Ways to train and quantizers. Entropies are soft: sharp ones make a large difference of a rounding.
+    private static let every =
+        UpdateWay.all.filter { $0.entropy == 0 } + [
             UpdateWay(testDescription: "prologue, entropies", entropy: 0.1, entropyTemperature: 0.5),
-            UpdateWay(testDescription: "fsq and vq", quantizers: (.fsq, .vq)),
+            UpdateWay(testDescription: "probq and vq", quantizers: (.probq, .vq)),
             UpdateWay(testDescription: "lfq, entropies", quantizers: (.lfq, .probq), entropy: 0.1, entropyTemperature: 0.5),
+            UpdateWay(testDescription: "perceptual", prologue: .none, hasJoint: false, isPerceptual: true),
         ]
+
+    /// The most telling ones have noise, statistics of the batch and a discriminator's state.
+    static let ways =
+        triesEveryCaseOnDevices
+        ? every : every.filter { ["gumbel", "prologue, entropies", "prologue, losses of images"].contains($0.testDescription) }
 
     private struct Trained {
         /// What every device says of each step, by name.

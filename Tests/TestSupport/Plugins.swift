@@ -10,6 +10,9 @@ public let testPlugin: String? = {
     return "\(folder)/pjrt_c_api_cpu_plugin.so"
 }()
 
+/// Whether tests on devices try every case instead of the most telling ones (`make test-device`): their programs take long to compile.
+public let triesEveryCaseOnDevices = ProcessInfo.processInfo.environment["PROLOGUE_TEST_EVERY_CASE"] != nil
+
 /// A client of the CPU plugin with four devices.
 public func testClient(devices: Int = 4) throws -> Client {
     try Client(Plugin(path: testPlugin ?? "the CPU plugin is not installed"), options: ["cpu_device_count": .number(devices)])
