@@ -52,7 +52,16 @@ def processor_seconds():
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def wait_until_calm():
+    """The server reads the newest sweeps ahead: what is measured begins when it is done with that."""
+    before = -1.0
+    while (now := processor_seconds()) > before:
+        before = now
+        time.sleep(0.5)
+
+
 def pages():
+    wait_until_calm()
     first = ask("GET", "/history.csv?q=" + quote("order by created limit 1"))[1].decode().splitlines()[1].split(",")
     sweep = f"/sweep/{quote(first[1], safe='')}"
     named = {
