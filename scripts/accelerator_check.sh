@@ -12,7 +12,8 @@ pack() {
   local archive=$1 program=$2 folder
   cd "$here/.." || exit 1
   folder=$(mktemp -d)
-  trap 'rm -rf "$folder"' EXIT
+  # The name now: when the script ends it is no longer known.
+  trap "rm -rf '$folder'" EXIT
   local root=$folder/accelerator-check
   mkdir -p "$root/lib" "$root/Tests" "$root/bench"
   cp "$program" "$root/prologue" && strip "$root/prologue" || exit 1
@@ -99,7 +100,7 @@ peer products 30 products.py
 torch torch-prior 70 paper-ar-step
 peer jax-prior 60 jax_step.py --repetitions "$repetitions"
 ours prior-again 60 prior-b
-# Numbers: packs of whole models, of layers and of ops, those of float32 with its tolerances.
+# Numbers: packs of whole models, those of float32 with its tolerances.
 part verify 60 "$program" verify --device xla --quiet "$root"/Tests/Fixtures/*.safetensors
 ours sampling 60 sampling-b
 torch torch-sampling 60 paper-sampling

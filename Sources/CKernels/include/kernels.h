@@ -147,7 +147,7 @@ void adamw_step(float *value, float *moment1, float *moment2, float *average, co
 /* Σ g² after the same replacement; *bad counts the replaced entries. */
 double gradient_sum_of_squares(const float *gradient, long *bad, long n);
 
-/* ---- bfloat16: products (bfloat16_product.c, bfloat16_outer.c) ------------------------------------------- */
+/* ---- bfloat16: products (bfloat16_product.c, bfloat16_tiles.c, bfloat16_outer.c) ------------------------- */
 
 /* Numbers with the exponent of float32 and 8 bits of precision. Products of them are summed in float32, two neighbours
  * along the summed axis at a time: such a *pair* is one uint32, the first number in its low half. */
